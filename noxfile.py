@@ -1,0 +1,168 @@
+"""The project's checks: `nox` runs `lint`, `types` and `tests`; `nox --list` shows the others.
+
+Tests run against the built wheel, never against the checkout, on every supported Python that this
+machine has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.11.12"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "virtualenv"
+nox.options.download_python = "never"
+
+HERE = Path(__file__).resolve().parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+# An interpreter without ssl could not install anything; one not final is not supported.
+PROBE = "import ssl, sys; v = sys.version_info; print(f'{v.major}.{v.minor} {v.releaselevel}')"
+
+
+def candidates(version: str) -> Iterator[Path]:
+    """Where a Python of that version may be: on PATH, then under pyenv, the newest patch first."""
+    for folder in os.get_exec_path():
+        yield Path(folder, f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    installed = (pyenv / "versions").glob(f"{version}.*[0-9]/bin/python{version}")
+    yield from sorted(installed, key=patch_number, reverse=True)
+
+
+def patch_number(python: Path) -> int:
+    """12 of `versions/3.13.12/bin/python3.13`."""
+    return int(re.split(r"\D+", python.parts[-3])[2])
+
+
+def really_runs(python: Path, version: str) -> bool:
+    """Whether it is there and is what its name says: a pyenv shim exists, yet may not run."""
+    if not python.is_file():
+        return False
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-c", PROBE], capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.stdout.split() == [version, "final"]
+
+
+def interpreters() -> list[str]:
+    """The versions to test on, oldest first; each found one's folder is put first on PATH.
+
+    Nox looks a version up on PATH and would stop at a shim that does not run. The version that
+    runs nox is always one of them, and nox finds that by itself.
+    """
+    found = {RUNNING}
+    for version in set(SUPPORTED) - found:
+        python = next((path for path in candidates(version) if really_runs(path, version)), None)
+        if python is not None:
+            found.add(version)
+            os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    return sorted(found, key=lambda version: int(version.partition(".")[2]))
+
+
+PYTHONS = interpreters()
+
+# The tests import the installed wheel; nothing they start may find the checkout beside them.
+TEST_THE_WHEEL = {"PAYWINT_TEST_THE_WHEEL": "1", "PYTHONSAFEPATH": "1"}
+
+
+def install_group(session: nox.Session, group: str) -> None:
+    session.install(*nox.project.dependency_groups(PROJECT, group))
+
+
+def install_wheel(session: nox.Session) -> None:
+    """In two steps, because in a reused environment pip keeps a wheel of the same version."""
+    (built,) = (session.cache_dir / "dist").glob("*.whl")
+    requirement = f"paywint-async[cli] @ {built.resolve().as_uri()}"
+    session.install("--force-reinstall", "--no-deps", requirement)
+    session.install(requirement)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting, by ruff."""
+    install_group(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the sdist, and from the sdist the wheel, as an index would offer them."""
+    dist = session.cache_dir / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+
+
+@nox.session(requires=["wheel"])
+def types(session: nox.Session) -> None:
+    """The package and the noxfile by mypy and pyright, and its public types as a user sees them."""
+    install_group(session, "types")
+    install_wheel(session)
+    session.run("mypy", "paywint_async", "noxfile.py")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no look for updates
+    with session.chdir("tests/typing"):  # from here the package is the installed one
+        session.run("mypy", "--config-file", str(HERE / "pyproject.toml"), "api.py")
+
+
+@nox.session(python=PYTHONS, requires=["wheel"])
+def tests(session: nox.Session) -> None:
+    """The tests, against the wheel; on the newest Python with the coverage of all of them."""
+    install_group(session, "tests")
+    install_wheel(session)
+    if session.python == PYTHONS[-1] and not session.posargs:
+        measure_coverage(session)
+    else:
+        session.run("python", "-m", "pytest", *session.posargs, env=TEST_THE_WHEEL)
+
+
+def measure_coverage(session: nox.Session) -> None:
+    """Run all tests; fail below 95 % of lines and branches together, or of branches alone."""
+    folder = Path(session.create_tmp())
+    report = folder / "coverage.json"
+    session.env["COVERAGE_FILE"] = str(folder / "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", env=TEST_THE_WHEEL)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    session.run("coverage", "json", "--quiet", "-o", str(report))
+    totals = json.loads(report.read_text("utf-8"))["totals"]
+    share = totals["covered_branches"] / totals["num_branches"]
+    session.log(f"branches covered: {share:.1%}")
+    if share < 0.95:
+        session.error("fewer than 95 % of the branches are covered")
+
+
+@nox.session(requires=["wheel"])
+def backoff_fork(session: nox.Session) -> None:
+    """The tests with `python-backoff`, the fork that installs the same module."""
+    install_group(session, "tests")
+    install_wheel(session)
+    session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "backoff")
+    session.install("python-backoff>=3")
+    session.run("python", "-m", "pytest", *session.posargs, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
+def bench(session: nox.Session) -> None:
+    """Every benchmark, or those named: `nox -s bench -- benchmarks/listing.py`."""
+    install_wheel(session)
+    scripts = session.posargs or sorted(map(str, Path("benchmarks").glob("*.py")))
+    if not scripts:
+        session.error("there is no script in benchmarks/")
+    for script in scripts:
+        session.run("python", script, env={"PYTHONSAFEPATH": "1"})

@@ -1,0 +1,86 @@
+"""paywint_async: an asyncio-native SDK for the Paywint payment API.
+
+Start with `PaywintClient`; every public name is here, but for `paywint_async.emulator`.
+"""
+
+from paywint_async.client import PaywintClient
+from paywint_async.codec import make_converter, to_json_lines
+from paywint_async.config import Environment, RateLimit, RetryPolicy
+from paywint_async.errors import (
+    APIError,
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    IncompleteHistoryError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaywintError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    ServerError,
+    TransportError,
+    UnexpectedRedirectError,
+    UnprocessableRequestError,
+    WaitTimeoutError,
+)
+from paywint_async.messages import Handler, Middleware, Request, Response
+from paywint_async.middleware import Limiter
+from paywint_async.models import (
+    CheckoutToken,
+    Direction,
+    HistoryEntry,
+    Payment,
+    PaymentLink,
+    PaymentMethod,
+    PaymentPage,
+    PaymentStatus,
+)
+from paywint_async.pagination.listing import PaymentListing
+from paywint_async.pagination.merge import HistoryListing
+from paywint_async.payments import Payments
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "CheckoutToken",
+    "ClientClosedError",
+    "ConfigurationError",
+    "Direction",
+    "Environment",
+    "Handler",
+    "HistoryEntry",
+    "HistoryListing",
+    "IncompleteHistoryError",
+    "InvalidRequestError",
+    "Limiter",
+    "Middleware",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "Payment",
+    "PaymentLink",
+    "PaymentListing",
+    "PaymentMethod",
+    "PaymentPage",
+    "PaymentStatus",
+    "Payments",
+    "PaywintClient",
+    "PaywintError",
+    "PermissionDeniedError",
+    "RateLimit",
+    "RateLimitedError",
+    "Request",
+    "RequestTimeoutError",
+    "Response",
+    "ResponseDecodeError",
+    "RetryPolicy",
+    "ServerError",
+    "TransportError",
+    "UnexpectedRedirectError",
+    "UnprocessableRequestError",
+    "WaitTimeoutError",
+    "make_converter",
+    "to_json_lines",
+]

@@ -1,0 +1,146 @@
+"""Layer 4: the client: wires credentials, session, chain and payments together. No logic of its own."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from paywint_async.config import (
+    Credentials,
+    Environment,
+    RateLimit,
+    RetryPolicy,
+    check_base_url,
+    check_count,
+    check_environment,
+    check_number,
+)
+from paywint_async.errors import ConfigurationError
+from paywint_async.messages import Middleware
+from paywint_async.middleware import Limiter, RateLimiter, Retry, Throttle, compose
+from paywint_async.payments import Payments
+from paywint_async.session import SessionManager
+
+_DEFAULT_RETRY = RetryPolicy()
+
+
+class PaywintClient:
+    """One account on one environment, with one pool of connections.
+
+    Use it in ``async with``, or call `aclose`. Nothing is opened before the first call. One client
+    serves any number of tasks of one event loop.
+
+    Args:
+        api_key: header ``X-Api-Key`` (or both wrapped in one `Credentials`, as `from_env` does).
+        api_secret: header ``X-Api-Secret``; never shown again, by nothing.
+        environment: sandbox, since a forgotten argument must not move real money.
+        base_url: instead of the environment's; https, or http to loopback.
+        max_concurrency: requests in flight of one listing; 8 hides the latency of most networks and
+            is polite to a server whose limits are not published.
+        request_timeout: seconds for one attempt, connect to last byte; 30 is far beyond a healthy
+            answer, and short enough to try again.
+        retry: how patient an operation is.
+        rate_limit: none by default, as none is published; a 429 is heeded in any case. A `Limiter`
+            of your own may be given instead.
+        middlewares: your own, outermost first; they see each operation once, before retries.
+        ssl_context: for a private certificate authority; verification cannot be switched off here.
+
+    Raises:
+        ConfigurationError: an argument cannot be used; the message names it.
+    """
+
+    def __init__(
+        self,
+        api_key: str | Credentials,
+        api_secret: str | None = None,
+        *,
+        environment: Environment | str = Environment.SANDBOX,
+        base_url: str | None = None,
+        max_concurrency: int = 8,
+        request_timeout: float = 30.0,
+        retry: RetryPolicy = _DEFAULT_RETRY,
+        rate_limit: RateLimit | Limiter | None = None,
+        middlewares: Iterable[Middleware] = (),
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        credentials = _wrap(api_key, api_secret)
+        del api_key, api_secret  # a traceback shows the locals of its frames
+        credentials.check()
+        where = check_environment(environment)
+        self._base_url = check_base_url(where.base_url if base_url is None else base_url)
+        self._session = SessionManager(
+            credentials,
+            self._base_url,
+            request_timeout=check_number(
+                "request_timeout", request_timeout, low=0, inclusive=False
+            ),
+            ssl_context=ssl_context,
+        )
+        chain: tuple[Middleware, ...] = (
+            *middlewares,
+            Retry(_check_retry(retry)),
+            Throttle(_limiter(rate_limit)),
+        )
+        handler = compose(chain, self._session.send)
+        self.payments = Payments(handler, check_count("max_concurrency", max_concurrency))
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> Self:
+        """A client set up by the environment variables, ``overrides`` taking precedence.
+
+        ``PAYWINT_API_KEY``, ``PAYWINT_API_SECRET``, ``PAYWINT_ENVIRONMENT`` (sandbox, production) and
+        ``PAYWINT_BASE_URL``.
+
+        Raises:
+            ConfigurationError: a variable is missing or cannot be used; the message names it.
+        """
+        # First of all: a traceback shows the locals of its frames, and the overrides are one.
+        credentials = Credentials(
+            overrides.pop("api_key", None) or os.environ.get("PAYWINT_API_KEY"),
+            overrides.pop("api_secret", None) or os.environ.get("PAYWINT_API_SECRET"),
+        )
+        if "environment" not in overrides and (name := os.environ.get("PAYWINT_ENVIRONMENT")):
+            overrides["environment"] = check_environment(name, source="PAYWINT_ENVIRONMENT")
+        if "base_url" not in overrides and (url := os.environ.get("PAYWINT_BASE_URL")):
+            overrides["base_url"] = url
+        return cls(credentials, **overrides)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._session.is_closed else "open"
+        return f"<PaywintClient {self._base_url} {state}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connections; calls under way end with `ClientClosedError`. Idempotent."""
+        await self._session.aclose()
+
+
+def _wrap(api_key: object, api_secret: object) -> Credentials:
+    return api_key if isinstance(api_key, Credentials) else Credentials(api_key, api_secret)
+
+
+def _limiter(rate_limit: RateLimit | Limiter | None) -> Limiter:
+    if rate_limit is None or isinstance(rate_limit, RateLimit):
+        return RateLimiter(rate_limit)
+    if callable(getattr(rate_limit, "acquire", None)):
+        return rate_limit
+    raise ConfigurationError(f"rate_limit must be a RateLimit, not {type(rate_limit).__name__}")
+
+
+def _check_retry(retry: object) -> RetryPolicy:
+    if isinstance(retry, RetryPolicy):
+        return retry
+    raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}")

@@ -1,0 +1,205 @@
+"""The five operations over HTTP: who may ask, what is asked, which answer goes out.
+
+It reads requests and writes responses; what they are about is the ledger's, when the server runs is
+`Emulator`'s. Every request first waits out the latency, then state is read and answered at once.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+
+from aiohttp import web
+
+from paywint_async.emulator import wire
+from paywint_async.emulator.form import InvalidBody
+from paywint_async.emulator.identity import Direction, Identity
+from paywint_async.emulator.ledger import Ledger
+from paywint_async.emulator.traffic import Exchange, Journal, TokenBucket
+from paywint_async.emulator.validation import (
+    check_token_request,
+    link_request,
+    page_request,
+)
+
+PAYMENTS = "/api/user-api/payment"
+CHECKOUT_TOKEN = "/api/checkout/token/developer"
+
+_GUARDED = "/api/"
+_LARGEST_BODY = 65_536
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PAGE_NO = web.RequestKey("page_no", int)
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """The operations of one account.
+
+    Args:
+        ledger: The account's state.
+        identity: Whose credentials are asked for.
+        journal: Where each request is noted.
+        clock: The event loop's time, in seconds.
+        origin: The server's own address, which payment links begin with.
+        latency: Seconds each request waits before it is answered.
+        bucket: The request limit, if there is one.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        identity: Identity,
+        *,
+        journal: Journal,
+        clock: Callable[[], float],
+        origin: Callable[[], str],
+        latency: float,
+        bucket: TokenBucket | None,
+    ) -> None:
+        self._ledger = ledger
+        self._credentials = (identity.api_key.encode(), identity.api_secret.encode())
+        self._journal = journal
+        self._clock = clock
+        self._origin = origin
+        self._latency = latency
+        self._bucket = bucket
+
+    def application(self) -> web.Application:
+        """The routes, behind the journal and the guards."""
+        app = web.Application(middlewares=[self._note, self._guard], client_max_size=_LARGEST_BODY)
+        app.router.add_post(f"{PAYMENTS}/create-payment-link", self._create_link)
+        app.router.add_get(f"{PAYMENTS}/get/{{payment_id:[^/]+}}", self._get, allow_head=False)
+        app.router.add_post(f"{PAYMENTS}/list/payment-received", self._list("received"))
+        app.router.add_post(f"{PAYMENTS}/list/payment-sent", self._list("sent"))
+        app.router.add_post(CHECKOUT_TOKEN, self._create_token)
+        return app
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        self._journal.open()
+        started, status = self._clock(), None
+        try:
+            response = await handler(request)
+            status = response.status
+        finally:
+            exchange = Exchange(
+                method=request.method,
+                path=request.path,
+                status=status,
+                started=started,
+                finished=self._clock(),
+                page_no=request.get(_PAGE_NO),
+            )
+            self._journal.close(exchange)
+        return response
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
+        refusal = self._refusal(request)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        if refusal is not None:
+            return refusal
+        try:
+            return await handler(request)
+        except InvalidBody as error:
+            return _json(wire.problems(error.problems), 422)
+        except web.HTTPException as error:
+            return _http_error(error)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if not request.path.startswith(_GUARDED):
+            return None
+        if not self._is_authentic(request):
+            return _failure(401, "Invalid API key or API secret")
+        wait = self._bucket.take(self._clock()) if self._bucket else 0
+        if wait:
+            message = f"Too many requests, try again in {wait} s"
+            return _failure(429, message, {"Retry-After": str(wait)})
+        return None
+
+    def _is_authentic(self, request: web.Request) -> bool:
+        key, secret = (
+            request.headers.get(name, "").encode(errors="surrogateescape")
+            for name in ("X-Api-Key", "X-Api-Secret")
+        )
+        # Both are compared, whichever is wrong: the time says nothing about either.
+        matches = (
+            compare_digest(key, self._credentials[0]),
+            compare_digest(secret, self._credentials[1]),
+        )
+        return all(matches)
+
+    async def _create_link(self, request: web.Request) -> web.Response:
+        asked = link_request(await _body(request))
+        self._ledger.settle(self._clock())
+        now_us = _now_us()
+        payment_id = self._ledger.create_link(
+            amount=asked.amount,
+            description=asked.description,
+            invoice_number=asked.invoice_number,
+            now_us=now_us,
+        )
+        link = f"{self._origin()}/pay/{payment_id}"
+        data = wire.payment_link(payment_id, link)
+        return _json(wire.envelope(data, "Payment link created", now_us))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        payment_id = request.match_info["payment_id"]
+        if not _UUID.fullmatch(payment_id):
+            problem = (("path", "payment_id"), "Input should be a valid UUID", "uuid_parsing")
+            return _json(wire.problems([problem]), 422)
+        self._ledger.settle(self._clock())
+        row = self._ledger.find(payment_id)
+        if row is None:
+            return _failure(404, "Payment not found")
+        return _json(wire.envelope(row, "Payment retrieved", _now_us()))
+
+    def _list(self, direction: Direction) -> _Handler:
+        async def answer(request: web.Request) -> web.Response:
+            asked = page_request(await _body(request))
+            request[_PAGE_NO] = asked.page_no
+            self._ledger.settle(self._clock())
+            page = self._ledger.page(direction, asked.page_no, asked.rows_per_page)
+            return _json(wire.payment_list(page.rows, page.total, _now_us()))
+
+        return answer
+
+    async def _create_token(self, request: web.Request) -> web.Response:
+        check_token_request(await _body(request))
+        now_us = _now_us()
+        issued = self._ledger.create_token(now_us)
+        data = wire.checkout_token(issued.token, issued.expires_at_us)
+        return _json(wire.envelope(data, "Checkout token created", now_us))
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_type != "application/json":
+        message = "Input should be JSON, sent as application/json"
+        raise InvalidBody([(("body",), message, "model_attributes_type")])
+    try:
+        return await request.read()
+    except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
+        # 413 and 400 are no statuses of the API; an unreadable body is a 422 like any other.
+        message = f"Input should be readable JSON: {type(error).__name__}"
+        raise InvalidBody([(("body",), message, "json_invalid")]) from None
+
+
+def _http_error(error: web.HTTPException) -> web.Response:
+    headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    return _failure(error.status, error.reason, headers)
+
+
+def _failure(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return _json(wire.failure(message), status, headers)
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,111 @@
+"""One direction of the history: which ranks exist, and the row of each.
+
+A rank is a payment's number counted from the oldest, and never changes. It knows neither clocks nor
+HTTP; whoever holds it says when a payment comes.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from functools import lru_cache
+
+from paywint_async.emulator.generator import Generator
+from paywint_async.emulator.identity import Direction
+from paywint_async.emulator.payment import Payment
+from paywint_async.emulator.wire import payment_row
+
+CACHED_ROWS = 131_072
+"""Rendered rows kept, about 90 MB once that many have been read: a benchmark of 100,000 payments
+then measures its client, not this server."""
+
+
+class History:
+    """The payments of one direction.
+
+    Args:
+        generator: Makes the records nobody wrote.
+        direction: Whose records.
+        size: How many there are at the beginning.
+    """
+
+    def __init__(self, generator: Generator, direction: Direction, size: int) -> None:
+        self._generator = generator
+        self._direction: Direction = direction
+        self._newest_rank = size
+        self._written: dict[int, Payment] = {}
+        self._deleted: list[int] = []
+        # After a written payment the generated times go on from its time: (first rank, shift).
+        self._shift_ranks: list[int] = [0]
+        self._shifts_us: list[int] = [0]
+        self._generated_row = lru_cache(maxsize=CACHED_ROWS)(self._make_row)
+
+    @property
+    def total(self) -> int:
+        """How many payments the listing shows."""
+        return self._newest_rank - len(self._deleted)
+
+    @property
+    def next_rank(self) -> int:
+        """The rank of the next payment to come."""
+        return self._newest_rank + 1
+
+    def grow(self, count: int) -> None:
+        """Let that many generated payments come."""
+        self._newest_rank += count
+
+    def next_time(self, now_us: int) -> int:
+        """The time for a payment that comes now: later than any other, whatever the clock says."""
+        newest = self._newest_rank
+        return max(now_us, self._time(newest) + 1) if newest else now_us
+
+    def write(self, payment: Payment) -> None:
+        """Append a payment that was not generated; its time must be `next_time`."""
+        rank = self.next_rank
+        usual = self._generator.created_at_us(self._direction, rank)
+        self._shift_ranks.append(rank)
+        self._shifts_us.append(payment.created_at_us - usual)
+        self._written[rank] = payment
+        self._newest_rank = rank
+
+    def delete(self, rank: int) -> None:
+        """Take a payment out of the listing; the others keep their ranks.
+
+        Raises:
+            ValueError: There is no payment of this rank.
+        """
+        if not self.holds(rank):
+            raise ValueError(f"no {self._direction} payment of rank {rank} to delete")
+        insort(self._deleted, rank)
+
+    def holds(self, rank: int) -> bool:
+        """Whether there is a payment of this rank."""
+        index = bisect_left(self._deleted, rank)
+        return 1 <= rank <= self._newest_rank and self._deleted[index : index + 1] != [rank]
+
+    def row(self, rank: int) -> bytes:
+        """The payment of this rank as JSON."""
+        written = self._written.get(rank)
+        return payment_row(written) if written else self._generated_row(rank)
+
+    def ranks(self, first: int, last: int) -> list[int]:
+        """The ranks at these positions, counted from the oldest, both ends included, ascending."""
+        first, last = max(first, 1), min(last, self.total)
+        if not self._deleted:
+            return list(range(first, last + 1))
+        return [self._rank_at(position) for position in range(first, last + 1)]
+
+    def _rank_at(self, position: int) -> int:
+        rank = position
+        for gone in self._deleted:
+            if gone > rank:
+                break
+            rank += 1
+        return rank
+
+    def _shift_us(self, rank: int) -> int:
+        return self._shifts_us[bisect_right(self._shift_ranks, rank) - 1]
+
+    def _time(self, rank: int) -> int:
+        return self._generator.created_at_us(self._direction, rank) + self._shift_us(rank)
+
+    def _make_row(self, rank: int) -> bytes:
+        shift_us = self._shift_us(rank)
+        return payment_row(self._generator.payment(self._direction, rank, shift_us))

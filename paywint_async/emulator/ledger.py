@@ -1,0 +1,157 @@
+"""The account's state: both directions, the payments that keep arriving, the links that are made.
+
+Nothing here awaits, so every answer comes from one moment. Time is handed in: monotonic seconds
+for the arrivals, Unix microseconds for what goes on the wire.
+"""
+
+from typing import Literal
+
+import attrs
+
+from paywint_async.emulator.generator import Generator
+from paywint_async.emulator.history import History
+from paywint_async.emulator.identity import DIRECTIONS, Direction, Identity
+from paywint_async.emulator.payment import Payment
+
+Order = Literal["newest", "oldest"]
+
+_TOKEN_LIFE_US = 15 * 60 * 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """One page of a listing: its rows as JSON, and how many payments there are in all."""
+
+    rows: list[bytes]
+    total: int
+
+
+@attrs.frozen(kw_only=True)
+class CheckoutToken:
+    """A token for the inline checkout."""
+
+    token: str
+    expires_at_us: int
+
+
+class Arrivals:
+    """How many payments have come since the clock was started, at a steady rate.
+
+    Counted when somebody asks, without a task or a timer: the same clock gives the same payments.
+
+    Args:
+        per_second: Payments per second.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._since = 0.0
+        self._taken = 0
+
+    def start(self, now: float) -> None:
+        """Begin to count at this monotonic time."""
+        self._since, self._taken = now, 0
+
+    def take(self, now: float) -> int:
+        """How many have come since the last call."""
+        due = int((now - self._since) * self._per_second)
+        new, self._taken = due - self._taken, due
+        return new
+
+
+class Ledger:
+    """Everything the emulated account has.
+
+    Args:
+        identity: The seed's ids and randomness.
+        payments: Length of each direction's history at the beginning.
+        arrivals: What keeps coming.
+        order: Which end of the history page 1 shows.
+    """
+
+    def __init__(
+        self, identity: Identity, payments: int, *, arrivals: Arrivals, order: Order
+    ) -> None:
+        self._identity = identity
+        self._generator = Generator(identity)
+        self._histories = {
+            direction: History(self._generator, direction, payments) for direction in DIRECTIONS
+        }
+        self._arrivals = arrivals
+        self._order = order
+        self._tokens = 0
+
+    def settle(self, now: float) -> None:
+        """Let in what has arrived by this monotonic time, in both directions."""
+        count = self._arrivals.take(now)
+        for history in self._histories.values():
+            history.grow(count)
+
+    def history(self, direction: Direction) -> History:
+        """One direction.
+
+        Raises:
+            ValueError: No such direction.
+        """
+        if direction not in self._histories:
+            raise ValueError(f"direction must be 'sent' or 'received', not {direction!r}")
+        return self._histories[direction]
+
+    def ids(self, direction: Direction) -> list[str]:
+        """Every id of a direction, newest first."""
+        history = self.history(direction)
+        ranks = reversed(history.ranks(1, history.total))
+        return [self._identity.payment_id(direction, rank) for rank in ranks]
+
+    def page(self, direction: Direction, page_no: int, rows_per_page: int) -> Page:
+        """One page as it stands now; a page behind the last one is empty."""
+        history = self._histories[direction]
+        total, skipped = history.total, (page_no - 1) * rows_per_page
+        if self._order == "oldest":
+            ranks = history.ranks(skipped + 1, skipped + rows_per_page)
+        else:
+            ranks = history.ranks(total - skipped - rows_per_page + 1, total - skipped)[::-1]
+        return Page(rows=[history.row(rank) for rank in ranks], total=total)
+
+    def find(self, payment_id: str) -> bytes | None:
+        """The payment of this id as JSON, whichever its direction; None where there is none."""
+        place = self._identity.locate(payment_id)
+        if place is None:
+            return None
+        direction, rank = place
+        history = self._histories[direction]
+        return history.row(rank) if history.holds(rank) else None
+
+    def create_link(
+        self, *, amount: str, description: str | None, invoice_number: str | None, now_us: int
+    ) -> str:
+        """Append a pending payment to the received ones.
+
+        Returns:
+            Its id.
+        """
+        history, account = self._histories["received"], self._generator.account
+        payment = Payment(
+            payment_id=self._identity.payment_id("received", history.next_rank),
+            payer_id=None,
+            payer_name=None,
+            payee_id=account.party_id,
+            payee_name=account.name,
+            amount=amount,
+            description=description,
+            payment_method=None,
+            receiving_method=None,
+            created_at_us=history.next_time(now_us),
+            payment_date_us=None,
+            status="pending",
+            failure_reason=None,
+            invoice_number=invoice_number,
+        )
+        history.write(payment)
+        return payment.payment_id
+
+    def create_token(self, now_us: int) -> CheckoutToken:
+        """A checkout token; the sequence of them follows from the seed."""
+        self._tokens += 1
+        bits = self._identity.bits(f"checkout token {self._tokens}")
+        return CheckoutToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)

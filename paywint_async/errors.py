@@ -1,0 +1,213 @@
+"""Layer 0: every error of the SDK, split by what the caller can do about it. Standard library only.
+
+PaywintError
+├── ConfigurationError            fix how the client is made
+├── InvalidRequestError           fix the argument named in ``field``; nothing was sent
+├── TransportError                no answer arrived; reads have already been retried
+│   └── RequestTimeoutError       … because it took too long (also a TimeoutError)
+├── APIError                      the API answered, and refused
+│   ├── AuthenticationError       401
+│   ├── PermissionDeniedError     403
+│   ├── NotFoundError             404
+│   ├── UnprocessableRequestError 422, with one problem per field
+│   ├── RateLimitedError          429, with ``retry_after``
+│   ├── ServerError               5xx
+│   └── UnexpectedRedirectError   3xx: never followed, a redirect would carry the secret along
+├── ClientClosedError             you closed the client
+├── WaitTimeoutError              the payment was not final in time (also a TimeoutError)
+├── ResponseDecodeError           the answer is not what the API promises, at ``path``
+├── OutcomeUnknownError           a create may or may not have happened: look before repeating it
+└── IncompleteHistoryError        a listing cannot be proved complete; it says what is in doubt
+
+Messages say what failed, the value seen (never a secret) and the next step; data are attributes, so
+that nobody parses messages. Every error pickles, whatever its constructor looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+def _rebuild(cls: type[PaywintError], args: tuple[Any, ...], state: dict[str, Any]) -> PaywintError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class PaywintError(Exception):
+    """Anything that goes wrong in this package, and nothing else."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class ConfigurationError(PaywintError):
+    """The client cannot be made as asked: credentials, environment, URL or policy."""
+
+
+class InvalidRequestError(PaywintError):
+    """An argument was refused before anything was sent.
+
+    ``field`` is the argument's name, as in the signature.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class TransportError(PaywintError):
+    """No usable answer arrived: connection refused, lost, or cut within the body.
+
+    ``sent`` is False only where it is certain that the API never saw the request.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """One attempt took longer than ``request_timeout``, or the operation longer than its budget."""
+
+
+class APIError(PaywintError):
+    """The API answered with a refusal.
+
+    ``status`` is the HTTP status (200 where the body said ``success: false``), ``message`` the API's
+    own words, ``body`` the answer's text (at most 2,000 characters).
+    """
+
+    def __init__(self, status: int, message: str, body: str = "") -> None:
+        super().__init__(f"the API answered {status}: {message}")
+        self.status = status
+        self.message = message
+        self.body = body
+
+
+class AuthenticationError(APIError):
+    """401: the API does not know these credentials. Check key, secret and environment."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the credentials are known, but may not do this."""
+
+
+class NotFoundError(APIError):
+    """404: no such payment, or not visible to this account."""
+
+
+class UnprocessableRequestError(APIError):
+    """422: the API refused a value. ``problems`` maps each field to what was said of it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        body: str = "",
+        *,
+        problems: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, body)
+        self.problems: dict[str, str] = dict(problems or {})
+
+
+class RateLimitedError(APIError):
+    """429, after the retries, or at once where waiting would exceed the operation's budget.
+
+    ``retry_after`` is in seconds; None where the API did not say.
+    """
+
+    def __init__(
+        self, status: int, message: str, body: str = "", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(status, message, body)
+        self.retry_after = retry_after
+
+
+class ServerError(APIError):
+    """5xx, after the retries."""
+
+
+class UnexpectedRedirectError(APIError):
+    """3xx: refused, since following it would carry the credentials to another address."""
+
+
+class ClientClosedError(PaywintError):
+    """The client was closed by its owner, before or during this call."""
+
+
+class WaitTimeoutError(PaywintError, TimeoutError):
+    """The payment did not become final in time. ``payment`` is how it was last seen, or None."""
+
+    def __init__(self, message: str, *, payment_id: UUID, payment: Any = None) -> None:
+        super().__init__(message)
+        self.payment_id = payment_id
+        self.payment = payment
+
+
+class ResponseDecodeError(PaywintError):
+    """An answer is not what the API promises. ``path`` leads to the problem: ``$.records[3].amount``."""
+
+    def __init__(self, problem: str, path: str = "$") -> None:
+        super().__init__(f"the API's answer cannot be read: {problem} @ {path}")
+        self.problem = problem
+        self.path = path
+
+
+class OutcomeUnknownError(PaywintError):
+    """A create was sent once and its effect is unknown: it may or may not have happened.
+
+    Do not repeat it blindly. ``asked`` holds what was asked for (amount, description, …), also as
+    attributes where the operation has them; between ``started_at`` and ``ended_at`` (the local
+    clock, UTC) it was under way; ``reason`` is the error that left it open.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        reason: PaywintError,
+        *,
+        asked: Mapping[str, Any],
+        started_at: datetime,
+        ended_at: datetime,
+    ) -> None:
+        super().__init__(
+            f"{operation} may or may not have happened ({reason}); look for it before repeating it"
+        )
+        self.operation = operation
+        self.reason = reason
+        self.asked: dict[str, Any] = dict(asked)
+        self.amount: Decimal | None = self.asked.get("amount")
+        self.description: str | None = self.asked.get("description")
+        self.invoice_number: str | None = self.asked.get("invoice_number")
+        self.started_at = started_at
+        self.ended_at = ended_at
+
+
+class IncompleteHistoryError(PaywintError):
+    """A listing cannot be proved to hold each payment exactly once.
+
+    ``delivered`` counts the records handed over, ``missing`` those of the snapshot that were not
+    (None where that is unknown), ``ranks`` is the doubtful span as (highest, lowest), counted from
+    the oldest payment, and ``checkpoint`` is where the listing stood.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        delivered: int = 0,
+        missing: int | None = None,
+        ranks: tuple[int, int] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.delivered = delivered
+        self.missing = missing
+        self.ranks = ranks
+        self.checkpoint = dict(checkpoint) if checkpoint is not None else None

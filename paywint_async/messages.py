@@ -1,0 +1,41 @@
+"""Layer 1: what passes through the middleware chain: plain values, no I/O types, no credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import attrs
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request to the API, before credentials are added to it.
+
+    ``operation`` is the name of the client's method; ``repeatable`` says whether sending it twice
+    does no harm; ``headers`` are extra ones, for a middleware's use; ``deadline`` is the moment on
+    the event loop's clock by which the whole operation must end (None: not set yet).
+    """
+
+    operation: str
+    method: str
+    path: str
+    body: bytes | None = None
+    repeatable: bool = True
+    headers: Mapping[str, str] = _NO_HEADERS
+    deadline: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """One answer, read whole. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Middleware: TypeAlias = Callable[[Request, Handler], Awaitable[Response]]

@@ -1,0 +1,117 @@
+"""Layer 2: sends a request again where that does no harm. The only user of backoff.
+
+Which outcomes are worth another attempt is decided here; which requests may be repeated at all is the
+protocol's word (`Request.repeatable`). A request that writes is sent again only when the first one
+was certainly not processed: no connection was made, or the API said 429.
+
+backoff runs the loop and sleeps; the waits are ours, because its jitter would shorten a
+``Retry-After``, its ``max_time`` runs on the wall clock and trims the last wait, and its log lines
+carry arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Generator
+from typing import Any
+
+import attrs
+import backoff
+
+from paywint_async.config import RetryPolicy
+from paywint_async.errors import TransportError
+from paywint_async.messages import Handler, Request, Response
+from paywint_async.protocol import retry_after_seconds
+
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NOT_PROCESSED_STATUSES = frozenset({429})
+
+
+@attrs.define
+class _Operation:
+    """One operation under way: what is sent, and how often it has been."""
+
+    request: Request
+    handler: Handler
+    attempts: int = 0
+
+
+class _Again(Exception):
+    """An outcome worth another attempt after ``wait`` seconds; None: there is no time for one."""
+
+    def __init__(self, outcome: Response | TransportError, wait: float | None) -> None:
+        super().__init__()
+        self.outcome = outcome
+        self.wait = wait
+
+
+def _waits() -> Generator[Any, Any, None]:
+    again = yield
+    while True:
+        again = yield again.wait
+
+
+class Retry:
+    """A middleware that repeats what may be repeated, within a `RetryPolicy`.
+
+    Wait before attempt ``n + 1``, in seconds: ``uniform(0, min(max_delay, base_delay × 2^(n-1)))``, or
+    after a ``Retry-After`` that value plus ``uniform(0, base_delay)``. An operation whose next wait
+    would pass its deadline ends at once with the outcome it has.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, draw: Callable[[], float] = random.random) -> None:
+        self._policy = policy
+        self._draw = draw
+        self._send_repeatedly = backoff.on_exception(
+            _waits,
+            _Again,
+            max_tries=policy.max_attempts,
+            giveup=lambda again: again.wait is None,  # type: ignore[attr-defined]
+            jitter=None,
+            logger=None,
+        )(self._attempt)
+
+    async def __call__(self, request: Request, handler: Handler) -> Response:
+        """The first outcome that is not worth repeating, or the last one."""
+        deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
+        operation = _Operation(attrs.evolve(request, deadline=deadline), handler)
+        try:
+            return await self._send_repeatedly(operation)
+        except _Again as again:
+            outcome = again.outcome
+        if isinstance(outcome, Response):
+            return outcome
+        raise outcome
+
+    async def _attempt(self, operation: _Operation) -> Response:
+        operation.attempts += 1
+        outcome: Response | TransportError
+        try:
+            outcome = await operation.handler(operation.request)
+        except TransportError as error:
+            outcome = error
+        if _is_worth_repeating(operation.request, outcome):
+            raise _Again(outcome, self._wait(operation, outcome))
+        if isinstance(outcome, Response):
+            return outcome
+        raise outcome
+
+    def _wait(self, operation: _Operation, outcome: Response | TransportError) -> float | None:
+        policy = self._policy
+        asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
+        if asked is None:
+            doublings = min(operation.attempts - 1, 60)
+            wait = self._draw() * min(policy.max_delay, policy.base_delay * 2**doublings)
+        else:
+            wait = asked + self._draw() * policy.base_delay
+        deadline = operation.request.deadline
+        assert deadline is not None
+        fits = asyncio.get_running_loop().time() + wait < deadline
+        return wait if fits else None
+
+
+def _is_worth_repeating(request: Request, outcome: Response | TransportError) -> bool:
+    if isinstance(outcome, TransportError):
+        return request.repeatable or not outcome.sent
+    return outcome.status in (PASSING_STATUSES if request.repeatable else _NOT_PROCESSED_STATUSES)

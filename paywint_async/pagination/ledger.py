@@ -1,0 +1,225 @@
+"""Layer 2: what of a snapshot has been delivered, where the rest stands, what an answer proves. Pure.
+
+**The invariant.** A snapshot is the records that existed at the first answer. They are delivered in
+the server's order; `remaining` are left, and the one due next stands at offset ``base - remaining`` of
+the server's list. Newest first, ``base`` is the list's total less the floor (arrivals push everything
+down, so ranks count from the oldest end); oldest first, it is the snapshot (arrivals come behind).
+`recent` holds the keys delivered last, the very last one at the end.
+
+**The proof.** An answer to page ``p`` of ``R`` rows shows the offsets from ``(p-1)R`` on. Its part
+behind the frontier is taken only if the page is as long as its total says, the offsets that overlap
+what was delivered hold the same keys, nothing new repeats a recent key, and time does not jump
+across the seam: then it follows the last delivered record without a gap, so nothing is lost and
+nothing comes twice. What shifts ranks unseen (a deletion further on) shows at the end, where
+`delivered` must equal `expected`, and an oldest-first read must end on `tail`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import attrs
+
+from paywint_async.pagination.position import ANCHORS, Key, Order, Position
+
+_RECENT = 200  # two of the largest pages: an overlap is checked against up to that many keys
+
+
+@attrs.frozen
+class Answer:
+    """One page as the server told it: opaque records with their keys and times."""
+
+    page_no: int
+    total: int
+    records: Sequence[Any]
+    keys: Sequence[Key]
+    times: Sequence[datetime]
+
+
+class Ledger:
+    """The books of one read of one list. Fields: those of `Position`, and what this run adds."""
+
+    def __init__(self, rows: int, start: Position | None) -> None:
+        opening = start or Position(snapshot=0, expected=0, delivered=0, remaining=0)
+        self.rows = rows
+        self.order = opening.order
+        self.snapshot = opening.snapshot
+        self.floor = opening.floor
+        self.expected = opening.expected
+        self.delivered = opening.delivered
+        self.remaining = opening.remaining
+        self.handed = 0  # delivered by this run, earlier ones not counted
+        self.tail = opening.tail
+        self.floor_head = opening.floor_head
+        self.head = list(opening.head)
+        self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
+        self.is_anchored = (
+            False  # the last delivered key was just seen: the seam needs no other proof
+        )
+        self._last_time: datetime | None = None
+
+    @property
+    def is_oldest_first(self) -> bool:
+        """Whether arrivals come behind the end. An unknown order counts as newest first."""
+        return self.order is Order.OLDEST_FIRST
+
+    # -- where things stand ----------------------------------------------------------------------
+
+    def offset_of(self, page_no: int) -> int:
+        """The offset of a page's first record."""
+        return (page_no - 1) * self.rows
+
+    def page_of(self, offset: int) -> int:
+        """The page that shows an offset."""
+        return max(0, offset) // self.rows + 1
+
+    def frontier(self, total: int) -> int:
+        """The offset at which the record due next stands, in a list of that total."""
+        return (self.snapshot if self.is_oldest_first else total - self.floor) - self.remaining
+
+    # -- how a read begins -----------------------------------------------------------------------
+
+    def open(self, total: int) -> None:
+        """Fixes the snapshot: all that stands above the floor now."""
+        self.snapshot = total
+        self.remaining = self.expected = max(0, total - self.floor)
+
+    def reopen(self) -> None:
+        """Takes a finished read's snapshot as the floor of a new one; newest first."""
+        self.floor, self.floor_head = self.snapshot, tuple(self.head)
+        self.head, self.delivered = [], 0
+
+    def extend(self) -> None:
+        """Takes a finished read's last record as the one before a new one; oldest first."""
+        self.head, self.delivered, self.remaining, self.tail = [], 0, 0, None
+        self.floor, self.floor_head = 0, ()
+
+    def anchor(self, offset: int, answer: Answer, *, is_extended: bool) -> bool:
+        """Continues at ``offset``, right behind the last delivered key. False: that cannot be."""
+        if self.order is Order.UNKNOWN and answer.total != self.snapshot:
+            is_still = offset == self.snapshot - self.remaining
+            self.order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
+        if is_extended:
+            self.snapshot = answer.total
+            self.remaining = self.expected = answer.total - offset
+        elif self.is_oldest_first:
+            self.snapshot = offset + self.remaining
+        else:
+            self.remaining = answer.total - self.floor - offset
+        self.is_anchored = True
+        return self.remaining >= 0
+
+    # -- what an answer proves -------------------------------------------------------------------
+
+    def fits(self, answer: Answer) -> bool:
+        """Whether the page is as long as its own total says."""
+        rest = answer.total - self.offset_of(answer.page_no)
+        return len(answer.keys) == max(0, min(self.rows, rest))
+
+    def detect_order(self, answer: Answer) -> Order:
+        """The order, told from the first page whose times differ."""
+        if self.order is Order.UNKNOWN:
+            falls = sum(later < earlier for earlier, later in pairwise(answer.times))
+            rises = sum(later > earlier for earlier, later in pairwise(answer.times))
+            if falls != rises:
+                self.order = Order.NEWEST_FIRST if falls > rises else Order.OLDEST_FIRST
+        return self.order
+
+    def problem(self, answer: Answer, skip: int, fresh: Sequence[Key]) -> str | None:
+        """Why ``fresh`` (the answer's keys behind its first ``skip``) may not be delivered, or None."""
+        if not self._overlap_agrees(answer.keys, skip):
+            return "two answers name different payments at one rank"
+        unique = set(fresh)
+        if len(unique) != len(fresh) or not unique.isdisjoint(self.recent):
+            return "a payment that was already delivered stands further on again"
+        if fresh and not self.is_anchored and self._time_jumps(answer.times[skip]):
+            return "the times of two pages contradict the order of the list"
+        floor = answer.total - self.floor - self.offset_of(answer.page_no)
+        if (
+            self.floor
+            and 0 <= floor < len(answer.keys)
+            and answer.keys[floor] not in self.floor_head
+        ):
+            return "the earlier read does not begin where this one ends"
+        return None
+
+    def _overlap_agrees(self, keys: Sequence[Key], skip: int) -> bool:
+        start, stop = max(0, skip - len(self.recent)), min(skip, len(keys))
+        if start >= stop:
+            return True
+        recent, shift = list(self.recent), len(self.recent) - skip
+        return list(keys[start:stop]) == recent[shift + start : shift + stop]
+
+    def _time_jumps(self, time: datetime) -> bool:
+        if self._last_time is None or self.order is Order.UNKNOWN:
+            return False
+        return time < self._last_time if self.is_oldest_first else time > self._last_time
+
+    def find_end(self, answer: Answer) -> bool:
+        """Whether the answer shows the snapshot's far end, which is then noted."""
+        first = self.offset_of(answer.page_no)
+        if self.is_oldest_first:
+            index = self.snapshot - 1 - first
+            if 0 <= index < len(answer.keys):
+                self.tail = answer.keys[index]
+                return True
+            return False
+        index = next((i for i, key in enumerate(answer.keys) if key in self.floor_head), -1)
+        if index >= 0:
+            self.floor = answer.total - first - index
+            self.remaining = self.expected = max(0, self.snapshot - self.floor)
+        return index >= 0
+
+    def find_last(self, answer: Answer) -> list[int]:
+        """The indexes at which the answer shows recently delivered keys."""
+        known = set(self.recent)
+        return [index for index, key in enumerate(answer.keys) if key in known]
+
+    def forget_missing(self, seen: Sequence[Key]) -> None:
+        """Drops recent keys that should stand among ``seen`` (deleted since): they prove nothing."""
+        recent = list(self.recent)
+        if seen:
+            self.recent = deque([*recent[: recent.index(seen[0])], *seen], maxlen=_RECENT)
+
+    # -- keeping the books -----------------------------------------------------------------------
+
+    def deliver(self, fresh: Sequence[Key], last_time: datetime) -> None:
+        """Enters keys as delivered, in order."""
+        if len(self.head) < ANCHORS:
+            self.head.extend(fresh[: ANCHORS - len(self.head)])
+        self.recent.extend(fresh)
+        self._last_time = last_time
+        self.remaining -= len(fresh)
+        self.delivered += len(fresh)
+        self.handed += len(fresh)
+        self.is_anchored = False
+
+    def final_problem(self) -> str | None:
+        """Why a read that is over does not add up, or None."""
+        if self.delivered != self.expected:
+            return f"{self.delivered} payments were there, where {self.expected} had been counted"
+        if self.is_oldest_first and self.tail is not None and self.recent[-1] != self.tail:
+            return "the last payment is not the one that was last at the beginning"
+        return None
+
+    def position(self, unhanded: int) -> Position:
+        """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
+        recent = list(self.recent)[: len(self.recent) - unhanded]
+        delivered = self.delivered - unhanded
+        head = tuple(self.head[: min(ANCHORS, delivered)])
+        return Position(
+            order=self.order,
+            snapshot=self.snapshot,
+            floor=self.floor,
+            expected=self.expected,
+            delivered=delivered,
+            remaining=self.remaining + unhanded,
+            last=tuple(recent[-ANCHORS:]),
+            head=(head + self.floor_head)[:ANCHORS],
+            floor_head=self.floor_head,
+            tail=self.tail,
+        )

@@ -1,0 +1,132 @@
+"""Layer 2: what a caller iterates: payments of one direction, in the server's order, exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import attrs
+
+from paywint_async.errors import InvalidRequestError
+from paywint_async.models import Payment, PaymentPage
+from paywint_async.pagination.position import Position, from_json
+from paywint_async.pagination.run import PageSource, Run
+
+R = TypeVar("R")
+
+
+class Listing(Generic[R]):
+    """What the listings share: collecting, and a deterministic end with ``async with``."""
+
+    def __init__(self, checkpoint: dict[str, Any] | None) -> None:
+        self._given_checkpoint = checkpoint
+        self._runs: list[Run] = []
+
+    def __aiter__(self) -> AsyncIterator[R]:
+        """A new read, from the listing's starting point; the records in the server's order."""
+        return self._iterate(None)
+
+    async def collect(self, limit: int | None = None) -> list[R]:
+        """The first ``limit`` records as a list (None: all), with no more requests than needed.
+
+        Raises:
+            InvalidRequestError: ``limit`` is no whole number, or negative.
+            IncompleteHistoryError: as when iterating; what was collected is lost.
+        """
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise InvalidRequestError("limit", f"must be a whole number, at least 0, not {limit!r}")
+        return [record async for record in self._iterate(limit)]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Ends every request of this listing, and returns when they have ended."""
+        for run in self._runs:
+            await run.aclose()
+
+    def _iterate(self, limit: int | None) -> AsyncIterator[R]:
+        raise NotImplementedError
+
+    def _new_runs(self, *runs: Run) -> None:
+        # Ended reads are closed by their iterators; the latest one still answers `checkpoint`.
+        self._runs[:] = runs
+
+
+class PaymentListing(Listing[Payment]):
+    """The payments of one direction, typed, in the server's order, exactly once.
+
+    ``async for payment in listing`` reads the snapshot that exists when the first page is answered,
+    however many payments arrive meanwhile. Each iteration is a read of its own. Pages are fetched
+    ahead, at most ``max_concurrency`` at a time, and at most that many wait.
+
+    Raises (while iterating):
+        IncompleteHistoryError: the list changed in a way that leaves doubt; all that was delivered
+            before is right.
+        APIError, TransportError: a page could not be read; everything before it was delivered.
+
+    Cancellation: ``break``, an exception or cancellation ends the requests under way; with
+    ``async with listing`` they have ended when the block is left.
+    """
+
+    def __init__(
+        self, source: PageSource, max_concurrency: int, checkpoint: dict[str, Any] | None
+    ) -> None:
+        super().__init__(checkpoint)
+        self._source = source
+        self._max_concurrency = max_concurrency
+        self._start = read_start(checkpoint, source.direction)
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Where the latest read stands, right behind the payment handed over last, as JSON values.
+
+        Given to a new listing it resumes there, with any page size; at the end of a read, it makes a
+        new listing yield just what has arrived since. None before the first payment of a fresh read.
+        """
+        return self._runs[0].checkpoint if self._runs else self._given_checkpoint
+
+    @property
+    def total(self) -> int | None:
+        """How many payments the latest read has to deliver in all, those before its starting point
+        included; None before the first answer."""
+        return self._runs[0].total if self._runs else None
+
+    async def pages(self) -> AsyncIterator[PaymentPage]:
+        """The same payments page by page; a page holds only records that are due, at least one."""
+        run = self._open(None)
+        try:
+            while (records := await run.next_batch()) is not None:
+                assert run.page is not None
+                yield attrs.evolve(run.page, records=tuple(records))
+        finally:
+            await run.aclose()
+
+    async def _iterate(self, limit: int | None) -> AsyncIterator[Payment]:
+        # One generator and a plain loop: a payment that is already here costs no turn of the event
+        # loop, and the checkpoint reads the position from the list iterator, so it costs nothing.
+        run = self._open(limit)
+        try:
+            while (records := await run.next_batch()) is not None:
+                rest = iter(records)
+                run.unhanded = rest.__length_hint__  # type: ignore[attr-defined]
+                for payment in rest:
+                    yield payment
+        finally:
+            await run.aclose()
+
+    def _open(self, limit: int | None) -> Run:
+        run = Run(self._source, self._max_concurrency, self._start, limit=limit)
+        self._new_runs(run)
+        return run
+
+
+def read_start(checkpoint: object, direction: str) -> Position | None:
+    """The position that a caller's checkpoint holds; InvalidRequestError where it is not one."""
+    return None if checkpoint is None else from_json(checkpoint, direction)

@@ -1,0 +1,331 @@
+"""Layer 2: which page to ask for next, and what to do with an answer. Pure: no I/O, no asyncio.
+
+The `Ledger` knows what is due and what an answer proves; the planner turns that into requests. In the
+ordinary case it names page after page and every answer is delivered. Otherwise:
+
+* an answer begins behind the frontier (it was given before an arrival that the one before it already
+  shows): it is held, and the page on which the frontier stands now is asked for first;
+* an answer contradicts what was delivered: nothing of it is used, everything under way is dropped,
+  and the keys delivered last are looked for (the anchor); what follows them is next, whatever the
+  ranks say. A resumed read begins the same way;
+* the snapshot does not end where the list ends (an earlier read's records, or on an oldest-first
+  server later arrivals follow): its end is looked up once, before anything depends on it (the probe).
+
+Each of these must make progress: after a dozen fruitless repairs or three contradictions in a row the
+planner doubts, and the listing ends with an error. It asks for as many pages as there are, and at
+most one more, that proves the end; and for about one more with each arrival between two answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from paywint_async.pagination.ledger import Answer, Ledger
+from paywint_async.pagination.position import Order, Position
+
+_NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
+_PATIENCE = 12  # fruitless repairs in a row; a contradiction weighs as much as four of them
+_CONTRADICTION = 4
+
+
+class Doubt(Exception):
+    """Continuity cannot be proved any more; the message says why."""
+
+
+class Action(Enum):
+    """What the fetcher does with an answer. Afterwards it asks `Planner.take_repair` first."""
+
+    DELIVER = "its records are next, in order"
+    HOLD = "offer it again, after the repair"
+    DROP = "nothing in it is new"
+    RESET = "drop it and everything under way"
+
+
+class _Mode(Enum):
+    START = "waiting for the first answer, which fixes the snapshot"
+    ANCHOR = "looking for the keys delivered last"
+    PROBE = "looking for the snapshot's far end"
+    STREAM = "taking answers in page order"
+
+
+@attrs.frozen
+class Verdict:
+    """What to do with an answer, and the records of it that are due now."""
+
+    action: Action
+    records: Sequence[Any] = ()
+
+
+_DROP, _HOLD, _RESET = (Verdict(a) for a in (Action.DROP, Action.HOLD, Action.RESET))
+
+
+class Planner:
+    """One read of one list.
+
+    Args:
+        rows: records a page.
+        start: where an earlier read stopped; where that one was finished, only what is new is read.
+        limit: how many records are wanted at most; None: the whole snapshot.
+    """
+
+    def __init__(self, rows: int, start: Position | None = None, limit: int | None = None) -> None:
+        self._ledger = Ledger(rows, start)
+        self._start = start
+        self._limit = limit
+        self._mode = _Mode.START
+        self._total = self._ledger.snapshot  # the list's total, as far as it is known
+        self._drift = 0  # how many payments arrived while the last fruitless request was under way
+        self._last_page = 0
+        self._repair: int | None = 1
+        self._sought: int | None = None
+        self._fruitless = 0
+        self._tried: set[int] = set()
+        self._candidate: int | None = None
+        self._is_extended = False
+        self._end_is_seen = False
+        if start is not None:
+            self._continue(start)
+
+    def _continue(self, start: Position) -> None:
+        if not start.is_finished:
+            self._seek(_Mode.ANCHOR)
+        elif start.order is Order.OLDEST_FIRST:
+            self._extend()
+        else:
+            self._ledger.reopen()
+
+    # -- what the fetcher asks -------------------------------------------------------------------
+
+    @property
+    def order(self) -> Order:
+        """The server's order, as far as it is known."""
+        return self._ledger.order
+
+    @property
+    def handed(self) -> int:
+        """How many records this read has delivered, earlier ones not counted."""
+        return self._ledger.handed
+
+    @property
+    def total(self) -> int | None:
+        """How many records the snapshot has above its floor; None before the first answer."""
+        return None if self._mode is _Mode.START else self._ledger.expected
+
+    @property
+    def remaining(self) -> int:
+        """How many of them are still to be delivered."""
+        return self._ledger.remaining
+
+    @property
+    def is_complete(self) -> bool:
+        """True once nothing more has to be asked."""
+        if self._limit is not None and self.handed >= self._limit:
+            return True
+        if self._mode is not _Mode.STREAM or self._ledger.remaining:
+            return False
+        return self._end_is_seen or self._ends_before_the_list
+
+    @property
+    def _ends_before_the_list(self) -> bool:
+        return bool(self._ledger.floor) or self._ledger.is_oldest_first
+
+    def take_repair(self) -> int | None:
+        """The page that has to be asked for before anything else, told once; or None."""
+        page, self._repair = self._repair, None
+        if page is not None:
+            self._sought = page
+        return page
+
+    def next_page(self, *, is_idle: bool) -> int | None:
+        """The next page worth asking for, or None; ``is_idle``: nothing is under way or held."""
+        if self._mode is not _Mode.STREAM or self.is_complete:
+            return None
+        if is_idle:
+            page = self._sought = self._frontier_page()
+        else:
+            page = max(self._frontier_page(), self._last_page + 1)
+            if page > self._last_needed_page():
+                return None
+        self._last_page = page
+        return page
+
+    def position(self, unhanded: int = 0) -> Position | None:
+        """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
+        nothing_handed = self.handed == unhanded and self._ledger.remaining + unhanded > 0
+        if self._mode is _Mode.START or nothing_handed:
+            return self._start
+        return self._ledger.position(unhanded)
+
+    def conclude(self) -> None:
+        """Raises Doubt where the read is over but does not add up."""
+        problem = None if self._ledger.remaining else self._ledger.final_problem()
+        if problem is not None:
+            raise Doubt(problem)
+
+    def accept(self, answer: Answer) -> Verdict:
+        """What is to be done with an answer; that may change what is asked next.
+
+        Raises:
+            Doubt: after repeated attempts to prove continuity.
+        """
+        is_sought, self._sought = answer.page_no == self._sought, None
+        grown = answer.total - self._total
+        self._total = answer.total if is_sought else max(self._total, answer.total)
+        if not self._ledger.fits(answer):
+            return self._contradict(answer, "its length does not fit its total")
+        verdict = self._judge(answer)
+        if verdict.records:
+            self._fruitless = self._drift = 0
+        elif is_sought and verdict.action is Action.DROP:
+            self._drift = max(0, grown)
+            self._lose_patience(1, "payments arrive faster than they can be read")
+        return verdict
+
+    # -- the modes -------------------------------------------------------------------------------
+
+    def _judge(self, answer: Answer) -> Verdict:
+        if self._mode is _Mode.START:
+            return self._first(answer)
+        if self._mode is _Mode.ANCHOR:
+            return self._look_for_anchor(answer)
+        if self._mode is _Mode.PROBE:
+            return self._look_for_end(answer)
+        was_unknown = self.order is Order.UNKNOWN
+        if was_unknown and self._ledger.detect_order(answer) is Order.OLDEST_FIRST:
+            self._seek(_Mode.PROBE)  # so far the two orders agreed; now the end is somewhere else
+            return _RESET
+        return self._stream(answer)
+
+    def _first(self, answer: Answer) -> Verdict:
+        self._ledger.detect_order(answer)
+        if self._ledger.floor and self._continues_oldest_first(answer):
+            self._ledger.order = Order.OLDEST_FIRST
+            self._extend()
+            return self._look_for_anchor(answer)
+        self._ledger.open(answer.total)
+        self._last_page = 1
+        if answer.total and self._ends_before_the_list and not self._ledger.find_end(answer):
+            self._seek(_Mode.PROBE)
+            return _HOLD
+        self._mode = _Mode.STREAM
+        return self._stream(answer)
+
+    def _continues_oldest_first(self, answer: Answer) -> bool:
+        """Whether a read that left the order unknown has arrivals behind its end, not before it."""
+        if self._ledger.order is not Order.UNKNOWN:
+            return self._ledger.is_oldest_first
+        end = self._ledger.snapshot - 1
+        is_there = end < len(answer.keys) and answer.keys[end] == self._ledger.recent[-1]
+        return is_there and answer.total > self._ledger.snapshot
+
+    def _stream(self, answer: Answer) -> Verdict:
+        skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
+        if skip < 0:
+            self._lose_patience(1, "payments arrive faster than they can be read")
+            self._repair = self._frontier_page()
+            return _HOLD
+        due = min(len(answer.keys) - skip, self._ledger.remaining)
+        due = max(0, due if self._limit is None else min(due, self._limit - self.handed))
+        fresh = answer.keys[skip : skip + due]
+        problem = self._ledger.problem(answer, skip, fresh)
+        if problem is not None:
+            return self._contradict(answer, problem)
+        if answer.total < answer.page_no * self._ledger.rows:
+            self._end_is_seen = True
+        if not due:
+            return _DROP
+        self._ledger.deliver(fresh, answer.times[skip + due - 1])
+        return Verdict(Action.DELIVER, answer.records[skip : skip + due])
+
+    def _contradict(self, answer: Answer, problem: str) -> Verdict:
+        self._lose_patience(_CONTRADICTION, f"page {answer.page_no}: {problem}")
+        if self._mode is not _Mode.STREAM:
+            self._repair = answer.page_no
+        elif self._ledger.recent:
+            self._seek(_Mode.ANCHOR)
+        else:
+            self._mode, self._repair = _Mode.START, 1
+        return _RESET
+
+    def _lose_patience(self, weight: int, problem: str) -> None:
+        self._fruitless += weight
+        if self._fruitless > _PATIENCE:
+            raise Doubt(problem)
+
+    # -- pages -----------------------------------------------------------------------------------
+
+    def _frontier_page(self) -> int:
+        # After a fruitless request, as many more arrivals are expected as came during that one.
+        return self._ledger.page_of(self._ledger.frontier(self._total + self._drift))
+
+    def _last_needed_page(self) -> int:
+        offset = self._ledger.frontier(self._total)
+        end = offset + self._ledger.remaining - (1 if self._ends_before_the_list else 0)
+        if self._limit is not None:
+            end = min(end, offset + self._limit - self.handed - 1)
+        return self._ledger.page_of(end)
+
+    # -- errands: one page at a time, until something is found -----------------------------------
+
+    def _seek(self, mode: _Mode) -> None:
+        self._mode, self._candidate = mode, None
+        self._tried.clear()
+        self._search()
+
+    def _extend(self) -> None:
+        self._is_extended = True
+        self._ledger.extend()
+        self._seek(_Mode.ANCHOR)
+
+    def _search(self) -> None:
+        ledger = self._ledger
+        if self._mode is _Mode.ANCHOR:
+            expected = ledger.page_of(ledger.frontier(self._total) - 1)
+        elif ledger.is_oldest_first:
+            expected = ledger.page_of(ledger.snapshot - 1)
+        else:
+            expected = ledger.page_of(self._total - ledger.floor)
+        last = ledger.page_of(self._total)
+        pages = (expected + step for step in _NEIGHBOURS)
+        page = next((p for p in pages if 1 <= p <= last and p not in self._tried), None)
+        if page is None:
+            raise Doubt("the payments read last are not in this history (another account's?)")
+        self._tried.add(page)
+        self._repair = page
+
+    def _look_for_anchor(self, answer: Answer) -> Verdict:
+        ledger = self._ledger
+        found = ledger.find_last(answer)
+        offset = ledger.offset_of(answer.page_no) + found[-1] + 1 if found else self._candidate
+        if offset is None:
+            self._search()
+            return _DROP
+        is_last = not found or answer.keys[found[-1]] == ledger.recent[-1]
+        if not is_last and found[-1] == ledger.rows - 1:  # the very last may be on the next page
+            self._candidate, self._repair = offset, answer.page_no + 1
+            return _DROP
+        ledger.forget_missing([answer.keys[index] for index in found])
+        if not ledger.anchor(offset, answer, is_extended=self._is_extended):
+            raise Doubt("fewer payments are left than were already read")
+        self._is_extended, self._repair = False, None
+        return self._resume(answer)
+
+    def _resume(self, answer: Answer) -> Verdict:
+        self._last_page = answer.page_no
+        is_open = self._ledger.is_oldest_first and self._ledger.tail is None
+        if is_open and self._ledger.remaining and not self._ledger.find_end(answer):
+            self._seek(_Mode.PROBE)
+            return _HOLD
+        self._mode = _Mode.STREAM
+        return self._stream(answer)
+
+    def _look_for_end(self, answer: Answer) -> Verdict:
+        if self._ledger.find_end(answer):
+            self._mode = _Mode.STREAM
+        else:
+            self._search()
+        return _DROP

@@ -1,0 +1,106 @@
+"""Layer 2: pages fetched ahead: a bounded queue of requests under way, taken in page order.
+
+Tasks belong to the window and to nobody else: they hold neither the iterator nor its consumer, and
+the window's end is theirs. Each fetches bytes only; the consumer decodes, so that the next request
+leaves before the decoding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _PutBack(Generic[T]):
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+class Window(Generic[T]):
+    """Pages that are asked for and not yet taken, in order.
+
+    Args:
+        fetch: brings one page, in whatever form; its errors are raised where the page is taken.
+        size: how many pages may wait or be under way. May be changed later.
+        slots: bounds the requests in flight, also together with those of other windows.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[int], Coroutine[Any, Any, T]],
+        size: int,
+        slots: asyncio.Semaphore | None = None,
+    ) -> None:
+        self.size = size
+        self._fetch = fetch
+        self._slots = slots or asyncio.Semaphore(size)
+        self._queue: deque[asyncio.Task[T] | _PutBack[T]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more page may be asked for."""
+        return len(self._queue) < self.size
+
+    def ask(self, page_no: int) -> None:
+        """Asks for a page, to be taken after the others."""
+        self._queue.append(asyncio.create_task(self._fetch_in_slot(page_no)))
+
+    def ask_first(self, page_no: int) -> None:
+        """Asks for a page, to be taken before the others."""
+        self._queue.appendleft(asyncio.create_task(self._fetch_in_slot(page_no)))
+
+    def put_back(self, value: T) -> None:
+        """Makes a page that was taken the next one again."""
+        self._queue.appendleft(_PutBack(value))
+
+    async def take(self) -> T:
+        """The first page, once it is there. Always lets the event loop turn once.
+
+        Cancellation: that page's request ends too.
+        """
+        first = self._queue.popleft()
+        if isinstance(first, _PutBack):
+            return first.value
+        try:
+            if (
+                first.done()
+            ):  # a consumer that never waits must not keep the loop from everybody else
+                await asyncio.sleep(0)
+            return await first
+        finally:
+            await _end([first])
+
+    async def aclose(self) -> None:
+        """Ends every request under way, and returns when they have ended."""
+        tasks = [entry for entry in self._queue if not isinstance(entry, _PutBack)]
+        self._queue.clear()
+        await _end(tasks)
+
+    async def _fetch_in_slot(self, page_no: int) -> T:
+        async with self._slots:
+            return await self._fetch(page_no)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    running = [task for task in tasks if not _is_over(task)]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)
+        for task in running:
+            _is_over(task)
+
+
+def _is_over(task: asyncio.Task[Any]) -> bool:
+    if task.done() and not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it as never retrieved
+    return task.done()

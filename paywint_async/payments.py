@@ -1,0 +1,248 @@
+"""Layer 4: what a caller does with payments. Checks arguments, sends calls, tells what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from paywint_async import protocol
+from paywint_async.errors import (
+    OutcomeUnknownError,
+    PaywintError,
+    ResponseDecodeError,
+    ServerError,
+    TransportError,
+    WaitTimeoutError,
+)
+from paywint_async.messages import Handler, Response
+from paywint_async.models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
+from paywint_async.pagination.listing import PaymentListing
+from paywint_async.pagination.merge import HistoryListing
+from paywint_async.pagination.run import PageSource
+
+T = TypeVar("T")
+
+_POLL_GROWTH = 1.5
+_MAX_POLL = 30.0  # seconds: a person who pays is watched closely, a forgotten link is not
+
+
+class Payments:
+    """The payments of one account; reached as ``client.payments``."""
+
+    def __init__(self, handler: Handler, max_concurrency: int) -> None:
+        self._handler = handler
+        self._max_concurrency = max_concurrency
+
+    async def create_link(
+        self,
+        amount: Decimal | int,
+        *,
+        description: str | None = None,
+        invoice_number: str | None = None,
+    ) -> PaymentLink:
+        """A new pending payment, and the link at which it can be paid.
+
+        Args:
+            amount: US dollars, above zero, at most two decimals; a float is refused.
+            description: shown to the payer, at most 255 characters.
+            invoice_number: at most 20 characters.
+
+        Raises:
+            InvalidRequestError: an argument was refused; nothing was sent.
+            OutcomeUnknownError: the link may or may not exist. Never sent twice in that case.
+            APIError: the API refused; there is no link.
+            TransportError: no connection; there is no link.
+
+        Source: Create Payment Link.
+        """
+        return await self._create(protocol.create_link(amount, description, invoice_number))
+
+    async def create_checkout_token(
+        self,
+        amount: Decimal | int,
+        *,
+        email: str | None = None,
+        phone: str | None = None,
+        phone_country_code: str | None = None,
+        currency: str = "USD",
+    ) -> CheckoutToken:
+        """A short-lived token for the inline checkout, for a payer's email or phone.
+
+        Args:
+            amount: above zero, at most 100,000, at most two decimals; a float is refused.
+            email: the payer's; either this or a phone number.
+            phone: 5 to 20 characters, together with ``phone_country_code`` such as ``+1``.
+            phone_country_code: 1 to 10 characters.
+            currency: 3 to 10 characters.
+
+        Raises:
+            as `create_link`.
+
+        Source: Create Checkout Token.
+        """
+        call = protocol.create_checkout_token(amount, email, phone, phone_country_code, currency)
+        return await self._create(call)
+
+    async def get(self, payment_id: UUID | str) -> Payment:
+        """The payment as it is now.
+
+        Raises:
+            InvalidRequestError: no UUID; nothing was sent.
+            NotFoundError: no such payment in this account.
+            APIError, TransportError: after the retries.
+
+        Source: Get Payment.
+        """
+        call = protocol.get(payment_id)
+        return call.read(await self._handler(call.request))
+
+    async def page(
+        self, direction: Direction | str, page_no: int, rows_per_page: int = 100
+    ) -> PaymentPage:
+        """One page as the API has it at this moment, counted from 1; for everything use a listing.
+
+        Raises:
+            InvalidRequestError: an argument was refused; nothing was sent.
+            APIError, TransportError: after the retries.
+
+        Source: List Received Payments; List Sent Payments (assumed).
+        """
+        call = protocol.page(
+            protocol.check_direction(direction),
+            protocol.check_whole("page_no", page_no, low=1),
+            protocol.check_rows_per_page(rows_per_page),
+        )
+        return call.read(await self._handler(call.request))
+
+    def sent(
+        self,
+        *,
+        rows_per_page: int = 100,
+        max_concurrency: int | None = None,
+        checkpoint: dict[str, Any] | None = None,
+    ) -> PaymentListing:
+        """The payments this account has sent, as a listing; nothing is read before it is iterated.
+
+        Args:
+            rows_per_page: 10, 20, 50 or 100; 100 needs the fewest requests.
+            max_concurrency: requests in flight at most; None: the client's.
+            checkpoint: of an earlier listing of this direction; resumes right behind it.
+
+        Raises:
+            InvalidRequestError: an argument was refused.
+        """
+        return self._listing(Direction.SENT, rows_per_page, max_concurrency, checkpoint)
+
+    def received(
+        self,
+        *,
+        rows_per_page: int = 100,
+        max_concurrency: int | None = None,
+        checkpoint: dict[str, Any] | None = None,
+    ) -> PaymentListing:
+        """The payments this account has received; arguments as `sent`."""
+        return self._listing(Direction.RECEIVED, rows_per_page, max_concurrency, checkpoint)
+
+    def history(
+        self,
+        *,
+        rows_per_page: int = 100,
+        max_concurrency: int | None = None,
+        checkpoint: dict[str, Any] | None = None,
+    ) -> HistoryListing:
+        """Sent and received payments, read at once and merged newest first; arguments as `sent`.
+
+        ``max_concurrency`` bounds both directions together, ``checkpoint`` is of an earlier history.
+        """
+        sources = [self._source(direction, rows_per_page) for direction in Direction]
+        return HistoryListing(sources, self._concurrency(max_concurrency), checkpoint)
+
+    async def wait_until_final(
+        self, payment_id: UUID | str, *, timeout: float, poll: float = 1.0
+    ) -> Payment:
+        """The payment, once its status is final; asked for at growing intervals.
+
+        Args:
+            payment_id: of the payment to watch.
+            timeout: seconds to wait at most.
+            poll: seconds before the second look; each next wait is 1.5 times longer, 30 at most.
+
+        Raises:
+            WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
+            APIError, TransportError: as `get`.
+        """
+        wanted = protocol.check_payment_id(payment_id)
+        wait = protocol.check_seconds("poll", poll)
+        seen: Payment | None = None
+        try:
+            async with asyncio.timeout(protocol.check_seconds("timeout", timeout)) as limit:
+                while True:
+                    seen = await self.get(wanted)
+                    if seen.status.is_final:
+                        return seen
+                    await asyncio.sleep(wait)
+                    wait = min(wait * _POLL_GROWTH, max(_MAX_POLL, poll))
+        except TimeoutError:
+            if not limit.expired():  # a single request's own timeout
+                raise
+        last = f"last seen {seen.status}" if seen else "never seen"
+        raise WaitTimeoutError(
+            f"payment {wanted} was not final within {timeout:g} s ({last})",
+            payment_id=wanted,
+            payment=seen,
+        )
+
+    async def _create(self, call: protocol.Call[T]) -> T:
+        """Sends a call that writes; what leaves its effect open becomes OutcomeUnknownError."""
+        started_at = datetime.now(UTC)
+        try:
+            return call.read(await self._handler(call.request))
+        except PaywintError as error:
+            if not _leaves_outcome_open(error):
+                raise
+            reason = error
+        raise OutcomeUnknownError(
+            call.request.operation,
+            reason,
+            asked=call.asked,
+            started_at=started_at,
+            ended_at=datetime.now(UTC),
+        )
+
+    def _listing(
+        self,
+        direction: Direction,
+        rows_per_page: int,
+        max_concurrency: int | None,
+        checkpoint: dict[str, Any] | None,
+    ) -> PaymentListing:
+        source = self._source(direction, rows_per_page)
+        return PaymentListing(source, self._concurrency(max_concurrency), checkpoint)
+
+    def _source(self, direction: Direction, rows_per_page: int) -> PageSource:
+        rows = protocol.check_rows_per_page(rows_per_page)
+        handler = self._handler
+
+        async def fetch(page_no: int) -> tuple[int, Response]:
+            return page_no, await handler(protocol.page(direction, page_no, rows).request)
+
+        def read(page_no: int, response: Response) -> PaymentPage:
+            return protocol.page(direction, page_no, rows).read(response)
+
+        return PageSource(direction=direction, rows_per_page=rows, fetch=fetch, read=read)
+
+    def _concurrency(self, value: int | None) -> int:
+        if value is None:
+            return self._max_concurrency
+        return protocol.check_whole("max_concurrency", value, low=1)
+
+
+def _leaves_outcome_open(error: PaywintError) -> bool:
+    if isinstance(error, TransportError):
+        return error.sent
+    return (
+        isinstance(error, ServerError | ResponseDecodeError) or getattr(error, "status", 0) == 408
+    )

@@ -1,0 +1,170 @@
+"""Layer 3: the session manager: the only owner of aiohttp's session and translator of its errors.
+
+Turns a `Request` into HTTP and an answer into a `Response`. Adds the credentials, and nobody above
+ever sees them. Knows nothing of what the API's answers mean, nor of retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+
+import aiohttp
+import yarl
+
+from paywint_async.config import Credentials
+from paywint_async.errors import (
+    ClientClosedError,
+    PaywintError,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    TransportError,
+)
+from paywint_async.messages import Request, Response
+
+# 350 times the largest page seen: no honest answer comes near it, and a bomb stops in time.
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+# Loopback connects in microseconds, the far side of the world in under a second.
+_CONNECT_TIMEOUT = 10.0
+_HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
+_HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
+
+
+class SessionManager:
+    """One pool of connections to one API, opened on first use, closed by `aclose`.
+
+    Args:
+        credentials: added to each request at the last moment.
+        base_url: already checked; no trailing slash.
+        request_timeout: seconds for one attempt, from connecting to the answer's last byte.
+        ssl_context: for a private certificate authority; None: the system's.
+        max_response_bytes: after decompression; more is an error.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        *,
+        request_timeout: float,
+        ssl_context: ssl.SSLContext | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
+        self._credentials = credentials
+        self._base_url = base_url
+        self._request_timeout = request_timeout
+        self._ssl_context = ssl_context
+        self._max_response_bytes = max_response_bytes
+        self._session: aiohttp.ClientSession | None = None
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """True once `aclose` was called."""
+        return self._closed
+
+    async def send(self, request: Request) -> Response:
+        """One attempt, answered with whatever status.
+
+        Raises:
+            TransportError: no whole answer (``sent`` tells whether it may have been processed).
+            RequestTimeoutError: not within ``request_timeout``, or the request's deadline passed.
+            ResponseDecodeError: the answer is larger than allowed.
+            ClientClosedError: the client is closed, or was while this was under way.
+
+        Cancellation: closes the connection that was in use; the pool stays usable.
+        """
+        try:
+            return await self._exchange(request)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            failure = self._translate(request, error)
+        # Raised out here, so that no foreign exception hangs on it: theirs print request headers.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _exchange(self, request: Request) -> Response:
+        session = self._open_session()
+        async with (
+            asyncio.timeout_at(self._attempt_deadline(request)),
+            session.request(
+                request.method,
+                yarl.URL(self._base_url + request.path, encoded=True),
+                data=request.body,
+                headers=self._credentials.sign(self._unsigned_headers(request)),
+                allow_redirects=False,
+                ssl=self._ssl_context or True,
+            ) as answer,
+        ):
+            body = await self._read(answer)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if answer.status != 200:  # an error page may echo what it was sent
+            body = self._credentials.redact(body.decode("utf-8", "surrogateescape")).encode(
+                "utf-8", "surrogateescape"
+            )
+        return Response(status=answer.status, headers=headers, body=body)
+
+    def _unsigned_headers(self, request: Request) -> dict[str, str]:
+        headers = _HEADERS if request.body is None else _HEADERS_WITH_BODY
+        return {**request.headers, **headers} if request.headers else headers
+
+    def _attempt_deadline(self, request: Request) -> float:
+        deadline = asyncio.get_running_loop().time() + self._request_timeout
+        return deadline if request.deadline is None else min(deadline, request.deadline)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        home = (os.getpid(), asyncio.get_running_loop())
+        if self._session is None or self._home != home:
+            self._session, self._home = self._new_session(), home
+        return self._session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            # Unlimited: the listings and the caller bound what is in flight, not the pool.
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
+        )
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body, counted while it comes in: aiohttp itself would take any amount."""
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await answer.content.readany():
+            size += len(chunk)
+            if size > self._max_response_bytes:
+                answer.close()
+                raise ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _translate(self, request: Request, error: Exception) -> PaywintError:
+        what = request.operation
+        if self._closed:
+            return ClientClosedError(f"{what}: the client was closed while this was under way")
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return RequestTimeoutError(f"{what}: no connection in time", sent=False)
+        if isinstance(error, TimeoutError):
+            return RequestTimeoutError(f"{what}: no whole answer in time")
+        if isinstance(error, aiohttp.ClientConnectorError):
+            reason = error.os_error.strerror or type(error.os_error).__name__
+            return TransportError(
+                f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
+            )
+        return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+_WORDS: dict[type[Exception], str] = {
+    aiohttp.ClientPayloadError: "the answer was cut off",
+    aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
+    aiohttp.ClientResponseError: "the answer is no valid HTTP",
+}

@@ -1,0 +1,40 @@
+"""What holds for every test: the virtual clock, and which copy of the package is under test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from virtual_time import VirtualTimeLoop
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "real_time: run on the platform's own event loop, whose clock does not jump"
+        " (for tests that talk to a subprocess or to a thread of their own)",
+    )
+    if os.environ.get("PAYWINT_TEST_THE_WHEEL"):
+        _refuse_the_checkout()
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("real_time"):
+        return {"real_time": asyncio.new_event_loop}
+    return {"virtual_time": VirtualTimeLoop}
+
+
+def _refuse_the_checkout() -> None:
+    """A wheel that lacks a module would pass every test if the checkout were imported instead."""
+    import paywint_async
+
+    imported = Path(paywint_async.__file__).resolve().parent
+    if imported == CHECKOUT / "paywint_async":
+        raise pytest.UsageError(f"the tests import the checkout, not the wheel: {imported}")

@@ -1,0 +1,27 @@
+"""The emulator stands apart: nothing of the SDK's own code helps it."""
+
+import ast
+from pathlib import Path
+
+from paywint_async import emulator
+
+PACKAGE = Path(emulator.__file__).parent
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "a relative import"
+
+
+def test_it_imports_nothing_of_the_sdk():
+    names = {name for path in PACKAGE.glob("*.py") for name in imports(path)}
+    own = {name for name in names if name.split(".")[0] == "paywint_async"}
+    assert {name for name in own if not name.startswith("paywint_async.emulator")} == set()
+
+
+def test_it_needs_no_random_module_and_no_hash():
+    names = {name for path in PACKAGE.glob("*.py") for name in imports(path)}
+    assert "random" not in names

@@ -1,0 +1,115 @@
+"""Every module imports alone, offers what it says, and imports nothing its user did not ask for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paywint_async
+
+PACKAGE = Path(paywint_async.__file__).parent
+# Importing `__main__` is running the command.
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages([str(PACKAGE)], "paywint_async.")
+    if module.name != "paywint_async.__main__"
+]
+
+# One process for all modules, each with nothing of the package imported before it. The package's
+# `__init__` imports nearly everything in an order that works, which would hide a circular import,
+# so for the library itself an empty package stands in for it.
+IMPORT_EACH_ALONE = """
+import importlib, json, sys, traceback, types
+path, modules = json.load(sys.stdin)
+failures = {}
+for name in modules:
+    for loaded in [m for m in sys.modules if m.partition(".")[0] == "paywint_async"]:
+        del sys.modules[loaded]
+    if name.split(".")[1] not in ("cli", "export"):
+        package = sys.modules["paywint_async"] = types.ModuleType("paywint_async")
+        package.__path__ = [path]
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        failures[name] = traceback.format_exc()
+print(json.dumps(failures))
+"""
+
+# What only a program that uses it should pay for.
+NOT_IMPORTED_BY_THE_PACKAGE = {
+    "aiohttp.web",
+    "cyclopts",
+    "paywint_async.cli",
+    "paywint_async.emulator",
+    "paywint_async.export",
+    "rich",
+}
+
+
+def run_python(program: str, stdin: str = "") -> str:
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def test_each_module_imports_alone() -> None:
+    given = json.dumps([str(PACKAGE), MODULES])
+
+    failures = json.loads(run_python(IMPORT_EACH_ALONE, given))
+
+    assert failures == {}
+
+
+def test_the_package_imports_no_more_than_it_needs() -> None:
+    loaded = run_python("import sys, paywint_async; print(*sys.modules)").split()
+
+    assert NOT_IMPORTED_BY_THE_PACKAGE.intersection(loaded) == set()
+
+
+@pytest.mark.parametrize("name", ["paywint_async", *MODULES])
+def test_all_is_sorted_and_true(name: str) -> None:
+    module = importlib.import_module(name)
+    offered = list(getattr(module, "__all__", []))
+
+    assert offered == sorted(set(offered))
+    assert [missing for missing in offered if not hasattr(module, missing)] == []
+
+
+def test_the_package_offers_exactly_what_it_imports() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert sorted(imported - {"annotations"}) == sorted(set(paywint_async.__all__))
+
+
+def test_the_package_has_no_logic_of_its_own() -> None:
+    docstring, *rest = ast.parse((PACKAGE / "__init__.py").read_text("utf-8")).body
+
+    logic = [
+        ast.unparse(node)
+        for node in rest
+        if not isinstance(node, ast.ImportFrom)
+        and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+    ]
+
+    assert isinstance(docstring, ast.Expr)
+    assert logic == []

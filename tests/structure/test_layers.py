@@ -1,0 +1,145 @@
+"""The layers stay layers: who imports whom, read from the source without running it.
+
+A *part* is a top-level module or folder of the package; every import anywhere in a file counts,
+those inside functions and under `TYPE_CHECKING` too.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import paywint_async
+
+PACKAGE = Path(paywint_async.__file__).parent
+
+# The README's layer table. A part imports from layers below its own, and from itself.
+LAYERS = {
+    "errors": 0,
+    "models": 0,
+    "codec": 1,
+    "config": 1,
+    "messages": 1,
+    "protocol": 2,
+    "middleware": 2,
+    "pagination": 2,
+    "session": 3,
+    "payments": 4,
+    "client": 4,
+    "export": 5,
+    "cli": 5,
+    "__main__": 5,
+}
+# Wiring inside a layer, in one direction only: the client owns the payments, the command line
+# drives the export, and the middlewares ask the protocol what a `Retry-After` means.
+NEIGHBOURS = {
+    ("middleware", "protocol"),
+    ("client", "payments"),
+    ("cli", "export"),
+    ("__main__", "cli"),
+}
+# Beside the layers: it imports nothing of the package, and only the command line starts it.
+APART = {"emulator": {"cli"}}
+# These see what a caller sees: the names of `paywint_async` itself.
+OVER_THE_PUBLIC_API = {"export", "cli", "__main__"}
+
+# The only modules (or folders) that may import each library.
+OWNERS = {
+    "aiohttp": ("session", "emulator"),
+    "backoff": ("middleware.retry",),
+    "cattrs": ("codec",),
+    "cyclopts": ("cli",),
+    "rich": ("cli",),
+}
+# What layer 0 may import besides the standard library.
+LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}
+# No input or output, so no event loop either.
+SANS_IO = ("errors", "models", "codec", "protocol")
+
+
+def name_of(path: Path) -> str:
+    """`middleware/retry.py` is `middleware.retry`, `middleware/__init__.py` is `middleware`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = [name for name in FILES if name != "__init__"]
+PARTS = {name.partition(".")[0] for name in MODULES}
+
+
+def imports(module: str) -> Iterator[str]:
+    """The absolute dotted name of everything the module imports."""
+    path = FILES[module]
+    home = ["paywint_async", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = home[: len(home) - node.level + 1] if node.level else []
+            source = ".".join([*base, *filter(None, [node.module])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def parts_used(module: str) -> set[str]:
+    """The parts of the package that the module imports from; "" is the public API."""
+    own = {name.split(".")[1] for name in imports(module) if name.startswith("paywint_async.")}
+    public = {"" for name in imports(module) if name == "paywint_async"}
+    return public | {part if part in PARTS else "" for part in own}
+
+
+def libraries_used(module: str) -> set[str]:
+    roots = {name.partition(".")[0] for name in imports(module)}
+    return roots - {"__future__", "paywint_async"}
+
+
+def may_import(part: str, other: str) -> bool:
+    if part == other or (part, other) in NEIGHBOURS:
+        return True
+    if other in APART or part in APART:
+        return part in APART.get(other, set())
+    if part in OVER_THE_PUBLIC_API:
+        return other == ""
+    return other != "" and LAYERS[other] < LAYERS[part]
+
+
+def test_every_part_has_its_place_in_the_table() -> None:
+    assert PARTS - set(LAYERS) - set(APART) == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_below(module: str) -> None:
+    part = module.partition(".")[0]
+
+    wrong = {other for other in parts_used(module) if not may_import(part, other)}
+
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_has_its_owners_and_nobody_else(library: str) -> None:
+    users = {module for module in FILES if library in libraries_used(module)}
+
+    strangers = {
+        user
+        for user in users
+        if not any(f"{user}.".startswith(f"{owner}.") for owner in OWNERS[library])
+    }
+
+    assert strangers == set()
+
+
+@pytest.mark.parametrize("module", LIBRARIES_OF_LAYER_0)
+def test_layer_0_needs_next_to_nothing(module: str) -> None:
+    foreign = libraries_used(module) - sys.stdlib_module_names
+
+    assert foreign <= LIBRARIES_OF_LAYER_0[module]
+
+
+@pytest.mark.parametrize("module", SANS_IO)
+def test_a_module_without_io_knows_no_event_loop(module: str) -> None:
+    assert libraries_used(module).isdisjoint({"asyncio", "aiohttp", "socket"})

@@ -1,0 +1,181 @@
+"""The public API as a type checker sees it from outside: checked by mypy and pyright, never run.
+
+`nox -s types` reads it against the installed wheel, so it also proves that `py.typed` is in there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_type
+from uuid import UUID
+
+from paywint_async import (
+    APIError,
+    CheckoutToken,
+    Direction,
+    Environment,
+    Handler,
+    HistoryEntry,
+    HistoryListing,
+    IncompleteHistoryError,
+    InvalidRequestError,
+    Middleware,
+    OutcomeUnknownError,
+    Payment,
+    PaymentLink,
+    PaymentListing,
+    PaymentMethod,
+    PaymentPage,
+    PaymentStatus,
+    PaywintClient,
+    PaywintError,
+    RateLimit,
+    RateLimitedError,
+    Request,
+    RequestTimeoutError,
+    Response,
+    ResponseDecodeError,
+    RetryPolicy,
+    TransportError,
+    UnprocessableRequestError,
+    WaitTimeoutError,
+)
+from paywint_async.emulator import Emulator
+
+
+async def log(request: Request, handler: Handler) -> Response:
+    response = await handler(request)
+    assert_type(request.method, str)
+    assert_type(response.status, int)
+    return response
+
+
+middleware: Middleware = log
+as_the_contract_says: Callable[
+    [Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]
+]
+as_the_contract_says = middleware
+
+
+async def opening() -> None:
+    async with PaywintClient.from_env(max_concurrency=4) as client:
+        assert_type(client, PaywintClient)
+    configured = PaywintClient(
+        "key",
+        "secret",
+        environment=Environment.PRODUCTION,
+        base_url=None,
+        max_concurrency=8,
+        request_timeout=30.0,
+        retry=RetryPolicy(max_attempts=4, base_delay=0.5, max_delay=30.0, max_elapsed=120.0),
+        rate_limit=RateLimit(requests=10, per_seconds=1, burst=5),
+        middlewares=[log],
+    )
+    assert_type(await configured.aclose(), None)
+
+
+async def single_calls(client: PaywintClient) -> None:
+    link = await client.payments.create_link(
+        Decimal("150.75"), description="June", invoice_number="INV-12"
+    )
+    assert_type(link, PaymentLink)
+    assert_type(link.payment_id, UUID)
+    assert_type(link.payment_link, str)
+
+    payment = await client.payments.get(link.payment_id)
+    assert_type(payment, Payment)
+    assert_type(await client.payments.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"), Payment)
+    assert_type(await client.payments.wait_until_final(payment.payment_id, timeout=60), Payment)
+
+    token = await client.payments.create_checkout_token(Decimal(20), email="a@example.com")
+    assert_type(token, CheckoutToken)
+    assert_type(token.checkout_token, str)
+    assert_type(token.expires_at, datetime)
+
+    page = await client.payments.page("sent", 1, rows_per_page=50)
+    assert_type(page, PaymentPage)
+    assert_type(await client.payments.page(Direction.RECEIVED, 2), PaymentPage)
+    assert_type(page.total_records, int)
+    assert_type(page.query_generated_time, float | None)
+    assert_type(page.page_no, int)
+    assert_type(page.rows_per_page, int)
+    assert_type(page.records[0], Payment)
+
+
+def fields(payment: Payment) -> None:
+    assert_type(payment.payment_id, UUID)
+    assert_type(payment.payer_id, UUID | None)
+    assert_type(payment.payer_name, str | None)
+    assert_type(payment.payee_id, UUID | None)
+    assert_type(payment.payee_name, str | None)
+    assert_type(payment.amount, Decimal)
+    assert_type(payment.currency, str | None)
+    assert_type(payment.description, str | None)
+    assert_type(payment.payment_method, PaymentMethod | None)
+    assert_type(payment.receiving_method, PaymentMethod | None)
+    assert_type(payment.created_at, datetime)
+    assert_type(payment.payment_date, datetime | None)
+    assert_type(payment.status, PaymentStatus)
+    assert_type(payment.status.is_final, bool)
+    assert_type(payment.failure_reason, str | None)
+
+
+async def listings(client: PaywintClient) -> None:
+    received = client.payments.received(rows_per_page=100, max_concurrency=4, checkpoint=None)
+    assert_type(received, PaymentListing)
+    async for payment in received:
+        assert_type(payment, Payment)
+        assert_type(received.total, int | None)
+    async for page in client.payments.sent().pages():
+        assert_type(page, PaymentPage)
+    assert_type(await client.payments.received().collect(limit=500), list[Payment])
+    async with client.payments.received() as payments:
+        async for payment in payments:
+            assert_type(payment, Payment)
+    resumed = client.payments.received(checkpoint=received.checkpoint)
+    assert_type(resumed, PaymentListing)
+
+    async for entry in client.payments.history():
+        assert_type(entry, HistoryEntry)
+        assert_type(entry.direction, Direction)
+        assert_type(entry.payment, Payment)
+    history = client.payments.history(checkpoint=None)
+    assert_type(history, HistoryListing)
+    assert_type(history.total, int | None)
+    assert_type(await history.collect(limit=10), list[HistoryEntry])
+
+
+async def failures(client: PaywintClient) -> None:
+    try:
+        await client.payments.create_link(Decimal(5))
+    except InvalidRequestError as error:
+        assert_type(error.field, str)
+    except RateLimitedError as error:
+        assert_type(error.retry_after, float | None)
+    except UnprocessableRequestError as error:
+        assert_type(error.problems, dict[str, str])
+    except APIError as error:
+        assert_type(error.status, int)
+        assert_type(error.message, str)
+        assert_type(error.body, str)
+    except ResponseDecodeError as error:
+        assert_type(error.path, str)
+    except OutcomeUnknownError as error:
+        assert_type(error.started_at, datetime)
+    except IncompleteHistoryError as error:
+        assert_type(error.missing, int | None)
+    except WaitTimeoutError as error:
+        assert_type(error.payment_id, UUID)
+    timeouts: tuple[type[TimeoutError], ...] = (RequestTimeoutError, WaitTimeoutError)
+    transport: type[TransportError] = RequestTimeoutError
+    whole_tree: type[PaywintError] = transport
+    print(timeouts, whole_tree)
+
+
+async def emulated() -> None:
+    async with Emulator(payments=10_000, seed=1) as emulator:
+        assert_type(emulator.url, str)
+        assert_type(emulator.api_key, str)
+        assert_type(emulator.api_secret, str)

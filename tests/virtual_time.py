@@ -1,0 +1,109 @@
+"""The suite's event loop: real sockets, a clock that jumps.
+
+A test here never waits for a timer. When nothing is ready to run and no socket has data, the loop
+moves its clock to the next timer instead of sleeping until then, so an hour of backoff costs about
+a millisecond, and traffic on loopback costs no virtual time at all.
+
+The clock cannot see work outside the loop. Jobs handed to an executor are counted, and while one
+is running the clock keeps pace with real time. Other threads and subprocesses are invisible: mark
+a test that talks to one with `@pytest.mark.real_time`.
+
+It knows nothing of the package under test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable
+from typing import Any
+
+# How long a quiet loop listens before it jumps, so that bytes the kernel is still moving between
+# two loopback sockets arrive before the timeout that waits for them.
+GRACE_SECONDS = 0.001
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop whose `time()` starts at 1000.0 and moves only when all tasks wait.
+
+    The start is a whole number because aiohttp rounds long timeouts up to whole loop seconds.
+    """
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._threads_at_work = 0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        """The virtual time, in seconds."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; timers that are due run in the loop's next turn."""
+        self._now += seconds
+
+    @property
+    def has_threads_at_work(self) -> bool:
+        """Whether an executor job is running, so that the clock may not jump."""
+        return self._threads_at_work > 0
+
+    def run_in_executor(
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """As the base class does; holds the clock to real time until the job is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self._threads_at_work += 1
+        future.add_done_callback(self._thread_is_done)
+        return future
+
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        """As the base class does; its wait for the threads is real work, not a timer to skip."""
+        self._threads_at_work += 1
+        try:
+            await super().shutdown_default_executor(*args, **kwargs)
+        finally:
+            self._threads_at_work -= 1
+
+    def _thread_is_done(self, _future: asyncio.Future[Any]) -> None:
+        self._threads_at_work -= 1
+
+
+async def pass_time(seconds: float) -> None:
+    """Let that much virtual time pass. On a real loop it refuses, so no test sleeps by mistake."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualTimeLoop):
+        raise TypeError("pass_time needs the virtual clock, and this test has the real one")
+    passed = loop.create_future()
+    timer = loop.call_later(seconds, passed.set_result, None)
+    try:
+        await passed
+    finally:
+        timer.cancel()
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """A selector that answers a timed wait by moving the loop's clock."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is None:
+            return super().select(None)
+        if self._loop.has_threads_at_work:
+            return self._select_in_real_time(timeout)
+        ready = super().select(GRACE_SECONDS)
+        if not ready:
+            self._loop.advance(timeout)
+        return ready
+
+    def _select_in_real_time(self, timeout: float) -> list[tuple[selectors.SelectorKey, int]]:
+        started = time.monotonic()
+        ready = super().select(timeout)
+        self._loop.advance(min(timeout, time.monotonic() - started))
+        return ready
