@@ -26,7 +26,7 @@ import attrs
 
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position
 
-_RECENT = 200  # two of the largest pages: an overlap is checked against up to that many keys
+_RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
 
 
 @attrs.frozen

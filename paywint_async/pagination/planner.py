@@ -87,6 +87,7 @@ class Planner:
         self._candidate: int | None = None
         self._is_extended = False
         self._end_is_seen = False
+        self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
         if start is not None:
             self._continue(start)
 
@@ -148,7 +149,7 @@ class Planner:
             page = self._sought = self._frontier_page()
         else:
             page = max(self._frontier_page(), self._last_page + 1)
-            if page > self._last_needed_page():
+            if page > self._last_needed_page() or self._is_kept(page):
                 return None
         self._last_page = page
         return page
@@ -173,17 +174,18 @@ class Planner:
             Doubt: after repeated attempts to prove continuity.
         """
         is_sought, self._sought = answer.page_no == self._sought, None
-        grown = answer.total - self._total
+        if is_sought:
+            self._drift = max(0, answer.total - self._total)
         self._total = answer.total if is_sought else max(self._total, answer.total)
         if not self._ledger.fits(answer):
             return self._contradict(answer, "its length does not fit its total")
         verdict = self._judge(answer)
         if verdict.records:
             self._fruitless = self._drift = 0
-        elif is_sought and verdict.action is Action.DROP:
-            self._drift = max(0, grown)
+        elif is_sought and not self.is_complete:
             self._lose_patience(1, "payments arrive faster than they can be read")
-        return verdict
+        is_ahead = verdict.action is Action.HOLD and is_sought and self._mode is _Mode.STREAM
+        return _DROP if is_ahead else verdict
 
     # -- the modes -------------------------------------------------------------------------------
 
@@ -210,7 +212,9 @@ class Planner:
         self._last_page = 1
         if answer.total and self._ends_before_the_list and not self._ledger.find_end(answer):
             self._seek(_Mode.PROBE)
-            return _HOLD
+            # Oldest first, a deletion before the probe would shift rows unseen: read all after it.
+            self._last_page = 0 if self._ledger.is_oldest_first else 1
+            return _RESET if self._ledger.is_oldest_first else _HOLD
         self._mode = _Mode.STREAM
         return self._stream(answer)
 
@@ -225,7 +229,6 @@ class Planner:
     def _stream(self, answer: Answer) -> Verdict:
         skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
         if skip < 0:
-            self._lose_patience(1, "payments arrive faster than they can be read")
             self._repair = self._frontier_page()
             return _HOLD
         due = min(len(answer.keys) - skip, self._ledger.remaining)
@@ -239,10 +242,21 @@ class Planner:
         if not due:
             return _DROP
         self._ledger.deliver(fresh, answer.times[skip + due - 1])
-        return Verdict(Action.DELIVER, answer.records[skip : skip + due])
+        return self._and_kept(answer.records[skip : skip + due])
+
+    def _and_kept(self, records: Sequence[Any]) -> Verdict:
+        kept = self._last_answer
+        if kept is None or self._ledger.frontier(kept.total) < self._ledger.offset_of(kept.page_no):
+            return Verdict(Action.DELIVER, records)
+        self._last_answer = None
+        return Verdict(Action.DELIVER, [*records, *self._stream(kept).records])
+
+    def _is_kept(self, page_no: int) -> bool:
+        return self._last_answer is not None and page_no >= self._last_answer.page_no
 
     def _contradict(self, answer: Answer, problem: str) -> Verdict:
         self._lose_patience(_CONTRADICTION, f"page {answer.page_no}: {problem}")
+        self._last_answer = None
         if self._mode is not _Mode.STREAM:
             self._repair = answer.page_no
         elif self._ledger.recent:
@@ -326,6 +340,7 @@ class Planner:
     def _look_for_end(self, answer: Answer) -> Verdict:
         if self._ledger.find_end(answer):
             self._mode = _Mode.STREAM
+            self._last_answer = answer if self._ledger.is_oldest_first else None
         else:
             self._search()
         return _DROP

@@ -22,6 +22,6 @@ def test_it_imports_nothing_of_the_sdk():
     assert {name for name in own if not name.startswith("paywint_async.emulator")} == set()
 
 
-def test_it_needs_no_random_module_and_no_hash():
+def test_its_randomness_is_not_of_the_random_module():
     names = {name for path in PACKAGE.glob("*.py") for name in imports(path)}
     assert "random" not in names

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import paywint_async
 from paywint_async.emulator import Emulator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ def test_a_python_block_runs(code: str, credentials: dict[str, str], tmp_path: P
     finished = subprocess.run(
         [sys.executable, "-W", "error", str(script)],
         cwd=tmp_path,
-        env=os.environ | credentials,
+        env=os.environ | credentials | {"PYTHONPATH": str(Path(paywint_async.__file__).parents[1])},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

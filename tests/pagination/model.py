@@ -1,0 +1,193 @@
+"""A history that changes while it is read, and a reader that drives the planner against it.
+
+No asyncio and no HTTP: requests are answered at moments that a random source picks, so that every
+interleaving of answers and changes can occur, and a run can be repeated from its seed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from paywint_async.pagination.ledger import Answer
+from paywint_async.pagination.planner import Action, Doubt, Planner
+from paywint_async.pagination.position import Position
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")
+
+
+@dataclass
+class History:
+    """The server's side: keys oldest first, each with its time; some answers may lie once."""
+
+    size: int
+    is_oldest_first: bool = False
+    ties: int = 1  # how many payments share one instant
+    keys: list[int] = field(default_factory=list)
+    times: dict[int, datetime] = field(default_factory=dict)
+    born: int = 0
+    total_error: int = 0
+    lag: list[int] | None = None
+    repeats_page: int | None = None
+    before: list[int] = field(default_factory=list)  # what a lagging replica still shows
+    seen: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for _ in range(self.size):
+            self.insert()
+        self.before = self.listed()
+
+    def insert(self, index: int | None = None) -> None:
+        self.born += 1
+        time = EPOCH + timedelta(seconds=self.born // self.ties)
+        if index is not None and self.keys:
+            time = self.times[self.keys[min(index, len(self.keys) - 1)]]
+        self.times[self.born] = time
+        self.keys.insert(len(self.keys) if index is None else index, self.born)
+
+    def change(self, kind: str, random: Random) -> None:
+        before = self.listed()
+        self._change(kind, random)
+        if kind != "lag":
+            self.before = before
+
+    def _change(self, kind: str, random: Random) -> None:
+        if kind == "insert":
+            for _ in range(random.choice((1, 1, 1, 2, 5, 13))):
+                self.insert()
+        elif kind == "backdate":
+            self.insert(random.randrange(len(self.keys) + 1))
+        elif kind == "delete" and self.keys:
+            del self.keys[random.randrange(len(self.keys))]
+        elif kind == "move" and self.keys:
+            self.keys.append(self.keys.pop(random.randrange(len(self.keys))))
+        elif kind == "flicker":
+            self.total_error = random.choice((-1, 1))
+        elif kind == "lag":
+            self.lag = self.before
+        elif kind == "repeat":
+            self.repeats_page = 1
+
+    def listed(self) -> list[int]:
+        return self.keys[:] if self.is_oldest_first else self.keys[::-1]
+
+    def answer(self, page_no: int, rows: int) -> Answer:
+        self.seen = keys = self.listed() if self.lag is None else self.lag
+        total = max(0, len(keys) + self.total_error)
+        if self.repeats_page is not None and page_no > 1:
+            page_no_shown = page_no - 1
+        else:
+            page_no_shown = page_no
+        self.total_error, self.lag, self.repeats_page = 0, None, None
+        shown = keys[(page_no_shown - 1) * rows : page_no_shown * rows]
+        return Answer(page_no, total, shown, shown, [self.times[key] for key in shown])
+
+
+@dataclass
+class Reading:
+    """What came of one read."""
+
+    delivered: list[int]
+    snapshots: list[list[int]]
+    doubt: str | None
+    position: Position | None
+    requests: int
+    is_oldest_first: bool
+
+    @property
+    def is_exact(self) -> bool:
+        """Every payment of the snapshot once, and in order but for those the server moved."""
+        size = len(self.delivered)
+        if self.is_oldest_first:  # read after the probe: its first rows, as many as there were
+            fits = size == len(self.snapshots[0])
+            return fits and any(sorted(self.delivered) == sorted(s[:size]) for s in self.snapshots)
+        return any(sorted(self.delivered) == sorted(snapshot) for snapshot in self.snapshots)
+
+
+@dataclass
+class Slot:
+    page_no: int
+    answer: Answer | None = None
+
+
+class Reader:
+    """Reads a history through a planner, with a window of requests answered in random order."""
+
+    def __init__(
+        self,
+        history: History,
+        random: Random,
+        *,
+        rows: int,
+        window: int,
+        kinds: tuple[str, ...] = (),
+        change_rate: float = 0.2,
+        start: Position | None = None,
+        stop_after: int | None = None,
+    ) -> None:
+        self.history, self.random, self.rows, self.window = history, random, rows, window
+        self.kinds, self.change_rate, self.stop_after = kinds, change_rate, stop_after
+        self.planner = Planner(rows, start)
+        self.slots: deque[Slot] = deque()
+        self.requests = 0
+        self.snapshots: list[list[int]] = []  # what the first answers could see
+        self.delivered: list[int] = []
+
+    def read(self) -> Reading:
+        doubt = None
+        try:
+            while not self.planner.is_complete and not self._is_stopped:
+                self._ask()
+                self._let_time_pass()
+                self._take()
+            if not self._is_stopped:
+                self.planner.conclude()
+        except Doubt as error:
+            doubt = str(error)
+        unhanded = max(0, len(self.delivered) - self.stop_after) if self._is_stopped else 0
+        delivered = self.delivered[: len(self.delivered) - unhanded]
+        position = self.planner.position(unhanded)
+        return Reading(delivered, self.snapshots, doubt, position, self.requests, self.history.is_oldest_first)
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.stop_after is not None and len(self.delivered) >= self.stop_after
+
+    def _ask(self) -> None:
+        if (repair := self.planner.take_repair()) is not None:
+            self._request(repair, first=True)
+        while len(self.slots) < self.window:
+            page_no = self.planner.next_page(is_idle=not self.slots)
+            if page_no is None:
+                break
+            self._request(page_no)
+        assert self.slots, "the planner is not complete, yet asks for nothing"
+
+    def _request(self, page_no: int, *, first: bool = False) -> None:
+        self.requests += 1
+        assert self.requests < 5_000, "the planner does not come to an end"
+        (self.slots.appendleft if first else self.slots.append)(Slot(page_no))
+
+    def _let_time_pass(self) -> None:
+        """Changes and answers in random order, until the first request is answered."""
+        while self.slots[0].answer is None:
+            if self.kinds and self.random.random() < self.change_rate:
+                self.history.change(self.random.choice(self.kinds), self.random)
+            else:
+                slot = self.random.choice([slot for slot in self.slots if slot.answer is None])
+                slot.answer = self.history.answer(slot.page_no, self.rows)
+                if not self.delivered and (self.planner.total is None or self.history.is_oldest_first):
+                    self.snapshots.append(self.history.seen)
+
+    def _take(self) -> None:
+        slot = self.slots.popleft()
+        assert slot.answer is not None
+        verdict = self.planner.accept(slot.answer)
+        if verdict.action is Action.HOLD:
+            self.slots.appendleft(slot)
+        elif verdict.action is Action.RESET:
+            self.slots.clear()
+        self.delivered.extend(verdict.records)
