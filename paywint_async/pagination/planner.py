@@ -84,6 +84,7 @@ class Planner:
         self._sought: int | None = None
         self._fruitless = 0
         self._tried: set[int] = set()
+        self._searched_total = -1
         self._candidate: int | None = None
         self._is_extended = False
         self._end_is_seen = False
@@ -207,7 +208,7 @@ class Planner:
         if self._ledger.floor and self._continues_oldest_first(answer):
             self._ledger.order = Order.OLDEST_FIRST
             self._extend()
-            return self._look_for_anchor(answer)
+            return self._look_for_anchor(answer) if self._ledger.find_last(answer) else _DROP
         self._ledger.open(answer.total)
         self._last_page = 1
         if answer.total and self._ends_before_the_list and not self._ledger.find_end(answer):
@@ -222,9 +223,8 @@ class Planner:
         """Whether a read that left the order unknown has arrivals behind its end, not before it."""
         if self._ledger.order is not Order.UNKNOWN:
             return self._ledger.is_oldest_first
-        end = self._ledger.snapshot - 1
-        is_there = end < len(answer.keys) and answer.keys[end] == self._ledger.recent[-1]
-        return is_there and answer.total > self._ledger.snapshot
+        has_grown = answer.total > self._ledger.snapshot
+        return has_grown and answer.keys[0] == self._ledger.floor_head[0]
 
     def _stream(self, answer: Answer) -> Verdict:
         skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
@@ -286,8 +286,7 @@ class Planner:
     # -- errands: one page at a time, until something is found -----------------------------------
 
     def _seek(self, mode: _Mode) -> None:
-        self._mode, self._candidate = mode, None
-        self._tried.clear()
+        self._mode, self._searched_total = mode, -1
         self._search()
 
     def _extend(self) -> None:
@@ -303,6 +302,9 @@ class Planner:
             expected = ledger.page_of(ledger.snapshot - 1)
         else:
             expected = ledger.page_of(self._total - ledger.floor)
+        if self._searched_total != self._total:  # what was looked at before may have moved since
+            self._tried.clear()
+            self._candidate, self._searched_total = None, self._total
         last = ledger.page_of(self._total)
         pages = (expected + step for step in _NEIGHBOURS)
         page = next((p for p in pages if 1 <= p <= last and p not in self._tried), None)
@@ -314,13 +316,16 @@ class Planner:
     def _look_for_anchor(self, answer: Answer) -> Verdict:
         ledger = self._ledger
         found = ledger.find_last(answer)
-        offset = ledger.offset_of(answer.page_no) + found[-1] + 1 if found else self._candidate
+        is_still = answer.total == self._searched_total
+        candidate = self._candidate if is_still else None
+        offset = ledger.offset_of(answer.page_no) + found[-1] + 1 if found else candidate
         if offset is None:
             self._search()
             return _DROP
         is_last = not found or answer.keys[found[-1]] == ledger.recent[-1]
         if not is_last and found[-1] == ledger.rows - 1:  # the very last may be on the next page
             self._candidate, self._repair = offset, answer.page_no + 1
+            self._searched_total = answer.total
             return _DROP
         ledger.forget_missing([answer.keys[index] for index in found])
         if not ledger.anchor(offset, answer, is_extended=self._is_extended):

@@ -58,6 +58,8 @@ class History:
         if kind == "insert":
             for _ in range(random.choice((1, 1, 1, 2, 5, 13))):
                 self.insert()
+        elif kind == "insert one":
+            self.insert()
         elif kind == "backdate":
             self.insert(random.randrange(len(self.keys) + 1))
         elif kind == "delete" and self.keys:
@@ -150,7 +152,9 @@ class Reader:
         unhanded = max(0, len(self.delivered) - self.stop_after) if self._is_stopped else 0
         delivered = self.delivered[: len(self.delivered) - unhanded]
         position = self.planner.position(unhanded)
-        return Reading(delivered, self.snapshots, doubt, position, self.requests, self.history.is_oldest_first)
+        return Reading(
+            delivered, self.snapshots, doubt, position, self.requests, self.history.is_oldest_first
+        )
 
     @property
     def _is_stopped(self) -> bool:
@@ -179,7 +183,9 @@ class Reader:
             else:
                 slot = self.random.choice([slot for slot in self.slots if slot.answer is None])
                 slot.answer = self.history.answer(slot.page_no, self.rows)
-                if not self.delivered and (self.planner.total is None or self.history.is_oldest_first):
+                if not self.delivered and (
+                    self.planner.total is None or self.history.is_oldest_first
+                ):
                     self.snapshots.append(self.history.seen)
 
     def _take(self) -> None:

@@ -1,0 +1,240 @@
+"""The planner against a model of a changing history: every interleaving that a random source finds.
+
+How many random histories are read is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
+"""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pagination.model import History, Reader, Reading
+
+from paywint_async.pagination.planner import Planner
+from paywint_async.pagination.position import Order, Position, from_json, to_json
+
+HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143)
+NOT_ONLY_ARRIVALS = [
+    ("delete",),
+    ("move",),
+    ("lag",),
+    ("repeat",),
+    ("insert", "delete"),
+    ("insert", "lag"),
+    ("delete", "move"),
+]
+
+
+def random_reading(seed: int, kinds: tuple[str, ...], *, is_oldest_first: bool) -> Reading:
+    random = Random(seed)
+    history = History(
+        random.choice(SIZES), is_oldest_first=is_oldest_first, ties=random.choice((1, 1, 1, 2, 3))
+    )
+    window, rate = random.choice((1, 2, 4, 8)), random.choice((0.02, 0.1, 0.3))
+    return Reader(history, random, rows=10, window=window, kinds=kinds, change_rate=rate).read()
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+@pytest.mark.parametrize("kinds", [(), ("insert",)])
+def test_every_payment_of_the_snapshot_comes_once_while_others_arrive(
+    kinds: tuple[str, ...], is_oldest_first: bool
+) -> None:
+    for seed in range(HISTORIES):
+        reading = random_reading(seed, kinds, is_oldest_first=is_oldest_first)
+        assert reading.doubt is None, seed
+        assert reading.delivered == reading.snapshots[0], seed
+
+
+@pytest.mark.parametrize("kinds", NOT_ONLY_ARRIVALS, ids="+".join)
+def test_whatever_else_changes_is_healed_or_said(kinds: tuple[str, ...]) -> None:
+    exact = 0
+    for seed in range(HISTORIES):
+        reading = random_reading(seed, kinds, is_oldest_first=False)
+        assert reading.is_exact or reading.doubt, seed
+        exact += reading.doubt is None
+    assert exact > HISTORIES / 2  # doubting everything would be honest, and useless
+
+
+@pytest.mark.parametrize("kind", ["flicker", "backdate"])
+def test_totals_that_lie_and_rows_that_appear_in_the_past_are_healed_or_said(kind: str) -> None:
+    for seed in range(HISTORIES):
+        reading = random_reading(seed, (kind,), is_oldest_first=False)
+        assert reading.is_exact or reading.doubt, seed
+
+
+@pytest.mark.parametrize("kinds", [("delete",), ("lag",), ("repeat",)], ids="+".join)
+def test_an_oldest_first_server_is_held_to_the_same(kinds: tuple[str, ...]) -> None:
+    for seed in range(HISTORIES):
+        reading = random_reading(seed, kinds, is_oldest_first=True)
+        assert reading.is_exact or reading.doubt, seed
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from(SIZES),
+    stop_after=st.integers(1, 150),
+    arrivals=st.sampled_from((0, 1, 7, 10, 95, 1000)),
+    rows=st.sampled_from(((10, 10), (10, 20), (50, 10), (100, 20))),
+    is_oldest_first=st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
+    seed: int,
+    size: int,
+    stop_after: int,
+    arrivals: int,
+    rows: tuple[int, int],
+    is_oldest_first: bool,
+) -> None:
+    random = Random(seed)
+    history = History(size, is_oldest_first=is_oldest_first)
+    first = Reader(
+        history, random, rows=rows[0], window=4, kinds=("insert",), stop_after=stop_after
+    ).read()
+    for _ in range(arrivals):
+        history.insert()
+    if first.position is None or first.position.is_finished:
+        return
+    rest = Reader(
+        history,
+        random,
+        rows=rows[1],
+        window=4,
+        kinds=("insert",),
+        start=through_json(first.position),
+    ).read()
+    assert rest.doubt is None
+    assert first.delivered + rest.delivered == first.snapshots[0]
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from(SIZES),
+    arrivals=st.lists(st.sampled_from((0, 1, 5, 10, 30, 123)), min_size=1, max_size=4),
+    is_oldest_first=st.booleans(),
+    ties=st.sampled_from((1, 3, 500)),
+)
+@settings(deadline=None, max_examples=300)
+def test_a_finished_checkpoint_yields_just_what_has_arrived_since(
+    seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
+) -> None:
+    random, rows = Random(seed), 10
+    history = History(size, is_oldest_first=is_oldest_first, ties=ties)
+    reading = Reader(history, random, rows=rows, window=4).read()
+    for new in arrivals:
+        seen = set(history.keys)
+        for _ in range(new):
+            history.insert()
+        assert reading.position is not None
+        assert reading.position.is_finished
+        reading = Reader(
+            history, random, rows=rows, window=4, start=through_json(reading.position)
+        ).read()
+        assert reading.doubt is None
+        assert reading.delivered == [key for key in history.listed() if key not in seen]
+        if seen and not is_oldest_first:
+            assert reading.requests <= -(-new // rows) + 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("window", [1, 8])
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_still_history_costs_as_many_requests_as_pages_and_at_most_one_more(
+    size: int, window: int, is_oldest_first: bool
+) -> None:
+    history = History(size, is_oldest_first=is_oldest_first)
+    reading = Reader(history, Random(0), rows=10, window=window).read()
+    assert reading.delivered == history.listed()
+    assert reading.requests - max(1, -(-size // 10)) in (0, 1)
+
+
+def test_arrivals_cost_few_requests() -> None:
+    pages, requests, size = 0, 0, 5_000
+    for seed in range(20):
+        random = Random(seed)
+        # 8 answers are one round trip, so one change in 40 steps is one insert per 5 round trips
+        reader = Reader(
+            History(size), random, rows=10, window=8, kinds=("insert one",), change_rate=1 / 40
+        )
+        requests += reader.read().requests
+        pages += -(-size // 10)
+    assert requests <= 1.15 * pages
+
+
+def test_a_history_that_outruns_every_request_still_ends() -> None:
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        reader = Reader(
+            History(300), random, rows=10, window=4, kinds=("insert",), change_rate=0.85
+        )
+        reading = reader.read()
+        assert reading.is_exact or reading.doubt, seed
+
+
+@pytest.mark.parametrize("lie", [-3, -1, 1, 5])
+@pytest.mark.parametrize("size", [15, 20, 25])
+def test_a_total_that_always_lies_is_not_believed(lie: int, size: int) -> None:
+    history = LyingHistory(size, lie=lie)
+    reading = Reader(history, Random(0), rows=10, window=2).read()
+    assert reading.doubt is not None
+
+
+class LyingHistory(History):
+    """Every total is off by the same number."""
+
+    def __init__(self, size: int, *, lie: int) -> None:
+        super().__init__(size)
+        self.lie = lie
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        self.total_error = self.lie
+        return super().answer(page_no, rows)
+
+
+def test_the_checkpoint_of_another_history_is_noticed() -> None:
+    mine, other = History(100), History(120)
+    other.keys = [key + 1_000_000 for key in other.keys]
+    other.times = {key + 1_000_000: time for key, time in other.times.items()}
+    for stop_after in (37, None):
+        start = Reader(mine, Random(0), rows=10, window=2, stop_after=stop_after).read().position
+        reading = Reader(other, Random(0), rows=10, window=2, start=start).read()
+        assert reading.doubt is not None
+        assert reading.delivered == []
+
+
+def test_a_deleted_anchor_is_replaced_by_the_one_before_it() -> None:
+    history = History(50)
+    first = Reader(history, Random(0), rows=10, window=1, stop_after=25).read()
+    for key in first.delivered[-3:]:
+        history.keys.remove(key)
+    rest = Reader(history, Random(0), rows=10, window=1, start=first.position).read()
+    assert rest.doubt is None
+    assert rest.delivered == [key for key in range(25, 0, -1)]
+
+
+def test_the_order_is_unknown_until_two_times_differ() -> None:
+    history = History(1)
+    reading = Reader(history, Random(0), rows=10, window=1).read()
+    assert reading.position is not None
+    assert reading.position.order is Order.UNKNOWN
+
+
+def test_a_limit_asks_for_no_page_beyond_it() -> None:
+    planner = Planner(10, limit=25)
+    history = History(500)
+    asked = []
+    while not planner.is_complete:
+        page = planner.take_repair() or planner.next_page(is_idle=True)
+        assert page is not None
+        asked.append(page)
+        planner.accept(history.answer(page, 10))
+    assert asked == [1, 2, 3]
+    assert planner.handed == 25
+
+
+def through_json(position: Position) -> Position:
+    return from_json(to_json(position, "received"), "received")
