@@ -57,10 +57,17 @@ class Ledger:
         self.floor_head = opening.floor_head
         self.head = list(opening.head)
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
+        self.due = opening.due
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
         )
+        self.shifted_at: int | None = None  # the rank at which ranks first turned out to have moved
         self._last_time: datetime | None = None
+
+    @property
+    def undelivered(self) -> int:
+        """How many records of the snapshot were not delivered; negative: more than there were."""
+        return self.expected - self.delivered
 
     @property
     def is_oldest_first(self) -> bool:
@@ -87,6 +94,7 @@ class Ledger:
         """Fixes the snapshot: all that stands above the floor now."""
         self.snapshot = total
         self.remaining = self.expected = max(0, total - self.floor)
+        self.recent.clear()
 
     def reopen(self) -> None:
         """Takes a finished read's snapshot as the floor of a new one; newest first."""
@@ -103,6 +111,7 @@ class Ledger:
         if self.order is Order.UNKNOWN and answer.total != self.snapshot:
             is_still = offset == self.snapshot - self.remaining
             self.order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
+        remaining = self.remaining
         if is_extended:
             self.snapshot = answer.total
             self.remaining = self.expected = answer.total - offset
@@ -110,6 +119,8 @@ class Ledger:
             self.snapshot = offset + self.remaining
         else:
             self.remaining = answer.total - self.floor - offset
+        if remaining != self.remaining and not is_extended and self.shifted_at is None:
+            self.shifted_at = remaining
         self.is_anchored = True
         return self.remaining >= 0
 
@@ -179,6 +190,11 @@ class Ledger:
         known = set(self.recent)
         return [index for index, key in enumerate(answer.keys) if key in known]
 
+    def find_due(self, answer: Answer) -> int | None:
+        """The offset of the first key that is due, where nothing was delivered yet, and it shows."""
+        index = next((i for i, key in enumerate(answer.keys) if key in self.due), None)
+        return None if index is None else self.offset_of(answer.page_no) + index
+
     def forget_missing(self, seen: Sequence[Key]) -> None:
         """Drops recent keys that should stand among ``seen`` (deleted since): they prove nothing."""
         recent = list(self.recent)
@@ -196,6 +212,7 @@ class Ledger:
         self.remaining -= len(fresh)
         self.delivered += len(fresh)
         self.handed += len(fresh)
+        self.due = ()
         self.is_anchored = False
 
     def final_problem(self) -> str | None:
@@ -208,7 +225,9 @@ class Ledger:
 
     def position(self, unhanded: int) -> Position:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
-        recent = list(self.recent)[: len(self.recent) - unhanded]
+        recent, due = list(self.recent), list(self.due)
+        if unhanded:
+            recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
         head = tuple(self.head[: min(ANCHORS, delivered)])
         return Position(
@@ -221,5 +240,6 @@ class Ledger:
             last=tuple(recent[-ANCHORS:]),
             head=(head + self.floor_head)[:ANCHORS],
             floor_head=self.floor_head,
+            due=() if recent else tuple(due[:ANCHORS]),
             tail=self.tail,
         )

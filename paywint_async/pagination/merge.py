@@ -106,8 +106,16 @@ class HistoryListing(Listing[HistoryEntry]):
         size = self._max_concurrency
         slots = asyncio.Semaphore(size)
         sizes = ((size + 1) // 2, max(1, size // 2))
+        # What is finished in one direction rests until the other has completed the same snapshot.
+        is_resumed = not all(start and start.is_finished for start in self._starts)
         runs = [
-            Run(source, share, start, slots=slots)
+            Run(
+                source,
+                share,
+                start,
+                slots=slots,
+                limit=0 if is_resumed and start and start.is_finished else None,
+            )
             for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
         ]
         self._new_runs(*runs)

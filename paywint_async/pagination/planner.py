@@ -69,7 +69,8 @@ class Planner:
     Args:
         rows: records a page.
         start: where an earlier read stopped; where that one was finished, only what is new is read.
-        limit: how many records are wanted at most; None: the whole snapshot.
+        limit: how many records are wanted at most; None: the whole snapshot. 0: none is asked for,
+            and the position stays the one given.
     """
 
     def __init__(self, rows: int, start: Position | None = None, limit: int | None = None) -> None:
@@ -89,7 +90,7 @@ class Planner:
         self._is_extended = False
         self._end_is_seen = False
         self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
-        if start is not None:
+        if start is not None and limit != 0:
             self._continue(start)
 
     def _continue(self, start: Position) -> None:
@@ -115,12 +116,19 @@ class Planner:
     @property
     def total(self) -> int | None:
         """How many records the snapshot has above its floor; None before the first answer."""
-        return None if self._mode is _Mode.START else self._ledger.expected
+        is_resting = self._limit == 0 and self._start is not None
+        return self._ledger.expected if is_resting or self._mode is not _Mode.START else None
 
     @property
-    def remaining(self) -> int:
-        """How many of them are still to be delivered."""
-        return self._ledger.remaining
+    def undelivered(self) -> int:
+        """How many records of the snapshot have not been delivered."""
+        return max(0, self._ledger.undelivered)
+
+    @property
+    def doubtful_ranks(self) -> tuple[int, int]:
+        """The highest and the lowest rank that may be missing or moved, if the read ends here."""
+        shifted_at = self._ledger.shifted_at
+        return max(shifted_at or self._ledger.remaining, 1), self._ledger.floor + 1
 
     @property
     def is_complete(self) -> bool:
@@ -157,8 +165,8 @@ class Planner:
 
     def position(self, unhanded: int = 0) -> Position | None:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
-        nothing_handed = self.handed == unhanded and self._ledger.remaining + unhanded > 0
-        if self._mode is _Mode.START or nothing_handed:
+        is_unread = self.handed == 0 and (self._start is not None or self._ledger.remaining > 0)
+        if self._mode is _Mode.START or is_unread:
             return self._start
         return self._ledger.position(unhanded)
 
@@ -297,7 +305,7 @@ class Planner:
     def _search(self) -> None:
         ledger = self._ledger
         if self._mode is _Mode.ANCHOR:
-            expected = ledger.page_of(ledger.frontier(self._total) - 1)
+            expected = ledger.page_of(ledger.frontier(self._total) - (0 if ledger.due else 1))
         elif ledger.is_oldest_first:
             expected = ledger.page_of(ledger.snapshot - 1)
         else:
@@ -315,6 +323,8 @@ class Planner:
 
     def _look_for_anchor(self, answer: Answer) -> Verdict:
         ledger = self._ledger
+        if ledger.due and (offset := ledger.find_due(answer)) is not None:
+            return self._resume_at(offset, answer)
         found = ledger.find_last(answer)
         is_still = answer.total == self._searched_total
         candidate = self._candidate if is_still else None
@@ -328,13 +338,12 @@ class Planner:
             self._searched_total = answer.total
             return _DROP
         ledger.forget_missing([answer.keys[index] for index in found])
-        if not ledger.anchor(offset, answer, is_extended=self._is_extended):
-            raise Doubt("fewer payments are left than were already read")
-        self._is_extended, self._repair = False, None
-        return self._resume(answer)
+        return self._resume_at(offset, answer)
 
-    def _resume(self, answer: Answer) -> Verdict:
-        self._last_page = answer.page_no
+    def _resume_at(self, offset: int, answer: Answer) -> Verdict:
+        if not self._ledger.anchor(offset, answer, is_extended=self._is_extended):
+            raise Doubt("fewer payments are left than were already read")
+        self._is_extended, self._repair, self._last_page = False, None, answer.page_no
         is_open = self._ledger.is_oldest_first and self._ledger.tail is None
         if is_open and self._ledger.remaining and not self._ledger.find_end(answer):
             self._seek(_Mode.PROBE)

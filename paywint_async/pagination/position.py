@@ -16,6 +16,7 @@ the JSON value, all fields required:
 | ``last`` | ids of the last records delivered, the very last one at the end: they prove the place |
 | ``head`` | ids of the newest records delivered: a later read ends where they begin |
 | ``floor_head`` | ``head`` of the earlier read |
+| ``due`` | ids of the first records to deliver, while none has been delivered yet |
 | ``tail`` | id of the snapshot's last record, on an oldest-first server |
 | ``finished`` | true once nothing of the snapshot is left |
 | ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
@@ -61,6 +62,7 @@ class Position:
     last: tuple[Key, ...] = ()
     head: tuple[Key, ...] = ()
     floor_head: tuple[Key, ...] = ()
+    due: tuple[Key, ...] = ()
     tail: Key | None = None
 
     @property
@@ -70,7 +72,7 @@ class Position:
 
 
 _COUNTS = ("snapshot", "floor", "expected", "delivered", "remaining")
-_KEYS = ("last", "head", "floor_head")
+_KEYS = ("last", "head", "floor_head", "due")
 
 
 def to_json(position: Position, direction: str) -> dict[str, Any]:

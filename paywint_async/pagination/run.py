@@ -145,12 +145,11 @@ class Run:
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         planner = self._planner
-        total, remaining = planner.total or 0, planner.remaining
         return IncompleteHistoryError(
             f"the list of {self._source.direction} payments cannot be proved complete: {problem}; "
             "continue from the checkpoint, or read it again",
             delivered=planner.handed,
-            missing=remaining or None,
-            ranks=(remaining, 1) if remaining else (total, 1),
+            missing=planner.undelivered or None,
+            ranks=planner.doubtful_ranks,
             checkpoint=self.checkpoint,
         )
