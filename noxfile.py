@@ -158,6 +158,24 @@ def backoff_fork(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def exactly_once(session: nox.Session) -> None:
+    """The planner against 10,000 random histories for each kind of change."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_HISTORIES": "10000"}
+    session.run("python", "-m", "pytest", "tests/pagination/test_planner.py", env=env)
+
+
+@nox.session(requires=["wheel"])
+def crash(session: nox.Session) -> None:
+    """An exporting process, killed 200 times at random instants."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_CRASH_RUNS": "200"}
+    session.run("python", "-m", "pytest", "tests/export", "-k", "kill", env=env)
+
+
+@nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named: `nox -s bench -- benchmarks/listing.py`."""
     install_wheel(session)

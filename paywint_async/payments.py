@@ -176,9 +176,10 @@ class Payments:
         """
         wanted = protocol.check_payment_id(payment_id)
         wait = protocol.check_seconds("poll", poll)
+        limit = asyncio.timeout(protocol.check_seconds("timeout", timeout))
         seen: Payment | None = None
         try:
-            async with asyncio.timeout(protocol.check_seconds("timeout", timeout)) as limit:
+            async with limit:
                 while True:
                     seen = await self.get(wanted)
                     if seen.status.is_final:

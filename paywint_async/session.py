@@ -156,7 +156,8 @@ class SessionManager:
         if isinstance(error, TimeoutError):
             return RequestTimeoutError(f"{what}: no whole answer in time")
         if isinstance(error, aiohttp.ClientConnectorError):
-            reason = error.os_error.strerror or type(error.os_error).__name__
+            cause: OSError = error.os_error
+            reason = cause.strerror or type(cause).__name__
             return TransportError(
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )

@@ -54,10 +54,10 @@ class Ledger:
         self.remaining = opening.remaining
         self.handed = 0  # delivered by this run, earlier ones not counted
         self.tail = opening.tail
-        self.floor_head = opening.floor_head
+        self.floor_head: tuple[Key, ...] = opening.floor_head
         self.head = list(opening.head)
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
-        self.due = opening.due
+        self.due: tuple[Key, ...] = opening.due
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
         )

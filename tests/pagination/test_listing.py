@@ -84,12 +84,14 @@ async def test_one_in_flight_is_really_one() -> None:
 
 
 async def test_a_slow_consumer_makes_the_fetching_wait() -> None:
-    async with account(10_000, latency=0.01) as (emulator, client):
-        async with client.payments.received(max_concurrency=3) as listing:
-            async for _ in listing:
-                await pass_time(5)
-                break
-            assert emulator.request_count <= 1 + 3
+    async with (
+        account(10_000, latency=0.01) as (emulator, client),
+        client.payments.received(max_concurrency=3) as listing,
+    ):
+        async for _ in listing:
+            await pass_time(5)
+            break
+        assert emulator.request_count <= 1 + 3
 
 
 async def test_break_ends_the_requests_under_way() -> None:

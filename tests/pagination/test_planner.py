@@ -213,7 +213,7 @@ def test_a_deleted_anchor_is_replaced_by_the_one_before_it() -> None:
         history.keys.remove(key)
     rest = Reader(history, Random(0), rows=10, window=1, start=first.position).read()
     assert rest.doubt is None
-    assert rest.delivered == [key for key in range(25, 0, -1)]
+    assert rest.delivered == list(range(25, 0, -1))
 
 
 def test_the_order_is_unknown_until_two_times_differ() -> None:

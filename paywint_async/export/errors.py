@@ -1,0 +1,27 @@
+"""What can go wrong with an output, in words; the only translator of `OSError` in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from paywint_async import PaywintError
+
+
+class ExportError(PaywintError):
+    """An output or its checkpoint cannot be used or written; the message says which, and why."""
+
+
+class OutputClosedError(ExportError):
+    """Whoever read the output has gone away: ``paywint export | head -1``."""
+
+
+@contextmanager
+def translated(failure: str) -> Iterator[None]:
+    """Turns an `OSError` of the block into an ExportError: ``failure``, and the system's reason."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise OutputClosedError(f"{failure}: its reader has gone away") from None
+    except OSError as error:
+        raise ExportError(f"{failure}: {error.strerror or error}") from None

@@ -1,0 +1,73 @@
+"""The few file operations that survive a crash. POSIX only: locks, and directories that sync."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+
+from paywint_async.export.errors import ExportError, translated
+
+
+def open_locked(path: str) -> int:
+    """A descriptor of the regular file, created where missing, that nobody else has through here.
+
+    The lock is the system's own, so it ends with the process, however that ends.
+
+    Raises:
+        ExportError: another export has it, or it cannot be opened, or is no regular file.
+    """
+    with translated(f"cannot open {path}"):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    problem = _unfit(fd, path)
+    if problem:
+        os.close(fd)
+        raise ExportError(problem)
+    return fd
+
+
+def _unfit(fd: int, path: str) -> str | None:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        return f"{path} is not a regular file"
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"{path} is being written by another export"
+    except OSError as error:
+        return f"cannot lock {path}: {error.strerror}"
+    # Between opening and locking, the one who had the lock may have put a new file in its place.
+    return None if is_still(fd, path) else f"{path} is being written by another export"
+
+
+def is_still(fd: int, path: str) -> bool:
+    """Whether the path still leads to the file that was opened."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Writes every byte: the system may take fewer at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def sync_directory(path: str) -> None:
+    """Makes the file's name last, as `os.fsync` does its content."""
+    fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def put_in_place(fd: int, path: str, target: str) -> None:
+    """Makes a written file last under the target's name, with the target's permissions."""
+    with contextlib.suppress(FileNotFoundError):
+        os.fchmod(fd, stat.S_IMODE(os.stat(target).st_mode))
+    os.fsync(fd)
+    os.replace(path, target)
+    sync_directory(target)

@@ -1,0 +1,43 @@
+"""The one protocol of every place that payments go to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+R_contra = TypeVar("R_contra", contravariant=True)
+
+Checkpoint: TypeAlias = dict[str, Any]
+
+
+class Sink(Protocol[R_contra]):
+    """Takes records page by page, and can say later up to where it has them for good.
+
+    Called in this order, by one task: ``open``, then ``write`` and ``commit`` in any mixture, then
+    ``close``, which comes also where one of the others failed. After a failed or cancelled ``write``
+    or ``commit`` only ``close`` follows.
+
+    Every method may raise ExportError.
+    """
+
+    async def open(self) -> Checkpoint | None:
+        """Makes ready; returns the checkpoint of the last commit, from which to read on.
+
+        Whatever was written after that commit, by whoever was killed, is dropped here.
+        """
+
+    async def write(self, page: Sequence[R_contra]) -> None:
+        """Takes the next records. Not yet for good."""
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Makes what was written last, together with the checkpoint that belongs to it.
+
+        Both or neither, whenever the process or the machine dies.
+        """
+
+    async def close(self, *, complete: bool) -> None:
+        """Lets go of everything. Idempotent.
+
+        Args:
+            complete: the reading came to its end, and its last commit was made.
+        """

@@ -1,0 +1,65 @@
+"""Clients that talk to a server of these tests, and a search for the secret in what they raise."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import pytest
+from faults import API_KEY, API_SECRET, FaultServer
+
+from paywint_async import PaywintClient
+from paywint_async.emulator import Emulator
+
+Connect = Callable[..., PaywintClient]
+TESTS = str(Path(__file__).parent.parent)
+
+
+class Server(Protocol):
+    url: str
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """`connect(server, **options)`: a client of that server, closed when the test ends."""
+    clients: list[PaywintClient] = []
+
+    def new_client(server: FaultServer | Emulator, **options: Any) -> PaywintClient:
+        key = getattr(server, "api_key", API_KEY)
+        secret = getattr(server, "api_secret", API_SECRET)
+        clients.append(PaywintClient(key, secret, base_url=server.url, **options))
+        return clients[-1]
+
+    yield new_client
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def shown() -> Callable[[BaseException], str]:
+    """`shown(error)`: all that a log, a pickle or a debugger could show of an error."""
+
+    def show(error: BaseException) -> str:
+        parts = [*traceback.format_exception(error)]
+        for link in _chain(error):
+            parts += [str(link), repr(link), repr(vars(link)), repr(link.args)]
+            parts += [repr(frame.f_locals) for frame in _frames(link)]
+        return "\n".join(parts) + repr(pickle.dumps(error))
+
+    return show
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        if not frame.f_code.co_filename.startswith(TESTS):
+            yield frame
