@@ -26,6 +26,14 @@ from paywint_async.errors import (
     UnprocessableRequestError,
     WaitTimeoutError,
 )
+from paywint_async.events import (
+    CheckpointEvent,
+    CooldownEvent,
+    Event,
+    PageEvent,
+    RequestEvent,
+    RetryEvent,
+)
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
 from paywint_async.models import (
@@ -46,10 +54,13 @@ __all__ = [
     "APIError",
     "AuthenticationError",
     "CheckoutToken",
+    "CheckpointEvent",
     "ClientClosedError",
     "ConfigurationError",
+    "CooldownEvent",
     "Direction",
     "Environment",
+    "Event",
     "Handler",
     "HistoryEntry",
     "HistoryListing",
@@ -59,6 +70,7 @@ __all__ = [
     "Middleware",
     "NotFoundError",
     "OutcomeUnknownError",
+    "PageEvent",
     "Payment",
     "PaymentLink",
     "PaymentListing",
@@ -72,9 +84,11 @@ __all__ = [
     "RateLimit",
     "RateLimitedError",
     "Request",
+    "RequestEvent",
     "RequestTimeoutError",
     "Response",
     "ResponseDecodeError",
+    "RetryEvent",
     "RetryPolicy",
     "ServerError",
     "TransportError",

@@ -19,8 +19,17 @@ from paywint_async.config import (
     check_number,
 )
 from paywint_async.errors import ConfigurationError
-from paywint_async.messages import Middleware
-from paywint_async.middleware import Limiter, RateLimiter, Retry, Throttle, compose
+from paywint_async.events import OnEvent, guarded
+from paywint_async.messages import Handler, Middleware
+from paywint_async.middleware import (
+    Limiter,
+    Observe,
+    RateLimiter,
+    Retry,
+    SlowStart,
+    Throttle,
+    compose,
+)
 from paywint_async.payments import Payments
 from paywint_async.session import SessionManager
 
@@ -45,7 +54,9 @@ class PaywintClient:
         retry: how patient an operation is.
         rate_limit: none by default, as none is published; a 429 is heeded in any case. A `Limiter`
             of your own may be given instead.
-        middlewares: your own, outermost first; they see each operation once, before retries.
+        middlewares: your own, outermost first; they see each operation once, around its retries.
+        attempt_middlewares: your own, too, but around each attempt.
+        on_event: called with each `Event`, at once, in the event loop; what it raises is logged.
         ssl_context: for a private certificate authority; verification cannot be switched off here.
 
     Raises:
@@ -64,6 +75,8 @@ class PaywintClient:
         retry: RetryPolicy = _DEFAULT_RETRY,
         rate_limit: RateLimit | Limiter | None = None,
         middlewares: Iterable[Middleware] = (),
+        attempt_middlewares: Iterable[Middleware] = (),
+        on_event: OnEvent | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         credentials = _wrap(api_key, api_secret)
@@ -79,13 +92,15 @@ class PaywintClient:
             ),
             ssl_context=ssl_context,
         )
+        tell = guarded(on_event)
         chain: tuple[Middleware, ...] = (
             *middlewares,
-            Retry(_check_retry(retry)),
-            Throttle(_limiter(rate_limit)),
+            *_patience(_check_retry(retry), rate_limit, tell),
+            *attempt_middlewares,
+            *([Observe(tell)] if on_event else []),
         )
-        handler = compose(chain, self._session.send)
-        self.payments = Payments(handler, check_count("max_concurrency", max_concurrency))
+        handler: Handler = compose(chain, self._session.send)
+        self.payments = Payments(handler, check_count("max_concurrency", max_concurrency), tell)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -130,6 +145,15 @@ class PaywintClient:
 
 def _wrap(api_key: object, api_secret: object) -> Credentials:
     return api_key if isinstance(api_key, Credentials) else Credentials(api_key, api_secret)
+
+
+def _patience(
+    retry: RetryPolicy, rate_limit: RateLimit | Limiter | None, tell: OnEvent
+) -> list[Middleware]:
+    throttle = Throttle(_limiter(rate_limit), default_cooldown=retry.base_delay, on_event=tell)
+    # Whoever states a limit needs no slow start to find one.
+    slow_start: list[Middleware] = [SlowStart()] if rate_limit is None else []
+    return [Retry(retry, on_event=tell), *slow_start, throttle]
 
 
 def _limiter(rate_limit: RateLimit | Limiter | None) -> Limiter:

@@ -10,7 +10,8 @@ with). Every special case of that decoder stands here:
 * ``totalRecords`` has no attrs spelling: the envelopes are msgspec Structs with a rename;
 * an unknown enum value reaches ``Enum._missing_``, which keeps it; ``null`` and numbers do not;
 * a naive datetime is refused by ``Meta(tz=True)`` in the annotation;
-* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_text_amounts`.
+* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity`;
+* of a key that comes twice the last one wins in silence: `refuse_ambiguity`.
 
 Other classes go the ordinary cattrs way, so users may register hooks for their own on a
 `make_converter` of theirs.
@@ -18,8 +19,10 @@ Other classes go the ordinary cattrs way, so users may register hooks for their 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -34,7 +37,17 @@ T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
-_TEXT_AMOUNT = re.compile(rb'"amount"\s*:\s*"')
+_AMOUNT = re.compile(rb'"amount"\s*:\s*("?)')
+_SMALL = 4096  # bytes: an answer about one payment has a tenth of that
+
+
+class _Digits(str):
+    """A JSON number, kept as it was written; plain `str` is JSON text."""
+
+    __slots__ = ()
+
+
+_ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 
 
 class ListEnvelope(msgspec.Struct, rename=_CAMEL_CASE):
@@ -92,6 +105,8 @@ def _refuse_misread(record: type[attrs.AttrsInstance]) -> None:
 for _record in _RECORDS:
     _refuse_misread(_record)
 
+# For other classes: their numbers, too, keep the digits they were written with.
+_decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _DECODERS: dict[Any, Callable[[bytes], Any]] = {
     wire_type: msgspec.json.Decoder(wire_type).decode for wire_type in (*_RECORDS, *_ENVELOPES)
 }
@@ -108,15 +123,24 @@ class WireConverter(MsgspecJsonConverter):
 
     def loads(self, data: bytes, cl: type[T], **kwargs: Any) -> T:
         """``cl`` from JSON bytes. Raises: what msgspec and cattrs raise; see `decode` for ours."""
-        decoder = None if kwargs else _DECODERS.get(cl)
-        return decoder(data) if decoder else super().loads(data, cl, **kwargs)
+        if kwargs:
+            return super().loads(data, cl, **kwargs)
+        decoder = _DECODERS.get(cl)
+        return decoder(data) if decoder else self.structure(_decode_exactly(data), cl)
 
 
 def make_converter() -> WireConverter:
     """A new converter for the API's records, to which hooks for your own classes can be added."""
     converter = WireConverter()
     configure_converter(converter)
+    for record in _RECORDS:  # where one stands inside a class of the user's
+        converter.register_structure_hook(record, _structure)
     return converter
+
+
+def _structure(value: Any, record: type[T]) -> T:
+    _refuse_text_amount(value, "$.amount")
+    return msgspec.convert(value, record)
 
 
 converter = make_converter()
@@ -139,23 +163,56 @@ def decode(data: bytes, wire_type: type[T]) -> T:
     raise ResponseDecodeError(problem, path)
 
 
-def refuse_text_amounts(data: bytes) -> None:
-    """Refuses an amount that was sent as a JSON string: its digits may be anything.
+def refuse_ambiguity(data: bytes, records: int | None = None) -> None:
+    """Refuses what the decoder would accept in silence: amounts as text, and keys that come twice.
+
+    Small answers are looked through whole. In a page of ``records`` payments, whose walk must cost
+    little, the amounts are counted and the part around the records is looked through; only where
+    that shows anything odd, all of it is.
 
     Raises:
-        ResponseDecodeError: naming the first such amount.
+        ResponseDecodeError: naming the amount or the key.
     """
-    if not _TEXT_AMOUNT.search(data):
-        return
-    answer = msgspec.json.decode(data)
-    records = answer.get("records")
-    for index, record in enumerate(records if isinstance(records, list) else []):
-        _refuse_text_amount(record, f"$.records[{index}].amount")
-    _refuse_text_amount(answer.get("data"), "$.data.amount")
+    if records is None or len(data) < _SMALL or not _looks_plain(data, records):
+        answer = _load_strictly(data)
+        listed = answer.get("records")
+        for index, record in enumerate(listed if isinstance(listed, list) else []):
+            _refuse_text_amount(record, f"$.records[{index}].amount")
+        _refuse_text_amount(answer.get("data"), "$.data.amount")
+
+
+def _looks_plain(data: bytes, records: int) -> bool:
+    quotes = _AMOUNT.findall(data)
+    if len(quotes) != records or b'"' in quotes:
+        return False
+    around = data[: data.find(b"[") + 1] + data[data.rfind(b"]") :]
+    try:
+        _load_strictly(around)
+    except ResponseDecodeError:
+        return False
+    return True
+
+
+def _load_strictly(data: bytes) -> Any:
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_float=_Digits)
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    raise ResponseDecodeError(problem)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} comes twice in one object")
+    return fields
 
 
 def _refuse_text_amount(record: Any, path: str) -> None:
-    if isinstance(record, dict) and isinstance(record.get("amount"), str):
+    amount = record.get("amount") if isinstance(record, dict) else None
+    if isinstance(amount, str) and not isinstance(amount, _Digits):
         raise ResponseDecodeError("Expected `number`, got `str`", path)
 
 

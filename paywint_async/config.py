@@ -180,6 +180,7 @@ def check_base_url(url: str) -> str:
             query or fragment in it.
     """
     try:
+        url.encode()  # half a surrogate pair is no text, and bytes are no URL
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except (ValueError, TypeError, AttributeError):

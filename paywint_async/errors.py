@@ -25,7 +25,8 @@ that nobody parses messages. Every error pickles, whatever its constructor looks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,7 @@ from uuid import UUID
 
 def _rebuild(cls: type[PaywintError], args: tuple[Any, ...], state: dict[str, Any]) -> PaywintError:
     error = cls.__new__(cls, *args)
+    error.args = args  # OSError, which a TimeoutError is, leaves that to `__init__`
     error.__dict__.update(state)
     return error
 
@@ -138,7 +140,11 @@ class UnexpectedRedirectError(APIError):
 
 
 class ClientClosedError(PaywintError):
-    """The client was closed by its owner, before or during this call."""
+    """The client was closed by its owner, before or (then ``sent`` is True) during this call."""
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class WaitTimeoutError(PaywintError, TimeoutError):
@@ -164,7 +170,8 @@ class OutcomeUnknownError(PaywintError):
 
     Do not repeat it blindly. ``asked`` holds what was asked for (amount, description, …), also as
     attributes where the operation has them; between ``started_at`` and ``ended_at`` (the local
-    clock, UTC) it was under way; ``reason`` is the error that left it open.
+    clock, UTC) it was under way; ``reason`` is the error that left it open. ``candidates`` are the
+    payments that may be its effect, where `Payments.find_created` has found several.
     """
 
     def __init__(
@@ -187,6 +194,13 @@ class OutcomeUnknownError(PaywintError):
         self.invoice_number: str | None = self.asked.get("invoice_number")
         self.started_at = started_at
         self.ended_at = ended_at
+        self.candidates: tuple[Any, ...] = ()
+
+    def with_candidates(self, candidates: Iterable[Any]) -> OutcomeUnknownError:
+        """The same doubt, narrowed to these payments."""
+        error = copy.copy(self)
+        error.candidates = tuple(candidates)
+        return error
 
 
 class IncompleteHistoryError(PaywintError):

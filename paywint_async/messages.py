@@ -15,8 +15,9 @@ class Request:
     """One request to the API, before credentials are added to it.
 
     ``operation`` is the name of the client's method; ``repeatable`` says whether sending it twice
-    does no harm; ``headers`` are extra ones, for a middleware's use; ``deadline`` is the moment on
-    the event loop's clock by which the whole operation must end (None: not set yet).
+    does no harm; ``is_bounded`` that its sender already bounds how many are in flight (a listing);
+    ``headers`` are extra ones, for a middleware's use; ``attempt`` counts from 1; ``deadline`` is the
+    moment on the event loop's clock by which the whole operation must end (None: not set yet).
     """
 
     operation: str
@@ -24,7 +25,9 @@ class Request:
     path: str
     body: bytes | None = None
     repeatable: bool = True
+    is_bounded: bool = False
     headers: Mapping[str, str] = _NO_HEADERS
+    attempt: int = 1
     deadline: float | None = None
 
 

@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from paywint_async import protocol
+from paywint_async.doubt import find_candidates
 from paywint_async.errors import (
+    ClientClosedError,
+    InvalidRequestError,
     OutcomeUnknownError,
     PaywintError,
     ResponseDecodeError,
@@ -17,6 +20,7 @@ from paywint_async.errors import (
     TransportError,
     WaitTimeoutError,
 )
+from paywint_async.events import OnEvent, ignore
 from paywint_async.messages import Handler, Response
 from paywint_async.models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
 from paywint_async.pagination.listing import PaymentListing
@@ -32,9 +36,10 @@ _MAX_POLL = 30.0  # seconds: a person who pays is watched closely, a forgotten l
 class Payments:
     """The payments of one account; reached as ``client.payments``."""
 
-    def __init__(self, handler: Handler, max_concurrency: int) -> None:
+    def __init__(self, handler: Handler, max_concurrency: int, on_event: OnEvent = ignore) -> None:
         self._handler = handler
         self._max_concurrency = max_concurrency
+        self._on_event = on_event
 
     async def create_link(
         self,
@@ -98,6 +103,29 @@ class Payments:
         """
         call = protocol.get(payment_id)
         return call.read(await self._handler(call.request))
+
+    async def find_created(self, error: OutcomeUnknownError) -> Payment | None:
+        """The payment that a `create_link` of unknown outcome has made after all, or None.
+
+        Reads the received payments from that moment on, and looks for one that is still pending,
+        with that amount and description, created while the request was under way (by the server's
+        clock, which the list tells). None: there is none now. A request that timed out may still be
+        on its way to the server, so look again after a while before you ask for another link.
+
+        Args:
+            error: what `create_link` raised.
+
+        Raises:
+            InvalidRequestError: the error is not of `create_link`.
+            OutcomeUnknownError: several payments match; ``candidates`` holds them.
+            IncompleteHistoryError, APIError, TransportError: the list could not be read.
+        """
+        if error.operation != "create_link":
+            raise InvalidRequestError("error", f"is of {error.operation}, which makes no payment")
+        found = await find_candidates(self.received(), error)
+        if len(found) > 1:
+            raise error.with_candidates(found)
+        return found[0] if found else None
 
     async def page(
         self, direction: Direction | str, page_no: int, rows_per_page: int = 100
@@ -228,12 +256,15 @@ class Payments:
         handler = self._handler
 
         async def fetch(page_no: int) -> tuple[int, Response]:
-            return page_no, await handler(protocol.page(direction, page_no, rows).request)
+            call = protocol.page(direction, page_no, rows, is_bounded=True)
+            return page_no, await handler(call.request)
 
         def read(page_no: int, response: Response) -> PaymentPage:
             return protocol.page(direction, page_no, rows).read(response)
 
-        return PageSource(direction=direction, rows_per_page=rows, fetch=fetch, read=read)
+        return PageSource(
+            direction=direction, rows_per_page=rows, fetch=fetch, read=read, tell=self._on_event
+        )
 
     def _concurrency(self, value: int | None) -> int:
         if value is None:
@@ -242,7 +273,7 @@ class Payments:
 
 
 def _leaves_outcome_open(error: PaywintError) -> bool:
-    if isinstance(error, TransportError):
+    if isinstance(error, TransportError | ClientClosedError):
         return error.sent
     return (
         isinstance(error, ServerError | ResponseDecodeError) or getattr(error, "status", 0) == 408

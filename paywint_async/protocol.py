@@ -38,7 +38,6 @@ _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_CENT = Decimal("0.01")
 _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
 _MAX_ERROR_TEXT = 2_000
 
@@ -99,10 +98,18 @@ def get(payment_id: UUID | str) -> Call[Payment]:
     return Call(request=request, read=_reader(codec.PaymentEnvelope))
 
 
-def page(direction: Direction, page_no: int, rows_per_page: int) -> Call[PaymentPage]:
+def page(
+    direction: Direction, page_no: int, rows_per_page: int, *, is_bounded: bool = False
+) -> Call[PaymentPage]:
     """List Sent or Received Payments: a POST that only reads, so it may be repeated."""
     body = b'{"rows_per_page":%d,"page_no":%d}' % (rows_per_page, page_no)
-    request = _post(direction.value, _LIST[direction], body)
+    request = Request(
+        operation=direction.value,
+        method="POST",
+        path=_LIST[direction],
+        body=body,
+        is_bounded=is_bounded,
+    )
 
     def read(response: Response) -> PaymentPage:
         envelope = _read_envelope(response, codec.ListEnvelope)
@@ -137,15 +144,18 @@ def check_amount(amount: object, *, at_most: Decimal | None = None) -> Decimal:
         )
     if isinstance(amount, Decimal) and not amount.is_finite():
         raise InvalidRequestError("amount", f"must be finite, not {amount}")
-    if amount <= 0:
-        raise InvalidRequestError("amount", f"must be above zero, not {amount}")
     return _check_digits(Decimal(amount), at_most)
 
 
 def _check_digits(amount: Decimal, at_most: Decimal | None) -> Decimal:
-    if amount.adjusted() >= _MAX_DIGITS or len(amount.as_tuple().digits) > _MAX_DIGITS + 2:
+    _sign, digits, exponent = amount.as_tuple()
+    if amount.adjusted() >= _MAX_DIGITS or len(digits) > _MAX_DIGITS + 2:
         raise InvalidRequestError("amount", f"has more than {_MAX_DIGITS} digits")
-    if amount % _CENT:
+    if amount <= 0:
+        raise InvalidRequestError("amount", f"must be above zero, not {amount}")
+    # Not `amount % cent`: the caller's decimal context may be too narrow for it.
+    decimals = -int(exponent)
+    if decimals > 2 and any(digits[2 - decimals :]):
         raise InvalidRequestError("amount", f"has more than two decimals: {amount}")
     if at_most is not None and amount > at_most:
         raise InvalidRequestError("amount", f"must be at most {at_most}, not {amount}")
@@ -234,7 +244,8 @@ def _read_envelope(response: Response, envelope_type: type[T]) -> T:
         raise
     if not envelope.success:
         raise api_error(response)
-    codec.refuse_text_amounts(response.body)
+    records = getattr(envelope, "records", None)
+    codec.refuse_ambiguity(response.body, None if records is None else len(records))
     return envelope  # type: ignore[no-any-return]
 
 

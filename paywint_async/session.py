@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import warnings
 
 import aiohttp
 import yarl
@@ -27,6 +28,9 @@ from paywint_async.messages import Request, Response
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 # Loopback connects in microseconds, the far side of the world in under a second.
 _CONNECT_TIMEOUT = 10.0
+# A body slower than this, in bytes a second, after that many seconds, is kept slow on purpose.
+_SLOWEST_BODY = 1024
+_DRIP_GRACE = 5.0
 _HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
 _HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
 
@@ -56,9 +60,10 @@ class SessionManager:
         self._request_timeout = request_timeout
         self._ssl_context = ssl_context
         self._max_response_bytes = max_response_bytes
-        self._session: aiohttp.ClientSession | None = None
-        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._pid = os.getpid()
         self._closed = False
+        self._foreign: list[object] = []
 
     @property
     def is_closed(self) -> bool:
@@ -78,7 +83,11 @@ class SessionManager:
         """
         try:
             return await self._exchange(request)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        except (aiohttp.ClientError, OSError) as error:
+            failure = self._translate(request, error)
+        except RuntimeError as error:  # aiohttp's "Session is closed"
+            if not self._closed:
+                raise
             failure = self._translate(request, error)
         # Raised out here, so that no foreign exception hangs on it: theirs print request headers.
         raise failure
@@ -86,9 +95,17 @@ class SessionManager:
     async def aclose(self) -> None:
         """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
+        self._leave_parent()
+        while self._sessions:
+            _, session = self._sessions.popitem()
             await session.close()
+
+    def __del__(self) -> None:
+        if self._sessions and self._pid == os.getpid():
+            message = (
+                f"unclosed client of {self._base_url}: use `async with`, or await its aclose()"
+            )
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
     async def _exchange(self, request: Request) -> Response:
         session = self._open_session()
@@ -122,10 +139,21 @@ class SessionManager:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
-        home = (os.getpid(), asyncio.get_running_loop())
-        if self._session is None or self._home != home:
-            self._session, self._home = self._new_session(), home
-        return self._session
+        loop = asyncio.get_running_loop()
+        self._leave_parent()
+        session = self._sessions.get(loop)
+        if session is None:
+            # A loop that has ended took its connections along; nobody can close them any more.
+            self._sessions = {home: s for home, s in self._sessions.items() if not home.is_closed()}
+            session = self._sessions[loop] = self._new_session()
+        return session
+
+    def _leave_parent(self) -> None:
+        """After a fork the connections are the parent's: not used here, and not closed either."""
+        if self._pid != os.getpid():
+            self._foreign.extend(self._sessions.values())
+            self._sessions = {}
+            self._pid = os.getpid()
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -136,21 +164,26 @@ class SessionManager:
         )
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        """The body, counted while it comes in: aiohttp itself would take any amount."""
+        """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""
+        clock = asyncio.get_running_loop().time
+        started, size = clock(), 0
         chunks: list[bytes] = []
-        size = 0
         while chunk := await answer.content.readany():
             size += len(chunk)
             if size > self._max_response_bytes:
                 answer.close()
                 raise ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
+            elapsed = clock() - started
+            if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
+                raise TimeoutError
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _translate(self, request: Request, error: Exception) -> PaywintError:
         what = request.operation
         if self._closed:
-            return ClientClosedError(f"{what}: the client was closed while this was under way")
+            message = f"{what}: the client was closed while this was under way"
+            return ClientClosedError(message, sent=True)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
         if isinstance(error, TimeoutError):

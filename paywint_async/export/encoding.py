@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import attrs
+import msgspec
 
 from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
 
@@ -42,7 +42,6 @@ class Encoding(Generic[R]):
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
-_TIMES = tuple(_COLUMNS.index(name) for name in ("created_at", "payment_date"))
 
 
 def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
@@ -73,28 +72,17 @@ class _Lines(list[str]):
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     lines = _Lines()
-    csv.writer(lines, lineterminator="\r\n").writerows(rows)
+    # Ids, amounts and times become the text that they are in JSON: msgspec has one form of each.
+    csv.writer(lines, lineterminator="\r\n").writerows(msgspec.to_builtins(list(rows)))
     return "".join(lines).encode()
 
 
-def _row(payment: Payment) -> list[Any]:
-    row = list(_values(payment))
-    for index in _TIMES:
-        row[index] = _time(row[index])
-    return row
-
-
-def _time(moment: datetime | None) -> str | None:
-    """As JSON has it."""
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
 def _payment_rows(payments: Sequence[Payment]) -> bytes:
-    return _csv(map(_row, payments))
+    return _csv(map(_values, payments))
 
 
 def _entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
-    return _csv([entry.direction, *_row(entry.payment)] for entry in entries)
+    return _csv((entry.direction, *_values(entry.payment)) for entry in entries)
 
 
 PAYMENTS: dict[Format, Encoding[Payment]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol, TypeVar
 
 from paywint_async import HistoryEntry, HistoryListing, Payment, PaymentListing, PaywintError
@@ -25,8 +25,9 @@ class Reading(Protocol[R_co]):
     def total(self) -> int | None:
         """How many records the snapshot has; None before the first answer."""
 
-    def pages(self) -> AsyncIterator[Sequence[R_co]]:
+    def pages(self) -> AsyncGenerator[Sequence[R_co], None]:
         """The records, at least one a page. An error comes after every record before it."""
+        ...
 
 
 class PaymentReading:
@@ -45,7 +46,7 @@ class PaymentReading:
         """How many payments the snapshot has; None before the first answer."""
         return self._listing.total
 
-    async def pages(self) -> AsyncIterator[Sequence[Payment]]:
+    async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
         """The payments, at least one a page."""
         async with self._listing as listing:
             async for page in listing.pages():
@@ -68,7 +69,7 @@ class HistoryReading:
         """How many entries both snapshots have; None before it is known."""
         return self._listing.total
 
-    async def pages(self) -> AsyncIterator[Sequence[HistoryEntry]]:
+    async def pages(self) -> AsyncGenerator[Sequence[HistoryEntry], None]:
         """The entries, at least one a page."""
         gathered: list[HistoryEntry] = []
         # The checkpoint counts what is gathered, so an error waits until that is handed over.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Generic, TypeVar
 
 from paywint_async.export.encoding import Encoding
@@ -29,16 +28,15 @@ class ReplacedFile(Generic[R]):
 
     def __init__(self, path: str, encoding: Encoding[R]) -> None:
         self._path = path
+        self._real_path = os.path.realpath(path)
         self._part = part_of(path)
         self._encoding = encoding
-        self._held = ExitStack()
         self._fd = -1
         self._is_empty = True
 
     async def open(self) -> Checkpoint | None:
         """Begins anew; there is never anything to continue."""
         self._fd = open_locked(self._part)
-        self._held.callback(os.close, self._fd)
         with translated(f"cannot write {self._part}"):
             os.ftruncate(self._fd, 0)
             write_all(self._fd, self._encoding.header)
@@ -56,12 +54,17 @@ class ReplacedFile(Generic[R]):
 
     async def close(self, *, complete: bool) -> None:
         """Puts the file in its place, where complete."""
-        with self._held.pop_all() as held, translated(f"cannot write {self._path}"):
-            if self._fd < 0:
-                return
-            if complete:
-                put_in_place(self._fd, self._part, os.path.realpath(self._path))
-            elif self._is_empty:
-                os.unlink(self._part)
-            self._fd = -1
-            held.close()
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        try:
+            with translated(f"cannot write {self._path}"):
+                self._finish(fd, complete)
+        finally:
+            os.close(fd)
+
+    def _finish(self, fd: int, complete: bool) -> None:
+        if complete:
+            put_in_place(fd, self._part, self._real_path)
+        elif self._is_empty:
+            os.unlink(self._part)

@@ -35,6 +35,7 @@ class ResumableFile(Generic[R]):
 
     def __init__(self, path: str, encoding: Encoding[R], checkpoint: CheckpointFile) -> None:
         self._path = path
+        self._real_path = os.path.realpath(path)
         self._encoding = encoding
         self._checkpoint = checkpoint
         self._held = ExitStack()
@@ -51,11 +52,11 @@ class ResumableFile(Generic[R]):
         self._held.callback(self._checkpoint.close)
         confirmed = self._checkpoint.open()
         self._check_length(confirmed)
-        self._fd = open_locked(os.path.realpath(self._path))
+        self._fd = open_locked(self._real_path)
         self._held.callback(os.close, self._fd)
         with translated(f"cannot write {self._path}"):
             self._start(confirmed)
-        return confirmed and confirmed.listing
+        return None if confirmed is None else confirmed.listing
 
     async def write(self, page: Sequence[R]) -> None:
         """Appends the page."""
@@ -66,7 +67,7 @@ class ResumableFile(Generic[R]):
         with translated(f"cannot write {self._path}"):
             os.fsync(self._fd)
             tail = self._tail(self._size)
-        if not is_still(self._fd, os.path.realpath(self._path)):
+        if not is_still(self._fd, self._real_path):
             raise ExportError(f"{self._path} was moved, removed or replaced during the export")
         self._checkpoint.save(size=self._size, tail=tail, listing=checkpoint)
 
@@ -90,7 +91,7 @@ class ResumableFile(Generic[R]):
 
     def _start(self, confirmed: Confirmed | None) -> None:
         if confirmed is None:
-            sync_directory(os.path.realpath(self._path))
+            sync_directory(self._real_path)
             self._checkpoint.save(size=0, tail=self._tail(0), listing=None)
         elif confirmed.tail != self._tail(confirmed.size):
             raise ExportError(

@@ -68,8 +68,8 @@ class Stream:
 
     async def _wait_for_room(self) -> None:
         loop = asyncio.get_running_loop()
-        room = loop.create_future()
-        loop.add_writer(self._fd, lambda: room.done() or room.set_result(None))
+        room: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(self._fd, _mark, room)
         try:
             await room
         finally:
@@ -86,6 +86,11 @@ def open_stdout() -> Stream:
         raise ExportError("cannot write stdout: it is closed")
     with translated("cannot write stdout"):
         return Stream(sys.stdout.fileno(), "stdout")
+
+
+def _mark(room: asyncio.Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)
 
 
 async def _open_path(path: str) -> int:

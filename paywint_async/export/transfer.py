@@ -64,7 +64,7 @@ class _Transfer(Generic[R]):
 
     async def run(self, on_progress: Progress) -> None:
         try:
-            async with aclosing(self._reading.pages()) as pages:  # type: ignore[type-var]
+            async with aclosing(self._reading.pages()) as pages:
                 async for page in pages:
                     await self._write(page)
                     on_progress(self.count, self._reading.total)

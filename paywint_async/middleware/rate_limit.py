@@ -1,4 +1,4 @@
-"""Layer 2: the client's own rate limit, and the cooldown that one 429 imposes on all its tasks."""
+"""Layer 2: how fast a client asks: its own limit, and what a 429 teaches all of its tasks at once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from paywint_async.config import RateLimit
 from paywint_async.errors import RateLimitedError
+from paywint_async.events import CooldownEvent, OnEvent, ignore
 from paywint_async.messages import Handler, Request, Response
 from paywint_async.protocol import retry_after_seconds
 
@@ -31,26 +32,30 @@ class RateLimiter:
 
     In any window of ``w`` seconds at most ``burst + w × requests / per_seconds`` leave (the generic
     cell rate algorithm: one number, the moment at which the budget is whole again, holds the state).
-    Without a limit only cooldowns hold anybody back.
+    Without a limit only cooldowns and a learned `pace` hold anybody back.
 
     Cancellation: a waiter that is cancelled has taken nothing, and the next one moves up.
     """
 
     def __init__(self, limit: RateLimit | None = None) -> None:
-        self._interval = limit.per_seconds / limit.requests if limit else 0.0
+        self._limit_interval = self._interval = limit.per_seconds / limit.requests if limit else 0.0
         self._tolerance = self._interval * (limit.burst - 1) if limit else 0.0
         self._whole_at = float("-inf")
         self._cool_until = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def __repr__(self) -> str:
-        rate = f"{1 / self._interval:g}/s" if self._interval else "unlimited"
+        rate = f"{1 / self._interval:.4g}/s" if self._interval else "unlimited"
         return f"<RateLimiter {rate}, {len(self._waiting)} waiting>"
 
     def cool_down(self, seconds: float) -> None:
         """Lets nothing leave for that long; a shorter cooldown never cuts a longer one."""
         until = asyncio.get_running_loop().time() + seconds
         self._cool_until = max(self._cool_until, until)
+
+    def pace(self, per_second: float | None) -> None:
+        """Goes no faster than ``per_second``, evenly; None: as fast as the limit says."""
+        self._interval = max(self._limit_interval, 1 / per_second if per_second else 0.0)
 
     async def acquire(self, deadline: float | None = None) -> None:
         """Returns once one request may leave; first come, first served.
@@ -82,12 +87,16 @@ class RateLimiter:
                     await turn
                 await self._wait_until_free(deadline)
             self._take(loop.time())
+            return
         except TimeoutError:
-            raise self._too_late() from None
+            wait = max(0.0, self._free_at() - loop.time())
         finally:
             self._waiting.remove(turn)
             if self._waiting and not self._waiting[0].done():
                 self._waiting[0].set_result(None)
+        raise RateLimitedError(
+            429, "the client's own limit leaves no turn before the deadline", retry_after=wait
+        )
 
     async def _wait_until_free(self, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -96,22 +105,78 @@ class RateLimiter:
                 raise TimeoutError
             await asyncio.sleep(free_at - loop.time())
 
-    def _too_late(self) -> RateLimitedError:
-        wait = max(0.0, self._free_at() - asyncio.get_running_loop().time())
-        message = "the client's own rate limit leaves no turn before the operation's deadline"
-        return RateLimitedError(429, message, retry_after=wait)
+
+class Learner:
+    """What a client learns of a limit that nobody published: a pace, from its own 429s.
+
+    The first 429 sets the pace to nine tenths of what was answered in the second before it; each
+    later one takes a fifth off, and each success adds a little (5 % a second, or 1 a second if that is
+    more). After a minute without a 429 it is forgotten.
+    """
+
+    _FORGET_AFTER = 60.0
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self._limiter = limiter
+        self._answered: deque[float] = deque()
+        self._pace: float | None = None
+        self._changed_at = float("-inf")
+
+    def succeed(self, now: float) -> None:
+        """An answer came that was no refusal."""
+        self._answered.append(now)
+        while self._answered[0] <= now - 1:
+            self._answered.popleft()
+        if self._pace is not None:
+            forget = now - self._changed_at > self._FORGET_AFTER
+            self._pace = None if forget else self._pace + max(0.05, 1 / self._pace)
+            self._limiter.pace(self._pace)
+
+    def refused(self, sent_at: float, now: float) -> None:
+        """A 429 came; of those that were under way together only the first one counts."""
+        if sent_at <= self._changed_at:
+            return
+        if self._pace is None:
+            recent = sum(1 for time in self._answered if time > now - 1)
+            self._pace = max(1.0, 0.9 * recent)
+        else:
+            self._pace = max(0.5, 0.8 * self._pace)
+        self._changed_at = now
+        self._limiter.pace(self._pace)
 
 
 class Throttle:
-    """A middleware: each attempt takes a turn at the limiter, each 429 cools everybody down."""
+    """A middleware: each attempt takes a turn at the limiter, each 429 cools everybody down.
 
-    def __init__(self, limiter: Limiter) -> None:
+    Args:
+        limiter: the one of this client.
+        default_cooldown: seconds, where a 429 does not say how long.
+        on_event: told of cooldowns.
+    """
+
+    def __init__(
+        self, limiter: Limiter, *, default_cooldown: float = 0.5, on_event: OnEvent = ignore
+    ) -> None:
         self._limiter = limiter
+        self._learner = Learner(limiter) if isinstance(limiter, RateLimiter) else None
+        self._default_cooldown = default_cooldown
+        self._on_event = on_event
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The answer, once the request had its turn."""
+        loop = asyncio.get_running_loop()
         await self._limiter.acquire(request.deadline)
+        sent_at = loop.time()
         response = await handler(request)
-        if response.status == 429 and (seconds := retry_after_seconds(response)):
-            self._limiter.cool_down(seconds)
+        if response.status == 429:
+            self._cool_down(request, response)
+            if self._learner:
+                self._learner.refused(sent_at, loop.time())
+        elif self._learner:
+            self._learner.succeed(loop.time())
         return response
+
+    def _cool_down(self, request: Request, response: Response) -> None:
+        seconds = retry_after_seconds(response) or self._default_cooldown
+        self._limiter.cool_down(seconds)
+        self._on_event(CooldownEvent(operation=request.operation, seconds=seconds))

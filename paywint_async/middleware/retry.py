@@ -21,7 +21,9 @@ import backoff
 
 from paywint_async.config import RetryPolicy
 from paywint_async.errors import TransportError
+from paywint_async.events import OnEvent, RetryEvent, ignore, logger
 from paywint_async.messages import Handler, Request, Response
+from paywint_async.middleware.budget import RetryBudget
 from paywint_async.protocol import retry_after_seconds
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -60,8 +62,17 @@ class Retry:
     would pass its deadline ends at once with the outcome it has.
     """
 
-    def __init__(self, policy: RetryPolicy, *, draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        budget: RetryBudget | None = None,
+        on_event: OnEvent = ignore,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._policy = policy
+        self._budget = budget or RetryBudget()
+        self._on_event = on_event
         self._draw = draw
         self._send_repeatedly = backoff.on_exception(
             _waits,
@@ -86,32 +97,60 @@ class Retry:
 
     async def _attempt(self, operation: _Operation) -> Response:
         operation.attempts += 1
+        if operation.attempts > 1:
+            operation.request = attrs.evolve(operation.request, attempt=operation.attempts)
         outcome: Response | TransportError
         try:
             outcome = await operation.handler(operation.request)
         except TransportError as error:
             outcome = error
         if _is_worth_repeating(operation.request, outcome):
-            raise _Again(outcome, self._wait(operation, outcome))
+            wait = self._wait(operation, outcome)
+            if wait is not None:
+                self._tell(operation, outcome, wait)
+            raise _Again(outcome, wait)
         if isinstance(outcome, Response):
+            self._budget.refill()
             return outcome
         raise outcome
 
     def _wait(self, operation: _Operation, outcome: Response | TransportError) -> float | None:
-        policy = self._policy
+        """Seconds before the next attempt; None where there is to be none."""
+        policy, deadline = self._policy, operation.request.deadline or 0.0
         asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
         if asked is None:
             doublings = min(operation.attempts - 1, 60)
             wait = self._draw() * min(policy.max_delay, policy.base_delay * 2**doublings)
         else:
             wait = asked + self._draw() * policy.base_delay
-        deadline = operation.request.deadline
-        assert deadline is not None
-        fits = asyncio.get_running_loop().time() + wait < deadline
-        return wait if fits else None
+        is_too_late = asyncio.get_running_loop().time() + wait >= deadline
+        if operation.attempts >= policy.max_attempts or is_too_late:
+            return None
+        is_refusal = isinstance(outcome, Response) and outcome.status == 429
+        return wait if is_refusal or self._budget.spend() else None
+
+    def _tell(self, operation: _Operation, outcome: Response | TransportError, wait: float) -> None:
+        event = RetryEvent(
+            operation=operation.request.operation,
+            attempt=operation.attempts,
+            wait=wait,
+            reason=_reason(outcome),
+        )
+        self._on_event(event)
+        logger.warning(
+            "%s: attempt %d failed (%s), next one in %.2f s",
+            event.operation,
+            event.attempt,
+            event.reason,
+            event.wait,
+        )
 
 
 def _is_worth_repeating(request: Request, outcome: Response | TransportError) -> bool:
     if isinstance(outcome, TransportError):
         return request.repeatable or not outcome.sent
     return outcome.status in (PASSING_STATUSES if request.repeatable else _NOT_PROCESSED_STATUSES)
+
+
+def _reason(outcome: Response | TransportError) -> str:
+    return f"status {outcome.status}" if isinstance(outcome, Response) else str(outcome)

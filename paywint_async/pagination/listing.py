@@ -10,7 +10,7 @@ import attrs
 
 from paywint_async.errors import InvalidRequestError
 from paywint_async.models import Payment, PaymentPage
-from paywint_async.pagination.position import Position, from_json
+from paywint_async.pagination.position import Order, Position, from_json
 from paywint_async.pagination.run import PageSource, Run
 
 R = TypeVar("R")
@@ -91,6 +91,11 @@ class PaymentListing(Listing[Payment]):
         new listing yield just what has arrived since. None before the first payment of a fresh read.
         """
         return self._runs[0].checkpoint if self._runs else self._given_checkpoint
+
+    @property
+    def order(self) -> Order:
+        """The server's order, as far as the latest read knows it."""
+        return self._runs[0].order if self._runs else Order.UNKNOWN
 
     @property
     def total(self) -> int | None:

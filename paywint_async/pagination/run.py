@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from paywint_async.errors import ClientClosedError, IncompleteHistoryError
+from paywint_async.events import CheckpointEvent, OnEvent, PageEvent, ignore
 from paywint_async.messages import Response
 from paywint_async.models import Direction, Payment, PaymentPage
 from paywint_async.pagination.ledger import Answer
@@ -35,6 +36,7 @@ class PageSource:
     rows_per_page: int
     fetch: Callable[[int], Coroutine[Any, Any, Fetched]]
     read: Callable[[int, Response], PaymentPage]
+    tell: OnEvent = ignore
 
 
 class Run:
@@ -78,7 +80,16 @@ class Run:
     def checkpoint(self) -> dict[str, Any] | None:
         """Where the read stands, as JSON; None before anything is known."""
         position = self._planner.position(self.unhanded())
-        return None if position is None else to_json(position, self._source.direction)
+        if position is None:
+            return None
+        self._source.tell(
+            CheckpointEvent(
+                direction=self._source.direction.value,
+                delivered=position.delivered,
+                total=position.expected,
+            )
+        )
+        return to_json(position, self._source.direction)
 
     def widen(self, size: int) -> None:
         """Allows more pages to wait or be under way."""
@@ -132,6 +143,14 @@ class Run:
             self._window.put_back(answer)
         elif verdict.action is Action.RESET:
             await self._window.aclose()
+        self._source.tell(
+            PageEvent(
+                direction=self._source.direction.value,
+                page_no=answer.page_no,
+                records=len(verdict.records),
+                total_records=answer.total,
+            )
+        )
         return verdict.records
 
     async def _take(self) -> Answer:

@@ -6,8 +6,7 @@ import pickle
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from faults import API_KEY, API_SECRET, FaultServer
@@ -17,10 +16,6 @@ from paywint_async.emulator import Emulator
 
 Connect = Callable[..., PaywintClient]
 TESTS = str(Path(__file__).parent.parent)
-
-
-class Server(Protocol):
-    url: str
 
 
 @pytest.fixture
@@ -40,17 +35,28 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def shown() -> Callable[[BaseException], str]:
-    """`shown(error)`: all that a log, a pickle or a debugger could show of an error."""
+def shown() -> Callable[..., str]:
+    """`shown(error)`: all that a log, a pickle or a debugger could show of an error.
 
-    def show(error: BaseException) -> str:
-        parts = [*traceback.format_exception(error)]
+    ``strict``: a repr that fails is an error, not merely something that shows nothing.
+    """
+
+    def show(error: BaseException, *, strict: bool = False) -> str:
+        show_local = repr if strict else _repr_as_debuggers_do
+        parts = [*traceback.format_exception(error), repr(pickle.dumps(error))]
         for link in _chain(error):
             parts += [str(link), repr(link), repr(vars(link)), repr(link.args)]
-            parts += [repr(frame.f_locals) for frame in _frames(link)]
-        return "\n".join(parts) + repr(pickle.dumps(error))
+            parts += [show_local(local) for frame in _frames(link) for local in frame.values()]
+        return "\n".join(parts)
 
     return show
+
+
+def _repr_as_debuggers_do(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<no repr: {error}>"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -59,7 +65,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _frames(error: BaseException) -> Iterator[FrameType]:
+def _frames(error: BaseException) -> Iterator[dict[str, Any]]:
+    """The locals of each frame that is not the tests' own."""
     for frame, _line in traceback.walk_tb(error.__traceback__):
         if not frame.f_code.co_filename.startswith(TESTS):
-            yield frame
+            yield frame.f_locals

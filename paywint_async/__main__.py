@@ -1,0 +1,7 @@
+"""Layer 5: ``python -m paywint_async`` is the command ``paywint``."""
+
+import sys
+
+from paywint_async.cli import main
+
+sys.exit(main())

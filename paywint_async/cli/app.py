@@ -1,0 +1,59 @@
+"""The tree of commands, and from the shell's words to one of them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import distributions
+
+from cyclopts import App, CycloptsError
+
+from paywint_async.cli import emulator, export, link, payment
+from paywint_async.cli.report import say
+from paywint_async.cli.run import run
+
+_HELP = """Payments of a Paywint account.
+
+The account is told by PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT (sandbox or
+production) and PAYWINT_BASE_URL.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
+credentials, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
+"""
+
+
+def _version() -> str:
+    installed = distributions(name="paywint-async")
+    return next((each.version for each in installed), "not installed")
+
+
+def make_app() -> App:
+    """The command line as cyclopts sees it."""
+    app = App(name="paywint", help=_HELP, version=_version)
+    app.command(export.export)
+    app.command(link.group)
+    app.command(payment.group)
+    app.command(emulator.emulator)
+    return app
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Runs the command that the words ask for; returns the exit code."""
+    try:
+        command, bound, _ = make_app().parse_args(
+            list(arguments), exit_on_error=False, print_error=False
+        )
+    except CycloptsError as error:
+        say(str(error))
+        return 2
+    if inspect.iscoroutinefunction(command):
+        return run(command(*bound.args, **bound.kwargs))
+    return run(_print(partial(command, *bound.args, **bound.kwargs)))
+
+
+async def _print(show: Callable[[], object]) -> None:
+    """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
+    show()
+    sys.stdout.flush()

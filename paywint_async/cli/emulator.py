@@ -1,0 +1,47 @@
+"""``paywint emulator``: the Paywint API on this machine, with a made-up account."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+
+from paywint_async.cli.account import make_emulator
+from paywint_async.cli.options import Number
+from paywint_async.cli.report import say
+from paywint_async.export import open_stdout
+
+
+async def emulator(*, port: Number = 0, payments: Number = 1000) -> None:
+    """Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).
+
+    It prints the four variables that make other commands its clients, as a shell reads them:
+    'paywint emulator --port 8080 > account.sh &', then '. ./account.sh'.
+
+    Parameters
+    ----------
+    port
+        0 takes a free one.
+    payments
+        How many it has, in each direction.
+    """
+    async with make_emulator(payments=payments, port=port) as server:
+        variables = {
+            "PAYWINT_API_KEY": server.api_key,
+            "PAYWINT_API_SECRET": server.api_secret,
+            "PAYWINT_ENVIRONMENT": "sandbox",
+            "PAYWINT_BASE_URL": server.url,
+        }
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+        await open_stdout().send("".join(lines).encode())
+        say(f"serving {payments:,} payments in each direction at {server.url}; Ctrl-C ends it")
+        await _until_terminated()
+
+
+async def _until_terminated() -> None:
+    """Raises CancelledError on SIGINT: that somebody broke it off is told; SIGTERM is its end."""
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError as error:
+        if error.args != (signal.SIGTERM,):
+            raise

@@ -1,0 +1,163 @@
+"""``paywint export``: a history into a file, a pipe or the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from paywint_async import PaywintClient, PaywintError
+from paywint_async.cli.account import open_account
+from paywint_async.cli.options import Count, Number, Rows, Seconds, Selection, UsageError
+from paywint_async.cli.progress import OnProgress, progress_bar
+from paywint_async.cli.report import say
+from paywint_async.export import (
+    ENTRIES,
+    PAYMENTS,
+    Checkpoint,
+    CheckpointFile,
+    ExportError,
+    Format,
+    HistoryReading,
+    OutputClosedError,
+    PaymentReading,
+    format_of,
+    make_sink,
+    part_of,
+    transfer,
+)
+
+
+async def export(
+    *,
+    emulator: Number | None = None,
+    emulator_latency: Seconds = 0.0,
+    direction: Selection = "received",
+    format: Format | None = None,
+    output: str = "-",
+    checkpoint: str | None = None,
+    concurrency: Count = 8,
+    rows_per_page: Rows = 100,
+) -> None:
+    """Export all payments, each exactly once, though new ones arrive meanwhile.
+
+    With --checkpoint it can be stopped anywhere, even by a power cut, and run again: it continues
+    the same file, and once that is complete, appends what is new. (Into stdout or a pipe, what left
+    after the last commit comes again then: once a second it commits.)
+    Without it, a file appears when it is complete; what an export that stops has got is in FILE.part.
+
+    Parameters
+    ----------
+    emulator
+        Take this many made-up payments in each direction: no account, no network.
+    emulator_latency
+        Seconds until the emulator answers.
+    direction
+        Which payments; for both, a column tells the direction.
+    format
+        Default: by the output's ending, else jsonl.
+    output
+        A file, or - for stdout.
+    checkpoint
+        A file that remembers how far the export is.
+    concurrency
+        Requests in flight at most.
+    rows_per_page
+        Payments asked for at once.
+    """
+    job = _Job(
+        direction=direction,
+        format=Format(format or format_of(output)),
+        output=output,
+        checkpoint=checkpoint,
+        options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
+    )
+    job.check()
+    async with open_account(emulator, emulator_latency) as client:
+        await job.run(client)
+
+
+@attrs.define(kw_only=True)
+class _Job:
+    direction: Selection
+    format: Format
+    output: str
+    checkpoint: str | None
+    options: dict[str, Any]
+    done: int = 0
+
+    def check(self) -> None:
+        if self.checkpoint and os.path.realpath(self.checkpoint) == os.path.realpath(self.output):
+            raise UsageError("--output and --checkpoint must be different files")
+        if self.checkpoint == "":
+            raise UsageError("--checkpoint must be a file's name")
+
+    async def run(self, client: PaywintClient) -> None:
+        started = time.monotonic()
+        try:
+            with progress_bar(is_wanted=self.output != "-" or not _is_terminal()) as show:
+                count = await self._transfer(client, self._counting(show))
+        except (asyncio.CancelledError, PaywintError) as error:
+            for note in self._what_is_left(error):
+                error.add_note(note)
+            raise
+        seconds = time.monotonic() - started
+        say(
+            f"exported {count:,} {self._kind} to {self._place} in {seconds:.1f} s "
+            f"({count / max(seconds, 1e-3):,.0f}/s)"
+        )
+
+    def _counting(self, show: OnProgress) -> OnProgress:
+        def on_progress(done: int, total: int | None) -> None:
+            self.done = done
+            show(done, total)
+
+        return on_progress
+
+    async def _transfer(self, client: PaywintClient, on_progress: OnProgress) -> int:
+        checkpoint = self.checkpoint and CheckpointFile(
+            self.checkpoint, format=self.format, direction=self.direction
+        )
+        if self.direction == "both":
+            sink = make_sink(self.output, ENTRIES[self.format], checkpoint or None)
+            return await transfer(self._history(client), sink, on_progress=on_progress)
+        into = make_sink(self.output, PAYMENTS[self.format], checkpoint or None)
+        return await transfer(self._payments(client), into, on_progress=on_progress)
+
+    def _history(self, client: PaywintClient) -> Callable[[Checkpoint | None], HistoryReading]:
+        history = client.payments.history
+        return lambda start: HistoryReading(history(checkpoint=start, **self.options))
+
+    def _payments(self, client: PaywintClient) -> Callable[[Checkpoint | None], PaymentReading]:
+        listing = client.payments.sent if self.direction == "sent" else client.payments.received
+        return lambda start: PaymentReading(listing(checkpoint=start, **self.options))
+
+    def _what_is_left(self, error: BaseException) -> Iterator[str]:
+        """For an export that stopped: what is there, and how to go on."""
+        if not self.done or isinstance(error, OutputClosedError):
+            return
+        if not isinstance(error, ExportError):
+            yield f"{self.done:,} payments are done"
+        if self.checkpoint:
+            yield "run the same command again to continue"
+            return
+        if self.output != "-" and os.path.exists(part := part_of(self.output)):
+            yield f"they are in {part}"
+        yield "with --checkpoint it could be continued"
+
+    @property
+    def _kind(self) -> str:
+        return "payments" if self.direction == "both" else f"{self.direction} payments"
+
+    @property
+    def _place(self) -> str:
+        return "stdout" if self.output == "-" else self.output
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -1,0 +1,43 @@
+"""The arguments that commands share: strictly read, since cyclopts takes 1_000, 0x10 and 2.7."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+
+from cyclopts import Parameter, Token
+
+_AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
+_WHOLE = re.compile(r"[0-9]{1,12}")
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
+
+
+class UsageError(Exception):
+    """The command was asked for something it cannot do; the message names the option."""
+
+
+def _reader(
+    form: re.Pattern[str], make: Callable[[str], Any], wanted: str, least: int = 0
+) -> Callable[[Any, Sequence[Token]], Any]:
+    def read(_type: Any, tokens: Sequence[Token]) -> Any:
+        text = tokens[0].value
+        if not form.fullmatch(text) or make(text) < least:
+            raise ValueError(f"{text!r} is not {wanted}")
+        return make(text)
+
+    return read
+
+
+_read_amount = _reader(_AMOUNT, Decimal, "an amount in dollars, such as 150 or 150.75")
+_read_number = _reader(_WHOLE, int, "a whole number")
+_read_count = _reader(_WHOLE, int, "a whole number, at least 1", 1)
+_read_seconds = _reader(_SECONDS, float, "a number of seconds")
+
+Amount: TypeAlias = Annotated[Decimal, Parameter(converter=_read_amount)]
+Number: TypeAlias = Annotated[int, Parameter(converter=_read_number)]
+Count: TypeAlias = Annotated[int, Parameter(converter=_read_count)]
+Seconds: TypeAlias = Annotated[float, Parameter(converter=_read_seconds)]
+Rows: TypeAlias = Literal[10, 20, 50, 100]
+Selection: TypeAlias = Literal["sent", "received", "both"]

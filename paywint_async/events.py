@@ -1,0 +1,85 @@
+"""Layer 1: what a client tells its owner while it works: typed events, one hook, and log lines.
+
+Enough to write metrics with: every attempt, retry, cooldown, page and checkpoint is told. Nothing
+here carries a credential, a body or a header. Success is silent in the log below DEBUG.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeAlias
+
+import attrs
+
+logger = logging.getLogger("paywint_async")
+
+
+@attrs.frozen(kw_only=True)
+class RequestEvent:
+    """One attempt has ended: with an HTTP ``status``, or without an answer (None)."""
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+    bytes_received: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class RetryEvent:
+    """An operation will be tried again in ``wait`` seconds, because of ``reason``."""
+
+    operation: str
+    attempt: int
+    wait: float
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class CooldownEvent:
+    """The API said 429: no request of this client leaves for ``seconds``."""
+
+    operation: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class PageEvent:
+    """A listing has taken a page; ``records`` of it are handed on."""
+
+    direction: str
+    page_no: int
+    records: int
+    total_records: int
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointEvent:
+    """A caller took a listing's checkpoint, with ``delivered`` of ``total`` payments behind it."""
+
+    direction: str
+    delivered: int
+    total: int
+
+
+Event: TypeAlias = RequestEvent | RetryEvent | CooldownEvent | PageEvent | CheckpointEvent
+OnEvent: TypeAlias = Callable[[Event], object]
+
+
+def ignore(event: Event) -> None:
+    """The hook of a client that has none."""
+
+
+def guarded(hook: OnEvent | None) -> OnEvent:
+    """The hook, made harmless: what it raises is logged, and no payment suffers from it."""
+    if hook is None:
+        return ignore
+
+    def call(event: Event) -> None:
+        try:
+            hook(event)
+        except Exception:
+            logger.exception("on_event raised on %s", type(event).__name__)
+
+    return call

@@ -1,0 +1,171 @@
+"""One tree; every error pickles with all it carries."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from paywint_async import errors
+
+ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
+MOMENT = datetime(2025, 6, 16, tzinfo=UTC)
+TREE = {
+    errors.PaywintError: Exception,
+    errors.ConfigurationError: errors.PaywintError,
+    errors.InvalidRequestError: errors.PaywintError,
+    errors.TransportError: errors.PaywintError,
+    errors.RequestTimeoutError: errors.TransportError,
+    errors.APIError: errors.PaywintError,
+    errors.AuthenticationError: errors.APIError,
+    errors.PermissionDeniedError: errors.APIError,
+    errors.NotFoundError: errors.APIError,
+    errors.UnprocessableRequestError: errors.APIError,
+    errors.RateLimitedError: errors.APIError,
+    errors.ServerError: errors.APIError,
+    errors.UnexpectedRedirectError: errors.APIError,
+    errors.ClientClosedError: errors.PaywintError,
+    errors.WaitTimeoutError: errors.PaywintError,
+    errors.ResponseDecodeError: errors.PaywintError,
+    errors.OutcomeUnknownError: errors.PaywintError,
+    errors.IncompleteHistoryError: errors.PaywintError,
+}
+EXAMPLES = [
+    errors.PaywintError("anything"),
+    errors.ConfigurationError("api_key is missing"),
+    errors.InvalidRequestError("amount", "must be above zero"),
+    errors.TransportError("lost"),
+    errors.TransportError("refused", sent=False),
+    errors.RequestTimeoutError("slow", sent=False),
+    errors.APIError(400, "malformed", "body"),
+    errors.AuthenticationError(401, "who?", "body"),
+    errors.PermissionDeniedError(403, "no", "body"),
+    errors.NotFoundError(404, "where?", "body"),
+    errors.UnprocessableRequestError(422, "no", "body", problems={"amount": "too much"}),
+    errors.RateLimitedError(429, "later", "body", retry_after=1.5),
+    errors.ServerError(503, "down", "body"),
+    errors.UnexpectedRedirectError(302, "elsewhere"),
+    errors.ClientClosedError("closed"),
+    errors.WaitTimeoutError("still pending", payment_id=ID, payment={"status": "pending"}),
+    errors.ResponseDecodeError("Expected `decimal`", "$.records[3].amount"),
+    errors.OutcomeUnknownError(
+        "create_link",
+        errors.RequestTimeoutError("slow"),
+        asked={"amount": Decimal(5), "description": "June", "invoice_number": "INV-1"},
+        started_at=MOMENT,
+        ended_at=MOMENT,
+    ),
+    errors.IncompleteHistoryError(
+        "gone", delivered=5, missing=3, ranks=(9, 7), checkpoint={"version": 1}
+    ),
+]
+each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+
+
+def visible(error: object) -> object:
+    """All that an error carries, in a form that compares."""
+    if not isinstance(error, BaseException):
+        return error
+    carried = {name: visible(value) for name, value in vars(error).items()}
+    return type(error), str(error), repr(error), [visible(arg) for arg in error.args], carried
+
+
+def test_the_tree_is_the_documented_one():
+    assert {kind: kind.__bases__[0] for kind in TREE} == TREE
+
+
+def test_the_tree_is_whole():
+    defined = {item for item in vars(errors).values() if isinstance(item, type)}
+    kinds = {kind for kind in defined if issubclass(kind, Exception)}
+    assert kinds == set(TREE) == {errors.PaywintError, *map(type, EXAMPLES)}
+
+
+def test_the_tree_is_drawn_at_the_top():
+    assert [kind.__name__ for kind in TREE if kind.__name__ not in (errors.__doc__ or "")] == []
+
+
+@pytest.mark.parametrize("kind", [errors.RequestTimeoutError, errors.WaitTimeoutError])
+def test_timeouts_are_timeout_errors_too(kind):
+    assert issubclass(kind, TimeoutError)
+
+
+@each_example
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_error_pickles_with_all_it_carries(error, protocol):
+    assert visible(pickle.loads(pickle.dumps(error, protocol))) == visible(error)
+
+
+@each_example
+def test_every_error_copies(error):
+    assert visible(copy.copy(error)) == visible(error)
+
+
+@each_example
+def test_notes_survive_pickling(error):
+    noted = copy.copy(error)
+    noted.add_note("seen by the nightly job")
+    assert pickle.loads(pickle.dumps(noted)).__notes__ == ["seen by the nightly job"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (EXAMPLES[2], "amount: must be above zero"),
+        (EXAMPLES[6], "the API answered 400: malformed"),
+        (
+            EXAMPLES[16],
+            "the API's answer cannot be read: Expected `decimal` @ $.records[3].amount",
+        ),
+        (
+            EXAMPLES[17],
+            "create_link may or may not have happened (slow); look for it before repeating it",
+        ),
+    ],
+)
+def test_the_message_says_what_failed(error, message):
+    assert str(error) == message
+
+
+def test_a_transport_error_counts_as_sent_unless_it_is_certain_that_it_was_not():
+    assert errors.TransportError("lost").sent is True
+
+
+def test_an_unknown_outcome_tells_what_was_asked():
+    error = EXAMPLES[17]
+    assert (error.amount, error.description, error.invoice_number) == (Decimal(5), "June", "INV-1")
+
+
+def test_an_unknown_outcome_of_another_operation_has_no_such_fields():
+    error = errors.OutcomeUnknownError(
+        "create_checkout_token",
+        errors.TransportError("lost"),
+        asked={"email": "a@example.com"},
+        started_at=MOMENT,
+        ended_at=MOMENT,
+    )
+    assert (error.asked, error.amount) == ({"email": "a@example.com"}, None)
+
+
+def test_what_an_error_carries_is_its_own():
+    asked = {"amount": Decimal(5)}
+    error = errors.OutcomeUnknownError(
+        "create_link",
+        errors.TransportError("lost"),
+        asked=asked,
+        started_at=MOMENT,
+        ended_at=MOMENT,
+    )
+    asked.clear()
+    assert error.asked == {"amount": Decimal(5)}
+
+
+def test_an_incomplete_history_may_have_no_checkpoint():
+    assert errors.IncompleteHistoryError("gone").checkpoint is None
+
+
+def test_a_422_may_name_no_field():
+    assert errors.UnprocessableRequestError(422, "no").problems == {}
