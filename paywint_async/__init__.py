@@ -36,6 +36,7 @@ from paywint_async.events import (
 )
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
+from paywint_async.middleware.tracing import tracing
 from paywint_async.models import (
     CheckoutToken,
     Direction,
@@ -97,4 +98,5 @@ __all__ = [
     "WaitTimeoutError",
     "make_converter",
     "to_json_lines",
+    "tracing",
 ]

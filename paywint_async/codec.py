@@ -38,6 +38,7 @@ T = TypeVar("T")
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _AMOUNT = re.compile(rb'"amount"\s*:\s*("?)')
+_ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 
 
@@ -45,9 +46,6 @@ class _Digits(str):
     """A JSON number, kept as it was written; plain `str` is JSON text."""
 
     __slots__ = ()
-
-
-_ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 
 
 class ListEnvelope(msgspec.Struct, rename=_CAMEL_CASE):
@@ -183,7 +181,7 @@ def refuse_ambiguity(data: bytes, records: int | None = None) -> None:
 
 def _looks_plain(data: bytes, records: int) -> bool:
     quotes = _AMOUNT.findall(data)
-    if len(quotes) != records or b'"' in quotes:
+    if len(quotes) != records or b'"' in quotes or _ESCAPED_AMOUNT.search(data):
         return False
     around = data[: data.find(b"[") + 1] + data[data.rfind(b"]") :]
     try:

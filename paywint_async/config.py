@@ -183,6 +183,7 @@ def check_base_url(url: str) -> str:
         url.encode()  # half a surrogate pair is no text, and bytes are no URL
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
+        host.encode("idna")  # what resolving it will do: an empty or endless label fails there
     except (ValueError, TypeError, AttributeError):
         raise ConfigurationError("base_url is not a URL") from None
     if "@" in parts.netloc:

@@ -156,12 +156,16 @@ class SessionManager:
             self._pid = os.getpid()
 
     def _new_session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             # Unlimited: the listings and the caller bound what is in flight, not the pool.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
         )
+        # aiohttp would send a GET again by itself when its connection is lost; repeating is the
+        # retry middleware's job, which counts. There is no public switch.
+        session._retry_connection = False
+        return session
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""

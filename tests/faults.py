@@ -32,6 +32,7 @@ PAYMENT = (
 PAGE = (
     b'{"success":true,"records":[%s],"totalRecords":1,"queryGeneratedTime":1750068291.5}' % PAYMENT
 )
+GOT = b'{"success":true,"message":"ok","data":%s}' % PAYMENT
 LINK = b'{"success":true,"data":{"payment_id":"%s","payment_link":"https://pay.example/1"}}' % (
     PAYMENT_ID.encode()
 )
@@ -77,7 +78,7 @@ class Wire:
         """What a good server answers to the latest request."""
         path = self._requests[-1].path
         bodies = {"link": LINK, "received": PAGE, "sent": PAGE, "developer": TOKEN}
-        return bodies.get(path.rpartition("-")[2].rpartition("/")[2], b'{"data":%s}' % PAYMENT)
+        return bodies.get(path.rpartition("-")[2].rpartition("/")[2], GOT)
 
     async def read_request(self) -> None:
         """Waits for a whole request, and remembers it."""

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from paywint_async.cli import emulator, export, link, payment
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
+from paywint_async.export.errors import translated
 
 _HELP = """Payments of a Paywint account.
 
@@ -55,5 +56,6 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 async def _print(show: Callable[[], object]) -> None:
     """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
-    show()
-    sys.stdout.flush()
+    with translated("cannot write stdout"):
+        show()
+        sys.stdout.flush()

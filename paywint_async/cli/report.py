@@ -34,4 +34,5 @@ def one_line(text: str) -> str:
 def told(error: BaseException) -> str:
     """What an error says, what was noted on it, and what to do about it."""
     hints = (hint for kind, hint in _HINTS.items() if isinstance(error, kind))
-    return "; ".join([str(error), *getattr(error, "__notes__", ()), *hints])
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return "; ".join([text, *getattr(error, "__notes__", ()), *hints])

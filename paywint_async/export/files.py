@@ -18,26 +18,24 @@ def open_locked(path: str) -> int:
     Raises:
         ExportError: another export has it, or it cannot be opened, or is no regular file.
     """
-    with translated(f"cannot open {path}"):
+    with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
-    problem = _unfit(fd, path)
-    if problem:
-        os.close(fd)
-        raise ExportError(problem)
+        undo.callback(os.close, fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ExportError(f"{path} is not a regular file")
+        # Between opening and locking, who had the lock may have put a new file in its place.
+        if not _lock(fd) or not is_still(fd, path):
+            raise ExportError(f"{path} is being written by another export")
+        undo.pop_all()
     return fd
 
 
-def _unfit(fd: int, path: str) -> str | None:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        return f"{path} is not a regular file"
+def _lock(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return f"{path} is being written by another export"
-    except OSError as error:
-        return f"cannot lock {path}: {error.strerror}"
-    # Between opening and locking, the one who had the lock may have put a new file in its place.
-    return None if is_still(fd, path) else f"{path} is being written by another export"
+        return False
+    return True
 
 
 def is_still(fd: int, path: str) -> bool:

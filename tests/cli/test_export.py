@@ -1,0 +1,183 @@
+"""`paywint export`: the file equals the history, however often and in whatever form it is taken."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+SUMMARY = re.compile(r"paywint: exported ([\d,]+) (.+) to (.+) in \d+\.\d s \([\d,]+/s\)\n")
+
+
+def ids_in(text: str) -> list[str]:
+    return [json.loads(line)["payment_id"] for line in text.splitlines()]
+
+
+def rows_in(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_by_default_it_writes_received_payments_as_json_lines_to_stdout(
+    serve: Command, use: Command, paywint: Command
+) -> None:
+    account = serve(payments=250)
+    use(account.environment)
+
+    outcome = paywint("export")
+
+    assert outcome.code == 0
+    assert ids_in(outcome.out) == account.ids("received")
+    match = SUMMARY.fullmatch(outcome.err)
+    assert match
+    assert match.groups() == ("250", "received payments", "stdout")
+
+
+def test_the_emulator_needs_no_account_and_has_the_same_history_each_time(
+    tmp_path: Path, serve: Command, paywint: Command
+) -> None:
+    first = paywint("export", "--emulator", 30, "--direction", "sent")
+    second = paywint("export", "--emulator", 30, "--direction", "sent", "--emulator-latency", 0.01)
+
+    assert first.code == second.code == 0
+    assert first.out == second.out
+    assert ids_in(first.out) == serve(payments=30).ids("sent")
+
+
+def test_a_line_has_the_apis_fields_in_its_order_and_exact_amounts(
+    serve: Command, use: Command, paywint: Command
+) -> None:
+    use(serve(payments=120).environment)
+
+    lines = paywint("export").out.splitlines()
+
+    first = json.loads(lines[0], parse_float=str, parse_int=str)
+    assert list(first)[:6] == [
+        "payment_id",
+        "payer_id",
+        "payer_name",
+        "payee_id",
+        "payee_name",
+        "amount",
+    ]
+    amounts = [json.loads(line, parse_float=str, parse_int=str)["amount"] for line in lines]
+    assert "9007199254740993.37" in amounts  # a float has 16 digits
+    assert any(amount.endswith("0") and "." in amount for amount in amounts)
+
+
+def test_both_directions_come_with_a_direction_first(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=120)
+    use(account.environment)
+    output = tmp_path / "payments.jsonl"
+
+    outcome = paywint("export", "--direction", "both", "--output", output)
+
+    rows = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    assert outcome.code == 0
+    assert {next(iter(row)) for row in rows} == {"direction"}
+    for direction in ("sent", "received"):
+        ids = [row["payment_id"] for row in rows if row["direction"] == direction]
+        assert ids == account.ids(direction)
+    assert [row["created_at"] for row in rows] == sorted(
+        (row["created_at"] for row in rows), reverse=True
+    )
+
+
+def test_csv_by_the_files_ending_or_by_option(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=120)
+    use(account.environment)
+
+    paywint("export", "--output", tmp_path / "a.csv", "--rows-per-page", 20)
+    paywint("export", "--output", tmp_path / "a.txt", "--format", "csv", "--concurrency", 1)
+
+    assert [row["payment_id"] for row in rows_in(tmp_path / "a.csv")] == account.ids()
+    assert (tmp_path / "a.txt").read_bytes() == (tmp_path / "a.csv").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["a.csv", "a.txt"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+@pytest.mark.parametrize("direction", ["received", "both"])
+def test_run_again_later_it_appends_exactly_what_is_new(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path, ending: str, direction: str
+) -> None:
+    account = serve(payments=130)
+    use(account.environment)
+    output = tmp_path / f"payments.{ending}"
+    export = ["export", "--output", output, "--checkpoint", tmp_path / "cp"]
+    export += ["--direction", direction]
+    assert paywint(*export).code == 0
+    before = output.read_bytes()
+    old = set(account.ids())
+    account.arrive(250)
+
+    assert paywint(*export).code == 0
+    after = output.read_bytes()
+    again = paywint(*export)
+
+    assert after.startswith(before)
+    added = after[len(before) :].decode()
+    if ending == "csv":
+        assert added.count("payment_id") == 0
+        rows = [row for row in rows_in(output) if row.get("direction", "received") == "received"]
+        ids = [row["payment_id"] for row in rows][130:]
+    else:
+        ids = ids_in(added)
+    assert ids == [each for each in account.ids() if each not in old]
+    assert (again.code, output.read_bytes()) == (0, after)
+    assert again.err.startswith("paywint: exported 0 ")
+
+
+def test_a_longer_emulated_history_adds_its_newer_end(paywint: Command, tmp_path: Path) -> None:
+    output = tmp_path / "payments.jsonl"
+    for count in (500, 750):
+        arguments = ["--output", output, "--checkpoint", tmp_path / "cp"]
+        assert paywint("export", "--emulator", count, *arguments).code == 0
+
+    everything = ids_in(paywint("export", "--emulator", 750).out)
+
+    ids = ids_in(output.read_text("utf-8"))
+    assert ids == everything[250:] + everything[:250]
+
+
+def test_stdout_is_continued_after_its_checkpoint(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=20)
+    use(account.environment)
+    export = ["export", "--format", "csv", "--checkpoint", tmp_path / "cp"]
+
+    first = paywint(*export)
+    account.arrive(1)
+    second = paywint(*export)
+
+    assert first.out.startswith("payment_id,")
+    assert second.out.split(",")[0] == account.ids()[0]
+
+
+def test_an_empty_history_is_exported_too(paywint: Command, tmp_path: Path) -> None:
+    outcome = paywint("export", "--emulator", 0, "--output", tmp_path / "empty.csv")
+
+    assert outcome.code == 0
+    assert rows_in(tmp_path / "empty.csv") == []
+    assert (tmp_path / "empty.csv").read_text("utf-8").startswith("payment_id,")
+
+
+def test_one_request_at_a_time_is_one(serve: Command, use: Command, paywint: Command) -> None:
+    account = serve(payments=500)
+    use(account.environment)
+
+    paywint("export", "--concurrency", 1)
+
+    assert account.peak_in_flight == 1

@@ -1,0 +1,486 @@
+"""What each operation sends, which arguments are refused, and what each answer means."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import time
+from decimal import Decimal
+from email.utils import formatdate
+from uuid import UUID
+
+import pytest
+from faults import LINK, PAGE, PAYMENT_ID, TOKEN
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywint_async import (
+    APIError,
+    AuthenticationError,
+    Direction,
+    InvalidRequestError,
+    NotFoundError,
+    PaymentStatus,
+    PaywintError,
+    PermissionDeniedError,
+    RateLimitedError,
+    Request,
+    Response,
+    ResponseDecodeError,
+    ServerError,
+    UnexpectedRedirectError,
+    UnprocessableRequestError,
+    protocol,
+)
+
+EMAIL = {"email": "a@example.com", "phone": None, "phone_country_code": None}
+PHONE = {"email": None, "phone": "5551234567", "phone_country_code": "+1"}
+
+
+def link(amount: object = Decimal(5), description: object = None, invoice_number: object = None):
+    return protocol.create_link(amount, description, invoice_number)
+
+
+def token(amount: object = 5, currency: object = "USD", **payer: object):
+    return protocol.create_checkout_token(amount, **{**EMAIL, **payer}, currency=currency)
+
+
+def refused(call, *args, **kwargs) -> tuple[str, str]:
+    """The field and the message of the refusal."""
+    with pytest.raises(InvalidRequestError) as caught:
+        call(*args, **kwargs)
+    return caught.value.field, str(caught.value)
+
+
+def error_of(status: int, body: bytes = b"", **headers: str) -> APIError:
+    return protocol.api_error(Response(status=status, body=body, headers=headers))
+
+
+class TestAmounts:
+    @pytest.mark.parametrize(
+        ("amount", "digits"),
+        [
+            (Decimal("150.75"), b"150.75"),
+            (Decimal("1E+2"), b"100"),
+            (Decimal("1.50E+3"), b"1500"),
+            (Decimal("0.01"), b"0.01"),
+            (Decimal("0.10"), b"0.10"),
+            (Decimal("1.10"), b"1.10"),
+            (Decimal("12345678901234567.89"), b"12345678901234567.89"),
+            (Decimal("9" * 30 + ".99"), b"9" * 30 + b".99"),
+            (Decimal("1.1000"), b"1.1000"),
+            (7, b"7"),
+            (10**29, b"1" + b"0" * 29),
+        ],
+    )
+    def test_are_sent_as_plain_numbers_with_their_digits(self, amount, digits):
+        body = b'{"amount":%s,"description":null,"invoice_number":null}' % digits
+        assert link(amount).request.body == body
+
+    @pytest.mark.parametrize(
+        "amount",
+        [
+            1.5,
+            float("nan"),
+            float("inf"),
+            True,
+            False,
+            "5",
+            None,
+            b"5",
+            5j,
+            Decimal("NaN"),
+            Decimal("sNaN"),
+            Decimal("Infinity"),
+            Decimal("-Infinity"),
+            0,
+            Decimal("0.00"),
+            Decimal("-0"),
+            -1,
+            Decimal("-0.01"),
+            Decimal("0.001"),
+            Decimal("1.999"),
+            Decimal("1E-400"),
+            Decimal("1E-999999999"),
+            Decimal("1E+30"),
+            Decimal("1E+999999999"),
+            10**30,
+            10**5000,
+            -(10**5000),
+            Decimal("1." + "1" * 100),
+        ],
+        ids=lambda amount: type(amount).__name__,
+    )
+    def test_that_no_dollar_can_have_are_refused(self, amount):
+        assert refused(link, amount)[0] == "amount"
+
+    def test_a_float_is_told_what_to_use(self):
+        assert "Decimal('150.75')" in refused(link, 150.75)[1]
+
+    @given(st.decimals(allow_nan=True, allow_infinity=True))
+    def test_any_decimal_is_sent_exactly_or_refused(self, amount):
+        try:
+            sent = link(amount).request.body
+        except InvalidRequestError:
+            return
+        assert json.loads(sent, parse_float=Decimal)["amount"] == amount
+
+    def test_are_checked_whatever_the_callers_decimal_context_is(self):
+        with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
+            assert link(Decimal("12345.67")).asked["amount"] == Decimal("12345.67")
+
+    def test_of_a_checkout_may_be_100_000(self):
+        assert token(100_000).asked["amount"] == 100_000
+
+    def test_of_a_checkout_may_not_be_more(self):
+        assert refused(token, Decimal("100000.01"))[0] == "amount"
+
+
+class TestCreateLink:
+    def test_is_a_post_that_may_not_be_repeated(self):
+        assert link(5, "June", "INV-12").request == Request(
+            operation="create_link",
+            method="POST",
+            path="/api/user-api/payment/create-payment-link",
+            body=b'{"amount":5,"description":"June","invoice_number":"INV-12"}',
+            repeatable=False,
+        )
+
+    def test_remembers_what_was_asked(self):
+        assert link(5, "June", "INV-12").asked == {
+            "amount": Decimal(5),
+            "description": "June",
+            "invoice_number": "INV-12",
+        }
+
+    @pytest.mark.parametrize(("name", "longest"), [("description", 255), ("invoice_number", 20)])
+    def test_takes_texts_up_to_their_length(self, name, longest):
+        assert link(**{name: "ü" * longest}).asked[name] == "ü" * longest
+
+    @pytest.mark.parametrize(("name", "longest"), [("description", 255), ("invoice_number", 20)])
+    def test_refuses_longer_ones(self, name, longest):
+        expected = (name, f"{name}: must have at most {longest} characters, not {longest + 1}")
+        assert refused(link, **{name: "x" * (longest + 1)}) == expected
+
+    @pytest.mark.parametrize("name", ["description", "invoice_number"])
+    @pytest.mark.parametrize("value", [5, b"bytes", ["list"], True])
+    def test_refuses_what_is_no_text(self, name, value):
+        assert refused(link, **{name: value})[0] == name
+
+    @pytest.mark.parametrize("name", ["description", "invoice_number"])
+    @pytest.mark.parametrize("value", ["\ud800", "a\udfff"])
+    def test_refuses_half_a_character(self, name, value):
+        assert refused(link, **{name: value})[0] == name
+
+    @pytest.mark.parametrize("text", ["", 'quote " and \\', "line\r\nbreak", "\0", "李", "👩‍👩‍👧"])
+    def test_sends_any_text_as_json(self, text):
+        assert json.loads(link(description=text).request.body)["description"] == text
+
+    def test_reads_the_link(self):
+        answer = link().read(Response(status=200, body=LINK))
+        assert (str(answer.payment_id), answer.payment_link) == (
+            PAYMENT_ID,
+            "https://pay.example/1",
+        )
+
+
+class TestCreateCheckoutToken:
+    def test_is_a_post_that_may_not_be_repeated(self):
+        assert token(5).request == Request(
+            operation="create_checkout_token",
+            method="POST",
+            path="/api/checkout/token/developer",
+            body=b'{"amount":5,"email":"a@example.com","currency":"USD"}',
+            repeatable=False,
+        )
+
+    def test_goes_to_a_phone_too(self):
+        body = b'{"amount":5,"phone":"5551234567","phone_country_code":"+1","currency":"USD"}'
+        assert token(5, **PHONE).request.body == body
+
+    @pytest.mark.parametrize(
+        ("payer", "field"),
+        [
+            ({"email": None}, "email"),
+            ({"email": "a@example.com", "phone": "55512"}, "email"),
+            ({"email": None, "phone": "55512"}, "phone_country_code"),
+            ({"phone_country_code": "+1"}, "phone_country_code"),
+        ],
+    )
+    def test_needs_one_way_to_reach_the_payer(self, payer, field):
+        assert refused(token, **payer)[0] == field
+
+    @pytest.mark.parametrize(
+        "email", ["", "a@", "@b", "no at", "a b@c", "a@b@c", "a@b\n", "x" * 254 + "@b", 5]
+    )
+    def test_refuses_what_is_no_email_address(self, email):
+        assert refused(token, email=email)[0] == "email"
+
+    @pytest.mark.parametrize("phone", ["1234", "1" * 21, 5551234567, ""])
+    def test_refuses_what_is_no_phone_number(self, phone):
+        assert refused(token, **{**PHONE, "phone": phone})[0] == "phone"
+
+    @pytest.mark.parametrize("code", ["", "1" * 11, 1])
+    def test_refuses_what_is_no_country_code(self, code):
+        assert refused(token, **{**PHONE, "phone_country_code": code})[0] == "phone_country_code"
+
+    @pytest.mark.parametrize("currency", ["", "US", "x" * 11, 5])
+    def test_refuses_what_is_no_currency(self, currency):
+        assert refused(token, currency=currency)[0] == "currency"
+
+    def test_reads_the_token(self):
+        answer = token().read(Response(status=200, body=TOKEN))
+        assert (answer.checkout_token, answer.expires_at.isoformat()) == (
+            "token",
+            "2025-06-16T11:00:00+00:00",
+        )
+
+
+class TestGet:
+    @pytest.mark.parametrize("payment_id", [PAYMENT_ID, PAYMENT_ID.upper(), UUID(PAYMENT_ID)])
+    def test_is_a_get_without_a_body(self, payment_id):
+        assert protocol.get(payment_id).request == Request(
+            operation="get", method="GET", path=f"/api/user-api/payment/get/{PAYMENT_ID}"
+        )
+
+    @pytest.mark.parametrize(
+        "payment_id",
+        [
+            "",
+            "x",
+            None,
+            5,
+            PAYMENT_ID.encode(),
+            PAYMENT_ID.replace("-", ""),
+            f"{{{PAYMENT_ID}}}",
+            f"{PAYMENT_ID}\n",
+            f"{PAYMENT_ID}\r\nX-Evil: 1",
+            f"../{PAYMENT_ID}",
+            PAYMENT_ID[:-1] + "４",
+        ],
+    )
+    def test_refuses_what_is_no_uuid(self, payment_id):
+        assert refused(protocol.get, payment_id)[0] == "payment_id"
+
+
+class TestPage:
+    @pytest.mark.parametrize("direction", Direction)
+    def test_is_a_post_that_may_be_repeated(self, direction):
+        assert protocol.page(direction, 3, 50).request == Request(
+            operation=direction.value,
+            method="POST",
+            path=f"/api/user-api/payment/list/payment-{direction}",
+            body=b'{"rows_per_page":50,"page_no":3}',
+        )
+
+    def test_is_read_with_what_was_asked(self):
+        page = protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=PAGE))
+        assert (page.page_no, page.rows_per_page, page.total_records) == (3, 50, 1)
+        assert page.query_generated_time == 1750068291.5
+        assert [payment.status for payment in page.records] == [PaymentStatus.SUCCESS]
+
+    def test_has_no_negative_total(self):
+        call = protocol.page(Direction.SENT, 1, 10)
+        with pytest.raises(ResponseDecodeError) as caught:
+            call.read(Response(status=200, body=b'{"records":[],"totalRecords":-1}'))
+        assert caught.value.path == "$.totalRecords"
+
+
+class TestOtherArguments:
+    @pytest.mark.parametrize("direction", ["sent", "received", Direction.SENT])
+    def test_a_direction_has_one_of_two_names(self, direction):
+        assert protocol.check_direction(direction) is Direction(direction)
+
+    @pytest.mark.parametrize("direction", ["", "SENT", "both", None, 5, ["sent"]])
+    def test_another_direction_is_refused(self, direction):
+        assert refused(protocol.check_direction, direction)[0] == "direction"
+
+    @pytest.mark.parametrize("rows", [10, 20, 50, 100])
+    def test_a_page_has_one_of_four_sizes(self, rows):
+        assert protocol.check_rows_per_page(rows) == rows
+
+    @pytest.mark.parametrize("rows", [0, 1, 11, 101, -10, 10.0, "10", True, None, Decimal(10)])
+    def test_another_size_is_refused(self, rows):
+        assert refused(protocol.check_rows_per_page, rows)[0] == "rows_per_page"
+
+    @pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
+    def test_a_page_number_is_a_whole_number(self, value):
+        assert refused(protocol.check_whole, "page_no", value, low=1)[0] == "page_no"
+
+    @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), True, "1", None])
+    def test_seconds_are_finite_and_above_zero(self, value):
+        assert refused(protocol.check_seconds, "timeout", value)[0] == "timeout"
+
+
+class TestARefusal:
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (301, UnexpectedRedirectError),
+            (304, UnexpectedRedirectError),
+            (400, APIError),
+            (401, AuthenticationError),
+            (403, PermissionDeniedError),
+            (404, NotFoundError),
+            (409, APIError),
+            (422, UnprocessableRequestError),
+            (429, RateLimitedError),
+            (500, ServerError),
+            (503, ServerError),
+            (599, ServerError),
+            (700, ServerError),
+            (100, APIError),
+        ],
+    )
+    def test_has_the_class_of_its_status(self, status, kind):
+        error = error_of(status)
+        assert (type(error), error.status) == (kind, status)
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b'{"success":false,"message":"No."}', "No."),
+            (b'{"detail":"No."}', "No."),
+            (b'{"detail":[{"loc":["body","amount"],"msg":"Too much"}]}', "amount: Too much"),
+            (b'{"message":"","detail":"No."}', "No."),
+            (b'{"message":5,"detail":"No."}', "No."),
+            (b'{"message":null,"detail":{}}', '{"message":null,"detail":{}}'),
+            (b'{"detail":[5,null]}', '{"detail":[5,null]}'),
+            (b"  <html>\n<h1>502</h1>", "<html>"),
+            (b"\xff\xfe", "��"),
+            (b"[" * 100_000, "[" * 200),
+            (b"x" * 100_000, "x" * 200),
+            (b" \r\n ", "no message"),
+            (b"", "no message"),
+        ],
+    )
+    def test_has_the_apis_own_words(self, body, message):
+        assert error_of(400, body).message == message
+
+    def test_keeps_a_bounded_part_of_the_body(self):
+        assert error_of(400, "ü".encode() * 5_000).body == "ü" * 2_000
+
+    def test_has_a_bounded_message(self):
+        body = json.dumps({"message": "x" * 5_000}).encode()
+        assert error_of(400, body).message == "x" * 2_000
+
+    def test_of_a_redirect_says_what_to_check(self):
+        assert "check base_url" in error_of(302).message
+
+    @pytest.mark.parametrize(
+        ("detail", "problems"),
+        [
+            ('[{"loc":["body","amount"],"msg":"Too much"}]', {"amount": "Too much"}),
+            ('[{"loc":["body","items",0,"id"],"msg":"No"}]', {"items.0.id": "No"}),
+            ('[{"loc":["body"],"msg":"Not JSON"}]', {"body": "Not JSON"}),
+            ('[{"loc":"amount","msg":"No"}]', {"amount": "No"}),
+            (
+                '[{"loc":["query","a"],"msg":"A"},{"loc":["b"],"msg":"B"}]',
+                {"query.a": "A", "b": "B"},
+            ),
+            ("[5,null]", {}),
+            ('"text"', {}),
+            ("null", {}),
+        ],
+    )
+    def test_of_422_names_the_fields(self, detail, problems):
+        assert error_of(422, b'{"detail":%s}' % detail.encode()).problems == problems
+
+    @pytest.mark.parametrize(
+        ("retry_after", "seconds"),
+        [("5", 5), ("0", 0), ("1.5", 1.5), (" 7 ", 7), ("999999999", 999_999_999)],
+    )
+    def test_of_429_says_when_to_return(self, retry_after, seconds):
+        assert error_of(429, **{"retry-after": retry_after}).retry_after == seconds
+
+    def test_of_429_may_name_the_moment(self):
+        moment = formatdate(time.time() + 60, usegmt=True)
+        assert error_of(429, **{"retry-after": moment}).retry_after == pytest.approx(60, abs=2)
+
+    @pytest.mark.parametrize(
+        "retry_after",
+        [
+            "-1",
+            "soon",
+            "",
+            "nan",
+            "inf",
+            "1e3",
+            "0x10",
+            "٣",
+            "9" * 400,
+            "5, 6",
+            "Mon, 01 Jan 2001 00:00:00 GMT",
+            "Mon, 99 Jan 2099 00:00:00 GMT",
+            "Mon, 01 Jan 99999 00:00:00 GMT",
+        ],
+    )
+    def test_of_429_that_says_nonsense_says_nothing(self, retry_after):
+        assert error_of(429, **{"retry-after": retry_after}).retry_after is None
+
+    @given(st.text())
+    def test_of_429_may_say_anything(self, text):
+        seconds = error_of(429, **{"retry-after": text}).retry_after
+        assert seconds is None or 0 <= seconds < float("inf")
+
+    def test_of_429_may_say_nothing(self):
+        assert error_of(429).retry_after is None
+
+
+class TestASuccess:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"success":false,"message":"No."}',
+            b'{"success":false,"message":"No.","data":null}',
+            b'{"success":false,"message":"No.","data":%s}' % LINK[LINK.index(b'{"payment_id') : -1],
+        ],
+    )
+    def test_that_says_it_is_none_is_an_api_error(self, body):
+        with pytest.raises(APIError) as caught:
+            link().read(Response(status=200, body=body))
+        assert (type(caught.value), caught.value.status) == (APIError, 200)
+        assert (caught.value.message, caught.value.__cause__) == ("No.", None)
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 299])
+    def test_has_a_status_of_the_two_hundreds(self, status):
+        assert str(link().read(Response(status=status, body=LINK)).payment_id) == PAYMENT_ID
+
+    @pytest.mark.parametrize(
+        ("body", "path"),
+        [
+            (b"", "$"),
+            (b"<html>", "$"),
+            (b"{}", "$"),
+            (b'{"data":null}', "$.data"),
+            (b'{"success":true,"data":{}}', "$.data"),
+            (b'{"success":null,"data":{}}', "$.success"),
+            (b'{"success":"false"}', "$.success"),
+        ],
+    )
+    def test_of_another_shape_is_no_success(self, body, path):
+        with pytest.raises(ResponseDecodeError) as caught:
+            link().read(Response(status=200, body=body))
+        assert caught.value.path == path
+
+    def test_with_an_amount_as_text_is_refused(self):
+        body = PAGE.replace(b"150.75", b'"150.75"')
+        with pytest.raises(ResponseDecodeError) as caught:
+            protocol.page(Direction.SENT, 1, 10).read(Response(status=200, body=body))
+        assert caught.value.path == "$.records[0].amount"
+
+
+READERS = [link(), token(), protocol.get(PAYMENT_ID), protocol.page(Direction.SENT, 1, 10)]
+bodies = st.binary() | st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["success", "message", "detail", "data", "loc"]), inner)
+    ),
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(st.integers(100, 999), bodies, st.sampled_from(READERS))
+def test_no_answer_is_anything_but_a_record_or_one_of_our_errors(status, body, call):
+    with pytest.raises(PaywintError):
+        call.read(Response(status=status, body=body))

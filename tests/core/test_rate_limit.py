@@ -1,0 +1,253 @@
+"""The client's own rate limit: even, fair, and whole after a cancellation. All on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import pytest
+from faults import FaultServer, answer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_time import VirtualTimeLoop
+
+from paywint_async import RateLimit, RateLimitedError, Request, Response, RetryPolicy
+from paywint_async.middleware import RateLimiter, Throttle
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def departures(limiter: RateLimiter, arrivals: Sequence[float]) -> list[float]:
+    """When each of those who come at these times may leave, in order of arrival."""
+    start = now()
+
+    async def one(arrival: float) -> float:
+        await asyncio.sleep(arrival)
+        await limiter.acquire()
+        return now() - start
+
+    return await asyncio.gather(*map(one, arrivals))
+
+
+def run(coroutine):
+    """On a virtual clock of its own, for Hypothesis, whose examples are not async."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(coroutine)
+
+
+async def waiters(limiter: RateLimiter, count: int) -> list[asyncio.Task[float]]:
+    """Tasks that stand in line, each to end at the time of its turn."""
+
+    async def one() -> float:
+        await limiter.acquire()
+        return now()
+
+    tasks = []
+    for _ in range(count):
+        tasks.append(asyncio.ensure_future(one()))
+        await asyncio.sleep(0)
+    return tasks
+
+
+class TestTheRate:
+    @settings(max_examples=40, deadline=None)
+    @given(
+        requests=st.integers(1, 20),
+        per_seconds=st.sampled_from([0.5, 1.0, 7.0, 60.0]),
+        burst=st.integers(1, 5),
+        gaps=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 2.0, 30.0]), max_size=20),
+    )
+    def test_is_never_above_the_line_in_any_window(self, requests, per_seconds, burst, gaps):
+        arrivals = [sum(gaps[: index + 1]) for index in range(len(gaps))]
+        limiter = RateLimiter(RateLimit(requests, per_seconds, burst))
+        left = sorted(run(departures(limiter, arrivals)))
+        for first, last in combinations_with_replacement(range(len(left)), 2):
+            window = left[last] - left[first]
+            assert last - first + 1 <= burst + window * requests / per_seconds + 1e-6
+
+    async def test_is_even_without_a_burst(self):
+        left = await departures(RateLimiter(RateLimit(4, per_seconds=1.0)), [0.0] * 5)
+        assert left == pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
+
+    async def test_lets_a_burst_leave_at_once(self):
+        left = await departures(RateLimiter(RateLimit(1, burst=3)), [0.0] * 5)
+        assert left == pytest.approx([0, 0, 0, 1, 2])
+
+    async def test_is_used_up_whole(self):
+        left = await departures(RateLimiter(RateLimit(10)), [0.0] * 101)
+        assert left[-1] == pytest.approx(10.0)
+
+    async def test_saves_up_no_more_than_a_burst(self):
+        left = await departures(RateLimiter(RateLimit(1, burst=2)), [0.0] + [1000.0] * 4)
+        assert sorted(left) == pytest.approx([0, 1000, 1000, 1001, 1002])
+
+    async def test_is_unlimited_without_a_limit(self):
+        assert await departures(RateLimiter(), [0.0] * 100) == [0.0] * 100
+
+
+class TestTheLine:
+    async def test_is_served_in_order_of_arrival(self):
+        limiter, order = RateLimiter(RateLimit(1)), []
+
+        async def one(name: int) -> None:
+            await limiter.acquire()
+            order.append(name)
+
+        await asyncio.gather(*map(one, range(20)))
+        assert order == list(range(20))
+
+    async def test_is_not_jumped_by_who_comes_when_a_turn_is_due(self):
+        limiter = RateLimiter(RateLimit(1))
+        left = await departures(limiter, [0.0, 0.0, 0.0, 1.0, 2.0])
+        assert left == pytest.approx([0, 1, 2, 3, 4])
+
+    @pytest.mark.parametrize("gone", [0, 1, 2, 3])
+    async def test_closes_up_when_one_is_cancelled(self, gone):
+        limiter = RateLimiter(RateLimit(1))
+        start = now()
+        await limiter.acquire()
+        line = await waiters(limiter, 4)
+        line.pop(gone).cancel()
+        assert [await task - start for task in line] == pytest.approx([1, 2, 3])
+
+    async def test_closes_up_when_the_head_is_cancelled_as_its_turn_comes(self):
+        limiter = RateLimiter(RateLimit(1))
+        start = now()
+        await limiter.acquire()
+        line = await waiters(limiter, 3)
+        await line[0]
+        line.pop(1).cancel()
+        assert [await task - start for task in line] == pytest.approx([1, 2])
+
+    async def test_is_empty_when_all_are_cancelled(self):
+        limiter = RateLimiter(RateLimit(1))
+        await limiter.acquire()
+        line = await waiters(limiter, 10)
+        for task in line:
+            task.cancel()
+        await asyncio.gather(*line, return_exceptions=True)
+        assert repr(limiter) == "<RateLimiter 1/s, 0 waiting>"
+
+    async def test_tells_its_length(self):
+        limiter = RateLimiter(RateLimit(1, per_seconds=4.0))
+        line = await waiters(limiter, 4)
+        assert repr(limiter) == "<RateLimiter 0.25/s, 3 waiting>"
+        await asyncio.gather(*line)
+
+    def test_tells_that_there_is_no_limit(self):
+        assert repr(RateLimiter()) == "<RateLimiter unlimited, 0 waiting>"
+
+
+class TestADeadline:
+    async def test_that_no_turn_can_meet_is_refused_at_once(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
+        await limiter.acquire()
+        with pytest.raises(RateLimitedError) as caught:
+            await limiter.acquire(deadline=start + 30)
+        assert (now(), caught.value.retry_after) == (start, pytest.approx(60))
+
+    async def test_ends_the_waiting_of_who_is_not_first(self):
+        limiter, start = RateLimiter(RateLimit(1)), now()
+        await limiter.acquire()
+        line = await waiters(limiter, 5)
+        with pytest.raises(RateLimitedError):
+            await limiter.acquire(deadline=start + 3.5)
+        assert now() == pytest.approx(start + 3.5)
+        assert [await task - start for task in line] == pytest.approx([1, 2, 3, 4, 5])
+
+    async def test_that_can_be_met_is_met(self):
+        limiter, start = RateLimiter(RateLimit(1)), now()
+        await limiter.acquire()
+        await limiter.acquire(deadline=start + 1.5)
+        assert now() == pytest.approx(start + 1)
+
+
+class TestACooldown:
+    async def test_holds_everybody_back(self):
+        limiter = RateLimiter()
+        limiter.cool_down(10)
+        assert await departures(limiter, [0.0, 3.0, 12.0]) == pytest.approx([10, 10, 12])
+
+    async def test_holds_those_back_who_wait_already(self):
+        limiter, start = RateLimiter(RateLimit(1)), now()
+        await limiter.acquire()
+        line = await waiters(limiter, 2)
+        limiter.cool_down(10)
+        assert [await task - start for task in line] == pytest.approx([10, 11])
+
+    async def test_is_not_cut_by_a_shorter_one(self):
+        limiter = RateLimiter()
+        limiter.cool_down(10)
+        limiter.cool_down(1)
+        assert await departures(limiter, [0.0]) == pytest.approx([10])
+
+    async def test_beyond_the_deadline_is_refused_at_once(self):
+        limiter, start = RateLimiter(), now()
+        limiter.cool_down(10)
+        with pytest.raises(RateLimitedError) as caught:
+            await limiter.acquire(deadline=start + 5)
+        assert (now(), caught.value.retry_after) == (start, pytest.approx(10))
+
+
+class TestTheThrottle:
+    @staticmethod
+    def answers(status: int, retry_after: str | None):
+        headers = {} if retry_after is None else {"retry-after": retry_after}
+
+        async def handler(_request: Request) -> Response:
+            return Response(status=status, headers=headers)
+
+        return handler
+
+    @pytest.mark.parametrize(
+        ("status", "retry_after", "seconds"),
+        [
+            (429, "7", 7),
+            (429, None, 3),
+            (429, "-1", 3),
+            (429, "0", 3),
+            (503, "7", 0),
+            (200, "7", 0),
+        ],
+    )
+    async def test_cools_down_after_a_429_as_long_as_it_says(self, status, retry_after, seconds):
+        limiter = RateLimiter()
+        request = Request(operation="get", method="GET", path="/")
+        throttle = Throttle(limiter, default_cooldown=3)
+        await throttle(request, self.answers(status, retry_after))
+        assert await departures(limiter, [0.0]) == pytest.approx([seconds])
+
+    async def test_takes_one_turn_for_each_attempt(self, connect):
+        async with FaultServer(answer(503), answer(503), answer()) as server:
+            client = connect(
+                server, rate_limit=RateLimit(1, per_seconds=10), retry=RetryPolicy(base_delay=0)
+            )
+            start = now()
+            await client.payments.page("sent", 1)
+        assert now() - start == pytest.approx(20, abs=0.1)
+
+    async def test_shares_one_cooldown_among_all_tasks_of_a_client(self, connect):
+        async with FaultServer(answer(429, headers="Retry-After: 10\r\n"), answer()) as server:
+            client, start = connect(server), now()
+            refused = asyncio.ensure_future(client.payments.page("sent", 1))
+            await asyncio.sleep(1)
+            await client.payments.page("received", 1)
+            assert now() - start >= 10
+            await refused
+
+    async def test_takes_a_limiter_of_your_own(self, connect):
+        class Counting:
+            turns = 0
+
+            async def acquire(self, deadline: float | None = None) -> None:
+                self.turns += 1
+
+            def cool_down(self, seconds: float) -> None: ...
+
+        limiter = Counting()
+        async with FaultServer(answer(503), answer()) as server:
+            await connect(server, rate_limit=limiter).payments.page("sent", 1)
+        assert limiter.turns == 2

@@ -1,0 +1,114 @@
+"""Payments without a server, a listing that behaves as told, and disks that fill up."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from paywint_async import Payment, PaymentStatus
+
+
+def make_payment(number: int, **fields: Any) -> Payment:
+    """The payment of that number; all of them differ in id, amount and time."""
+    defaults: dict[str, Any] = {
+        "payment_id": UUID(int=number),
+        "amount": Decimal(number) + Decimal("0.10"),
+        "created_at": datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+        "status": PaymentStatus.SUCCESS,
+        "description": "Rent, June" if number % 3 else None,
+    }
+    return Payment(**{**defaults, **fields})
+
+
+class ScriptedReading:
+    """Payments from memory, in pages; it can pause before a page, or fail there.
+
+    Its checkpoint is what a listing's is to a transfer: a value that says how many were handed over.
+    """
+
+    def __init__(
+        self,
+        payments: Sequence[Payment],
+        start: dict[str, Any] | None,
+        *,
+        page: int = 10,
+        before_page: Callable[[int], Any] | None = None,
+    ) -> None:
+        self._payments = payments
+        self._page = page
+        self._before_page = before_page
+        self._delivered = 0 if start is None else start["delivered"]
+        self.is_closed = False
+
+    @property
+    def checkpoint(self) -> dict[str, Any]:
+        return {"delivered": self._delivered}
+
+    @property
+    def total(self) -> int:
+        return len(self._payments)
+
+    async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
+        try:
+            for first in range(self._delivered, len(self._payments), self._page):
+                if self._before_page is not None:
+                    await self._before_page(first)
+                page = self._payments[first : first + self._page]
+                self._delivered = first + len(page)
+                yield page
+        finally:
+            self.is_closed = True
+
+
+@pytest.fixture
+def payments() -> list[Payment]:
+    """Two hundred and five payments."""
+    return [make_payment(number) for number in range(1, 206)]
+
+
+@pytest.fixture
+def read(payments: list[Payment]) -> Callable[..., Callable[[Any], ScriptedReading]]:
+    """`read(...)`: a transfer's first argument, over the payments."""
+
+    def prepare(
+        records: Sequence[Payment] = tuple(payments), **options: Any
+    ) -> Callable[[Any], ScriptedReading]:
+        return lambda start: ScriptedReading(records, start, **options)
+
+    return prepare
+
+
+@pytest.fixture
+def payment() -> Callable[..., Payment]:
+    """`payment(number, **fields)`."""
+    return make_payment
+
+
+@pytest.fixture
+def disk_of() -> Callable[[int], AbstractContextManager[None]]:
+    """`with disk_of(size)`: no file of this process can grow beyond that many bytes."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
+
+
+@pytest.fixture
+def other_tasks() -> Callable[[], set[asyncio.Task[Any]]]:
+    """`other_tasks()`: those that a test has not ended."""
+    return lambda: asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]

@@ -1,0 +1,121 @@
+"""Pages as bytes: nothing lost, nothing rounded, and both formats tell the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywint_async import Direction, HistoryEntry, Payment, PaymentMethod, PaymentStatus
+from paywint_async.export import ENTRIES, PAYMENTS, Format, format_of
+
+COLUMNS = [field.name for field in attrs.fields(Payment)]
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]))
+times = st.datetimes(
+    min_value=datetime(1970, 1, 1),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))]),
+)
+payments = st.builds(
+    Payment,
+    payment_id=st.uuids(),
+    payer_id=st.none() | st.uuids(),
+    payer_name=texts,
+    payee_id=st.none() | st.uuids(),
+    payee_name=texts,
+    amount=st.decimals(allow_nan=False, allow_infinity=False),
+    currency=texts,
+    description=texts,
+    payment_method=st.none()
+    | st.builds(PaymentMethod, st.sampled_from(["CARD", "CARRIER PIGEON"])),
+    receiving_method=st.none() | st.sampled_from(PaymentMethod),
+    created_at=times,
+    payment_date=st.none() | times,
+    status=st.sampled_from(PaymentStatus),
+    failure_reason=texts,
+)
+entries = st.builds(HistoryEntry, direction=st.sampled_from(Direction), payment=payments)
+
+
+def json_rows(data: bytes) -> list[dict[str, Any]]:
+    """Numbers as the text they are written with."""
+    return [json.loads(line, parse_float=str, parse_int=str) for line in data.splitlines()]
+
+
+def csv_rows(data: bytes) -> list[dict[str, Any]]:
+    return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+
+
+def without_nulls(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value or "" for name, value in row.items()} for row in rows]
+
+
+@given(st.lists(payments))
+def test_csv_says_what_json_lines_say(page: list[Payment]) -> None:
+    written = PAYMENTS[Format.CSV].header + PAYMENTS[Format.CSV].encode(page)
+
+    as_json = json_rows(PAYMENTS[Format.JSONL].encode(page))
+
+    assert csv_rows(written) == without_nulls(as_json)
+
+
+@given(st.lists(entries))
+def test_both_directions_keep_the_entries_order_in_each_format(page: list[HistoryEntry]) -> None:
+    as_json = json_rows(ENTRIES[Format.JSONL].encode(page))
+    as_csv = csv_rows(ENTRIES[Format.CSV].header + ENTRIES[Format.CSV].encode(page))
+
+    assert as_csv == without_nulls(as_json)
+    assert [(row["direction"], row["payment_id"]) for row in as_json] == [
+        (entry.direction, str(entry.payment.payment_id)) for entry in page
+    ]
+
+
+def test_the_columns_are_the_apis_fields_in_its_order(payment: Callable[..., Payment]) -> None:
+    (row,) = json_rows(PAYMENTS[Format.JSONL].encode([payment(1)]))
+
+    assert list(row) == COLUMNS
+    assert PAYMENTS[Format.CSV].header == (",".join(COLUMNS) + "\n").encode()
+    assert ENTRIES[Format.CSV].header == b"direction," + PAYMENTS[Format.CSV].header
+
+
+@pytest.mark.parametrize("amount", ["9007199254740993.37", "0.10", "7017", "1E+3"])
+def test_amounts_keep_their_digits(payment: Callable[..., Payment], amount: str) -> None:
+    page = [payment(1, amount=Decimal(amount))]
+
+    for encoding in PAYMENTS.values():
+        assert amount.encode() in encoding.encode(page)
+
+
+def test_a_value_that_a_spreadsheet_would_run_stays_as_it_is(
+    payment: Callable[..., Payment],
+) -> None:
+    page = [payment(1, description="=HYPERLINK(1)", payer_name="a\rb")]
+
+    line = PAYMENTS[Format.CSV].encode(page)
+
+    assert b",=HYPERLINK(1)," in line
+    assert b',"a\rb",' in line
+    assert line.endswith(b",success,\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "wanted"),
+    [
+        ("payments.csv", Format.CSV),
+        ("PAYMENTS.CSV", Format.CSV),
+        ("payments.jsonl", Format.JSONL),
+        ("payments.txt", Format.JSONL),
+        ("-", Format.JSONL),
+    ],
+)
+def test_the_ending_tells_the_format(output: str, wanted: Format) -> None:
+    assert format_of(output) is wanted

@@ -1,0 +1,107 @@
+"""Every fault of the matrix, by name. What each leads to stands in docs/failures.md."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import faults
+from faults import Fault, answer, drip, head, late, sends
+
+LONG = 100 * 1024
+
+
+def _chunked(body: bytes, *, size: bytes | None = None, end: bytes = b"0\r\n\r\n") -> bytes:
+    start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    length = b"%x" % len(body) if size is None else size
+    return start + length + b"\r\n" + body + b"\r\n" + end
+
+
+def _raw(name: str, data: bytes) -> Fault:
+    return sends(name, lambda body: data)
+
+
+def _encoded(name: str, encoding: str, encode: object) -> Fault:
+    def render(body: bytes) -> bytes:
+        content: bytes = encode(body)  # type: ignore[operator]
+        return head(len(content), headers=f"Content-Encoding: {encoding}\r\n") + content
+
+    return sends(name, render)
+
+
+def _bomb(body: bytes) -> bytes:
+    return gzip.compress(b"[" * 64 * 1024 * 1024, compresslevel=1)
+
+
+def _twice(key: bytes) -> Fault:
+    name = f"a key twice: {key.decode()}"
+    value = {b"amount": b"1", b"success": b"true"}[key]
+    new = b'"%s":%s,"%s":' % (key, value, key)
+    return answer(body=lambda body: body.replace(b'"%s":' % key, new), name=name)
+
+
+CATALOGUE: list[Fault] = [
+    faults.CLOSE_UNREAD,
+    faults.RESET_UNREAD,
+    faults.CLOSE_UNANSWERED,
+    faults.RESET_UNANSWERED,
+    faults.KEEP_ALIVE_DROPPED,
+    faults.CUT_BODY,
+    faults.SILENCE,
+    late(60),
+    late(60, unread=True),
+    drip(0.5),
+    drip(0.5, headers_too=True),
+    sends("resets in the body", lambda b: head(len(b)) + b[:20], faults.Wire.reset),
+    sends("headers, then closes", lambda b: head(len(b))),
+    sends("half a status line", lambda b: b"HTTP/1.1 20"),
+    _raw("garbage", b"\x00\xff\x13garbage\r\n\r\n" * 20),
+    _raw("a TLS alert", b"\x15\x03\x03\x00\x02\x02\x28"),
+    _raw("HTTP/0.9", b"<html>hello</html>"),
+    _raw("an impossible status", b"HTTP/1.1 999999 What\r\n\r\n"),
+    sends("a length that is too long", lambda b: head(len(b) + 10) + b),
+    sends("a length that is too short", lambda b: head(len(b) - 10) + b),
+    sends("a length that is no number", lambda b: head(None, headers="Content-Length: x\r\n") + b),
+    sends(
+        "two lengths",
+        lambda b: head(len(b), headers=f"Content-Length: {len(b) - 3}\r\n") + b,
+    ),
+    sends("no length", lambda b: head(None) + b),
+    sends("chunks without an end", lambda b: _chunked(b, end=b"")),
+    sends("a chunk size that is no number", lambda b: _chunked(b, size=b"zz")),
+    sends("a chunk longer than it says", lambda b: _chunked(b, size=b"4")),
+    _raw("a huge header", head(0, headers="X-Big: " + "x" * LONG + "\r\n")),
+    _raw("many headers", head(0, headers="".join(f"X-{i}: y\r\n" for i in range(20_000)))),
+    _raw("100 Continue for ever", b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000),
+    _encoded("a gzip bomb", "gzip", _bomb),
+    _encoded("broken gzip", "gzip", lambda b: b"\x1f\x8b\x08\x00broken"),
+    _encoded("truncated gzip", "gzip", lambda b: gzip.compress(b)[:-12]),
+    _encoded("broken deflate", "deflate", lambda b: b"\xff\xff\xffbroken"),
+    _encoded("good deflate", "deflate", zlib.compress),
+    answer(204, b""),
+    *(answer(status, b"{}") for status in (301, 302, 307, 308, 400, 401, 403, 404, 408)),
+    *(answer(status, b"{}") for status in (409, 413, 422, 425, 429, 500, 501, 502, 503, 504)),
+    answer(429, b"{}", "Retry-After: 2\r\n", name="status 429, Retry-After: 2"),
+    answer(429, b"{}", "Retry-After: 3600\r\n", name="status 429, Retry-After: 3600"),
+    answer(429, b"{}", "Retry-After: -5\r\n", name="status 429, Retry-After: -5"),
+    answer(503, b"<html>Bad Gateway</html>", name="status 503 with a proxy's page"),
+    answer(body=b"", name="an empty body"),
+    answer(body=b"<html>hello</html>", name="HTML with status 200"),
+    answer(body=lambda b: b[: len(b) // 2], name="half the JSON, whole by its length"),
+    answer(body=b"{}", name="JSON of another shape"),
+    answer(body=b"null", name="null"),
+    answer(body=lambda b: b.replace(b"USD", b"\xff\xfe"), name="text that is no UTF-8"),
+    answer(body=b'{"data":' + b"[" * LONG + b"]" * LONG + b"}", name="JSON nested too deep"),
+    answer(
+        body=lambda b: b[:-1] + b',"extra":' + b"[" * LONG + b"]" * LONG + b"}",
+        name="an unknown field nested too deep",
+    ),
+    _twice(b"amount"),
+    _twice(b"success"),
+    answer(body=lambda b: b.replace(b"150.75", b'"150.75"'), name="an amount that is text"),
+    answer(body=lambda b: b.replace(b"150.75", b"NaN"), name="an amount that is NaN"),
+    answer(body=lambda b: b.replace(b"150.75", b"null"), name="an amount that is null"),
+    answer(body=lambda b: b.replace(b"Z", b""), name="a time without a zone"),
+    answer(body=b'{"success":false,"message":"no"}', name="success: false with status 200"),
+    answer(body=lambda b: b.replace(b'"success":true', b'"success":false'), name="success: false, with data"),
+]

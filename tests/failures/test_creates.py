@@ -1,0 +1,161 @@
+"""Nothing is charged twice: creates under random faults, and how a doubt is settled."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from random import Random
+
+import pytest
+from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
+from failures.catalogue import CATALOGUE
+from virtual_time import pass_time
+
+from paywint_async import (
+    ClientClosedError,
+    Handler,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    PaymentStatus,
+    PaywintClient,
+    PaywintError,
+    Request,
+    Response,
+    RetryPolicy,
+    TransportError,
+)
+from paywint_async.emulator import Emulator
+
+SCHEDULES = int(os.environ.get("PAYWINT_SCHEDULES", "300"))
+RETRY = RetryPolicy(base_delay=0.01)
+NOT_PROCESSED = {429}
+
+
+async def test_a_create_is_never_processed_twice_whatever_happens() -> None:
+    """Each schedule: random faults, then a good answer; the server counts what it may have done."""
+    slow = [fault for fault in CATALOGUE if fault.name != "a gzip bomb"]
+    for seed in range(SCHEDULES):
+        random = Random(seed)
+        script = [random.choice(slow) for _ in range(random.randrange(4))]
+        async with (
+            FaultServer(*script, GOOD) as server,
+            PaywintClient(
+                API_KEY, API_SECRET, base_url=server.url, retry=RETRY, request_timeout=5
+            ) as client,
+        ):
+            outcome: PaywintError | None = None
+            try:
+                await client.payments.create_link(5)
+            except PaywintError as error:
+                outcome = error
+            refused = 0
+            for fault in script[: len(server.requests)]:
+                if "429" not in fault.name:
+                    break
+                refused += 1
+            assert len(server.requests) - refused <= 1, (seed, script, outcome)
+
+
+async def test_a_refused_connection_is_tried_again_and_never_unknown() -> None:
+    async with FaultServer() as server:
+        url = server.url
+    async with PaywintClient(API_KEY, API_SECRET, base_url=url, retry=RETRY) as client:
+        with pytest.raises(TransportError) as caught:
+            await client.payments.create_link(5)
+    assert not caught.value.sent
+    assert not isinstance(caught.value, OutcomeUnknownError)
+
+
+async def test_a_doubt_carries_what_was_asked_and_when() -> None:
+    async with (
+        FaultServer(CLOSE_UNANSWERED) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.payments.create_link(
+                Decimal("5.50"), description="June", invoice_number="INV-1"
+            )
+    error = caught.value
+    assert (error.amount, error.description, error.invoice_number) == (Decimal("5.50"), "June", "INV-1")
+    assert error.started_at <= error.ended_at
+    assert isinstance(error.reason, TransportError)
+    assert len(server.requests) == 1
+
+
+async def test_a_create_under_way_when_the_client_is_closed_is_a_doubt() -> None:
+    import asyncio
+
+    async with Emulator(latency=5) as emulator:
+        client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
+        create = asyncio.create_task(client.payments.create_link(5))
+        await pass_time(1)
+        await client.aclose()
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await create
+        assert isinstance(caught.value.reason, ClientClosedError)
+
+
+class LoseAnswers:
+    """An attempt middleware: the server answers, and the answer to a create is lost."""
+
+    def __init__(self, *, before: bool = False) -> None:
+        self.before = before
+
+    async def __call__(self, request: Request, handler: Handler) -> Response:
+        if request.operation != "create_link":
+            return await handler(request)
+        if not self.before:
+            await handler(request)
+        raise TransportError("the answer is lost")
+
+
+async def doubt_of(client: PaywintClient, description: str | None) -> OutcomeUnknownError:
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await client.payments.create_link(Decimal("19.90"), description=description)
+    return caught.value
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("description", ["June", None])
+async def test_what_was_created_after_all_is_found(order: str, description: str | None) -> None:
+    async with Emulator(payments=300, order=order) as emulator:
+        settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
+        async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
+            error = await doubt_of(client, description)
+            count = emulator.request_count
+            payment = await client.payments.find_created(error)
+            assert payment is not None
+            assert payment.status is PaymentStatus.PENDING
+            assert str(payment.payment_id) == emulator.history("received")[0]
+            assert emulator.request_count - count <= (2 if order == "newest" else 5) + 8
+
+
+async def test_what_was_not_created_is_not_found() -> None:
+    async with Emulator(payments=300) as emulator:
+        settings = {"attempt_middlewares": [LoseAnswers(before=True)], "base_url": emulator.url}
+        async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
+            error = await doubt_of(client, "June")
+            assert await client.payments.find_created(error) is None
+
+
+async def test_several_that_match_are_told_and_none_is_guessed() -> None:
+    async with Emulator() as emulator:
+        settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
+        async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
+            error = await doubt_of(client, "June")
+            await doubt_of(client, "June")
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await client.payments.find_created(error)
+            assert len(caught.value.candidates) == 2
+
+
+async def test_a_token_leaves_no_payment_to_be_found() -> None:
+    async with (
+        FaultServer(answer(500)) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.payments.create_checkout_token(5, email="a@example.com")
+        assert len(server.requests) == 1
+        with pytest.raises(InvalidRequestError, match="create_checkout_token"):
+            await client.payments.find_created(caught.value)

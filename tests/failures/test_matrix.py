@@ -1,0 +1,67 @@
+"""The fault matrix: what a caller sees of each fault, and how many requests the server saw.
+
+The expected outcomes are the table in docs/failures.md. Run with PAYWINT_WRITE_MATRIX=1 to write the
+table anew from what happens now, and read the difference before you believe it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from failures.catalogue import CATALOGUE
+from faults import API_KEY, API_SECRET, PAYMENT_ID, Fault, FaultServer
+
+from paywint_async import PaywintClient, PaywintError, RetryPolicy
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "failures.md"
+RETRY = RetryPolicy(max_attempts=3, base_delay=0.1)
+OPERATIONS: dict[str, Callable[[PaywintClient], Awaitable[object]]] = {
+    "read": lambda client: client.payments.get(PAYMENT_ID),
+    "create": lambda client: client.payments.create_link(Decimal("150.75")),
+    "listing": lambda client: client.payments.received().collect(),
+}
+
+
+async def outcome(fault: Fault, operation: str) -> str:
+    """Such as ``TransportError, 3``: what the caller sees, and the requests the server read."""
+    async with (
+        FaultServer(fault) as server,
+        PaywintClient(
+            API_KEY, API_SECRET, base_url=server.url, request_timeout=10, retry=RETRY
+        ) as client,
+    ):
+        try:
+            await OPERATIONS[operation](client)
+        except PaywintError as error:
+            assert API_SECRET not in repr(error)
+            return f"{type(error).__name__}, {len(server.requests)}"
+        return f"answer, {len(server.requests)}"
+
+
+def table() -> dict[str, dict[str, str]]:
+    """The rows of the page: fault → operation → outcome."""
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", PAGE.read_text("utf-8"), re.M)
+    return {row[0]: dict(zip(OPERATIONS, row[1:], strict=True)) for row in rows[2:]}
+
+
+def test_the_matrix_has_every_fault_and_no_other() -> None:
+    if "PAYWINT_WRITE_MATRIX" not in os.environ:
+        assert list(table()) == [fault.name for fault in CATALOGUE]
+    assert len(CATALOGUE) >= 40
+    assert len({fault.name for fault in CATALOGUE}) == len(CATALOGUE)
+
+
+@pytest.mark.parametrize("fault", CATALOGUE, ids=str)
+async def test_each_fault_ends_as_the_page_says(fault: Fault) -> None:
+    outcomes = {operation: await outcome(fault, operation) for operation in OPERATIONS}
+    if "PAYWINT_WRITE_MATRIX" in os.environ:
+        row = f"| {fault.name} | " + " | ".join(outcomes.values()) + " |\n"
+        PAGE.write_text(PAGE.read_text("utf-8") + row, "utf-8")
+    assert outcomes == table()[fault.name]
+    operation, sends = outcomes["create"].split(", ")
+    assert int(sends) <= 1 or "429" in fault.name, "a create was sent twice"
