@@ -124,8 +124,10 @@ class PaywintClient:
         return cls(credentials, **overrides)
 
     def __repr__(self) -> str:
-        state = "closed" if self._session.is_closed else "open"
-        return f"<PaywintClient {self._base_url} {state}>"
+        session: SessionManager | None = getattr(self, "_session", None)  # None: not made yet
+        if session is None:
+            return "<PaywintClient>"
+        return f"<PaywintClient {self._base_url} {'closed' if session.is_closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -75,11 +75,11 @@ class Credentials:
         """The headers of one request with the credentials added: for the last step only."""
         return {**headers, **self.__headers}
 
-    def redact(self, text: str) -> str:
-        """``text`` without the key and the secret, should an answer echo them."""
+    def redact(self, data: bytes) -> bytes:
+        """``data`` without the key and the secret, should an answer echo them."""
         for value in self.__headers.values():
-            text = text.replace(str(value), "***")
-        return text
+            data = data.replace(str(value).encode(), b"***")
+        return data
 
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -35,6 +35,10 @@ _HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
 _HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
 
 
+class _TooLargeError(Exception):
+    """Never leaves this module: the frames it passes hold aiohttp's objects, headers and all."""
+
+
 class SessionManager:
     """One pool of connections to one API, opened on first use, closed by `aclose`.
 
@@ -83,7 +87,7 @@ class SessionManager:
         """
         try:
             return await self._exchange(request)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, _TooLargeError) as error:
             failure = self._translate(request, error)
         except RuntimeError as error:  # aiohttp's "Session is closed"
             if not self._closed:
@@ -122,10 +126,8 @@ class SessionManager:
         ):
             body = await self._read(answer)
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if answer.status != 200:  # an error page may echo what it was sent
-            body = self._credentials.redact(body.decode("utf-8", "surrogateescape")).encode(
-                "utf-8", "surrogateescape"
-            )
+        if _may_be_refusal(answer.status, body):  # which may echo what it was sent
+            body = self._credentials.redact(body)
         return Response(status=answer.status, headers=headers, body=body)
 
     def _unsigned_headers(self, request: Request) -> dict[str, str]:
@@ -176,7 +178,7 @@ class SessionManager:
             size += len(chunk)
             if size > self._max_response_bytes:
                 answer.close()
-                raise ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
+                raise _TooLargeError
             elapsed = clock() - started
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
                 raise TimeoutError
@@ -188,6 +190,8 @@ class SessionManager:
         if self._closed:
             message = f"{what}: the client was closed while this was under way"
             return ClientClosedError(message, sent=True)
+        if isinstance(error, _TooLargeError):
+            return ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
         if isinstance(error, TimeoutError):
@@ -199,6 +203,10 @@ class SessionManager:
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+def _may_be_refusal(status: int, body: bytes) -> bool:
+    return status != 200 or (len(body) < 4096 and b"false" in body)
 
 
 _WORDS: dict[type[Exception], str] = {

@@ -1,0 +1,172 @@
+"""Measuring: contenders take turns, medians count, and only ratios are claimed.
+
+Machines are shared and noisy. Whatever slows one contender down for a second slows its neighbours
+in the same round down too, so a ratio is taken within each round, and the median of these is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RUNS = 7
+LIBRARIES = (
+    "aiohttp attrs cattrs msgspec backoff httpx pydantic orjson openai stripe uvloop".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured value, and the target it is held against, where there is one."""
+
+    measure: str
+    measured: float
+    unit: str = "×"
+    at_least: float | None = None
+    at_most: float | None = None
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.at_least is not None:
+            return round(self.measured, 3) >= self.at_least
+        if self.at_most is not None:
+            return round(self.measured, 3) <= self.at_most
+        return None
+
+    @property
+    def target(self) -> str:
+        """The target in words."""
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g} {self.unit}"
+        return "" if self.at_most is None else f"≤ {self.at_most:g} {self.unit}"
+
+    def line(self) -> str:
+        """For the terminal."""
+        verdict = {True: "  met", False: "  MISSED", None: ""}[self.is_met]
+        target = f"  (target {self.target})" if self.target else ""
+        note = f"  [{self.note}]" if self.note else ""
+        return f"{self.measure}: {self.measured:,.3g} {self.unit}{target}{verdict}{note}"
+
+
+class Rounds:
+    """Seconds per unit of work, for each contender in each round; ``wall`` and ``cpu`` time."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, list[float]] = {}
+        self.cpu: dict[str, list[float]] = {}
+
+    def enter(self, name: str, wall: float, cpu: float) -> None:
+        """Notes one run."""
+        self.wall.setdefault(name, []).append(wall)
+        self.cpu.setdefault(name, []).append(cpu)
+
+    def rate(self, name: str) -> float:
+        """Units of work a second."""
+        return 1 / median(self.wall[name])
+
+    def speed(self, name: str, against: str) -> float:
+        """How fast one is as a multiple of another."""
+        pairs = zip(self.wall[name], self.wall[against], strict=True)
+        return median(theirs / ours for ours, theirs in pairs)
+
+    def speed_by_cpu(self, name: str, against: str) -> float:
+        """The same by processor time, which a busy machine disturbs less."""
+        pairs = zip(self.cpu[name], self.cpu[against], strict=True)
+        return median(theirs / ours for ours, theirs in pairs)
+
+    def spread(self, name: str, against: str) -> str:
+        """The lowest and the highest ratio seen."""
+        ratios = sorted(
+            b / a for a, b in zip(self.wall[name], self.wall[against], strict=True)
+        )
+        return f"{ratios[0]:.2f}–{ratios[-1]:.2f}"
+
+
+Work = Callable[[], Awaitable[int]]
+
+
+async def interleave(contenders: Mapping[str, Work], runs: int = RUNS) -> Rounds:
+    """Lets the contenders take turns, after a round that does not count.
+
+    Each returns how many units of work it has done.
+    """
+    rounds = Rounds()
+    for number in range(runs + 1):
+        for name, work in contenders.items():
+            gc.collect()
+            wall, cpu = time.perf_counter(), time.process_time()
+            done = await work()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            if number:
+                rounds.enter(name, wall / done, cpu / done)
+    return rounds
+
+
+def interleave_calls(
+    contenders: Mapping[str, Callable[[], object]], *, number: int, runs: int = RUNS
+) -> Rounds:
+    """The same for plain functions, each called ``number`` times a run."""
+
+    def repeat(call: Callable[[], object]) -> Work:
+        async def work() -> int:
+            for _ in range(number):
+                call()
+            return number
+
+        return work
+
+    return asyncio.run(interleave({n: repeat(call) for n, call in contenders.items()}, runs))
+
+
+def machine() -> dict[str, str]:
+    """Where this was measured: processor, cores, system, Python, libraries."""
+    found = {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def report(question: str, rows: Sequence[Row], **more: Any) -> None:
+    """Prints the answers; with ``--json FILE`` also writes them there, for `run.py`."""
+    print(f"== {question}")
+    for row in rows:
+        print(row.line())
+    if path := _arguments().json:
+        answer = {"question": question, "rows": [asdict(row) for row in rows], **more}
+        Path(path).write_text(json.dumps(answer), "utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", metavar="FILE")
+    return parser.parse_known_args()[0]

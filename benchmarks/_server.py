@@ -1,0 +1,117 @@
+"""The server that every benchmark talks to: a process of its own, on a core of its own.
+
+It must be much quicker than any client, or it would be what is measured: it parses no more of a
+request than it needs, and keeps each answer encoded once it has been asked for (`serving` is used
+with a warm-up run). The first part of a path says how it behaves, so that one process serves every
+contender: ``/l20/n10000/…`` answers after 20 ms, from a history of 10,000 payments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from urllib.parse import parse_qs
+
+import _history
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+_PLACE = re.compile(rb"(?:GET|POST) /l(\d+)(/n(\d+)/(\S*))")
+_ASKED = re.compile(rb'"(rows_per_page|page_no)": *(\d+)')
+_KEPT = 2_400  # answers, about 110 MB
+
+
+@lru_cache(maxsize=_KEPT)
+def answer(total: int, target: str, body: bytes) -> bytes:
+    """The whole HTTP response to a request."""
+    path, _, query = target.partition("?")
+    if "/payment/get/" in path:
+        return _http(_history.one(path.rpartition("/")[2]))
+    if "/payment/list/" in path:
+        asked = {name: int(number) for name, number in _ASKED.findall(body)}
+        return _http(_history.page(total, asked[b"page_no"], asked[b"rows_per_page"]))
+    cursor = parse_qs(query)
+    after = (cursor.get("after") or cursor.get("starting_after") or [None])[0]
+    return _http(_history.cursor_page(total, after, url="/" + path))
+
+
+def _http(body: bytes) -> bytes:
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+    return f"{head}{len(body)}\r\n\r\n".encode() + body
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._rest = b""
+        self._later = asyncio.get_running_loop().call_later
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data if self._rest else data
+        while (end := data.find(b"\r\n\r\n") + 4) > 3:
+            length = _LENGTH.search(data, 0, end)
+            stop = end + (int(length[1]) if length else 0)
+            if len(data) < stop:
+                break
+            self._answer(data[:end], data[end:stop])
+            data = data[stop:]
+        self._rest = data
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        place = _PLACE.match(head)
+        assert place is not None, head
+        response = answer(int(place[3]), place[4].decode(), body)
+        if latency := int(place[1]):
+            self._later(latency / 1000, self._send, response)
+        else:
+            self._send(response)
+
+    def _send(self, response: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(response)
+
+
+async def _serve() -> None:
+    """Until standard input ends, which it does with the process that started this one."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+def pin(*, to_last: bool) -> None:
+    """Gives this process a core of its own, where there are two and the system can do it."""
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1 if to_last else 0})
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """A server for the block; yields its address. This process is pinned to another core."""
+    pin(to_last=False)
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.stdin.close()
+
+
+def place(server: str, *, records: int, latency_ms: int = 0) -> str:
+    """The address of a history of that length that answers that late."""
+    return f"{server}/l{latency_ms}/n{records}"
+
+
+if __name__ == "__main__":
+    pin(to_last=True)
+    asyncio.run(_serve())
