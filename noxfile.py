@@ -176,6 +176,25 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def chaos(session: nox.Session) -> None:
+    """10,000 random fault schedules against a create, and 10,000 random cancellations."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_SCHEDULES": "10000", "PAYWINT_CANCELLATIONS": "10000"}
+    tests = ("tests/failures/test_creates.py", "tests/failures/test_cancellation.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
+def fuzz(session: nox.Session) -> None:
+    """The codec and protocol under atheris, for a minute; further arguments go to libFuzzer."""
+    session.install("atheris")
+    install_wheel(session)
+    arguments = session.posargs or ["-max_total_time=60"]
+    session.run("python", "tests/failures/fuzz.py", *arguments, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named: `nox -s bench -- benchmarks/listing.py`."""
     install_wheel(session)

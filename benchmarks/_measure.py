@@ -22,7 +22,7 @@ from typing import Any
 
 RUNS = 7
 LIBRARIES = (
-    "aiohttp attrs cattrs msgspec backoff httpx pydantic orjson openai stripe uvloop".split()
+    ["aiohttp", "attrs", "cattrs", "msgspec", "backoff", "httpx", "pydantic", "orjson", "openai", "stripe", "uvloop"]
 )
 
 

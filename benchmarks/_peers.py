@@ -84,7 +84,7 @@ class Page(msgspec.Struct):
     """The list envelope, as far as a loop needs it."""
 
     records: list[Payment]
-    totalRecords: int  # noqa: N815
+    totalRecords: int
     success: bool = True
 
 
@@ -124,25 +124,30 @@ async def bodies(session: aiohttp.ClientSession, url: str, workers: int) -> Asyn
     At most as many pages as there are workers wait for the consumer. A worker sends its next request
     before the consumer decodes what came: the quickest of the orders that were tried.
     """
-    url += LIST
-    first = await fetch(session, url, 1)
+    first = await fetch(session, url + LIST, 1)
+    yield first
     pages = -(-msgspec.json.decode(first, type=_Total).totalRecords // ROWS)
+    order = range(2, pages + 1)
     loop = asyncio.get_running_loop()
-    coming: list[asyncio.Future[bytes]] = [loop.create_future() for _ in range(2, pages + 1)]
-    numbers, room = iter(range(2, pages + 1)), asyncio.Semaphore(2 * workers)
+    coming = {page_no: loop.create_future() for page_no in order}
+    room = asyncio.Semaphore(2 * workers)
+    numbers = iter(order)
 
     async def work() -> None:
         for page_no in numbers:
             await room.acquire()
-            coming[page_no - 2].set_result(await fetch(session, url, page_no))
+            future = coming[page_no]
+            try:
+                future.set_result(await fetch(session, url + LIST, page_no))
+            except Exception as error:
+                future.set_exception(error)
+                return
 
-    tasks = [asyncio.create_task(work()) for _ in range(min(workers, pages - 1))]
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
     try:
-        yield first
-        coming.reverse()
-        while coming:
-            body = await coming[-1]
-            coming.pop()
+        for page_no in order:
+            body = await coming[page_no]
+            del coming[page_no]
             room.release()
             yield body
     finally:
@@ -152,4 +157,130 @@ async def bodies(session: aiohttp.ClientSession, url: str, workers: int) -> Asyn
 
 
 class _Total(msgspec.Struct):
-    totalRecords: int  # noqa: N815
+    totalRecords: int
+
+
+async def hand_written(session: aiohttp.ClientSession, url: str, workers: int) -> int:
+    """Typed records, read concurrently, consumed in order."""
+    count = 0
+    async for body in bodies(session, url, workers):
+        for _payment in decode_page(body).records:
+            count += 1
+    return count
+
+
+async def bytes_only(session: aiohttp.ClientSession, url: str, workers: int) -> int:
+    """The same without decoding; counts the records that are in the pages read."""
+    pages = 0
+    async for _body in bodies(session, url, workers):
+        pages += 1
+    return pages * ROWS
+
+
+# -- the well-known ------------------------------------------------------------------------------
+
+Read = Callable[[str], Any]
+
+
+@asynccontextmanager
+async def httpx_pydantic() -> AsyncIterator[Read]:
+    """httpx and pydantic, page after page."""
+    import httpx
+
+    page_type = pydantic_page()
+
+    async def read(url: str) -> int:
+        count, page_no = 0, 1
+        while True:
+            asked = {"rows_per_page": ROWS, "page_no": page_no}
+            response = await client.post(url + LIST, json=asked)
+            page: Any = page_type.model_validate_json(response.raise_for_status().content)
+            for _payment in page.records:
+                count += 1
+            if count >= page.totalRecords:
+                return count
+            page_no += 1
+
+    async with httpx.AsyncClient(headers=HEADERS) as client:
+        yield read
+
+
+def pydantic_page() -> Any:
+    """The list envelope as a pydantic model."""
+    from pydantic import BaseModel
+
+    fields = {"records": list[_pydantic_payment(BaseModel)], "totalRecords": int}
+    return type("Page", (BaseModel,), {"__annotations__": fields})
+
+
+def _pydantic_payment(base: Any, **more: Any) -> Any:
+    """The same record as a pydantic model."""
+    fields = {field.name: field.type for field in attrs.fields(attrs.resolve_types(Payment))}
+    defaults = {name: None for name, kind in fields.items() if type(None) in _arms(kind)}
+    return type("Payment", (base,), {"__annotations__": {**more, **fields}, **defaults})
+
+
+def _arms(kind: Any) -> tuple[Any, ...]:
+    return getattr(kind, "__args__", ())
+
+
+@asynccontextmanager
+async def openai_paginator() -> AsyncIterator[Read]:
+    """The OpenAI SDK's own client and cursor page, with the payment as its model."""
+    from openai import AsyncOpenAI, BaseModel
+    from openai.pagination import AsyncCursorPage
+
+    payment = _pydantic_payment(BaseModel, id=str)
+    clients: dict[str, AsyncOpenAI] = {}
+
+    async def read(url: str) -> int:
+        if url not in clients:
+            clients[url] = AsyncOpenAI(api_key="key", base_url=url + "/cursor")
+        count = 0
+        query = {"params": {"limit": ROWS}}
+        async for _payment in clients[url].get_api_list(
+            "/payments", model=payment, page=AsyncCursorPage[payment], options=query
+        ):
+            count += 1
+        return count
+
+    yield read
+    for client in clients.values():
+        await client.close()
+
+
+@asynccontextmanager
+async def stripe_paginator() -> AsyncIterator[Read]:
+    """The Stripe SDK's own client and list object, on aiohttp."""
+    import stripe
+
+    async def read(url: str) -> int:
+        client = stripe.StripeClient("key", base_addresses={"api": url}, http_client=http)
+        first = await client.v1.payment_intents.list_async({"limit": ROWS})
+        count = 0
+        async for _payment in first.auto_paging_iter():
+            count += 1
+        return count
+
+    http = stripe.AIOHTTPClient()
+    yield read
+    await http.close_async()
+
+
+_PEERS = {
+    "OpenAI's paginator": ("openai", openai_paginator),
+    "Stripe's paginator": ("stripe", stripe_paginator),
+    "httpx + pydantic": ("httpx pydantic", httpx_pydantic),
+}
+
+
+def installed_peers() -> dict[str, Callable[[], Any]]:
+    """The peers that can be imported here, by name; says which cannot."""
+    found = {}
+    for name, (modules, peer) in _PEERS.items():
+        missing = [m for m in modules.split() if importlib.util.find_spec(m) is None]
+        if missing:
+            print(f"left out: {name}, as {' and '.join(missing)} is not installed")
+        else:
+            found[name] = peer
+    return found

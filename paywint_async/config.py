@@ -5,6 +5,7 @@ Every default has its reason beside it, so that nobody has to tune what they do 
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from ipaddress import ip_address
@@ -77,8 +78,10 @@ class Credentials:
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the key and the secret, should an answer echo them."""
-        for value in self.__headers.values():
-            data = data.replace(str(value).encode(), b"***")
+        for value in map(str, self.__headers.values()):
+            in_json = json.dumps(value)[1:-1]
+            for text in (value, in_json, in_json.replace("/", "\\/")):
+                data = data.replace(text.encode(), b"***")
         return data
 
 

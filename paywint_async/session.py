@@ -87,7 +87,7 @@ class SessionManager:
         """
         try:
             return await self._exchange(request)
-        except (aiohttp.ClientError, OSError, _TooLargeError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError, _TooLargeError) as error:
             failure = self._translate(request, error)
         except RuntimeError as error:  # aiohttp's "Session is closed"
             if not self._closed:
@@ -192,13 +192,15 @@ class SessionManager:
             return ClientClosedError(message, sent=True)
         if isinstance(error, _TooLargeError):
             return ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
+        if isinstance(error, UnicodeError):
+            return TransportError(f"{what}: {self._base_url} names no host", sent=False)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
         if isinstance(error, TimeoutError):
             return RequestTimeoutError(f"{what}: no whole answer in time")
         if isinstance(error, aiohttp.ClientConnectorError):
             cause: OSError = error.os_error
-            reason = cause.strerror or type(cause).__name__
+            reason = os.strerror(cause.errno) if cause.errno else type(cause).__name__
             return TransportError(
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )

@@ -43,9 +43,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
     try:
         from paywint_async.cli.app import dispatch
     except ModuleNotFoundError as error:
-        if error.name not in _MISSING:
+        library = str(error.name).partition(".")[0]
+        if library not in _MISSING:
             raise
-        print(f"paywint: {_MISSING[error.name]}", file=sys.stderr)
+        print(f"paywint: {_MISSING[library]}", file=sys.stderr)
         return 2
     return dispatch(arguments)
 

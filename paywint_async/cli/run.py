@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -22,7 +23,19 @@ def run(command: Coroutine[Any, Any, None]) -> int:
     The first SIGINT or SIGTERM cancels it (with the signal as the cancellation's message), the
     second ends the process at once.
     """
-    return asyncio.run(_supervise(command))
+    with _no_log_on_stderr():
+        return asyncio.run(_supervise(command))
+
+
+@contextlib.contextmanager
+def _no_log_on_stderr() -> Iterator[None]:
+    """A logger without a handler prints its warnings: each retry would be a line before the line."""
+    logger, nowhere = logging.getLogger("paywint_async"), logging.NullHandler()
+    logger.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        logger.removeHandler(nowhere)
 
 
 async def _supervise(command: Coroutine[Any, Any, None]) -> int:

@@ -85,8 +85,8 @@ class HistoryReading:
                 failure = error
             if gathered:
                 yield gathered
-            if failure is not None:
-                raise failure
+        if failure is not None:
+            raise failure
 
 
 def delivered(checkpoint: Checkpoint | None) -> int:

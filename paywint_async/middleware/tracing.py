@@ -40,7 +40,7 @@ def tracing(tracer_provider: Any = None) -> Tracing:
     client_kind = trace.SpanKind.CLIENT
 
     async def traced(name: str, request: Request, handler: Handler) -> Response:
-        attributes = {
+        attributes: dict[str, Any] = {
             "paywint.operation": request.operation,
             "paywint.attempt": request.attempt,
             "http.request.method": request.method,

@@ -109,7 +109,8 @@ def serve() -> Iterator[Callable[..., Account]]:
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have an account of their own."""
+    """Whoever runs the tests may have an account, and a Python, with settings of their own."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     for name in list(os.environ):
         if name.startswith("PAYWINT_") and name != "PAYWINT_CRASH_RUNS":
             monkeypatch.delenv(name)

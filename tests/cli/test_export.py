@@ -17,8 +17,14 @@ Command = Callable[..., Any]
 SUMMARY = re.compile(r"paywint: exported ([\d,]+) (.+) to (.+) in \d+\.\d s \([\d,]+/s\)\n")
 
 
+def lines_of(text: str) -> list[str]:
+    """Ended by a newline each, and by nothing else: a name may have characters like U+2028."""
+    assert not text or text.endswith("\n")
+    return text.split("\n")[:-1]
+
+
 def ids_in(text: str) -> list[str]:
-    return [json.loads(line)["payment_id"] for line in text.splitlines()]
+    return [json.loads(line)["payment_id"] for line in lines_of(text)]
 
 
 def rows_in(path: Path) -> list[dict[str, str]]:
@@ -57,7 +63,7 @@ def test_a_line_has_the_apis_fields_in_its_order_and_exact_amounts(
 ) -> None:
     use(serve(payments=120).environment)
 
-    lines = paywint("export").out.splitlines()
+    lines = lines_of(paywint("export").out)
 
     first = json.loads(lines[0], parse_float=str, parse_int=str)
     assert list(first)[:6] == [
@@ -82,7 +88,7 @@ def test_both_directions_come_with_a_direction_first(
 
     outcome = paywint("export", "--direction", "both", "--output", output)
 
-    rows = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in lines_of(output.read_text("utf-8"))]
     assert outcome.code == 0
     assert {next(iter(row)) for row in rows} == {"direction"}
     for direction in ("sent", "received"):

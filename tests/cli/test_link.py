@@ -52,7 +52,7 @@ def test_a_list_ends_at_its_limit(
 ) -> None:
     outcome = paywint("payment", "list", direction, "--limit", limit)
 
-    ids = [json.loads(line)["payment_id"] for line in outcome.out.splitlines()]
+    ids = [json.loads(line)["payment_id"] for line in outcome.out.split("\n")[:-1]]
     assert (outcome.code, outcome.err, ids) == (0, "", account.ids(direction)[:limit])
 
 

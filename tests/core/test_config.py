@@ -133,6 +133,7 @@ class TestBaseUrl:
             "https://api.example:8443",
             "https://api.example/paywint/v2",
             "https://[2001:db8::1]:8443",
+            "https://bücher.example",
             "http://localhost",
             "http://LOCALHOST:8080",
             "http://127.0.0.1:8080",
@@ -191,14 +192,24 @@ class TestBaseUrl:
             "https://api.example/a b",
             "https://api.example/\r\nX: y",
             "https://api.example\\@evil.example",
-            "https://api\u2028.example",
+            "https://api.example/\u2028",
         ],
     )
     def test_is_an_https_url_with_a_host(self, url):
         assert "base_url must" in str(refusal(base_url=url))
 
     @pytest.mark.parametrize(
-        "url", ["https://x:99999", "https://x:port", "https://[", "https://\ud800", 5, b"https://x"]
+        "url",
+        [
+            "https://x:99999",
+            "https://x:port",
+            "https://[",
+            "https://\ud800",
+            "https://a..b",
+            f"https://{'x' * 64}.example",
+            5,
+            b"https://x",
+        ],
     )
     def test_is_a_url_at_all(self, url):
         assert str(refusal(base_url=url)) == "base_url is not a URL"

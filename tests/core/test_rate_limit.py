@@ -239,15 +239,17 @@ class TestTheThrottle:
             await refused
 
     async def test_takes_a_limiter_of_your_own(self, connect):
-        class Counting:
-            turns = 0
+        class Noting:
+            def __init__(self) -> None:
+                self.calls: list[object] = []
 
             async def acquire(self, deadline: float | None = None) -> None:
-                self.turns += 1
+                self.calls.append("turn")
 
-            def cool_down(self, seconds: float) -> None: ...
+            def cool_down(self, seconds: float) -> None:
+                self.calls.append(seconds)
 
-        limiter = Counting()
-        async with FaultServer(answer(503), answer()) as server:
+        limiter = Noting()
+        async with FaultServer(answer(429, headers="Retry-After: 7\r\n"), answer()) as server:
             await connect(server, rate_limit=limiter).payments.page("sent", 1)
-        assert limiter.turns == 2
+        assert limiter.calls == ["turn", 7, "turn"]

@@ -186,6 +186,18 @@ class TestTheConnections:
             task.cancel()
             assert (await session.send(GET)).status == 200
 
+    async def test_of_the_parent_are_left_alone_after_a_fork(self, session_for, monkeypatch):
+        async with FaultServer() as server:
+            session = session_for(server)
+            await session.send(GET)
+            monkeypatch.setattr("os.getpid", lambda: -1)
+            await session.send(GET)
+            await session.aclose()
+            await pass_time(1)
+            assert (server.connections, server.open_connections) == (2, 1)
+            for parents in session._foreign:
+                await parents.close()
+
 
 class TestTheAnswer:
     async def test_has_its_header_names_in_lower_case(self, session_for):
@@ -267,14 +279,16 @@ class TestTime:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
             address = full.getsockname()
-            with socket.socket() as first, socket.socket() as second:
-                for other in (first, second):
-                    other.setblocking(False)
-                    other.connect_ex(address)
-                server = FaultServer()
-                server.url = f"http://127.0.0.1:{address[1]}"
-                start = now()
-                error = await failure_of(session_for(server))
+            others = [socket.socket() for _ in range(8)]
+            for other in others:
+                other.setblocking(False)
+                other.connect_ex(address)
+            server = FaultServer()
+            server.url = f"http://127.0.0.1:{address[1]}"
+            start = now()
+            error = await failure_of(session_for(server))
+            for other in others:
+                other.close()
         assert (type(error), error.sent) == (RequestTimeoutError, False)
         assert now() - start == pytest.approx(10, abs=1)
 
@@ -312,15 +326,15 @@ class TestNoConnection:
         assert str(error) == f"create_link: cannot connect to {nobody.url} (Connection refused)"
 
     async def test_is_so_where_the_host_is_unknown(self, session_for, nobody):
-        nobody.url = "http://no-such-host.localhost.invalid"
+        nobody.url = f"http://{'a.' * 130}invalid"  # too long a name, so no resolver is asked
         error = await failure_of(session_for(nobody))
         assert (type(error), error.sent) == (TransportError, False)
 
-    @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "bücher.invalid"])
+    @pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example"])
     async def test_is_so_where_the_host_is_none(self, session_for, nobody, host):
         nobody.url = f"https://{host}"
         error = await failure_of(session_for(nobody))
-        assert isinstance(error, TransportError)
+        assert (type(error), error.sent) == (TransportError, False)
 
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY], ids=str)
     async def test_is_not_the_same_as_a_lost_one(self, session_for, fault):
@@ -501,7 +515,7 @@ class TestTheSecret:
                 await connect(server, retry=ONCE).payments.page("sent", 1)
         assert API_SECRET not in shown(caught.value)
 
-    async def test_is_taken_out_as_json_writes_it(self, connect, shown):
+    async def test_is_taken_out_as_json_writes_it(self):
         secret = 'pw_"quoted"\\and/slashed'
         body = b'{"message":"who is pw_\\"quoted\\"\\\\and\\/slashed?"}'
         async with FaultServer(answer(401, body)) as server:

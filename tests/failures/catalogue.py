@@ -12,7 +12,9 @@ LONG = 100 * 1024
 
 
 def _chunked(body: bytes, *, size: bytes | None = None, end: bytes = b"0\r\n\r\n") -> bytes:
-    start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    start = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     length = b"%x" % len(body) if size is None else size
     return start + length + b"\r\n" + body + b"\r\n" + end
 
@@ -103,5 +105,8 @@ CATALOGUE: list[Fault] = [
     answer(body=lambda b: b.replace(b"150.75", b"null"), name="an amount that is null"),
     answer(body=lambda b: b.replace(b"Z", b""), name="a time without a zone"),
     answer(body=b'{"success":false,"message":"no"}', name="success: false with status 200"),
-    answer(body=lambda b: b.replace(b'"success":true', b'"success":false'), name="success: false, with data"),
+    answer(
+        body=lambda b: b.replace(b'"success":true', b'"success":false'),
+        name="success: false, with data",
+    ),
 ]

@@ -39,7 +39,9 @@ OPERATIONS: list[Callable[[PaywintClient], Awaitable[object]]] = [
 ]
 
 
-@pytest.mark.parametrize("rate_limit", [None, RateLimit(500, 1.0, burst=3)], ids=["free", "limited"])
+@pytest.mark.parametrize(
+    "rate_limit", [None, RateLimit(500, 1.0, burst=3)], ids=["free", "limited"]
+)
 async def test_cancellation_leaves_no_task_connection_turn_or_warning(
     rate_limit: RateLimit | None,
 ) -> None:

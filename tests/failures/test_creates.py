@@ -7,8 +7,8 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
 from failures.catalogue import CATALOGUE
+from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
 from virtual_time import pass_time
 
 from paywint_async import (
@@ -76,7 +76,11 @@ async def test_a_doubt_carries_what_was_asked_and_when() -> None:
                 Decimal("5.50"), description="June", invoice_number="INV-1"
             )
     error = caught.value
-    assert (error.amount, error.description, error.invoice_number) == (Decimal("5.50"), "June", "INV-1")
+    assert (error.amount, error.description, error.invoice_number) == (
+        Decimal("5.50"),
+        "June",
+        "INV-1",
+    )
     assert error.started_at <= error.ended_at
     assert isinstance(error.reason, TransportError)
     assert len(server.requests) == 1

@@ -82,7 +82,9 @@ async def test_no_error_shows_a_secret(fault: Any) -> None:
                         assert not shows("".join(traceback.format_exception(error)))
                         assert not shows(repr(error) + str(error) + repr(vars(error)))
                         assert not shows(pickle.dumps(error))
-                        assert error.__context__ is None or isinstance(error.__context__, PaywintError)
+                        assert error.__context__ is None or isinstance(
+                            error.__context__, PaywintError
+                        )
                         assert frames_show(error) == []
     finally:
         root.removeHandler(handler)
@@ -141,7 +143,9 @@ async def test_no_middleware_and_no_event_sees_a_secret() -> None:
 
 async def test_no_middleware_can_replace_the_credentials() -> None:
     async def meddle(request: Request, handler: Handler) -> Response:
-        return await handler(attrs.evolve(request, headers={"X-Api-Secret": "other", "X-Mine": "1"}))
+        return await handler(
+            attrs.evolve(request, headers={"X-Api-Secret": "other", "X-Mine": "1"})
+        )
 
     async with (
         FaultServer(GOOD) as server,

@@ -1,0 +1,26 @@
+"""The SDK under measurement, as its users call it: public names only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from _peers import HEADERS
+
+from paywint_async import PaywintClient
+
+
+@asynccontextmanager
+async def client(url: str) -> AsyncIterator[PaywintClient]:
+    """A client with every default."""
+    keys = HEADERS["X-Api-Key"], HEADERS["X-Api-Secret"]
+    async with PaywintClient(*keys, base_url=url) as opened:
+        yield opened
+
+
+async def read(paywint: PaywintClient, in_flight: int) -> int:
+    """Reads a whole history, touching each record once."""
+    count = 0
+    async for _payment in paywint.payments.received(max_concurrency=in_flight):
+        count += 1
+    return count

@@ -1,0 +1,83 @@
+"""Whatever arrives: a record or a PaywintError, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from faults import GOT, LINK, PAGE, PAYMENT_ID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paywint_async import Direction, PaywintError, Response, protocol
+from paywint_async.codec import decode, refuse_ambiguity
+from paywint_async.models import Payment
+from paywint_async.pagination.position import from_json
+
+CALLS: list[protocol.Call[Any]] = [
+    protocol.get(PAYMENT_ID),
+    protocol.page(Direction.SENT, 1, 100),
+    protocol.create_link(Decimal(5), None, None),
+    protocol.create_checkout_token(Decimal(5), "a@example.com", None, None, "USD"),
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+FIELDS = st.sampled_from(
+    ["success", "message", "detail", "data", "records", "totalRecords", "amount"]
+)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Any bytes; a good answer with some bytes changed; any JSON under the names the API uses."""
+    kind = draw(st.integers(0, 2))
+    if kind == 0:
+        return draw(st.binary(max_size=200))
+    if kind == 1:
+        good = bytearray(draw(st.sampled_from([PAGE, GOT, LINK])))
+        for _ in range(draw(st.integers(1, 5))):
+            good[draw(st.integers(0, len(good) - 1))] = draw(st.integers(0, 255))
+        return bytes(good)
+    return json.dumps(draw(st.dictionaries(FIELDS, JSON, max_size=5))).encode()
+
+
+HEADERS = st.dictionaries(st.sampled_from(["retry-after", "content-type"]), st.text(max_size=30))
+
+
+@given(call=st.sampled_from(CALLS), status=st.integers(100, 599), body=bodies(), headers=HEADERS)
+@settings(max_examples=1500, deadline=None)
+def test_any_answer_is_a_record_or_our_error(
+    call: protocol.Call[Any], status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    try:
+        call.read(Response(status=status, headers=headers, body=body))
+    except PaywintError as error:
+        assert str(error)
+
+
+@given(headers=HEADERS)
+def test_any_retry_after_is_seconds_above_zero_or_nothing(headers: dict[str, str]) -> None:
+    seconds = protocol.retry_after_seconds(Response(status=429, headers=headers))
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+@given(body=bodies())
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_payment_or_our_error(body: bytes) -> None:
+    try:
+        refuse_ambiguity(body)
+        assert isinstance(decode(body, Payment), Payment)
+    except PaywintError:
+        return
+
+
+@given(value=JSON)
+def test_any_json_is_a_checkpoint_or_our_error(value: object) -> None:
+    try:
+        from_json(value, "sent")
+    except PaywintError:
+        return
+    raise AssertionError("nothing that Hypothesis makes has the right check")
