@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ import attrs
 
 from paywint_async.errors import ConfigurationError
 
+_LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
 # Visible ASCII: what a header may carry; a line break would smuggle in a second header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
 
@@ -107,7 +109,7 @@ def check_number(name: str, value: object, *, low: float, inclusive: bool = True
         ConfigurationError: naming what it is for and what was seen.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and value < float("inf") and (value >= low if inclusive else value > low):  # type: ignore[operator]
+    if is_number and value <= _LARGEST and (value >= low if inclusive else value > low):  # type: ignore[operator]
         return value  # type: ignore[return-value]
     bound = f"{'at least' if inclusive else 'more than'} {low}"
     raise ConfigurationError(f"{name} must be a finite number, {bound}, not {value!r}")

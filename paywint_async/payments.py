@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from paywint_async import protocol
-from paywint_async.doubt import find_candidates
+from paywint_async.created import find_candidates
 from paywint_async.errors import (
     ClientClosedError,
     InvalidRequestError,

@@ -7,6 +7,7 @@ Source of every path, field and bound: the published Payment API, unless a comme
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -196,7 +197,7 @@ def check_whole(field: str, value: object, *, low: int) -> int:
 def check_seconds(field: str, value: object) -> float:
     """The seconds, where they are finite and above zero; InvalidRequestError otherwise."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and 0 < value < float("inf"):  # type: ignore[operator]
+    if is_number and 0 < value <= sys.float_info.max:  # type: ignore[operator]
         return value  # type: ignore[return-value]
     raise InvalidRequestError(field, f"must be seconds above 0, not {value!r}")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -150,6 +152,28 @@ def test_a_full_disk(paywint: Command) -> None:
     outcome = paywint("export", "--emulator", 10, "--output", "/dev/full")
 
     assert_failed(outcome, 1, "cannot write /dev/full: No space left on device")
+
+
+def test_a_disk_that_fills_up_in_the_middle(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=500)
+    use(account.environment)
+    output = tmp_path / "out.jsonl"
+    export = ["export", "--output", output, "--checkpoint", tmp_path / "cp"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        outcome = paywint(*export)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    line = f"cannot write {output}: File too large; run the same command again to continue"
+    assert_failed(outcome, 1, line)
+    assert paywint(*export).code == 0
+    lines = output.read_text("utf-8").split("\n")[:-1]
+    assert [json.loads(each)["payment_id"] for each in lines] == account.ids()
 
 
 def test_a_damaged_checkpoint(paywint: Command, tmp_path: Path) -> None:

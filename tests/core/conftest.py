@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults import API_KEY, API_SECRET, FaultServer
 
-from paywint_async import PaywintClient
+from paywint_async import PaywintClient, PaywintError, Request
+from paywint_async.config import Credentials
 from paywint_async.emulator import Emulator
+from paywint_async.session import SessionManager
 
 Connect = Callable[..., PaywintClient]
+CREATE = Request(
+    operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False
+)
 TESTS = str(Path(__file__).parent.parent)
 
 
@@ -32,6 +37,35 @@ async def connect() -> AsyncIterator[Connect]:
     yield new_client
     for client in clients:
         await client.aclose()
+
+
+@pytest.fixture
+async def session_for() -> AsyncIterator[Callable[..., SessionManager]]:
+    """`session_for(server, **options)`: a session manager, closed when the test ends."""
+    sessions: list[SessionManager] = []
+
+    def new_session(server: FaultServer, request_timeout: float = 30.0, **options: Any) -> Any:
+        credentials = Credentials(API_KEY, API_SECRET)
+        sessions.append(
+            SessionManager(credentials, server.url, request_timeout=request_timeout, **options)
+        )
+        return sessions[-1]
+
+    yield new_session
+    for session in sessions:
+        await session.aclose()
+
+
+@pytest.fixture
+def failure_of() -> Callable[..., Awaitable[PaywintError]]:
+    """`await failure_of(session, request=…)`: what one attempt of a create, or that one, raises."""
+
+    async def send(session: SessionManager, request: Request = CREATE) -> PaywintError:
+        with pytest.raises(PaywintError) as caught:
+            await session.send(request)
+        return caught.value
+
+    return send
 
 
 @pytest.fixture

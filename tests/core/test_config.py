@@ -65,7 +65,9 @@ class TestArguments:
     def test_max_concurrency_is_a_whole_number_from_one(self, value):
         assert "max_concurrency must be a whole number" in str(refusal(max_concurrency=value))
 
-    @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), True, "30", None])
+    @pytest.mark.parametrize(
+        "value", [0, -1, float("inf"), float("nan"), 10**400, True, "30", None]
+    )
     def test_request_timeout_is_a_number_above_zero(self, value):
         assert "request_timeout must be a finite number" in str(refusal(request_timeout=value))
 
@@ -93,7 +95,9 @@ class TestRetryPolicy:
             RetryPolicy(max_attempts=value)
 
     @pytest.mark.parametrize("name", ["base_delay", "max_delay", "max_elapsed"])
-    @pytest.mark.parametrize("value", [-1, float("inf"), float("nan"), True, "1", Decimal(1)])
+    @pytest.mark.parametrize(
+        "value", [-1, float("inf"), float("nan"), 10**400, True, "1", Decimal(1)]
+    )
     def test_refuses_seconds_that_are_none(self, name, value):
         with pytest.raises(ConfigurationError, match=rf"RetryPolicy\.{name}"):
             RetryPolicy(**{name: value})
@@ -114,7 +118,7 @@ class TestRetryPolicy:
 
 class TestRateLimit:
     @pytest.mark.parametrize("name", ["requests", "per_seconds"])
-    @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), True, "1"])
+    @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1"])
     def test_refuses_what_is_no_rate(self, name, value):
         with pytest.raises(ConfigurationError, match=rf"RateLimit\.{name}"):
             RateLimit(**{"requests": 1, name: value})

@@ -1,0 +1,213 @@
+"""What each answer means: a record, or the error that says what the caller can do."""
+
+from __future__ import annotations
+
+import json
+import time
+from email.utils import formatdate
+
+import pytest
+from faults import LINK, PAGE, PAYMENT_ID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywint_async import (
+    APIError,
+    AuthenticationError,
+    Direction,
+    NotFoundError,
+    PaywintError,
+    PermissionDeniedError,
+    RateLimitedError,
+    Response,
+    ResponseDecodeError,
+    ServerError,
+    UnexpectedRedirectError,
+    UnprocessableRequestError,
+    protocol,
+)
+
+
+def link() -> protocol.Call:
+    return protocol.create_link(5, None, None)
+
+
+def error_of(status: int, body: bytes = b"", **headers: str) -> APIError:
+    return protocol.api_error(Response(status=status, body=body, headers=headers))
+
+
+class TestARefusal:
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (301, UnexpectedRedirectError),
+            (304, UnexpectedRedirectError),
+            (400, APIError),
+            (401, AuthenticationError),
+            (403, PermissionDeniedError),
+            (404, NotFoundError),
+            (409, APIError),
+            (422, UnprocessableRequestError),
+            (429, RateLimitedError),
+            (500, ServerError),
+            (503, ServerError),
+            (599, ServerError),
+            (700, ServerError),
+            (100, APIError),
+        ],
+    )
+    def test_has_the_class_of_its_status(self, status, kind):
+        error = error_of(status)
+        assert (type(error), error.status) == (kind, status)
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b'{"success":false,"message":"No."}', "No."),
+            (b'{"detail":"No."}', "No."),
+            (b'{"detail":[{"loc":["body","amount"],"msg":"Too much"}]}', "amount: Too much"),
+            (b'{"message":"","detail":"No."}', "No."),
+            (b'{"message":5,"detail":"No."}', "No."),
+            (b'{"message":null,"detail":{}}', '{"message":null,"detail":{}}'),
+            (b'{"detail":[5,null]}', '{"detail":[5,null]}'),
+            (b"  <html>\n<h1>502</h1>", "<html>"),
+            (b"\xff\xfe", "��"),
+            (b"[" * 100_000, "[" * 200),
+            (b"x" * 100_000, "x" * 200),
+            (b" \r\n ", "no message"),
+            (b"", "no message"),
+        ],
+    )
+    def test_has_the_apis_own_words(self, body, message):
+        assert error_of(400, body).message == message
+
+    def test_keeps_a_bounded_part_of_the_body(self):
+        assert error_of(400, "ü".encode() * 5_000).body == "ü" * 2_000
+
+    def test_has_a_bounded_message(self):
+        body = json.dumps({"message": "x" * 5_000}).encode()
+        assert error_of(400, body).message == "x" * 2_000
+
+    def test_of_a_redirect_says_what_to_check(self):
+        assert "check base_url" in error_of(302).message
+
+    @pytest.mark.parametrize(
+        ("detail", "problems"),
+        [
+            ('[{"loc":["body","amount"],"msg":"Too much"}]', {"amount": "Too much"}),
+            ('[{"loc":["body","items",0,"id"],"msg":"No"}]', {"items.0.id": "No"}),
+            ('[{"loc":["body"],"msg":"Not JSON"}]', {"body": "Not JSON"}),
+            ('[{"loc":"amount","msg":"No"}]', {"amount": "No"}),
+            (
+                '[{"loc":["query","a"],"msg":"A"},{"loc":["b"],"msg":"B"}]',
+                {"query.a": "A", "b": "B"},
+            ),
+            ("[5,null]", {}),
+            ('"text"', {}),
+            ("null", {}),
+        ],
+    )
+    def test_of_422_names_the_fields(self, detail, problems):
+        assert error_of(422, b'{"detail":%s}' % detail.encode()).problems == problems
+
+    @pytest.mark.parametrize(
+        ("retry_after", "seconds"),
+        [("5", 5), ("0", 0), ("1.5", 1.5), (" 7 ", 7), ("999999999", 999_999_999)],
+    )
+    def test_of_429_says_when_to_return(self, retry_after, seconds):
+        assert error_of(429, **{"retry-after": retry_after}).retry_after == seconds
+
+    def test_of_429_may_name_the_moment(self):
+        moment = formatdate(time.time() + 60, usegmt=True)
+        assert error_of(429, **{"retry-after": moment}).retry_after == pytest.approx(60, abs=2)
+
+    @pytest.mark.parametrize(
+        "retry_after",
+        [
+            "-1",
+            "soon",
+            "",
+            "nan",
+            "inf",
+            "1e3",
+            "0x10",
+            "٣",
+            "9" * 400,
+            "5, 6",
+            "Mon, 01 Jan 2001 00:00:00 GMT",
+            "Mon, 99 Jan 2099 00:00:00 GMT",
+            "Mon, 01 Jan 99999 00:00:00 GMT",
+        ],
+    )
+    def test_of_429_that_says_nonsense_says_nothing(self, retry_after):
+        assert error_of(429, **{"retry-after": retry_after}).retry_after is None
+
+    @given(st.text())
+    def test_of_429_may_say_anything(self, text):
+        seconds = error_of(429, **{"retry-after": text}).retry_after
+        assert seconds is None or 0 <= seconds < float("inf")
+
+    def test_of_429_may_say_nothing(self):
+        assert error_of(429).retry_after is None
+
+
+class TestASuccess:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"success":false,"message":"No."}',
+            b'{"success":false,"message":"No.","data":null}',
+            b'{"success":false,"message":"No.","data":%s}' % LINK[LINK.index(b'{"payment_id') : -1],
+        ],
+    )
+    def test_that_says_it_is_none_is_an_api_error(self, body):
+        with pytest.raises(APIError) as caught:
+            link().read(Response(status=200, body=body))
+        assert (type(caught.value), caught.value.status) == (APIError, 200)
+        assert (caught.value.message, caught.value.__cause__) == ("No.", None)
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 299])
+    def test_has_a_status_of_the_two_hundreds(self, status):
+        assert str(link().read(Response(status=status, body=LINK)).payment_id) == PAYMENT_ID
+
+    @pytest.mark.parametrize(
+        ("body", "path"),
+        [
+            (b"", "$"),
+            (b"<html>", "$"),
+            (b"{}", "$"),
+            (b'{"data":null}', "$.data"),
+            (b'{"success":true,"data":{}}', "$.data"),
+            (b'{"success":null,"data":{}}', "$.success"),
+            (b'{"success":"false"}', "$.success"),
+        ],
+    )
+    def test_of_another_shape_is_no_success(self, body, path):
+        with pytest.raises(ResponseDecodeError) as caught:
+            link().read(Response(status=200, body=body))
+        assert caught.value.path == path
+
+    def test_with_an_amount_as_text_is_refused(self):
+        body = PAGE.replace(b"150.75", b'"150.75"')
+        with pytest.raises(ResponseDecodeError) as caught:
+            protocol.page(Direction.SENT, 1, 10).read(Response(status=200, body=body))
+        assert caught.value.path == "$.records[0].amount"
+
+
+TOKEN_CALL = protocol.create_checkout_token(
+    5, email="a@example.com", phone=None, phone_country_code=None, currency="USD"
+)
+READERS = [link(), TOKEN_CALL, protocol.get(PAYMENT_ID), protocol.page(Direction.SENT, 1, 10)]
+bodies = st.binary() | st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["success", "message", "detail", "data", "loc"]), inner)
+    ),
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(st.integers(100, 999), bodies, st.sampled_from(READERS))
+def test_no_answer_is_anything_but_a_record_or_one_of_our_errors(status, body, call):
+    with pytest.raises(PaywintError):
+        call.read(Response(status=status, body=body))

@@ -1,0 +1,107 @@
+"""No connection, a connection to nobody we know, and one that leads elsewhere."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from faults import CLOSE_UNANSWERED, CUT_BODY, RESET_UNANSWERED, FaultServer, redirect, sends
+
+from paywint_async import Request, TransportError, UnexpectedRedirectError
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+GET = Request(operation="get", method="GET", path="/api/x")
+
+
+class TestARedirect:
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    async def test_is_an_error_and_the_other_server_sees_nothing(self, connect, status):
+        async with FaultServer() as other, FaultServer(redirect(status, other.url)) as server:
+            with pytest.raises(UnexpectedRedirectError) as caught:
+                await connect(server).payments.create_link(5)
+        assert (caught.value.status, len(server.requests)) == (status, 1)
+        assert (other.connections, other.requests) == (0, [])
+
+    async def test_to_the_same_server_is_an_error_too(self, connect):
+        async with FaultServer(redirect(302, "/elsewhere")) as server:
+            with pytest.raises(UnexpectedRedirectError):
+                await connect(server).payments.page("sent", 1)
+        assert len(server.requests) == 1
+
+
+class TestNoConnection:
+    @pytest.fixture
+    async def nobody(self) -> FaultServer:
+        """A server that has gone: its port refuses."""
+        async with FaultServer() as server:
+            pass
+        return server
+
+    async def test_means_that_nothing_was_sent(self, session_for, failure_of, nobody):
+        error = await failure_of(session_for(nobody))
+        assert (type(error), error.sent) == (TransportError, False)
+
+    async def test_names_the_address_and_the_reason(self, session_for, failure_of, nobody):
+        error = await failure_of(session_for(nobody))
+        assert str(error) == f"create_link: cannot connect to {nobody.url} (Connection refused)"
+
+    async def test_is_so_where_the_host_is_unknown(self, session_for, failure_of, nobody):
+        nobody.url = f"http://{'a.' * 130}invalid"  # too long a name, so no resolver is asked
+        error = await failure_of(session_for(nobody))
+        assert (type(error), error.sent) == (TransportError, False)
+
+    @pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example"])
+    async def test_is_so_where_the_host_is_none(self, session_for, failure_of, nobody, host):
+        nobody.url = f"https://{host}"
+        error = await failure_of(session_for(nobody))
+        assert (type(error), error.sent) == (TransportError, False)
+
+    @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY], ids=str)
+    async def test_is_not_the_same_as_a_lost_one(self, session_for, failure_of, fault):
+        async with FaultServer(fault) as server:
+            error = await failure_of(session_for(server))
+        assert (type(error), error.sent) == (TransportError, True)
+
+
+class TestTLS:
+    @pytest.fixture
+    def certificate(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        return context
+
+    async def test_is_refused_where_nobody_vouches_for_the_server(
+        self, session_for, failure_of, certificate
+    ):
+        async with FaultServer(tls=certificate) as server:
+            error = await failure_of(session_for(server))
+        assert (type(error), error.sent, server.requests) == (TransportError, False, [])
+
+    async def test_is_taken_where_your_own_authority_does(self, session_for, certificate):
+        trust = ssl.create_default_context(cafile=str(CERTIFICATE))
+        async with FaultServer(tls=certificate) as server:
+            response = await session_for(server, ssl_context=trust).send(GET)
+        assert response.status == 200
+
+    async def test_is_refused_where_the_name_is_another(self, session_for, failure_of, certificate):
+        trust = ssl.create_default_context(cafile=str(CERTIFICATE))
+        async with FaultServer(tls=certificate) as server:
+            server.url = server.url.replace("127.0.0.1", "localhost")
+            error = await failure_of(session_for(server, ssl_context=trust))
+        assert (type(error), error.sent, server.requests) == (TransportError, False, [])
+
+    async def test_that_the_server_does_not_speak_is_no_connection(self, session_for, failure_of):
+        async with FaultServer(sends("plain text", lambda _: b"220 ready\r\n")) as server:
+            server.url = server.url.replace("http:", "https:")
+            error = await failure_of(session_for(server, request_timeout=5))
+        assert isinstance(error, TransportError)
+        assert server.requests == []
+
+    async def test_that_is_cut_in_the_body_is_a_lost_connection(
+        self, session_for, failure_of, certificate
+    ):
+        trust = ssl.create_default_context(cafile=str(CERTIFICATE))
+        async with FaultServer(CUT_BODY, tls=certificate) as server:
+            error = await failure_of(session_for(server, ssl_context=trust))
+        assert (type(error), error.sent) == (TransportError, True)
