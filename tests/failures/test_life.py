@@ -106,9 +106,10 @@ async def test_a_client_that_was_never_closed_says_so() -> None:
         client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
         await client.payments.page("sent", 1)
         sessions = list(client._session._sessions.values())
+        owner = [client]
+        del client
         with pytest.warns(ResourceWarning, match="unclosed client"):
-            del client
-            gc.collect()
+            owner.clear()
         for session in sessions:
             await session.close()
 

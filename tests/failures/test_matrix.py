@@ -63,5 +63,5 @@ async def test_each_fault_ends_as_the_page_says(fault: Fault) -> None:
         row = f"| {fault.name} | " + " | ".join(outcomes.values()) + " |\n"
         PAGE.write_text(PAGE.read_text("utf-8") + row, "utf-8")
     assert outcomes == table()[fault.name]
-    operation, sends = outcomes["create"].split(", ")
+    _, sends = outcomes["create"].split(", ")
     assert int(sends) <= 1 or "429" in fault.name, "a create was sent twice"

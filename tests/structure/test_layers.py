@@ -23,11 +23,13 @@ LAYERS = {
     "models": 0,
     "codec": 1,
     "config": 1,
+    "events": 1,
     "messages": 1,
     "protocol": 2,
     "middleware": 2,
     "pagination": 2,
     "session": 3,
+    "created": 4,
     "payments": 4,
     "client": 4,
     "export": 5,
@@ -39,6 +41,7 @@ LAYERS = {
 NEIGHBOURS = {
     ("middleware", "protocol"),
     ("client", "payments"),
+    ("payments", "created"),
     ("cli", "export"),
     ("__main__", "cli"),
 }
