@@ -172,7 +172,7 @@ def crash(session: nox.Session) -> None:
     install_group(session, "tests")
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_CRASH_RUNS": "200"}
-    session.run("python", "-m", "pytest", "tests/export", "-k", "kill", env=env)
+    session.run("python", "-m", "pytest", "tests/cli/test_crash.py", env=env)
 
 
 @nox.session(requires=["wheel"])

@@ -94,9 +94,9 @@ class PaywintClient:
         )
         tell = guarded(on_event)
         chain: tuple[Middleware, ...] = (
-            *middlewares,
+            *_check_callable("middlewares", middlewares),
             *_patience(_check_retry(retry), rate_limit, tell),
-            *attempt_middlewares,
+            *_check_callable("attempt_middlewares", attempt_middlewares),
             *([Observe(tell)] if on_event else []),
         )
         handler: Handler = compose(chain, self._session.send)
@@ -161,9 +161,16 @@ def _patience(
 def _limiter(rate_limit: RateLimit | Limiter | None) -> Limiter:
     if rate_limit is None or isinstance(rate_limit, RateLimit):
         return RateLimiter(rate_limit)
-    if callable(getattr(rate_limit, "acquire", None)):
+    if all(callable(getattr(rate_limit, name, None)) for name in ("acquire", "cool_down")):
         return rate_limit
     raise ConfigurationError(f"rate_limit must be a RateLimit, not {type(rate_limit).__name__}")
+
+
+def _check_callable(name: str, middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    checked = tuple(middlewares)
+    if not all(callable(middleware) for middleware in checked):
+        raise ConfigurationError(f"{name} must be callables that take a request and a handler")
+    return checked
 
 
 def _check_retry(retry: object) -> RetryPolicy:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import warnings
+from collections.abc import Mapping
 
 import aiohttp
 import yarl
@@ -17,6 +19,7 @@ import yarl
 from paywint_async.config import Credentials
 from paywint_async.errors import (
     ClientClosedError,
+    InvalidRequestError,
     PaywintError,
     RequestTimeoutError,
     ResponseDecodeError,
@@ -31,6 +34,8 @@ _CONNECT_TIMEOUT = 10.0
 # A body slower than this, in bytes a second, after that many seconds, is kept slow on purpose.
 _SLOWEST_BODY = 1024
 _DRIP_GRACE = 5.0
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
 _HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
 
@@ -62,6 +67,8 @@ class SessionManager:
         self._credentials = credentials
         self._base_url = base_url
         self._request_timeout = request_timeout
+        # Sooner than the whole attempt, so that what was never sent is known as such.
+        self._connect_timeout = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
         self._ssl_context = ssl_context
         self._max_response_bytes = max_response_bytes
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
@@ -88,10 +95,6 @@ class SessionManager:
         try:
             return await self._exchange(request)
         except (aiohttp.ClientError, OSError, UnicodeError, _TooLargeError) as error:
-            failure = self._translate(request, error)
-        except RuntimeError as error:  # aiohttp's "Session is closed"
-            if not self._closed:
-                raise
             failure = self._translate(request, error)
         # Raised out here, so that no foreign exception hangs on it: theirs print request headers.
         raise failure
@@ -132,7 +135,7 @@ class SessionManager:
 
     def _unsigned_headers(self, request: Request) -> dict[str, str]:
         headers = _HEADERS if request.body is None else _HEADERS_WITH_BODY
-        return {**request.headers, **headers} if request.headers else headers
+        return {**_checked(request.headers), **headers} if request.headers else headers
 
     def _attempt_deadline(self, request: Request) -> float:
         deadline = asyncio.get_running_loop().time() + self._request_timeout
@@ -162,7 +165,7 @@ class SessionManager:
             # Unlimited: the listings and the caller bound what is in flight, not the pool.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
         )
         # aiohttp would send a GET again by itself when its connection is lost; repeating is the
         # retry middleware's job, which counts. There is no public switch.
@@ -205,6 +208,14 @@ class SessionManager:
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """A middleware's headers, which must not smuggle in others."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise InvalidRequestError("headers", f"{name!r} cannot be sent as a header")
+    return headers
 
 
 def _may_be_refusal(status: int, body: bytes) -> bool:

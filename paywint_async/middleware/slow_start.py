@@ -2,7 +2,8 @@
 
 No limit is published. A thousand tasks that start at once would learn it by a thousand refusals, so
 the first few go alone, and each two successes make room for one more: when the first 429 comes, less
-than the limit plus a handful is under way. The listings bound themselves and pass freely.
+than the limit plus a handful is under way. The listings bound themselves and pass freely; and a
+request that hangs frees its place after a second, so that it cannot keep healthy ones waiting.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 from paywint_async.errors import RequestTimeoutError
 from paywint_async.messages import Handler, Request, Response
 
+HELD_AT_MOST = 1.0  # seconds
 FIRST_IN_FLIGHT = 16  # more than a web app needs at its start, less than any limit worth the name
 
 
@@ -37,10 +39,14 @@ class SlowStart:
             return await handler(request)
         places = self._open_places()
         await _take(places, request)
+        hold = asyncio.get_running_loop().call_later(HELD_AT_MOST, places.release)
         try:
             response = await handler(request)
         finally:
-            places.release()
+            is_held = hold.when() > asyncio.get_running_loop().time()
+            hold.cancel()
+            if is_held:
+                places.release()
         if response.status < 400:
             self._grow(places)
         return response

@@ -1,0 +1,97 @@
+"""The slow start: few at first, more with each success, and nobody waits behind what hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from faults import GOOD, SILENCE, FaultServer
+
+from paywint_async import ConfigurationError, InvalidRequestError, PaywintClient
+from paywint_async.emulator import Emulator
+from paywint_async.middleware.budget import RetryBudget
+
+
+def client_of(emulator: Emulator, **settings: Any) -> PaywintClient:
+    return PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url, **settings)
+
+
+async def test_a_few_go_at_once_and_more_with_each_success() -> None:
+    async with Emulator(latency=0.1) as emulator, client_of(emulator) as client:
+        await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(16)))
+        assert emulator.peak_in_flight == 16
+        await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(100)))
+        assert 16 < emulator.peak_in_flight <= 16 + 116 // 2
+
+
+async def test_a_listing_bounds_itself_and_is_not_held_back() -> None:
+    async with Emulator(payments=10_000, latency=0.1) as emulator, client_of(emulator) as client:
+        await client.payments.sent(max_concurrency=60).collect(limit=7000)
+        assert emulator.peak_in_flight == 60
+
+
+async def test_requests_that_hang_free_their_places() -> None:
+    async with (
+        FaultServer(*[SILENCE] * 16, GOOD) as server,
+        PaywintClient("key", "secret", base_url=server.url) as client,
+    ):
+        hanging = [asyncio.create_task(client.payments.create_link(5)) for _ in range(16)]
+        await asyncio.sleep(0)
+        started = asyncio.get_running_loop().time()
+        await client.payments.page("sent", 1)
+        assert asyncio.get_running_loop().time() - started < 2
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_a_turn_that_comes_too_late_is_a_timeout_that_sent_nothing() -> None:
+    from paywint_async import RequestTimeoutError, RetryPolicy
+
+    async with (
+        FaultServer(SILENCE) as server,
+        PaywintClient(
+            "key", "secret", base_url=server.url, retry=RetryPolicy(max_elapsed=0.5)
+        ) as client,
+    ):
+        calls = [client.payments.create_link(5) for _ in range(20)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        waited = [error for error in outcomes if isinstance(error, RequestTimeoutError)]
+        assert len(waited) == 4
+        assert not any(error.sent for error in waited)
+        assert len(server.requests) == 16
+
+
+async def test_a_middleware_cannot_smuggle_a_header_in() -> None:
+    import attrs
+
+    async def smuggle(request: Any, handler: Any) -> Any:
+        return await handler(attrs.evolve(request, headers={"X": "a\r\nX-Api-Key: b"}))
+
+    async with Emulator() as emulator, client_of(emulator, middlewares=[smuggle]) as client:
+        with pytest.raises(InvalidRequestError, match="headers"):
+            await client.payments.page("sent", 1)
+        assert emulator.request_count == 0
+
+
+@pytest.mark.parametrize("argument", ["middlewares", "attempt_middlewares"])
+def test_what_cannot_be_called_is_no_middleware(argument: str) -> None:
+    with pytest.raises(ConfigurationError, match=argument):
+        PaywintClient("key", "secret", **{argument: [5]})
+
+
+def test_half_a_limiter_is_refused() -> None:
+    class HalfALimiter:
+        async def acquire(self, deadline: float | None = None) -> None:
+            raise NotImplementedError
+
+    with pytest.raises(ConfigurationError, match="rate_limit"):
+        PaywintClient("key", "secret", rate_limit=HalfALimiter())  # type: ignore[arg-type]
+
+
+def test_a_budget_tells_what_is_left() -> None:
+    budget = RetryBudget(2)
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    budget.refill()
+    assert repr(budget) == "<RetryBudget 1/2>"
