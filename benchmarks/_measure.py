@@ -21,9 +21,19 @@ from statistics import median
 from typing import Any
 
 RUNS = 7
-LIBRARIES = (
-    ["aiohttp", "attrs", "cattrs", "msgspec", "backoff", "httpx", "pydantic", "orjson", "openai", "stripe", "uvloop"]
-)
+LIBRARIES = [
+    "aiohttp",
+    "attrs",
+    "cattrs",
+    "msgspec",
+    "backoff",
+    "httpx",
+    "pydantic",
+    "orjson",
+    "openai",
+    "stripe",
+    "uvloop",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +99,7 @@ class Rounds:
 
     def spread(self, name: str, against: str) -> str:
         """The lowest and the highest ratio seen."""
-        ratios = sorted(
-            b / a for a, b in zip(self.wall[name], self.wall[against], strict=True)
-        )
+        ratios = sorted(b / a for a, b in zip(self.wall[name], self.wall[against], strict=True))
         return f"{ratios[0]:.2f}–{ratios[-1]:.2f}"
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from statistics import median
@@ -13,6 +11,7 @@ from statistics import median
 import _ours
 import _peers
 import _server
+import aiohttp
 from _measure import RUNS, Row, Rounds, Work, interleave, report
 
 OURS, HAND, FLOOR = "paywint_async", "hand-written loop", "bytes only"
@@ -68,7 +67,7 @@ async def with_latency(server: str, latency: int, in_flight: int) -> tuple[Round
         return rounds, await round_trip(session, url)
 
 
-async def round_trip(session: object, url: str) -> float:
+async def round_trip(session: aiohttp.ClientSession, url: str) -> float:
     """The median time of one page on its own, decoded."""
     seconds = []
     for _ in range(2 * RUNS):
@@ -78,19 +77,51 @@ async def round_trip(session: object, url: str) -> float:
     return median(seconds)
 
 
-def over_ideal(seconds: float, in_flight: int, trip: float) -> float:
-    """Wall time as a multiple of ``(1 + ceil((pages − 1) / C)) × RTT``."""
-    return seconds / ((1 + WINDOWS[in_flight]) * trip)
-
-
 def row_with_latency(latency: int, in_flight: int, rounds: Rounds, trip: float) -> Row:
-    """What these rounds say."""
+    """Wall time as a multiple of ``(1 + ceil((pages − 1) / C)) × RTT``."""
+    trips = 1 + WINDOWS[in_flight]
     records = (1 + in_flight * WINDOWS[in_flight]) * _peers.ROWS
-    ours, hand = (over_ideal(records / rounds.rate(n), in_flight, trip) for n in (OURS, HAND))
+    ours, hand = (records / rounds.rate(name) / (trips * trip) for name in (OURS, HAND))
     limit = 1.12 if (latency, in_flight) == (20, 32) else 1.05
     return Row(
         measure=f"listing, {latency} ms, {in_flight} in flight: wall time over the ideal",
         measured=ours,
         at_most=limit if in_flight > 1 else None,
-        note=f"hand-written {hand:.3f}; round trip {trip * 1000:.1f} ms",
+        note=f"the hand-written loop {hand:.3f}; a round trip takes {trip * 1000:.1f} ms",
     )
+
+
+async def peers_with_latency(server: str) -> list[Row]:
+    """What reading page after page costs where the network has a latency."""
+    records, runs = 1_000, 3
+    url = _server.place(server, records=records, latency_ms=50)
+    async with AsyncExitStack() as stack:
+        paywint = await stack.enter_async_context(_ours.client(url))
+        contenders: dict[str, Work] = {OURS: partial(_ours.read, paywint, 32)}
+        for name, peer in _peers.installed_peers().items():
+            contenders[name] = partial(await stack.enter_async_context(peer()), url)
+        rounds = await interleave(contenders, runs)
+    return [
+        Row(
+            measure=f"listing, 50 ms, 32 in flight, against {name}",
+            measured=rounds.speed(OURS, name),
+            note=f"{records:,} records, {runs} runs; it reads page after page",
+        )
+        for name in rounds.wall
+        if name != OURS
+    ]
+
+
+async def measure(server: str) -> list[Row]:
+    """All of it."""
+    rows = rows_without_latency(await without_latency(server))
+    for in_flight in WINDOWS:
+        for latency in LATENCIES:
+            rounds, trip = await with_latency(server, latency, in_flight)
+            rows.append(row_with_latency(latency, in_flight, rounds, trip))
+    return rows + await peers_with_latency(server)
+
+
+if __name__ == "__main__":
+    with _server.serving() as address:
+        report(str(__doc__), asyncio.run(measure(address)))

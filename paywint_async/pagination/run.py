@@ -117,6 +117,7 @@ class Run:
             PaywintError: whatever the requests raise, once everything before it was delivered.
         """
         self.unhanded = int
+        self.page = None
         try:
             while not self._planner.is_complete:
                 if records := await self._next_records():
