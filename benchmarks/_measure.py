@@ -18,22 +18,10 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 RUNS = 7
-LIBRARIES = [
-    "aiohttp",
-    "attrs",
-    "cattrs",
-    "msgspec",
-    "backoff",
-    "httpx",
-    "pydantic",
-    "orjson",
-    "openai",
-    "stripe",
-    "uvloop",
-]
+LIBRARIES = ("aiohttp", "attrs", "backoff", "cattrs", "msgspec")
+PEERS = ("httpx", "openai", "orjson", "pydantic", "stripe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +135,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
     }
-    for name in LIBRARIES:
+    for name in LIBRARIES + PEERS:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -164,17 +152,13 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def report(question: str, rows: Sequence[Row], **more: Any) -> None:
-    """Prints the answers; with ``--json FILE`` also writes them there, for `run.py`."""
+def report(question: str, rows: Sequence[Row], **more: object) -> None:
+    """Prints the answers; with ``--json FILE`` also writes them there, and ``more``, for `run.py`."""
     print(f"== {question}")
     for row in rows:
         print(row.line())
-    if path := _arguments().json:
-        answer = {"question": question, "rows": [asdict(row) for row in rows], **more}
-        Path(path).write_text(json.dumps(answer), "utf-8")
-
-
-def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", metavar="FILE")
-    return parser.parse_known_args()[0]
+    if path := parser.parse_args().json:
+        answer = {"question": question, "rows": [asdict(row) for row in rows], **more}
+        Path(path).write_text(json.dumps(answer), "utf-8")

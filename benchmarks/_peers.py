@@ -60,24 +60,38 @@ class Method(StrEnum):
     FEDNOW = "FEDNOW"
 
 
-@attrs.frozen(kw_only=True)
-class Payment:
-    """A payment, typed as the SDK types it."""
+def _payment_class(*, slots: bool) -> Any:
+    @attrs.frozen(kw_only=True, slots=slots)
+    class Payment:
+        """A payment, typed as the SDK types it."""
 
-    payment_id: UUID
-    payer_id: UUID | None = None
-    payer_name: str | None = None
-    payee_id: UUID | None = None
-    payee_name: str | None = None
-    amount: Decimal
-    currency: str | None = None
-    description: str | None = None
-    payment_method: Method | None = None
-    receiving_method: Method | None = None
-    created_at: Aware
-    payment_date: Aware | None = None
-    status: Status
-    failure_reason: str | None = None
+        payment_id: UUID
+        payer_id: UUID | None = None
+        payer_name: str | None = None
+        payee_id: UUID | None = None
+        payee_name: str | None = None
+        amount: Decimal
+        currency: str | None = None
+        description: str | None = None
+        payment_method: Method | None = None
+        receiving_method: Method | None = None
+        created_at: Aware
+        payment_date: Aware | None = None
+        status: Status
+        failure_reason: str | None = None
+
+    return Payment
+
+
+Payment = _payment_class(slots=True)
+# msgspec writes the fields of a class with slots by the alphabet, of this one as they stand here.
+OrderedPayment = _payment_class(slots=False)
+
+
+class OrderedPage(msgspec.Struct):
+    """The list envelope for a loop that writes JSON again."""
+
+    records: list[OrderedPayment]
 
 
 class Page(msgspec.Struct):
@@ -96,6 +110,7 @@ class One(msgspec.Struct):
 
 
 decode_page = msgspec.json.Decoder(Page).decode
+decode_ordered_page = msgspec.json.Decoder(OrderedPage).decode
 decode_one = msgspec.json.Decoder(One).decode
 
 

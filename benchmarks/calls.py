@@ -10,7 +10,7 @@ import _history
 import _ours
 import _peers
 import _server
-from _measure import Row, Rounds, Work, interleave, report
+from _measure import Rounds, Row, Work, interleave, report
 
 RECORDS = 10_000
 IDS = [_history.payment_id(rank) for rank in range(1, 1_001)]

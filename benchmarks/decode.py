@@ -13,7 +13,7 @@ import _server
 import attrs
 import cattrs.preconf.msgspec
 import msgspec
-from _measure import Row, Rounds, interleave_calls, report
+from _measure import Rounds, Row, interleave_calls, report
 
 from paywint_async import protocol
 from paywint_async.codec import ListEnvelope, converter
@@ -52,7 +52,7 @@ def contenders() -> dict[str, Callable[[], object]]:
 @attrs.frozen
 class _Page:
     records: list[_peers.Payment]
-    totalRecords: int  # noqa: N815
+    totalRecords: int
 
 
 def _stock_cattrs() -> Callable[[], object]:

@@ -256,11 +256,11 @@ class Payments:
         handler = self._handler
 
         async def fetch(page_no: int) -> tuple[int, Response]:
-            call = protocol.page(direction, page_no, rows, is_bounded=True)
-            return page_no, await handler(call.request)
+            request = protocol.page_request(direction, page_no, rows, is_bounded=True)
+            return page_no, await handler(request)
 
         def read(page_no: int, response: Response) -> PaymentPage:
-            return protocol.page(direction, page_no, rows).read(response)
+            return protocol.read_page(response, page_no, rows)
 
         return PageSource(
             direction=direction, rows_per_page=rows, fetch=fetch, read=read, tell=self._on_event

@@ -94,37 +94,44 @@ def create_checkout_token(
 
 def get(payment_id: UUID | str) -> Call[Payment]:
     """Get Payment."""
-    path = _GET + str(check_payment_id(payment_id))
-    request = Request(operation="get", method="GET", path=path)
-    return Call(request=request, read=_reader(codec.PaymentEnvelope))
+    text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
+    if not _UUID.fullmatch(text):
+        check_payment_id(text)
+    request = Request(operation="get", method="GET", path=_GET + text.lower())
+    return Call(request=request, read=_read_payment)
 
 
-def page(
-    direction: Direction, page_no: int, rows_per_page: int, *, is_bounded: bool = False
-) -> Call[PaymentPage]:
+def page_request(direction: Direction, page_no: int, rows: int, *, is_bounded: bool) -> Request:
     """List Sent or Received Payments: a POST that only reads, so it may be repeated."""
-    body = b'{"rows_per_page":%d,"page_no":%d}' % (rows_per_page, page_no)
-    request = Request(
+    return Request(
         operation=direction.value,
         method="POST",
         path=_LIST[direction],
-        body=body,
+        body=b'{"rows_per_page":%d,"page_no":%d}' % (rows, page_no),
         is_bounded=is_bounded,
     )
 
-    def read(response: Response) -> PaymentPage:
-        envelope = _read_envelope(response, codec.ListEnvelope)
-        if envelope.total_records < 0:
-            raise ResponseDecodeError("Expected `int` >= 0", "$.totalRecords")
-        return PaymentPage(
-            records=envelope.records,
-            total_records=envelope.total_records,
-            query_generated_time=envelope.query_generated_time,
-            page_no=page_no,
-            rows_per_page=rows_per_page,
-        )
 
-    return Call(request=request, read=read)
+def read_page(response: Response, page_no: int, rows: int) -> PaymentPage:
+    """The page that an answer holds."""
+    envelope = _read_envelope(response, codec.ListEnvelope)
+    if envelope.total_records < 0:
+        raise ResponseDecodeError("Expected `int` >= 0", "$.totalRecords")
+    return PaymentPage(
+        records=envelope.records,
+        total_records=envelope.total_records,
+        query_generated_time=envelope.query_generated_time,
+        page_no=page_no,
+        rows_per_page=rows,
+    )
+
+
+def page(direction: Direction, page_no: int, rows_per_page: int) -> Call[PaymentPage]:
+    """One page, asked for by itself."""
+    return Call(
+        request=page_request(direction, page_no, rows_per_page, is_bounded=False),
+        read=lambda response: read_page(response, page_no, rows_per_page),
+    )
 
 
 def _post(operation: str, path: str, body: bytes, *, repeatable: bool = True) -> Request:
@@ -233,6 +240,9 @@ def _reader(envelope_type: Any) -> Callable[[Response], Any]:
     return lambda response: _read_envelope(response, envelope_type).data
 
 
+_read_payment: Callable[[Response], Payment] = _reader(codec.PaymentEnvelope)
+
+
 def _read_envelope(response: Response, envelope_type: type[T]) -> T:
     """The envelope of a success, or the error that the answer means."""
     if not 200 <= response.status < 300:
@@ -245,8 +255,7 @@ def _read_envelope(response: Response, envelope_type: type[T]) -> T:
         raise
     if not envelope.success:
         raise api_error(response)
-    records = getattr(envelope, "records", None)
-    codec.refuse_ambiguity(response.body, None if records is None else len(records))
+    codec.refuse_ambiguity(response.body, getattr(envelope, "records", None))
     return envelope  # type: ignore[no-any-return]
 
 

@@ -12,11 +12,14 @@ import re
 import ssl
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 import aiohttp
 import yarl
 
 from paywint_async.config import Credentials
+from paywint_async.deadlines import Deadlines
 from paywint_async.errors import (
     ClientClosedError,
     InvalidRequestError,
@@ -38,6 +41,9 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
 _HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
+
+
+_Pool: TypeAlias = tuple[aiohttp.ClientSession, Deadlines]
 
 
 class _TooLargeError(Exception):
@@ -71,7 +77,8 @@ class SessionManager:
         self._connect_timeout = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
         self._ssl_context = ssl_context
         self._max_response_bytes = max_response_bytes
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._url = lru_cache(maxsize=64)(partial(_join, base_url))
         self._pid = os.getpid()
         self._closed = False
         self._foreign: list[object] = []
@@ -103,30 +110,32 @@ class SessionManager:
         """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
         self._closed = True
         self._leave_parent()
-        while self._sessions:
-            _, session = self._sessions.popitem()
+        while self._pools:
+            _, (session, deadlines) = self._pools.popitem()
+            deadlines.close()
             await session.close()
 
     def __del__(self) -> None:
-        if self._sessions and self._pid == os.getpid():
+        if self._pools and self._pid == os.getpid():
             message = (
                 f"unclosed client of {self._base_url}: use `async with`, or await its aclose()"
             )
             warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
     async def _exchange(self, request: Request) -> Response:
-        session = self._open_session()
-        async with (
-            asyncio.timeout_at(self._attempt_deadline(request)),
-            session.request(
-                request.method,
-                yarl.URL(self._base_url + request.path, encoded=True),
-                data=request.body,
-                headers=self._credentials.sign(self._unsigned_headers(request)),
-                allow_redirects=False,
-                ssl=self._ssl_context or True,
-            ) as answer,
-        ):
+        session, deadlines = self._open_pool()
+        with deadlines.until(self._attempt_deadline(request)):
+            return await self._send_in(session, request)
+
+    async def _send_in(self, session: aiohttp.ClientSession, request: Request) -> Response:
+        async with session.request(
+            request.method,
+            self._url(request.path),
+            data=request.body,
+            headers=self._credentials.sign(self._unsigned_headers(request)),
+            allow_redirects=False,
+            ssl=self._ssl_context or True,
+        ) as answer:
             body = await self._read(answer)
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_be_refusal(answer.status, body):  # which may echo what it was sent
@@ -141,23 +150,23 @@ class SessionManager:
         deadline = asyncio.get_running_loop().time() + self._request_timeout
         return deadline if request.deadline is None else min(deadline, request.deadline)
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_pool(self) -> _Pool:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         loop = asyncio.get_running_loop()
         self._leave_parent()
-        session = self._sessions.get(loop)
-        if session is None:
+        pool = self._pools.get(loop)
+        if pool is None:
             # A loop that has ended took its connections along; nobody can close them any more.
-            self._sessions = {home: s for home, s in self._sessions.items() if not home.is_closed()}
-            session = self._sessions[loop] = self._new_session()
-        return session
+            self._pools = {home: p for home, p in self._pools.items() if not home.is_closed()}
+            pool = self._pools[loop] = (self._new_session(), Deadlines())
+        return pool
 
     def _leave_parent(self) -> None:
         """After a fork the connections are the parent's: not used here, and not closed either."""
         if self._pid != os.getpid():
-            self._foreign.extend(self._sessions.values())
-            self._sessions = {}
+            self._foreign.extend(self._pools.values())
+            self._pools = {}
             self._pid = os.getpid()
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -208,6 +217,10 @@ class SessionManager:
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+def _join(base_url: str, path: str) -> yarl.URL:
+    return yarl.URL(base_url + path, encoded=True)
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:

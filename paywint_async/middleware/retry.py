@@ -37,6 +37,7 @@ class _Operation:
     request: Request
     handler: Handler
     attempts: int = 0
+    pending: _Again | None = None
 
 
 class _Again(Exception):
@@ -81,12 +82,16 @@ class Retry:
             giveup=lambda again: again.wait is None,  # type: ignore[attr-defined]
             jitter=None,
             logger=None,
-        )(self._attempt)
+        )(self._pending_or_attempt)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The first outcome that is not worth repeating, or the last one."""
         deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
         operation = _Operation(attrs.evolve(request, deadline=deadline), handler)
+        try:
+            return await self._attempt(operation)
+        except _Again as again:
+            operation.pending = again
         try:
             return await self._send_repeatedly(operation)
         except _Again as again:
@@ -94,6 +99,14 @@ class Retry:
         if isinstance(outcome, Response):
             return outcome
         raise outcome
+
+    async def _pending_or_attempt(self, operation: _Operation) -> Response:
+        # backoff is called only once something has failed, which is then its first outcome: most
+        # operations never pay for it.
+        pending, operation.pending = operation.pending, None
+        if pending is not None:
+            raise pending
+        return await self._attempt(operation)
 
     async def _attempt(self, operation: _Operation) -> Response:
         operation.attempts += 1

@@ -26,6 +26,7 @@ import attrs
 
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position
 
+_KNOWN = 1000  # keys that may not come again, before all but the recent ones are forgotten
 _RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
 
 
@@ -57,6 +58,7 @@ class Ledger:
         self.floor_head: tuple[Key, ...] = opening.floor_head
         self.head = list(opening.head)
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
+        self._known = set(self.recent)  # the same, and older ones that are still at hand
         self.due: tuple[Key, ...] = opening.due
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
@@ -95,6 +97,7 @@ class Ledger:
         self.snapshot = total
         self.remaining = self.expected = max(0, total - self.floor)
         self.recent.clear()
+        self._known.clear()
 
     def reopen(self) -> None:
         """Takes a finished read's snapshot as the floor of a new one; newest first."""
@@ -144,8 +147,7 @@ class Ledger:
         """Why ``fresh`` (the answer's keys behind its first ``skip``) may not be delivered, or None."""
         if not self._overlap_agrees(answer.keys, skip):
             return "two answers name different payments at one rank"
-        unique = set(fresh)
-        if len(unique) != len(fresh) or not unique.isdisjoint(self.recent):
+        if not self._known.isdisjoint(fresh) or len(set(fresh)) != len(fresh):
             return "a payment that was already delivered stands further on again"
         if fresh and not self.is_anchored and self._time_jumps(answer.times[skip]):
             return "the times of two pages contradict the order of the list"
@@ -187,8 +189,8 @@ class Ledger:
 
     def find_last(self, answer: Answer) -> list[int]:
         """The indexes at which the answer shows recently delivered keys."""
-        known = set(self.recent)
-        return [index for index, key in enumerate(answer.keys) if key in known]
+        recent = set(self.recent)
+        return [index for index, key in enumerate(answer.keys) if key in recent]
 
     def find_due(self, answer: Answer) -> int | None:
         """The offset of the first key that is due, where nothing was delivered yet, and it shows."""
@@ -208,6 +210,9 @@ class Ledger:
         if len(self.head) < ANCHORS:
             self.head.extend(fresh[: ANCHORS - len(self.head)])
         self.recent.extend(fresh)
+        self._known.update(fresh)
+        if len(self._known) > _KNOWN:
+            self._known = set(self.recent)
         self._last_time = last_time
         self.remaining -= len(fresh)
         self.delivered += len(fresh)

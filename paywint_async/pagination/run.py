@@ -144,15 +144,18 @@ class Run:
             self._window.put_back(answer)
         elif verdict.action is Action.RESET:
             await self._window.aclose()
-        self._source.tell(
-            PageEvent(
-                direction=self._source.direction.value,
-                page_no=answer.page_no,
-                records=len(verdict.records),
-                total_records=answer.total,
-            )
-        )
+        if self._source.tell is not ignore:
+            self._tell(answer, len(verdict.records))
         return verdict.records
+
+    def _tell(self, answer: Answer, records: int) -> None:
+        event = PageEvent(
+            direction=self._source.direction.value,
+            page_no=answer.page_no,
+            records=records,
+            total_records=answer.total,
+        )
+        self._source.tell(event)
 
     async def _take(self) -> Answer:
         taken = await self._window.take()

@@ -83,10 +83,10 @@ class TestClosing:
         async with FaultServer() as server:
             client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
             await client.payments.page("sent", 1)
-            sessions = list(client._session._sessions.values())
+            sessions = list(client._session._pools.values())
             with pytest.warns(ResourceWarning, match="unclosed client of http://127"):
                 del client
-            for session in sessions:
+            for session, _ in sessions:
                 await session.close()
 
     async def test_never_used_needs_no_closing(self):

@@ -63,7 +63,7 @@ def test_two_loops_at_the_same_time_do_not_disturb_each_other(emulator: Emulator
                 try:
                     return await total(client)
                 finally:
-                    await client._session._sessions.pop(asyncio.get_running_loop()).close()
+                    await client._session._pools.pop(asyncio.get_running_loop())[0].close()
 
             return asyncio.run(read())
 
@@ -105,12 +105,12 @@ async def test_a_client_that_was_never_closed_says_so() -> None:
     async with FaultServer(GOOD) as server:
         client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
         await client.payments.page("sent", 1)
-        sessions = list(client._session._sessions.values())
+        sessions = list(client._session._pools.values())
         owner = [client]
         del client
         with pytest.warns(ResourceWarning, match="unclosed client"):
             owner.clear()
-        for session in sessions:
+        for session, _ in sessions:
             await session.close()
 
 

@@ -23,6 +23,7 @@ LAYERS = {
     "models": 0,
     "codec": 1,
     "config": 1,
+    "deadlines": 1,
     "events": 1,
     "messages": 1,
     "protocol": 2,

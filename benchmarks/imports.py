@@ -1,0 +1,55 @@
+"""How long does `import paywint_async` take, over what its dependencies take anyway?"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import _server
+from _measure import RUNS, Row, report
+
+DEPENDENCIES = "aiohttp, attrs, backoff, cattrs.preconf.msgspec, msgspec"
+PROGRAM = f"import {DEPENDENCIES}\nimport paywint_async"
+_LINE = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
+
+
+def milliseconds(cache: str) -> tuple[float, float]:
+    """Of the package itself, and of its dependencies, in a fresh interpreter."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-X", f"pycache_prefix={cache}", "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=env,
+    )
+    # Modules that nobody else has imported yet are listed on the outermost level, and cumulated.
+    taken = {m[4]: int(m[2]) / 1000 for m in _LINE.finditer(finished.stderr) if not m[3]}
+    others = DEPENDENCIES.replace(" ", "").split(",")
+    return taken["paywint_async"], sum(taken.get(name.partition(".")[0], 0.0) for name in others)
+
+
+def rows() -> list[Row]:
+    """The medians."""
+    with TemporaryDirectory() as cache:
+        milliseconds(cache)  # compiles everything, as an installer does
+        ours, theirs = zip(*(milliseconds(cache) for _ in range(2 * RUNS)), strict=True)
+    return [
+        Row(
+            measure="import paywint_async, over its dependencies",
+            measured=median(ours),
+            unit="ms",
+            at_most=15,
+            note=f"the dependencies take {median(theirs):.0f} ms",
+        )
+    ]
+
+
+if __name__ == "__main__":
+    _server.pin(to_last=False)
+    report(str(__doc__), rows())

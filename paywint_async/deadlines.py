@@ -1,0 +1,88 @@
+"""Layer 1: timeouts for many tasks over one timer. Knows nothing of requests.
+
+`asyncio.timeout` makes, starts and cancels a timer for each request, a twentieth of the price of one.
+Deadlines of requests hardly ever pass, so one timer for the earliest of them is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Any
+
+
+class Deadlines:
+    """The deadlines of one event loop's tasks, at most one each at a time."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[asyncio.Task[Any], Deadline] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def until(self, moment: float) -> Deadline:
+        """A block, for ``with``, that ends in TimeoutError once the loop's clock passes ``moment``."""
+        return Deadline(self, moment)
+
+    def begin(self, task: asyncio.Task[Any], deadline: Deadline) -> None:
+        """Watches a task."""
+        self._running[task] = deadline
+        if self._timer is None or self._timer.when() > deadline.moment:
+            self._set_timer(deadline.moment)
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """Stops watching it. The timer stays: it will find nothing, or somebody else."""
+        self._running.pop(task, None)
+
+    def close(self) -> None:
+        """Lets every deadline pass at once: whatever is under way ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._let_pass(float("inf"))
+
+    def _set_timer(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(moment, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self._let_pass(self._loop.time())
+        moments = [d.moment for d in self._running.values() if not d.is_past]
+        if moments:
+            self._set_timer(min(moments))
+
+    def _let_pass(self, now: float) -> None:
+        for task, deadline in self._running.items():
+            if deadline.moment <= now and not deadline.is_past:
+                deadline.is_past = True
+                task.cancel()
+
+
+class Deadline:
+    """One block under a deadline; made by `Deadlines.until`."""
+
+    __slots__ = ("_book", "_cancelling", "_task", "is_past", "moment")
+
+    def __init__(self, book: Deadlines, moment: float) -> None:
+        self._book = book
+        self.moment = moment
+        self.is_past = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._book.begin(task, self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._book.end(self._task)
+        # As in asyncio.timeout: our own cancellation is a timeout, unless somebody else's came too.
+        is_ours = self.is_past and self._task.uncancel() <= self._cancelling
+        if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise TimeoutError from error
