@@ -196,10 +196,8 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
-    """Every benchmark, or those named: `nox -s bench -- benchmarks/listing.py`."""
+    """All benchmarks, into benchmarks/RESULTS.md; or those named: `nox -s bench -- calls decode`."""
+    install_group(session, "bench")
     install_wheel(session)
-    scripts = session.posargs or sorted(map(str, Path("benchmarks").glob("[!_]*.py")))
-    if not scripts:
-        session.error("there is no script in benchmarks/")
-    for script in scripts:
-        session.run("python", script)
+    for name in session.posargs or ["run"]:
+        session.run("python", f"benchmarks/{Path(name).stem}.py")

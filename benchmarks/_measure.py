@@ -51,12 +51,17 @@ class Row:
             return f"≥ {self.at_least:g} {self.unit}"
         return "" if self.at_most is None else f"≤ {self.at_most:g} {self.unit}"
 
+    @property
+    def value(self) -> str:
+        """The measured value in words."""
+        return f"{self.measured:.{1 if self.measured >= 10 else 3}f} {self.unit}"
+
     def line(self) -> str:
         """For the terminal."""
         verdict = {True: "  met", False: "  MISSED", None: ""}[self.is_met]
         target = f"  (target {self.target})" if self.target else ""
         note = f"  [{self.note}]" if self.note else ""
-        return f"{self.measure}: {self.measured:,.3g} {self.unit}{target}{verdict}{note}"
+        return f"{self.measure}: {self.value}{target}{verdict}{note}"
 
 
 class Rounds:

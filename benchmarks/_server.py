@@ -93,11 +93,22 @@ def pin(*, to_last: bool) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """A server for the block; yields its address. This process is pinned to another core."""
-    pin(to_last=False)
+def serving(*, pinned: bool = True) -> Iterator[str]:
+    """A server for the block; yields its address.
+
+    Args:
+        pinned: keep this process off the server's core from now on.
+    """
+    if pinned:
+        pin(to_last=False)
+    # It imports what stands beside it, which a safe path would not find.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     with subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -47,7 +47,8 @@ def rows_without_latency(rounds: Rounds) -> list[Row]:
             measured=rounds.speed(OURS, name),
             at_least=targets[name],
             note=f"{rounds.spread(OURS, name)}; by processor time "
-            f"{rounds.speed_by_cpu(OURS, name):.2f}; {rounds.rate(name):,.0f} records/s",
+            f"{rounds.speed_by_cpu(OURS, name):.2f}; {rounds.rate(OURS):,.0f} against "
+            f"{rounds.rate(name):,.0f} records/s",
         )
         for name in rounds.wall
         if name != OURS

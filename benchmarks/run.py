@@ -39,8 +39,7 @@ def table(answer: dict[str, Any]) -> list[str]:
         "| measure | target | measured | | |",
         "| --- | --- | --- | --- | --- |",
         *(
-            f"| {row.measure} | {row.target} | {row.measured:,.3g} {row.unit} "
-            f"| {_verdict(row)} | {row.note} |"
+            f"| {row.measure} | {row.target} | {row.value} | {_verdict(row)} | {row.note} |"
             for row in rows
         ),
     ]
@@ -56,8 +55,9 @@ def page(answers: list[dict[str, Any]], seconds: float) -> str:
         "# Measured",
         "",
         f"Written by `nox -s bench` in {seconds / 60:.0f} minutes. Each ratio is the median over {RUNS}",
-        "rounds in which the contenders take turns; behind it the lowest and the highest round. Above 1",
-        "means that the SDK is faster. Only ratios say something: absolute rates are this machine's.",
+        "rounds in which the contenders take turns; the last column has the lowest and the highest round,",
+        "the ratio by processor time, and rates, which are this machine's: only ratios can be compared.",
+        "Against another client, above 1 means that the SDK is faster.",
         "",
         "![Records per second, by client](listing.svg)",
         "",

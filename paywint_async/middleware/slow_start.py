@@ -39,14 +39,13 @@ class SlowStart:
             return await handler(request)
         places = self._open_places()
         await _take(places, request)
-        hold = asyncio.get_running_loop().call_later(HELD_AT_MOST, places.release)
+        place = _Place(places)
+        hold = asyncio.get_running_loop().call_later(HELD_AT_MOST, place.free)
         try:
             response = await handler(request)
         finally:
-            is_held = hold.when() > asyncio.get_running_loop().time()
             hold.cancel()
-            if is_held:
-                places.release()
+            place.free()
         if response.status < 400:
             self._grow(places)
         return response
@@ -61,6 +60,20 @@ class SlowStart:
         self._is_half = not self._is_half
         if not self._is_half:
             self._room += 1
+            places.release()
+
+
+class _Place:
+    """One place, which is freed once: by its request's end, or when it was held too long."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places: asyncio.Semaphore | None = places
+
+    def free(self) -> None:
+        places, self._places = self._places, None
+        if places is not None:
             places.release()
 
 

@@ -26,6 +26,7 @@ import attrs
 
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position
 
+_CHANGED = "payments of the earlier read were deleted or moved since"
 _KNOWN = 1000  # keys that may not come again, before all but the recent ones are forgotten
 _RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
 
@@ -39,6 +40,7 @@ class Answer:
     records: Sequence[Any]
     keys: Sequence[Key]
     times: Sequence[datetime]
+    page: Any = None
 
 
 class Ledger:
@@ -57,14 +59,18 @@ class Ledger:
         self.tail = opening.tail
         self.floor_head: tuple[Key, ...] = opening.floor_head
         self.head = list(opening.head)
+        self._kept_heads = 0  # of those, how many an earlier read has delivered
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
         self._known = set(self.recent)  # the same, and older ones that are still at hand
         self.due: tuple[Key, ...] = opening.due
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
         )
+        self.floor_problem: str | None = None
         self.shifted_at: int | None = None  # the rank at which ranks first turned out to have moved
         self._last_time: datetime | None = None
+        self._disputed: Key | None = None
+        self._is_certain = self.order is not Order.UNKNOWN  # told by times, not merely by places
 
     @property
     def undelivered(self) -> int:
@@ -106,8 +112,16 @@ class Ledger:
 
     def extend(self) -> None:
         """Takes a finished read's last record as the one before a new one; oldest first."""
-        self.head, self.delivered, self.remaining, self.tail = [], 0, 0, None
+        self.head = self.head or list(self.floor_head)  # of the list, which begins as it did
+        self._kept_heads = len(self.head)
+        self.delivered, self.remaining, self.tail = 0, 0, None
         self.floor, self.floor_head = 0, ()
+
+    def claim(self, offset: int, answer: Answer) -> int:
+        """How many ranks it would move, to continue at ``offset``; 0: all is where it should be."""
+        if self.order is Order.UNKNOWN and offset == self.snapshot - self.remaining:
+            return 0
+        return self.frontier(answer.total) - offset
 
     def anchor(self, offset: int, answer: Answer, *, is_extended: bool) -> bool:
         """Continues at ``offset``, right behind the last delivered key. False: that cannot be."""
@@ -124,8 +138,14 @@ class Ledger:
             self.remaining = answer.total - self.floor - offset
         if remaining != self.remaining and not is_extended and self.shifted_at is None:
             self.shifted_at = remaining
-        self.is_anchored = True
+        self._know(answer, offset - self.offset_of(answer.page_no))
         return self.remaining >= 0
+
+    def _know(self, answer: Answer, index: int) -> None:
+        self.is_anchored = True
+        self._known.update(answer.keys[:index])  # above the frontier: none of them may come again
+        if index:
+            self._last_time = answer.times[index - 1]
 
     # -- what an answer proves -------------------------------------------------------------------
 
@@ -140,6 +160,7 @@ class Ledger:
             falls = sum(later < earlier for earlier, later in pairwise(answer.times))
             rises = sum(later > earlier for earlier, later in pairwise(answer.times))
             if falls != rises:
+                self._is_certain = True
                 self.order = Order.NEWEST_FIRST if falls > rises else Order.OLDEST_FIRST
         return self.order
 
@@ -149,7 +170,7 @@ class Ledger:
             return "two answers name different payments at one rank"
         if not self._known.isdisjoint(fresh) or len(set(fresh)) != len(fresh):
             return "a payment that was already delivered stands further on again"
-        if fresh and not self.is_anchored and self._time_jumps(answer.times[skip]):
+        if fresh and not self.is_anchored and self._time_jumps(answer.times[skip], fresh[0]):
             return "the times of two pages contradict the order of the list"
         floor = answer.total - self.floor - self.offset_of(answer.page_no)
         if (
@@ -167,10 +188,12 @@ class Ledger:
         recent, shift = list(self.recent), len(self.recent) - skip
         return list(keys[start:stop]) == recent[shift + start : shift + stop]
 
-    def _time_jumps(self, time: datetime) -> bool:
-        if self._last_time is None or self.order is Order.UNKNOWN:
+    def _time_jumps(self, time: datetime, key: Key) -> bool:
+        if self._last_time is None or self.order is Order.UNKNOWN or key == self._disputed:
             return False
-        return time < self._last_time if self.is_oldest_first else time > self._last_time
+        jumps = time < self._last_time if self.is_oldest_first else time > self._last_time
+        self._disputed = key if jumps else None  # two answers that agree outweigh the times
+        return jumps
 
     def find_end(self, answer: Answer) -> bool:
         """Whether the answer shows the snapshot's far end, which is then noted."""
@@ -181,11 +204,27 @@ class Ledger:
                 self.tail = answer.keys[index]
                 return True
             return False
-        index = next((i for i, key in enumerate(answer.keys) if key in self.floor_head), -1)
-        if index >= 0:
-            self.floor = answer.total - first - index
-            self.remaining = self.expected = max(0, self.snapshot - self.floor)
-        return index >= 0
+        place = self._find_floor(answer.keys)
+        if place is None:
+            return False
+        floor = answer.total - first - place
+        if floor != self.floor:
+            self.floor_problem = _CHANGED
+        self.floor = floor
+        self.remaining = self.expected = max(0, self.snapshot - floor)
+        return True
+
+    def _find_floor(self, keys: Sequence[Key]) -> int | None:
+        """Where the earlier read's newest records stand in a row: one alone may have been moved."""
+        places = {key: index for index, key in enumerate(keys)}
+        for rank, key in enumerate(self.floor_head):
+            index = places.get(key)
+            if index is None:
+                continue
+            below = self.floor_head[rank + 1 : rank + 2]
+            if not below or index + 1 >= len(keys) or keys[index + 1] == below[0]:
+                return index
+        return None
 
     def find_last(self, answer: Answer) -> list[int]:
         """The indexes at which the answer shows recently delivered keys."""
@@ -205,10 +244,16 @@ class Ledger:
 
     # -- keeping the books -----------------------------------------------------------------------
 
-    def deliver(self, fresh: Sequence[Key], last_time: datetime) -> None:
-        """Enters keys as delivered, in order."""
+    def withhold(self, shown: Sequence[Key], fresh: Sequence[Key]) -> None:
+        """Enters as delivered what the earlier read had already, and what was moved since."""
+        self.remaining -= len(shown) - len(fresh)
+        self.expected -= len(shown) - len(fresh)
+        self.floor_problem = _CHANGED
+
+    def deliver(self, shown: Sequence[Key], fresh: Sequence[Key], last_time: datetime) -> None:
+        """Enters ``fresh`` as delivered, in order; ``shown`` also has what is withheld."""
         if len(self.head) < ANCHORS:
-            self.head.extend(fresh[: ANCHORS - len(self.head)])
+            self.head.extend(shown[: ANCHORS - len(self.head)])
         self.recent.extend(fresh)
         self._known.update(fresh)
         if len(self._known) > _KNOWN:
@@ -226,7 +271,7 @@ class Ledger:
             return f"{self.delivered} payments were there, where {self.expected} had been counted"
         if self.is_oldest_first and self.tail is not None and self.recent[-1] != self.tail:
             return "the last payment is not the one that was last at the beginning"
-        return None
+        return self.floor_problem
 
     def position(self, unhanded: int) -> Position:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
@@ -234,9 +279,9 @@ class Ledger:
         if unhanded:
             recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
-        head = tuple(self.head[: min(ANCHORS, delivered)])
+        head = tuple(self.head[: min(ANCHORS, self._kept_heads + delivered)])
         return Position(
-            order=self.order,
+            order=self.order if self._is_certain else Order.UNKNOWN,
             snapshot=self.snapshot,
             floor=self.floor,
             expected=self.expected,

@@ -89,6 +89,7 @@ class HistoryListing(Listing[HistoryEntry]):
 
     async def _iterate(self, limit: int | None) -> AsyncIterator[HistoryEntry]:
         sides = self._open()
+        runs = list(self._runs)
         try:
             left = limit
             while left != 0 and (sides := await _filled(sides, self._max_concurrency)):
@@ -98,7 +99,7 @@ class HistoryListing(Listing[HistoryEntry]):
                 yield entry
                 left = None if left is None else left - 1
         finally:
-            for run in list(self._runs):
+            for run in runs:
                 await run.aclose()
 
     def _open(self) -> list[_Side]:

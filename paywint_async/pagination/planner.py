@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain, compress
 from typing import Any
 
 import attrs
 
 from paywint_async.pagination.ledger import Answer, Ledger
-from paywint_async.pagination.position import Order, Position
+from paywint_async.pagination.position import Key, Order, Position
 
 _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
 _PATIENCE = 12  # fruitless repairs in a row; a contradiction weighs as much as four of them
@@ -85,8 +86,10 @@ class Planner:
         self._sought: int | None = None
         self._fruitless = 0
         self._tried: set[int] = set()
-        self._searched_total = -1
+        self._searched: list[int] = []
         self._candidate: int | None = None
+        self._candidate_total = -1
+        self._claim = 0  # by how many ranks the latest anchor would move the frontier
         self._is_extended = False
         self._end_is_seen = False
         self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
@@ -219,7 +222,7 @@ class Planner:
             return self._look_for_anchor(answer) if self._ledger.find_last(answer) else _DROP
         self._ledger.open(answer.total)
         self._last_page = 1
-        if answer.total and self._ends_before_the_list and not self._ledger.find_end(answer):
+        if self._ends_before_the_list and not self._ledger.find_end(answer):
             self._seek(_Mode.PROBE)
             # Oldest first, a deletion before the probe would shift rows unseen: read all after it.
             self._last_page = 0 if self._ledger.is_oldest_first else 1
@@ -231,8 +234,12 @@ class Planner:
         """Whether a read that left the order unknown has arrivals behind its end, not before it."""
         if self._ledger.order is not Order.UNKNOWN:
             return self._ledger.is_oldest_first
-        has_grown = answer.total > self._ledger.snapshot
-        return has_grown and answer.keys[0] == self._ledger.floor_head[0]
+        head = self._ledger.floor_head
+        places = {key: index for index, key in enumerate(answer.keys)}
+        rank = next((rank for rank, key in enumerate(head) if key in places), None)
+        if rank is None or (rank == 0 and answer.total == self._ledger.snapshot):
+            return False
+        return places[head[rank]] <= rank
 
     def _stream(self, answer: Answer) -> Verdict:
         skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
@@ -249,8 +256,18 @@ class Planner:
             self._end_is_seen = True
         if not due:
             return _DROP
-        self._ledger.deliver(fresh, answer.times[skip + due - 1])
-        return self._and_kept(answer.records[skip : skip + due])
+        records, shown = answer.records[skip : skip + due], fresh
+        if not self._moved.isdisjoint(fresh):
+            is_new = [key not in self._moved for key in fresh]
+            fresh, records = list(compress(fresh, is_new)), list(compress(records, is_new))
+            self._ledger.withhold(shown, fresh)
+        self._ledger.deliver(shown, fresh, answer.times[skip + due - 1])
+        return self._and_kept(records)
+
+    @property
+    def _moved(self) -> frozenset[Key]:
+        """What the earlier read has delivered, should it stand above the floor now."""
+        return frozenset(self._ledger.floor_head)
 
     def _and_kept(self, records: Sequence[Any]) -> Verdict:
         kept = self._last_answer
@@ -294,7 +311,7 @@ class Planner:
     # -- errands: one page at a time, until something is found -----------------------------------
 
     def _seek(self, mode: _Mode) -> None:
-        self._mode, self._searched_total = mode, -1
+        self._mode, self._searched = mode, []
         self._search()
 
     def _extend(self) -> None:
@@ -303,31 +320,38 @@ class Planner:
         self._seek(_Mode.ANCHOR)
 
     def _search(self) -> None:
-        ledger = self._ledger
-        if self._mode is _Mode.ANCHOR:
-            expected = ledger.page_of(ledger.frontier(self._total) - (0 if ledger.due else 1))
-        elif ledger.is_oldest_first:
-            expected = ledger.page_of(ledger.snapshot - 1)
-        else:
-            expected = ledger.page_of(self._total - ledger.floor)
-        if self._searched_total != self._total:  # what was looked at before may have moved since
+        expected = self._expected_pages()
+        if self._searched != expected:  # what was looked at before may have moved since
             self._tried.clear()
-            self._candidate, self._searched_total = None, self._total
-        last = ledger.page_of(self._total)
-        pages = (expected + step for step in _NEIGHBOURS)
+            self._searched = expected
+        self._candidate = None
+        last = self._ledger.page_of(self._total)
+        around = (expected[0] + step for step in _NEIGHBOURS)
+        pages = chain(expected, around)
         page = next((p for p in pages if 1 <= p <= last and p not in self._tried), None)
         if page is None:
             raise Doubt("the payments read last are not in this history (another account's?)")
         self._tried.add(page)
         self._repair = page
 
+    def _expected_pages(self) -> list[int]:
+        """Where what is looked for should stand; more than one page while the order is unknown."""
+        ledger = self._ledger
+        if self._mode is _Mode.PROBE:
+            end = ledger.snapshot - 1 if ledger.is_oldest_first else self._total - ledger.floor
+            return [ledger.page_of(end)]
+        back = 0 if ledger.due else 1
+        expected = [ledger.page_of(ledger.frontier(self._total) - back)]
+        if ledger.order is Order.UNKNOWN:
+            expected.append(ledger.page_of(ledger.snapshot - ledger.remaining - back))
+        return expected
+
     def _look_for_anchor(self, answer: Answer) -> Verdict:
         ledger = self._ledger
         if ledger.due and (offset := ledger.find_due(answer)) is not None:
             return self._resume_at(offset, answer)
         found = ledger.find_last(answer)
-        is_still = answer.total == self._searched_total
-        candidate = self._candidate if is_still else None
+        candidate = self._candidate if answer.total == self._candidate_total else None
         offset = ledger.offset_of(answer.page_no) + found[-1] + 1 if found else candidate
         if offset is None:
             self._search()
@@ -335,7 +359,11 @@ class Planner:
         is_last = not found or answer.keys[found[-1]] == ledger.recent[-1]
         if not is_last and found[-1] == ledger.rows - 1:  # the very last may be on the next page
             self._candidate, self._repair = offset, answer.page_no + 1
-            self._searched_total = answer.total
+            self._candidate_total = answer.total
+            return _DROP
+        claim = 0 if self._is_extended else ledger.claim(offset, answer)
+        if claim and claim != self._claim:  # ranks do not move on one answer's word
+            self._claim, self._repair = claim, answer.page_no
             return _DROP
         ledger.forget_missing([answer.keys[index] for index in found])
         return self._resume_at(offset, answer)
@@ -344,12 +372,15 @@ class Planner:
         if not self._ledger.anchor(offset, answer, is_extended=self._is_extended):
             raise Doubt("fewer payments are left than were already read")
         self._is_extended, self._repair, self._last_page = False, None, answer.page_no
+        self._claim = 0
         is_open = self._ledger.is_oldest_first and self._ledger.tail is None
         if is_open and self._ledger.remaining and not self._ledger.find_end(answer):
             self._seek(_Mode.PROBE)
             return _HOLD
         self._mode = _Mode.STREAM
-        return self._stream(answer)
+        verdict = self._stream(answer)
+        self._ledger.is_anchored = False  # it was true of this answer only
+        return verdict
 
     def _look_for_end(self, answer: Answer) -> Verdict:
         if self._ledger.find_end(answer):

@@ -140,10 +140,12 @@ class Run:
         self.prefetch()
         answer = await self._take()
         verdict = self._planner.accept(answer)
+        if verdict.records:
+            self.page = answer.page
         if verdict.action is Action.HOLD:
             self._window.put_back(answer)
         elif verdict.action is Action.RESET:
-            await self._window.aclose()
+            await self._window.drop()
         if self._source.tell is not ignore:
             self._tell(answer, len(verdict.records))
         return verdict.records
@@ -162,9 +164,9 @@ class Run:
         if isinstance(taken, Answer):
             return taken
         self._ask(is_busy=True)  # the next request leaves before this answer is decoded
-        page = self.page = self._source.read(*taken)
+        page = self._source.read(*taken)
         keys, times = list(map(_key, page.records)), list(map(_time, page.records))
-        return Answer(page.page_no, page.total_records, page.records, keys, times)
+        return Answer(page.page_no, page.total_records, page.records, keys, times, page)
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         planner = self._planner

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
 
+from paywint_async.errors import ClientClosedError
+
 T = TypeVar("T")
 
 _BUSY_AT_MOST = 0.002  # seconds, by the real clock
@@ -44,6 +46,8 @@ class Window(Generic[T]):
         self._fetch = fetch
         self._slots = slots or asyncio.Semaphore(size)
         self._turned_at = 0.0
+        self._awaited: asyncio.Task[T] | None = None
+        self._is_closed = False
         self._queue: deque[asyncio.Task[T] | _PutBack[T]] = deque()
 
     def __len__(self) -> int:
@@ -78,26 +82,47 @@ class Window(Generic[T]):
         first = self._queue.popleft()
         if isinstance(first, _PutBack):
             return first.value
-        # When the consumer is cancelled here, asyncio cancels the task and waits for its end.
         if not first.done():
-            try:
-                return await first
-            finally:
-                self._turned_at = time.perf_counter()
+            return await self._wait(first)
         if time.perf_counter() - self._turned_at > _BUSY_AT_MOST:
             await asyncio.sleep(0)
             self._turned_at = time.perf_counter()
         return first.result()
 
-    async def aclose(self) -> None:
+    async def _wait(self, first: asyncio.Task[T]) -> T:
+        # When the consumer is cancelled here, asyncio cancels the task and waits for its end.
+        self._awaited = first
+        try:
+            return await first
+        except asyncio.CancelledError:
+            if not self._is_closed or _is_cancelled():
+                raise
+        finally:
+            self._awaited = None
+            self._turned_at = time.perf_counter()
+        raise ClientClosedError("this listing was closed")
+
+    async def drop(self) -> None:
         """Ends every request under way, and returns when they have ended."""
         tasks = [entry for entry in self._queue if not isinstance(entry, _PutBack)]
         self._queue.clear()
         await _end(tasks)
 
+    async def aclose(self) -> None:
+        """As `drop`, and for good: whoever waits for a page gets ClientClosedError."""
+        self._is_closed = True
+        if self._awaited is not None:
+            await _end([self._awaited])
+        await self.drop()
+
     async def _fetch_in_slot(self, page_no: int) -> T:
         async with self._slots:
             return await self._fetch(page_no)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -383,3 +383,48 @@ async def test_an_iterator_that_outlives_the_block_says_so() -> None:
         with pytest.raises(ClientClosedError, match="closed"):
             for _ in range(100):
                 await anext(iterator)
+
+
+async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
+    async with account(300, latency=0.01) as (_, client):
+        listing = client.payments.history(rows_per_page=10)
+        first, second = aiter(listing), aiter(listing)
+        await anext(first)
+        await anext(second)
+        await first.aclose()  # type: ignore[attr-defined]
+        rest = [entry async for entry in second]
+        assert len(rest) == 600 - 1
+
+
+async def test_leaving_the_block_ends_the_request_that_somebody_waits_for() -> None:
+    async with account(1000, latency=5) as (emulator, client):
+        listing = client.payments.received()
+
+        async def consume() -> None:
+            async for _ in listing:
+                raise AssertionError("nothing can have come yet")
+
+        async with listing:
+            consumer = asyncio.create_task(consume())
+            await pass_time(1)
+        assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
+        with pytest.raises(ClientClosedError, match="listing was closed"):
+            await consumer
+        await pass_time(0.1)
+        assert emulator.in_flight == 0
+
+
+async def test_a_consumer_that_never_waits_lets_others_have_their_turn() -> None:
+    async with account(20_000) as (_, client):
+        turns = 0
+
+        async def heartbeat() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beating = asyncio.create_task(heartbeat())
+        seen = [turns async for _ in client.payments.sent()]
+        beating.cancel()
+        assert len(set(seen)) > 20

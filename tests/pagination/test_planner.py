@@ -119,6 +119,32 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
     ties=st.sampled_from((1, 3, 500)),
 )
 @settings(deadline=None, max_examples=300)
+def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
+    seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
+) -> None:
+    random, position, delivered = Random(seed), None, []
+    history = History(size, is_oldest_first=is_oldest_first, ties=ties)
+    for new in [*arrivals, 0]:
+        kinds = ("insert",) if new else ()
+        for _ in range(new):
+            history.insert()
+        reading = Reader(
+            history, random, rows=10, window=4, kinds=kinds, change_rate=0.2, start=position
+        ).read()
+        assert reading.doubt is None
+        position = through_json(reading.position) if reading.position else None
+        delivered += reading.delivered[:: 1 if is_oldest_first else -1]
+    assert delivered == history.keys
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from(SIZES),
+    arrivals=st.lists(st.sampled_from((0, 1, 5, 10, 30, 123)), min_size=1, max_size=4),
+    is_oldest_first=st.booleans(),
+    ties=st.sampled_from((1, 3, 500)),
+)
+@settings(deadline=None, max_examples=300)
 def test_a_finished_checkpoint_yields_just_what_has_arrived_since(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:
@@ -238,3 +264,70 @@ def test_a_limit_asks_for_no_page_beyond_it() -> None:
 
 def through_json(position: Position) -> Position:
     return from_json(to_json(position, "received"), "received")
+
+
+def sync(history: History, start: Position | None, rows: int = 10) -> Reading:
+    return Reader(history, Random(0), rows=rows, window=1, start=start).read()
+
+
+@pytest.mark.parametrize("rank", [1, 5, 22, 23, 25, 30])
+def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: int) -> None:
+    history = History(30)
+    start = sync(history, None).position
+    for _ in range(5):
+        history.insert()
+    history.keys.append(history.keys.pop(rank - 1))
+    second = sync(history, start)
+    new = set(range(31, 36))
+    assert second.doubt is not None
+    assert new <= set(second.delivered)
+    if rank > 30 - 8:  # one that the checkpoint knows by its id
+        assert set(second.delivered) == new
+    third = sync(history, second.position)
+    assert (third.doubt, third.delivered) == (None, [])
+
+
+def test_a_page_repeated_right_after_a_resume_is_noticed() -> None:
+    for rows in ((10, 20), (100, 100), (20, 10)):
+        history = History(180)
+        first = Reader(history, Random(0), rows=rows[0], window=1, stop_after=100).read()
+        for seed in range(20):
+            random = Random(seed)
+            rest = Reader(
+                history,
+                random,
+                rows=rows[1],
+                window=random.choice((1, 4)),
+                kinds=("repeat",),
+                change_rate=0.3,
+                start=first.position,
+            ).read()
+            whole = first.delivered + rest.delivered
+            assert rest.doubt or whole == history.listed(), (rows, seed)
+            assert len(set(whole)) == len(whole)
+
+
+def test_an_unknown_order_is_not_settled_by_one_lie() -> None:
+    history = History(12, ties=1000)
+    history.total_error = -2
+    first = sync(history, None)
+    assert first.position is not None
+    assert first.position.order is Order.UNKNOWN
+    for _ in range(5):
+        history.insert()
+    second = sync(history, first.position)
+    assert second.doubt is not None or set(second.delivered) >= set(range(13, 18))
+
+
+def test_ties_and_a_deletion_on_an_oldest_first_server_hide_no_new_one() -> None:
+    history = History(10, is_oldest_first=True, ties=1000)
+    start = sync(history, None).position
+    del history.keys[0]
+    for _ in range(5):
+        history.insert()
+    assert sync(history, start).delivered == list(range(11, 16))
+
+
+def test_the_finished_checkpoint_of_another_history_is_noticed_though_this_one_is_empty() -> None:
+    start = sync(History(25), None).position
+    assert sync(History(0), start).doubt is not None

@@ -60,6 +60,8 @@ class ChangingHistory(RuleBasedStateMachine):
         assert self.listing is not None
         if self.rounds[-1] and self.listing.checkpoint is not None:
             self.checkpoint = json.loads(json.dumps(self.listing.checkpoint))
+            if self.checkpoint["finished"]:  # stopped at the very last payment
+                self.rounds.append([])
         self.runner.run(self._stop())
 
     async def _read(self, count: int) -> None:
