@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 from urllib.parse import parse_qs
 
 import _history
@@ -36,8 +37,8 @@ def answer(total: int, target: str, body: bytes) -> bytes:
         asked = {name: int(number) for name, number in _ASKED.findall(body)}
         return _http(_history.page(total, asked[b"page_no"], asked[b"rows_per_page"]))
     cursor = parse_qs(query)
-    after = (cursor.get("after") or cursor.get("starting_after") or [None])[0]
-    return _http(_history.cursor_page(total, after, url="/" + path))
+    after = cursor.get("after") or cursor.get("starting_after")
+    return _http(_history.cursor_page(total, after[0] if after else None, url="/" + path))
 
 
 def _http(body: bytes) -> bytes:
@@ -50,8 +51,8 @@ class _Connection(asyncio.Protocol):
         self._rest = b""
         self._later = asyncio.get_running_loop().call_later
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+    def connection_made(self, transport: Any) -> None:
+        self._transport: asyncio.Transport = transport
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data if self._rest else data

@@ -90,9 +90,9 @@ class PaywintClient:
             request_timeout=check_number(
                 "request_timeout", request_timeout, low=0, inclusive=False
             ),
-            ssl_context=ssl_context,
+            ssl_context=_check_ssl_context(ssl_context),
         )
-        tell = guarded(on_event)
+        tell = guarded(_check_hook(on_event))
         chain: tuple[Middleware, ...] = (
             *_check_callable("middlewares", middlewares),
             *_patience(_check_retry(retry), rate_limit, tell),
@@ -167,10 +167,23 @@ def _limiter(rate_limit: RateLimit | Limiter | None) -> Limiter:
 
 
 def _check_callable(name: str, middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
-    checked = tuple(middlewares)
-    if not all(callable(middleware) for middleware in checked):
+    is_iterable = isinstance(middlewares, Iterable)
+    checked = tuple(middlewares) if is_iterable else ()
+    if not is_iterable or not all(callable(middleware) for middleware in checked):
         raise ConfigurationError(f"{name} must be callables that take a request and a handler")
     return checked
+
+
+def _check_hook(on_event: OnEvent | None) -> OnEvent | None:
+    if on_event is None or callable(on_event):
+        return on_event
+    raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}")
+
+
+def _check_ssl_context(context: object) -> ssl.SSLContext | None:
+    if context is None or isinstance(context, ssl.SSLContext):
+        return context
+    raise ConfigurationError("ssl_context must be an ssl.SSLContext; checks cannot be switched off")
 
 
 def _check_retry(retry: object) -> RetryPolicy:

@@ -5,7 +5,6 @@ Every default has its reason beside it, so that nobody has to tune what they do 
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from enum import StrEnum
@@ -81,10 +80,16 @@ class Credentials:
     def redact(self, data: bytes) -> bytes:
         """``data`` without the key and the secret, should an answer echo them."""
         for value in filter(_is_telling, map(str, self.__headers.values())):
-            in_json = json.dumps(value)[1:-1]
-            for text in (value, in_json, in_json.replace("/", "\\/")):
-                data = data.replace(text.encode(), b"***")
+            data = re.sub(_as_json_may_write(value), b"***", data)
         return data
+
+
+def _as_json_may_write(value: str) -> bytes:
+    """A pattern of the value with any of its characters plain or escaped."""
+    return b"".join(
+        rb"(?:\\?%s|\\u00(?i:%02x))" % (re.escape(character.encode()), ord(character))
+        for character in value
+    )
 
 
 def _is_telling(value: str) -> bool:

@@ -120,6 +120,8 @@ class Payments:
             OutcomeUnknownError: several payments match; ``candidates`` holds them.
             IncompleteHistoryError, APIError, TransportError: the list could not be read.
         """
+        if not isinstance(error, OutcomeUnknownError):
+            raise InvalidRequestError("error", "must be the OutcomeUnknownError of a create_link")
         if error.operation != "create_link":
             raise InvalidRequestError("error", f"is of {error.operation}, which makes no payment")
         found = await find_candidates(self.received(), error)

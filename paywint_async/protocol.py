@@ -255,7 +255,8 @@ def _read_envelope(response: Response, envelope_type: type[T]) -> T:
         raise
     if not envelope.success:
         raise api_error(response)
-    codec.refuse_ambiguity(response.body, getattr(envelope, "records", None))
+    records = getattr(envelope, "records", None)
+    codec.refuse_ambiguity(response.body, None if records is None else len(records))
     return envelope  # type: ignore[no-any-return]
 
 

@@ -138,8 +138,12 @@ class SessionManager:
         ) as answer:
             body = await self._read(answer)
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if _may_be_refusal(answer.status, body):  # which may echo what it was sent
+        if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
+            headers = {
+                name: self._credentials.redact(value.encode()).decode()
+                for name, value in headers.items()
+            }
         return Response(status=answer.status, headers=headers, body=body)
 
     def _unsigned_headers(self, request: Request) -> dict[str, str]:
@@ -231,10 +235,12 @@ def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
 
-def _may_be_refusal(status: int, body: bytes) -> bool:
-    return status != 200 or (len(body) < 4096 and b"false" in body)
+def _may_echo(status: int, body: bytes) -> bool:
+    """Whether an answer may tell us what we sent: anything but payments."""
+    return status != 200 or not any(key in body[:2048] for key in _PAYMENT_KEYS)
 
 
+_PAYMENT_KEYS = (b'"payment_id"', b'"checkout_token"', b'"records"')
 _WORDS: dict[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer was cut off",
     aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",

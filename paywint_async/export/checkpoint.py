@@ -90,7 +90,7 @@ class CheckpointFile:
         for field in ("format", "direction"):
             saved, asked = getattr(confirmed, field), getattr(self, f"_{field}")
             if saved != asked:
-                raise ExportError(f"{self.path} belongs to a {field} of {saved!r}, not {asked!r}")
+                raise ExportError(f"{self.path} belongs to a {field} of {saved}, not {asked}")
         return confirmed
 
     def _replace(self, text: bytes) -> None:

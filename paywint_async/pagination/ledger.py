@@ -280,6 +280,8 @@ class Ledger:
             recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
         head = tuple(self.head[: min(ANCHORS, self._kept_heads + delivered)])
+        if self.remaining + unhanded == 0:  # a short read: the earlier one's come right behind
+            head = (head + self.floor_head)[:ANCHORS]
         return Position(
             order=self.order if self._is_certain else Order.UNKNOWN,
             snapshot=self.snapshot,
@@ -288,7 +290,7 @@ class Ledger:
             delivered=delivered,
             remaining=self.remaining + unhanded,
             last=tuple(recent[-ANCHORS:]),
-            head=(head + self.floor_head)[:ANCHORS],
+            head=head,
             floor_head=self.floor_head,
             due=() if recent else tuple(due[:ANCHORS]),
             tail=self.tail,

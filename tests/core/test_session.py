@@ -144,7 +144,7 @@ class TestTheConnections:
             await session.aclose()
             await pass_time(1)
             assert (server.connections, server.open_connections) == (2, 1)
-            for parents in session._foreign:
+            for parents, _ in session._foreign:
                 await parents.close()
 
 

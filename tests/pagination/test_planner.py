@@ -123,17 +123,31 @@ def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:
     random, position, delivered = Random(seed), None, []
+    stops = Random(seed + 1)
     history = History(size, is_oldest_first=is_oldest_first, ties=ties)
     for new in [*arrivals, 0]:
         kinds = ("insert",) if new else ()
         for _ in range(new):
             history.insert()
-        reading = Reader(
-            history, random, rows=10, window=4, kinds=kinds, change_rate=0.2, start=position
-        ).read()
-        assert reading.doubt is None
-        position = through_json(reading.position) if reading.position else None
-        delivered += reading.delivered[:: 1 if is_oldest_first else -1]
+        part: list[int] = []
+        while position is None or not part or not position.is_finished:
+            stop = stops.choice((None, 1, 3, 12)) if new else None
+            reading = Reader(
+                history,
+                random,
+                rows=10,
+                window=4,
+                kinds=kinds,
+                change_rate=0.2,
+                start=position,
+                stop_after=stop,
+            ).read()
+            assert reading.doubt is None
+            part += reading.delivered
+            position = through_json(reading.position) if reading.position else None
+            if not reading.delivered:
+                break
+        delivered += part[:: 1 if is_oldest_first else -1]
     assert delivered == history.keys
 
 
