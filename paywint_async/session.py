@@ -12,7 +12,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TypeAlias
 
 import aiohttp
@@ -78,7 +78,6 @@ class SessionManager:
         self._ssl_context = ssl_context
         self._max_response_bytes = max_response_bytes
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self._url = lru_cache(maxsize=64)(partial(_join, base_url))
         self._pid = os.getpid()
         self._closed = False
         self._foreign: list[object] = []
@@ -130,7 +129,7 @@ class SessionManager:
     async def _send_in(self, session: aiohttp.ClientSession, request: Request) -> Response:
         async with session.request(
             request.method,
-            self._url(request.path),
+            _join(self._base_url, request.path),
             data=request.body,
             headers=self._credentials.sign(self._unsigned_headers(request)),
             allow_redirects=False,
@@ -223,6 +222,7 @@ class SessionManager:
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
 
 
+@lru_cache(maxsize=64)  # the paths are few, but for those of single payments
 def _join(base_url: str, path: str) -> yarl.URL:
     return yarl.URL(base_url + path, encoded=True)
 

@@ -15,10 +15,12 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import attrs
+from virtual_time import pass_time
 
 # What the clients of these tests send, and what nothing may ever show.
 API_KEY = "11112222-3333-4444-8555-666677778888"
@@ -161,13 +163,12 @@ class FaultServer:
 
     async def _converse(self, wire: Wire) -> None:
         try:
-            if self._script[0].before_reading:
-                await self._next_fault().play(wire)
-            while wire.is_open:
-                await wire.read_request()
-                await self._next_fault().play(wire)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client left
+            with suppress(ConnectionError, asyncio.IncompleteReadError):  # the client left
+                if self._script[0].before_reading:
+                    await self._next_fault().play(wire)
+                while wire.is_open:
+                    await wire.read_request()
+                    await self._next_fault().play(wire)
         finally:
             wire.close()
 
@@ -208,7 +209,7 @@ def sends(
 
     async def play(wire: Wire) -> None:
         await wire.send(render(wire.good_body))
-        await asyncio.sleep(0.001)  # so that a reset does not overtake what was sent
+        await pass_time(0.001)  # so that a reset does not overtake what was sent
         end(wire)
 
     return Fault(name, play)
@@ -218,7 +219,7 @@ def late(seconds: float, *, unread: bool = False) -> Fault:
     """A good answer, after that many seconds; ``unread``: even the request is read that late."""
 
     async def play(wire: Wire) -> None:
-        await asyncio.sleep(seconds)
+        await pass_time(seconds)
         if unread:
             await wire.read_request()
         await wire.send(head(len(wire.good_body)) + wire.good_body)
@@ -236,7 +237,7 @@ def drip(seconds: float, *, headers_too: bool = False) -> Fault:
         await wire.send(at_once)
         for byte in slowly:
             await wire.send(bytes([byte]))
-            await asyncio.sleep(seconds)
+            await pass_time(seconds)
 
     return Fault(f"drips {'headers' if headers_too else 'the body'}", play)
 

@@ -7,7 +7,6 @@ middleware answers in the network's place, so every run counts the same.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import random
@@ -23,6 +22,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from virtual_time import pass_time
 
 import paywint_async
 from paywint_async import Handler, PaywintClient, Request, Response
@@ -70,14 +70,14 @@ class Account:
         if self._arrives_every and self.requests % self._arrives_every == 0:
             self.total += 1
         if self._delay:
-            await asyncio.sleep(self._delay())
+            await pass_time(self._delay())
         if request.body is None:
             body = self._history.one(request.path.rpartition("/")[2])
         else:
             asked = json.loads(request.body)
             body = self._page(self.total, asked["page_no"], asked["rows_per_page"])
         if self._delay:
-            await asyncio.sleep(self._delay())
+            await pass_time(self._delay())
         return Response(status=200, body=body)
 
     def client(self) -> PaywintClient:

@@ -13,7 +13,7 @@ import attrs
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async.cli.account import open_account
-from paywint_async.cli.options import Count, Number, Rows, Seconds, Selection, UsageError
+from paywint_async.cli.options import Count, FileName, Number, Rows, Seconds, Selection, UsageError
 from paywint_async.cli.progress import OnProgress, progress_bar
 from paywint_async.cli.report import say
 from paywint_async.export import (
@@ -39,7 +39,7 @@ async def export(
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
     format: Format | None = None,
-    output: str = "-",
+    output: FileName = "-",
     checkpoint: str | None = None,
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -94,8 +94,9 @@ class _Job:
     def check(self) -> None:
         if self.checkpoint and os.path.realpath(self.checkpoint) == os.path.realpath(self.output):
             raise UsageError("--output and --checkpoint must be different files")
-        if self.checkpoint == "":
-            raise UsageError("--checkpoint must be a file's name")
+        for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
+            if name == "":
+                raise UsageError(f"{option} must be a file's name")
 
     async def run(self, client: PaywintClient) -> None:
         started = time.monotonic()

@@ -39,5 +39,7 @@ Amount: TypeAlias = Annotated[Decimal, Parameter(converter=_read_amount)]
 Number: TypeAlias = Annotated[int, Parameter(converter=_read_number)]
 Count: TypeAlias = Annotated[int, Parameter(converter=_read_count)]
 Seconds: TypeAlias = Annotated[float, Parameter(converter=_read_seconds)]
+# A single hyphen is stdout, not an option.
+FileName: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Rows: TypeAlias = Literal[10, 20, 50, 100]
 Selection: TypeAlias = Literal["sent", "received", "both"]

@@ -90,7 +90,9 @@ class CheckpointFile:
         for field in ("format", "direction"):
             saved, asked = getattr(confirmed, field), getattr(self, f"_{field}")
             if saved != asked:
-                raise ExportError(f"{self.path} belongs to a {field} of {saved}, not {asked}")
+                raise ExportError(
+                    f"{self.path} belongs to a {field} of {str(saved)!r}, not {str(asked)!r}"
+                )
         return confirmed
 
     def _replace(self, text: bytes) -> None:

@@ -18,17 +18,20 @@ class Observe:
         """The answer, unchanged."""
         clock = asyncio.get_running_loop().time
         started = clock()
-        response: Response | None = None
         try:
             response = await handler(request)
-        finally:
-            self._on_event(
-                RequestEvent(
-                    operation=request.operation,
-                    attempt=request.attempt,
-                    status=None if response is None else response.status,
-                    seconds=clock() - started,
-                    bytes_received=0 if response is None else len(response.body),
-                )
-            )
+        except BaseException:
+            self._tell(request, None, clock() - started)
+            raise
+        self._tell(request, response, clock() - started)
         return response
+
+    def _tell(self, request: Request, response: Response | None, seconds: float) -> None:
+        event = RequestEvent(
+            operation=request.operation,
+            attempt=request.attempt,
+            status=None if response is None else response.status,
+            seconds=seconds,
+            bytes_received=0 if response is None else len(response.body),
+        )
+        self._on_event(event)

@@ -163,7 +163,11 @@ class Run:
         taken = await self._window.take()
         if isinstance(taken, Answer):
             return taken
-        self._ask(is_busy=True)  # the next request leaves before this answer is decoded
+        self._ask(is_busy=True)
+        if (
+            self._window.has_waited
+        ):  # for the network: so the next request leaves before the decoding
+            await asyncio.sleep(0)
         page = self._source.read(*taken)
         keys, times = list(map(_key, page.records)), list(map(_time, page.records))
         return Answer(page.page_no, page.total_records, page.records, keys, times, page)

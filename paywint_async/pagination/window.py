@@ -45,6 +45,7 @@ class Window(Generic[T]):
         self.size = size
         self._fetch = fetch
         self._slots = slots or asyncio.Semaphore(size)
+        self.has_waited = False  # whether the page taken last had to be waited for
         self._turned_at = 0.0
         self._awaited: asyncio.Task[T] | None = None
         self._is_closed = False
@@ -82,7 +83,8 @@ class Window(Generic[T]):
         first = self._queue.popleft()
         if isinstance(first, _PutBack):
             return first.value
-        if not first.done():
+        self.has_waited = not first.done()
+        if self.has_waited:
             return await self._wait(first)
         if time.perf_counter() - self._turned_at > _BUSY_AT_MOST:
             await asyncio.sleep(0)

@@ -187,3 +187,15 @@ def test_one_request_at_a_time_is_one(serve: Command, use: Command, paywint: Com
     paywint("export", "--concurrency", 1)
 
     assert account.peak_in_flight == 1
+
+
+def test_a_single_hyphen_is_stdout(paywint: Command) -> None:
+    outcome = paywint("export", "--emulator", 3, "--output", "-")
+    assert (outcome.code, len(lines_of(outcome.out))) == (0, 3)
+
+
+def test_a_file_needs_a_name(paywint: Command) -> None:
+    for option in ("--output", "--checkpoint"):
+        outcome = paywint("export", "--emulator", 3, option, "")
+        assert outcome.code == 2
+        assert option in outcome.err

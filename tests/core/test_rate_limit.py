@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import sleep  # virtual: no test waits for a timer
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
@@ -25,7 +26,7 @@ async def departures(limiter: RateLimiter, arrivals: Sequence[float]) -> list[fl
     start = now()
 
     async def one(arrival: float) -> float:
-        await asyncio.sleep(arrival)
+        await sleep(arrival)
         await limiter.acquire()
         return now() - start
 
@@ -233,7 +234,7 @@ class TestTheThrottle:
         async with FaultServer(answer(429, headers="Retry-After: 10\r\n"), answer()) as server:
             client, start = connect(server), now()
             refused = asyncio.ensure_future(client.payments.page("sent", 1))
-            await asyncio.sleep(1)
+            await sleep(1)
             await client.payments.page("received", 1)
             assert now() - start >= 10
             await refused

@@ -379,7 +379,7 @@ class TestARetrier:
 
     async def test_serves_many_operations_at_once(self):
         async def handler(request: Request) -> Response:
-            await asyncio.sleep(1)
+            await pass_time(1)
             return Response(status=503 if request.attempt < 3 else 200)
 
         retry = Retry(QUICK)

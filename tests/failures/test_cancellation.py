@@ -25,7 +25,7 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 async def _read_and_break(client: PaywintClient) -> None:
     async for _ in client.payments.sent(rows_per_page=10):
-        await asyncio.sleep(0.002)
+        await pass_time(0.002)
 
 
 OPERATIONS: list[Callable[[PaywintClient], Awaitable[object]]] = [
