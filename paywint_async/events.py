@@ -13,6 +13,7 @@ from typing import TypeAlias
 import attrs
 
 logger = logging.getLogger("paywint_async")
+logger.addHandler(logging.NullHandler())  # whether anything is printed is the application's choice
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -103,7 +103,7 @@ class PaymentListing(Listing[Payment]):
         included; None before the first answer."""
         return self._runs[0].total if self._runs else None
 
-    async def pages(self) -> AsyncIterator[PaymentPage]:
+    async def pages(self) -> AsyncGenerator[PaymentPage, None]:
         """The same payments page by page; a page holds only records that are due, at least one."""
         run = self._open(None)
         try:
