@@ -43,7 +43,7 @@ class PaywintClient:
     serves any number of tasks of one event loop.
 
     Args:
-        api_key: header ``X-Api-Key`` (or both wrapped in one `Credentials`, as `from_env` does).
+        api_key: header ``X-Api-Key``.
         api_secret: header ``X-Api-Secret``; never shown again, by nothing.
         environment: sandbox, since a forgotten argument must not move real money.
         base_url: instead of the environment's; https, or http to loopback.
@@ -65,8 +65,8 @@ class PaywintClient:
 
     def __init__(
         self,
-        api_key: str | Credentials,
-        api_secret: str | None = None,
+        api_key: str,
+        api_secret: str,
         *,
         environment: Environment | str = Environment.SANDBOX,
         base_url: str | None = None,
@@ -121,7 +121,7 @@ class PaywintClient:
             overrides["environment"] = check_environment(name, source="PAYWINT_ENVIRONMENT")
         if "base_url" not in overrides and (url := os.environ.get("PAYWINT_BASE_URL")):
             overrides["base_url"] = url
-        return cls(credentials, **overrides)
+        return cls(credentials, "", **overrides)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         session: SessionManager | None = getattr(self, "_session", None)  # None: not made yet
@@ -146,6 +146,7 @@ class PaywintClient:
 
 
 def _wrap(api_key: object, api_secret: object) -> Credentials:
+    # `from_env` hands both over wrapped, since a traceback would show the locals of its frame.
     return api_key if isinstance(api_key, Credentials) else Credentials(api_key, api_secret)
 
 
