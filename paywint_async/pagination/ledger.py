@@ -246,8 +246,10 @@ class Ledger:
 
     def withhold(self, shown: Sequence[Key], fresh: Sequence[Key]) -> None:
         """Enters as delivered what the earlier read had already, and what was moved since."""
-        self.remaining -= len(shown) - len(fresh)
-        self.expected -= len(shown) - len(fresh)
+        withheld = len(shown) - len(fresh)
+        self.remaining -= withheld
+        self.expected -= withheld
+        self._kept_heads += withheld
         self.floor_problem = _CHANGED
 
     def deliver(self, shown: Sequence[Key], fresh: Sequence[Key], last_time: datetime) -> None:

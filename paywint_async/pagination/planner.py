@@ -169,7 +169,7 @@ class Planner:
     def position(self, unhanded: int = 0) -> Position | None:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
         is_unread = self.handed == 0 and (self._start is not None or self._ledger.remaining > 0)
-        if self._mode is _Mode.START or is_unread:
+        if self._mode is _Mode.START or (is_unread and self._ledger.floor_problem is None):
             return self._start
         return self._ledger.position(unhanded)
 

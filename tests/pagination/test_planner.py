@@ -301,6 +301,22 @@ def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: in
     assert (third.doubt, third.delivered) == (None, [])
 
 
+@pytest.mark.parametrize("change", ["delete", "move"])
+@pytest.mark.parametrize("rank", [1, 15, 30])
+def test_what_changed_among_what_is_known_is_said_once(change: str, rank: int) -> None:
+    history = History(30)
+    start = sync(history, None).position
+    key = history.keys.pop(rank - 1)
+    if change == "move":
+        history.keys.append(key)
+    second = sync(history, start)
+    known = change == "delete" or rank > 30 - 8
+    assert second.delivered == ([] if known else [key])
+    assert second.doubt is not None or (change, rank) == ("move", 30)
+    third = sync(history, second.position)
+    assert (third.doubt, third.delivered) == (None, [])
+
+
 def test_a_page_repeated_right_after_a_resume_is_noticed() -> None:
     for rows in ((10, 20), (100, 100), (20, 10)):
         history = History(180)
