@@ -82,6 +82,11 @@ class Ledger:
         """Whether arrivals come behind the end. An unknown order counts as newest first."""
         return self.order is Order.OLDEST_FIRST
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether arrivals may be on either side. With a floor they were seen before the head."""
+        return self.order is Order.UNKNOWN and not self.floor
+
     # -- where things stand ----------------------------------------------------------------------
 
     def offset_of(self, page_no: int) -> int:
@@ -119,13 +124,13 @@ class Ledger:
 
     def claim(self, offset: int, answer: Answer) -> int:
         """How many ranks it would move, to continue at ``offset``; 0: all is where it should be."""
-        if self.order is Order.UNKNOWN and offset == self.snapshot - self.remaining:
+        if self.is_undecided and offset == self.snapshot - self.remaining:
             return 0
         return self.frontier(answer.total) - offset
 
     def anchor(self, offset: int, answer: Answer, *, is_extended: bool) -> bool:
         """Continues at ``offset``, right behind the last delivered key. False: that cannot be."""
-        if self.order is Order.UNKNOWN and answer.total != self.snapshot:
+        if self.is_undecided and answer.total != self.snapshot:
             is_still = offset == self.snapshot - self.remaining
             self.order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
         remaining = self.remaining

@@ -342,7 +342,7 @@ class Planner:
             return [ledger.page_of(end)]
         back = 0 if ledger.due else 1
         expected = [ledger.page_of(ledger.frontier(self._total) - back)]
-        if ledger.order is Order.UNKNOWN:
+        if ledger.is_undecided:
             expected.append(ledger.page_of(ledger.snapshot - ledger.remaining - back))
         return expected
 
