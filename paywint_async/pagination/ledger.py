@@ -59,7 +59,7 @@ class Ledger:
         self.tail = opening.tail
         self.floor_head: tuple[Key, ...] = opening.floor_head
         self.head = list(opening.head)
-        self._kept_heads = 0  # of those, how many an earlier read has delivered
+        self._kept_heads = len(self.head)  # of those, how many were delivered before this run
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
         self._known = set(self.recent)  # the same, and older ones that are still at hand
         self.due: tuple[Key, ...] = opening.due
@@ -113,7 +113,7 @@ class Ledger:
     def reopen(self) -> None:
         """Takes a finished read's snapshot as the floor of a new one; newest first."""
         self.floor, self.floor_head = self.snapshot, tuple(self.head)
-        self.head, self.delivered = [], 0
+        self.head, self._kept_heads, self.delivered = [], 0, 0
 
     def extend(self) -> None:
         """Takes a finished read's last record as the one before a new one; oldest first."""
@@ -286,7 +286,7 @@ class Ledger:
         if unhanded:
             recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
-        head = tuple(self.head[: min(ANCHORS, self._kept_heads + delivered)])
+        head = tuple(self.head[: min(ANCHORS, self._kept_heads + self.handed - unhanded)])
         if self.remaining + unhanded == 0:  # a short read: the earlier one's come right behind
             head = (head + self.floor_head)[:ANCHORS]
         return Position(

@@ -87,6 +87,7 @@ class Planner:
         self._fruitless = 0
         self._tried: set[int] = set()
         self._searched: list[int] = []
+        self._is_second_first = True
         self._candidate: int | None = None
         self._candidate_total = -1
         self._claim = 0  # by how many ranks the latest anchor would move the frontier
@@ -212,6 +213,9 @@ class Planner:
         if was_unknown and self._ledger.detect_order(answer) is Order.OLDEST_FIRST:
             self._seek(_Mode.PROBE)  # so far the two orders agreed; now the end is somewhere else
             return _RESET
+        if self._ledger.is_undecided and answer.total != self._ledger.snapshot:
+            self._seek(_Mode.ANCHOR)  # only the place of what was delivered tells on which side
+            return _RESET
         return self._stream(answer)
 
     def _first(self, answer: Answer) -> Verdict:
@@ -324,10 +328,11 @@ class Planner:
         if self._searched != expected:  # what was looked at before may have moved since
             self._tried.clear()
             self._searched = expected
+            self._is_second_first = not self._is_second_first  # each guess gets its turn
         self._candidate = None
         last = self._ledger.page_of(self._total)
         around = (expected[0] + step for step in _NEIGHBOURS)
-        pages = chain(expected, around)
+        pages = chain(expected[::-1] if self._is_second_first else expected, around)
         page = next((p for p in pages if 1 <= p <= last and p not in self._tried), None)
         if page is None:
             raise Doubt("the payments read last are not in this history (another account's?)")
