@@ -118,7 +118,7 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
     is_oldest_first=st.booleans(),
     ties=st.sampled_from((1, 3, 500)),
 )
-@settings(deadline=None, max_examples=max(300, HISTORIES))
+@settings(deadline=None, max_examples=max(300, HISTORIES // 4))
 def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:
