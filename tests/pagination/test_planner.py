@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pagination.model import History, Reader, Reading
 
+from paywint_async.pagination.ledger import Answer
 from paywint_async.pagination.planner import Planner
 from paywint_async.pagination.position import Order, Position, from_json, to_json
 
@@ -361,3 +362,43 @@ def test_ties_and_a_deletion_on_an_oldest_first_server_hide_no_new_one() -> None
 def test_the_finished_checkpoint_of_another_history_is_noticed_though_this_one_is_empty() -> None:
     start = sync(History(25), None).position
     assert sync(History(0), start).doubt is not None
+
+
+def test_an_undecided_order_is_decided_before_rows_are_taken_on_a_guess() -> None:
+    history = History(100, is_oldest_first=True, ties=1000)
+    before, planner, delivered = history.listed(), Planner(10), []
+    while not planner.is_complete:
+        page_no = planner.take_repair() or planner.next_page(is_idle=True)
+        assert page_no is not None
+        delivered += planner.accept(history.answer(page_no, 10)).records
+        if len(delivered) == 10 and len(history.keys) == 100:
+            for _ in range(20):  # whole pages: no overlap would show the wrong guess
+                history.insert()
+    planner.conclude()
+    assert delivered == before
+
+
+class RepeatsOnce(History):
+    """Answers page 2 once with the first rows of page 1, as many as page 2 has."""
+
+    has_repeated = False
+
+    def answer(self, page_no: int, rows: int) -> Answer:
+        answer = super().answer(page_no, rows)
+        if page_no == 2 and not self.has_repeated:
+            self.has_repeated = True
+            shown = self.listed()[: len(answer.keys)]
+            times = [self.times[key] for key in shown]
+            return Answer(page_no, answer.total, shown, shown, times)
+        return answer
+
+
+def test_a_repeat_after_a_resume_is_known_by_its_ids_where_times_are_equal() -> None:
+    history = RepeatsOnce(28, ties=1000)
+    history.has_repeated = True
+    first = Reader(history, Random(0), rows=10, window=1, stop_after=20).read()
+    history.has_repeated = False
+    rest = Reader(history, Random(0), rows=20, window=1, start=first.position).read()
+    assert history.has_repeated
+    assert rest.doubt is None
+    assert first.delivered + rest.delivered == history.listed()
