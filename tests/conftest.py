@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 from virtual_time import VirtualTimeLoop
 
+pytest_plugins = ("pytester",)
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 hypothesis.settings.register_profile("paywint", deadline=None)  # a busy machine fails no test

@@ -35,6 +35,7 @@ LAYERS = {
     "client": 4,
     "export": 5,
     "cli": 5,
+    "pytest_plugin": 5,
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
@@ -46,10 +47,10 @@ NEIGHBOURS = {
     ("cli", "export"),
     ("__main__", "cli"),
 }
-# Beside the layers: it imports nothing of the package, and only the command line starts it.
-APART = {"emulator": {"cli"}}
+# Beside the layers: it imports nothing of the package, and only the command line and the fixtures start it.
+APART = {"emulator": {"cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
-OVER_THE_PUBLIC_API = {"export", "cli", "__main__"}
+OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "__main__"}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {

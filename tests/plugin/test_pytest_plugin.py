@@ -1,0 +1,104 @@
+"""The fixtures, in suites of each kind: every one a pytest process of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+TEST = """
+import asyncio
+import pytest
+from paywint_async import NotFoundError
+
+{mark}
+@pytest.mark.paywint(payments=30, seed=7)
+async def test_fixtures(paywint_emulator, paywint_client):
+    listed = await paywint_client.payments.received().collect()
+    assert [str(p.payment_id) for p in listed] == paywint_emulator.history("received")
+    assert len(listed) == 30
+    link = await paywint_client.payments.create_link(5)
+    waiting = asyncio.ensure_future(
+        paywint_client.payments.wait_until_final(link.payment_id, timeout=5, poll=0.01)
+    )
+    await asyncio.sleep(0)
+    await paywint_emulator.pay(link.payment_id)
+    assert (await waiting).status == "success"
+
+{mark}
+async def test_another_is_empty(paywint_client):
+    assert await paywint_client.payments.received().collect() == []
+"""
+ASYNCIO, ANYIO = "@pytest.mark.asyncio", "@pytest.mark.anyio"
+BACKEND = "@pytest.fixture\ndef anyio_backend():\n    return {!r}\n"
+INI = """
+[pytest]
+addopts = --strict-markers
+filterwarnings =
+    error
+    ignore:The configuration option:pytest.PytestDeprecationWarning
+"""
+
+
+def run(pytester: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
+    pytester.makepyfile(test)
+    pytester.makeini(INI)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_under_pytest_asyncio_strict(pytester: pytest.Pytester) -> None:
+    answer = run(pytester, TEST.format(mark=ASYNCIO), "-p", "no:anyio", "-p", "no:aiohttp")
+    answer.assert_outcomes(passed=2)
+
+
+def test_under_pytest_asyncio_auto(pytester: pytest.Pytester) -> None:
+    mode = "--asyncio-mode=auto"
+    answer = run(pytester, TEST.format(mark=""), mode, "-p", "no:anyio", "-p", "no:aiohttp")
+    answer.assert_outcomes(passed=2)
+
+
+def test_under_pytest_aiohttp(pytester: pytest.Pytester) -> None:
+    test = TEST.format(mark="") + (
+        "\nasync def test_both(paywint_emulator, aiohttp_client):\n"
+        "    assert paywint_emulator.url\n"
+    )
+    run(pytester, test, "--asyncio-mode=auto").assert_outcomes(passed=3)
+
+
+def test_under_anyio(pytester: pytest.Pytester) -> None:
+    test = TEST.format(mark=ANYIO) + BACKEND.format("asyncio")
+    run(pytester, test, "-p", "no:asyncio", "-p", "no:aiohttp").assert_outcomes(passed=2)
+
+
+def test_under_anyio_with_pytest_asyncio_beside_it(pytester: pytest.Pytester) -> None:
+    test = TEST.format(mark=ANYIO) + BACKEND.format("asyncio")
+    run(pytester, test).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("test", "arguments", "message"),
+    [
+        ("def test_it(paywint_client): ...", (), "needs an `async def` test"),
+        (
+            "import pytest\n\n@pytest.mark.anyio\nasync def test_it(paywint_client): ...\n\n"
+            "@pytest.fixture\ndef anyio_backend_name():\n    return 'trio'\n",
+            ("-p", "no:asyncio", "-p", "no:aiohttp"),
+            "runs on asyncio, and this test on trio",
+        ),
+        (
+            "import pytest\n\n@pytest.mark.asyncio\n@pytest.mark.paywint(payment=3)\n"
+            "async def test_it(paywint_client): ...",
+            (),
+            "cannot take payment; see Emulator",
+        ),
+        (
+            "async def test_it(paywint_client): ...",
+            ("-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:anyio"),
+            "needs pytest-asyncio, pytest-aiohttp or anyio",
+        ),
+    ],
+)
+def test_what_cannot_work_is_said(
+    pytester: pytest.Pytester, test: str, arguments: tuple[str, ...], message: str
+) -> None:
+    answer = run(pytester, test, *arguments)
+    answer.stdout.fnmatch_lines([f"*{message}*"])
+    assert answer.ret == 1
