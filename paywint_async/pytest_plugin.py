@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -78,7 +78,7 @@ def _fixture_for(request: pytest.FixtureRequest) -> str:
     return "_paywint_with_asyncio"
 
 
-def _arguments(request: pytest.FixtureRequest) -> dict[str, object]:
+def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
     from paywint_async.emulator import Emulator
 
     marker = request.node.get_closest_marker("paywint")

@@ -47,7 +47,7 @@ NEIGHBOURS = {
     ("cli", "export"),
     ("__main__", "cli"),
 }
-# Beside the layers: it imports nothing of the package, and only the command line and the fixtures start it.
+# Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
 OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "__main__"}
