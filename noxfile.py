@@ -186,6 +186,23 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def browser(session: nox.Session) -> None:
+    """The emulator's pages and the example shop, in a real Chromium; installs one where missing."""
+    install_group(session, "tests")
+    install_wheel(session)
+    session.install("playwright")
+    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
+        if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+            session.run("apt-get", "update", "-qq", external=True)
+            session.run("apt-get", "install", "-qq", "-y", "chromium", external=True)
+        else:
+            session.run("playwright", "install", "chromium")
+    shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=TEST_THE_WHEEL)
+    session.log(f"screenshots are in {shots}")
+
+
+@nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
     """The codec and protocol under atheris, for a minute; further arguments go to libFuzzer."""
     session.install("atheris")
