@@ -48,6 +48,7 @@ class Api:
         clock: The event loop's time, in seconds.
         now_us: The emulator's time, in Unix microseconds.
         settle: Brings the account up to now; gives the time, in Unix microseconds.
+        changed: To be called when something was made, before it is answered.
         origin: The server's own address, which payment links begin with.
         latency: Seconds each request waits before it is answered.
         bucket: The request limit, if there is one.
@@ -63,6 +64,7 @@ class Api:
         clock: Callable[[], float],
         now_us: Callable[[], int],
         settle: Callable[[], int],
+        changed: Callable[[], None],
         origin: Callable[[], str],
         latency: float,
         bucket: TokenBucket | None,
@@ -71,6 +73,7 @@ class Api:
         self._lives = lives
         self._now_us = now_us
         self._settle = settle
+        self._changed = changed
         self._account = (identity.api_key.encode(), identity.api_secret.encode())
         self._payer = (identity.payer_key.encode(), identity.payer_secret.encode())
         self._journal = journal
@@ -153,6 +156,7 @@ class Api:
             now_us=now_us,
         )
         self._lives.create(payment)
+        self._changed()
         link = f"{self._origin()}/pay/{payment.payment_id}"
         data = wire.payment_link(payment.payment_id, link)
         return _json(wire.envelope(data, "Payment link created", now_us))
@@ -184,6 +188,7 @@ class Api:
         check_token_request(await _body(request))
         now_us = self._settle()
         issued = self._ledger.create_token(now_us)
+        self._changed()
         data = wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(wire.envelope(data, "Checkout token created", now_us))
 

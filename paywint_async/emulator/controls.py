@@ -61,6 +61,15 @@ class Controls:
         self._settle()
         return self._ledger.ids(direction)
 
+    def payment(self, payment_id: object) -> Payment:
+        """A payment's facts as they are now.
+
+        Raises:
+            LookupError: No such payment.
+        """
+        self._settle()
+        return self._ledger.payment(str(payment_id))
+
     async def open(self, payment_id: object) -> None:
         """The payer looks at the link. Raises as `pay`."""
         self._change(payment_id, "opened")
@@ -155,6 +164,7 @@ class Controls:
         Raises:
             LookupError: No such payment.
         """
+        self._settle()
         self._ledger.place(str(payment_id))
         return [(c.payment.status, c.at_us) for c in self._lives.timeline(str(payment_id))]
 

@@ -314,6 +314,7 @@ class Emulator(Controls):
             clock=loop.time,
             now_us=self._clock.now_us,
             settle=self._settle_request,
+            changed=self._changed,
             origin=lambda: self.url,
             latency=self._settings.latency,
             bucket=None if rate is None else TokenBucket(rate),
