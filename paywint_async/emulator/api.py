@@ -13,7 +13,7 @@ from aiohttp import web
 
 from paywint_async.emulator import wire
 from paywint_async.emulator.form import InvalidBody
-from paywint_async.emulator.identity import Direction, Identity
+from paywint_async.emulator.identity import DIRECTIONS, Direction, Identity
 from paywint_async.emulator.ledger import Ledger
 from paywint_async.emulator.lives import Lives
 from paywint_async.emulator.switches import Switches
@@ -31,6 +31,9 @@ _GUARDED = "/api/"
 _PAGES = ("/pay/", "/console/")
 _LARGEST_BODY = 65_536
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_BODY = web.RequestKey("body", bytes)
+_IS_PAYER = web.RequestKey("is_payer", bool)
+_OTHER_SIDE: dict[Direction, Direction] = {"sent": "received", "received": "sent"}
 _PAGE_NO = web.RequestKey("page_no", int)
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,7 +48,9 @@ class Api:
         identity: Whose credentials are asked for.
         journal: Where each request is noted.
         clock: The event loop's time, in seconds.
+        now_us: The emulator's time, in Unix microseconds.
         settle: Brings the account up to now; gives the time, in Unix microseconds.
+        changed: To be called when something was made, before it is answered.
         origin: The server's own address, which payment links begin with.
         switches: Latency, request limit and failures.
     """
@@ -58,14 +63,19 @@ class Api:
         *,
         journal: Journal,
         clock: Callable[[], float],
+        now_us: Callable[[], int],
         settle: Callable[[], int],
+        changed: Callable[[], None],
         origin: Callable[[], str],
         switches: Switches,
     ) -> None:
         self._ledger = ledger
         self._lives = lives
+        self._now_us = now_us
         self._settle = settle
-        self._credentials = (identity.api_key.encode(), identity.api_secret.encode())
+        self._changed = changed
+        self._account = (identity.api_key.encode(), identity.api_secret.encode())
+        self._payer = (identity.payer_key.encode(), identity.payer_secret.encode())
         self._journal = journal
         self._clock = clock
         self._origin = origin
@@ -74,11 +84,12 @@ class Api:
     def application(self) -> web.Application:
         """The routes, behind the journal and the guards."""
         app = web.Application(middlewares=[self._note, self._guard], client_max_size=_LARGEST_BODY)
-        app.router.add_post(f"{PAYMENTS}/create-payment-link", self._create_link)
-        app.router.add_get(f"{PAYMENTS}/get/{{payment_id:[^/]+}}", self._get, allow_head=False)
-        app.router.add_post(f"{PAYMENTS}/list/payment-received", self._list("received"))
-        app.router.add_post(f"{PAYMENTS}/list/payment-sent", self._list("sent"))
-        app.router.add_post(CHECKOUT_TOKEN, self._create_token)
+        post, get = app.router.add_post, app.router.add_get
+        post(f"{PAYMENTS}/create-payment-link", self._create_link, name="create_link")
+        get(f"{PAYMENTS}/get/{{payment_id:[^/]+}}", self._get, name="get", allow_head=False)
+        for way in DIRECTIONS:
+            post(f"{PAYMENTS}/list/payment-{way}", self._list(way), name=f"list_{way}")
+        post(CHECKOUT_TOKEN, self._create_token, name="create_token")
         return app
 
     @web.middleware
@@ -86,18 +97,23 @@ class Api:
         if _is_page(request):
             return await handler(request)
         self._journal.open()
-        started, status = self._clock(), None
+        at_us, started = self._now_us(), self._clock()
+        response: web.StreamResponse | None = None
         try:
             response = await handler(request)
-            status = response.status
         finally:
+            body = response.body if isinstance(response, web.Response) else None
             exchange = Exchange(
+                at_us=at_us,
                 method=request.method,
-                path=request.path,
-                status=status,
+                path=self._journal.blot(request.path),
+                operation=request.match_info.route.name,
+                status=None if response is None else response.status,
                 started=started,
                 finished=self._clock(),
                 page_no=request.get(_PAGE_NO),
+                request_body=self._journal.excerpt(request.get(_BODY, b"")),
+                response_body=self._journal.excerpt(body if isinstance(body, bytes) else b""),
             )
             self._journal.close(exchange)
         return response
@@ -122,7 +138,9 @@ class Api:
     def _refusal(self, request: web.Request) -> web.Response | None:
         if not request.path.startswith(_GUARDED):
             return None
-        if not self._is_authentic(request):
+        is_account = _has_keys(request, self._account)
+        request[_IS_PAYER] = _has_keys(request, self._payer)
+        if not is_account and not request[_IS_PAYER]:
             return _failure(401, "Invalid API key or API secret")
         bucket = self._switches.bucket
         wait = bucket.take(self._clock()) if bucket else 0
@@ -133,28 +151,18 @@ class Api:
             return _failure(503, "The emulator was told to fail now and then")
         return None
 
-    def _is_authentic(self, request: web.Request) -> bool:
-        key, secret = (
-            request.headers.get(name, "").encode(errors="surrogateescape")
-            for name in ("X-Api-Key", "X-Api-Secret")
-        )
-        # Both are compared, whichever is wrong: the time says nothing about either.
-        matches = (
-            compare_digest(key, self._credentials[0]),
-            compare_digest(secret, self._credentials[1]),
-        )
-        return all(matches)
-
     async def _create_link(self, request: web.Request) -> web.Response:
         asked = link_request(await _body(request))
         now_us = self._settle()
         payment = self._ledger.create_link(
+            _seen_by(request, "received"),
             amount=asked.amount,
             description=asked.description,
             invoice_number=asked.invoice_number,
             now_us=now_us,
         )
         self._lives.create(payment)
+        self._changed()
         link = f"{self._origin()}/pay/{payment.payment_id}"
         data = wire.payment_link(payment.payment_id, link)
         return _json(wire.envelope(data, "Payment link created", now_us))
@@ -175,7 +183,9 @@ class Api:
             asked = page_request(await _body(request))
             request[_PAGE_NO] = asked.page_no
             now_us = self._settle()
-            page = self._ledger.page(direction, asked.page_no, asked.rows_per_page)
+            page = self._ledger.page(
+                _seen_by(request, direction), asked.page_no, asked.rows_per_page
+            )
             return _json(wire.payment_list(page.rows, page.total, now_us))
 
         return answer
@@ -184,6 +194,7 @@ class Api:
         check_token_request(await _body(request))
         now_us = self._settle()
         issued = self._ledger.create_token(now_us)
+        self._changed()
         data = wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(wire.envelope(data, "Checkout token created", now_us))
 
@@ -201,16 +212,32 @@ async def _page(request: web.Request, handler: _Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+def _has_keys(request: web.Request, keys: tuple[bytes, bytes]) -> bool:
+    given = (
+        request.headers.get(name, "").encode(errors="surrogateescape")
+        for name in ("X-Api-Key", "X-Api-Secret")
+    )
+    # Both are compared, whichever is wrong: the time says nothing about either.
+    matches = [compare_digest(*pair) for pair in zip(given, keys, strict=True)]
+    return all(matches)
+
+
+def _seen_by(request: web.Request, direction: Direction) -> Direction:
+    """The account's name for what the asker calls so: what the payer sent, it received."""
+    return _OTHER_SIDE[direction] if request[_IS_PAYER] else direction
+
+
 async def _body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         message = "Input should be JSON, sent as application/json"
         raise InvalidBody([(("body",), message, "model_attributes_type")])
     try:
-        return await request.read()
+        body = request[_BODY] = await request.read()
     except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
         # 413 and 400 are no statuses of the API; an unreadable body is a 422 like any other.
         message = f"Input should be readable JSON: {type(error).__name__}"
         raise InvalidBody([(("body",), message, "json_invalid")]) from None
+    return body
 
 
 def _http_error(error: web.HTTPException) -> web.Response:

@@ -3,28 +3,41 @@
 import asyncio
 import time
 
+_SLEPT_US = 60_000_000
+
 
 class Clock:
     """Unix microseconds that never go back while it runs, and that can be moved ahead."""
 
     def __init__(self) -> None:
         self._added_us = 0
+        self._reached_us = 0
         self._anchor: tuple[asyncio.AbstractEventLoop, float, int] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Follow this loop from now on: a loop whose time jumps takes the emulator along."""
-        self._anchor = (loop, loop.time(), _wall_us())
+        self._anchor = (loop, loop.time(), max(_wall_us(), self._reached_us))
 
     def stop(self) -> None:
         """Follow the wall clock again."""
+        self._reached_us = self.now_us() - self._added_us
         self._anchor = None
 
     def now_us(self) -> int:
         """The time, in Unix microseconds."""
         if self._anchor is None:
-            return _wall_us() + self._added_us
+            return max(_wall_us(), self._reached_us) + self._added_us
         loop, since, wall_us = self._anchor
-        return wall_us + int((loop.time() - since) * 1_000_000) + self._added_us
+        paced_us = wall_us + int((loop.time() - since) * 1_000_000)
+        # A loop's clock stands still while the machine sleeps; small differences are no sleep.
+        if _wall_us() - paced_us > _SLEPT_US:
+            self.start(loop)
+            return self.now_us()
+        return paced_us + self._added_us
+
+    def unmoved_us(self) -> int:
+        """The time without what was added: when things really happen."""
+        return self.now_us() - self._added_us
 
     @property
     def added_us(self) -> int:
@@ -39,10 +52,10 @@ class Clock:
         """Move it ahead.
 
         Raises:
-            ValueError: By less than nothing.
+            ValueError: By less than nothing, or more than thirty years.
         """
-        if not seconds >= 0:
-            raise ValueError(f"seconds must not be negative: {seconds!r}")
+        if not 0 <= seconds <= 1e9:
+            raise ValueError(f"seconds must be from 0 to 1e9: {seconds!r}")
         self._added_us += round(seconds * 1_000_000)
 
 

@@ -3,12 +3,13 @@
 It is the part of `Emulator` that needs no socket.
 """
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 
 from paywint_async.emulator.clock import Clock
 from paywint_async.emulator.identity import Direction
 from paywint_async.emulator.ledger import Ledger
-from paywint_async.emulator.life import STATUSES, Change
+from paywint_async.emulator.life import PLANNABLE, Change
 from paywint_async.emulator.lives import Lives
 from paywint_async.emulator.payment import Payment
 
@@ -143,12 +144,12 @@ class Controls:
 
         Raises:
             LookupError: No such payment.
-            ValueError: No such status, or a negative time.
+            ValueError: No such status, or a time out of range.
         """
-        if status not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
-        if not after >= 0:
-            raise ValueError(f"after must not be negative: {after!r}")
+        if status not in PLANNABLE:
+            raise ValueError(f"status must be one of {', '.join(PLANNABLE)}, not {status!r}")
+        if not 0 <= after <= 1e9:
+            raise ValueError(f"after must be from 0 to 1e9 seconds: {after!r}")
         self._ledger.place(str(payment_id))
         at_us = self._clock.now_us() + round(after * 1_000_000)
         self._lives.schedule(str(payment_id), status, at_us)
@@ -158,11 +159,27 @@ class Controls:
         """Move the emulator's clock ahead: links expire, the timetable goes on.
 
         Raises:
-            ValueError: By less than nothing.
+            ValueError: By less than nothing, or more than thirty years.
         """
         self._clock.advance(seconds)
         self._settle()
         self._changed()
+
+    def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
+        """Hear of every change of a payment, in order, in the loop's next turn.
+
+        Args:
+            listener: What it raises goes to the event loop's exception handler.
+
+        Returns:
+            What ends it when called.
+        """
+
+        def tell(change: Change) -> None:
+            # Not from here: a listener must not run, or fail, in the middle of a change.
+            asyncio.get_running_loop().call_soon(listener, change)
+
+        return self._lives.subscribe(tell)
 
     def timeline(self, payment_id: object) -> list[tuple[str, int]]:
         """The statuses a payment has had here, oldest first, each with its Unix microseconds.
@@ -174,6 +191,7 @@ class Controls:
 
     def changes(self, payment_id: object) -> list[Change]:
         """The same with the payment as it was then."""
+        self._settle()
         self._ledger.place(str(payment_id))
         return self._lives.timeline(str(payment_id))
 

@@ -89,14 +89,21 @@ class History:
                 self.write(payment)
             self._written[rank] = payment
         self._newest_rank, self._deleted = size, sorted(deleted)
-        self.take_unsaved()
+        self.mark_saved()
 
-    def take_unsaved(self) -> tuple[dict[int, tuple[Payment, bool]], list[int]]:
-        """What was written and what was deleted since the last call, as `restore` takes it."""
+    def unsaved(self) -> tuple[dict[int, tuple[Payment, bool]], list[int]]:
+        """What was written and what was deleted since `mark_saved`, as `restore` takes it."""
         written = {rank: (self._written[rank], self._is_appended(rank)) for rank in self._unsaved}
-        deleted = self._unsaved_deletions
+        return written, self._unsaved_deletions
+
+    def mark_saved(self) -> None:
+        """What is unsaved now has been saved."""
         self._unsaved, self._unsaved_deletions = set(), []
-        return written, deleted
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether something was written or deleted since `mark_saved`."""
+        return bool(self._unsaved or self._unsaved_deletions)
 
     def _is_appended(self, rank: int) -> bool:
         index = bisect_left(self._shift_ranks, rank, 1)

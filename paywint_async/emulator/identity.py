@@ -31,6 +31,9 @@ class Identity:
         self._prefixes = {name: self._key + name.encode() for name in DIRECTIONS}
         self.api_key = self.uuid("api key")
         self.api_secret = f"pw_emulator_{self.bits('api secret').hex()[:48]}"
+        # Whoever is on the other side of the account's payments.
+        self.payer_key = self.uuid("payer key")
+        self.payer_secret = f"pw_emulator_{self.bits('payer secret').hex()[:48]}"
 
     def bits(self, purpose: str) -> bytes:
         """64 bytes that depend on the seed and on the purpose only."""

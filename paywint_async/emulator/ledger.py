@@ -81,7 +81,7 @@ class Ledger:
         }
         self._arrivals = arrivals
         self._order = order
-        self._tokens = 0
+        self.tokens = 0
 
     def settle(self, now: float) -> None:
         """Let in what has arrived by this time (seconds), in both directions."""
@@ -166,16 +166,25 @@ class Ledger:
         return place if place and self._histories[place[0]].holds(place[1]) else None
 
     def create_link(
-        self, *, amount: str, description: str | None, invoice_number: str | None, now_us: int
+        self,
+        direction: Direction,
+        *,
+        amount: str,
+        description: str | None,
+        invoice_number: str | None,
+        now_us: int,
     ) -> Payment:
-        """Append a pending payment to the received ones; returns it."""
-        history, account = self._histories["received"], self._generator.account
+        """Append a pending payment: received is the account's own link, sent the other side's."""
+        history, account = self._histories[direction], self._generator.account
+        payment_id = self._identity.payment_id(direction, history.next_rank)
+        is_own = direction == "received"
+        payee = account if is_own else self._generator.somebody(payment_id)
         payment = Payment(
-            payment_id=self._identity.payment_id("received", history.next_rank),
-            payer_id=None,
-            payer_name=None,
-            payee_id=account.party_id,
-            payee_name=account.name,
+            payment_id=payment_id,
+            payer_id=None if is_own else account.party_id,
+            payer_name=None if is_own else account.name,
+            payee_id=payee.party_id,
+            payee_name=payee.name,
             amount=amount,
             description=description,
             payment_method=None,
@@ -191,6 +200,6 @@ class Ledger:
 
     def create_token(self, now_us: int) -> CheckoutToken:
         """A checkout token; the sequence of them follows from the seed."""
-        self._tokens += 1
-        bits = self._identity.bits(f"checkout token {self._tokens}")
+        self.tokens += 1
+        bits = self._identity.bits(f"checkout token {self.tokens}")
         return CheckoutToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)

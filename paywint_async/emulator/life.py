@@ -25,6 +25,8 @@ _NEXT: dict[str, tuple[str, ...]] = {
     "retried": (),
 }
 STATUSES = tuple(_NEXT)
+PLANNABLE = tuple(status for status in _NEXT if status != "pending")
+"""What a payment can be told to become; a timetable may not retry, it would never end."""
 FINAL = frozenset({*_ENDS, "retried"})
 UNPAID = frozenset({"pending", "initiated", "opened"})
 """What a payer can still decide about, and what expires."""

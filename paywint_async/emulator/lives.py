@@ -39,9 +39,10 @@ class Lives:
         """When the timetable has something to do next."""
         return self._due[0][0] if self._due else None
 
-    def subscribe(self, listener: Listener) -> None:
-        """Call it with every change, at once."""
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call it with every change, at once; it must not raise. What comes back ends it."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def timeline(self, payment_id: str) -> list[Change]:
         """What has happened to a payment here, oldest first; generated ones begin empty."""
@@ -107,7 +108,10 @@ class Lives:
         while self._due and self._due[0][0] <= now_us:
             at_us, _number, payment_id, status = heapq.heappop(self._due)
             try:
-                self.change(payment_id, status, at_us)
+                if status == life.RETRIED:
+                    self.retry(payment_id, at_us)
+                else:
+                    self.change(payment_id, status, at_us)
             except (LookupError, life.IllegalChange):
                 continue  # it went another way, or was deleted: that is what "planned" means
 
@@ -124,5 +128,5 @@ class Lives:
 
     def _note(self, change: Change) -> None:
         self._timelines.setdefault(change.payment.payment_id, []).append(change)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(change)

@@ -101,13 +101,15 @@ class Emulator(Controls):
             Ledger(self._identity, payments, arrivals=self._arrivals, order=order),
             self._settings.timetable_us,
         )
-        self._journal = Journal()
         self._switches = Switches(
             self._identity, latency=latency, rate_limit=rate_limit, failures=failures
         )
+        self._journal = Journal(
+            [self.api_key, self.api_secret, self.payer_key, self.payer_secret, webhook_secret or ""]
+        )
         self._webhooks = Webhooks(
             self._identity,
-            self._clock.now_us,
+            self._clock.unmoved_us,
             url=webhook_url,
             secret=webhook_secret,
             faults=webhook_faults or WebhookFaults(),
@@ -145,6 +147,25 @@ class Emulator(Controls):
     def api_secret(self) -> str:
         """The `X-Api-Secret` it accepts; follows from the seed."""
         return self._identity.api_secret
+
+    @property
+    def payer_key(self) -> str:
+        """The `X-Api-Key` of whoever is on the other side of the account's payments.
+
+        With it and `payer_secret` the API shows the same payments from there: what the account
+        received was sent, and what it sent was received.
+        """
+        return self._identity.payer_key
+
+    @property
+    def payer_secret(self) -> str:
+        """The `X-Api-Secret` that goes with `payer_key`."""
+        return self._identity.payer_secret
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of requests: `exchanges` are the latest 10,000, `subscribe` tells of more."""
+        return self._journal
 
     @property
     def requests(self) -> list[Exchange]:
@@ -234,6 +255,24 @@ class Emulator(Controls):
         self._webhooks.url = url
 
     @property
+    def webhook_secret(self) -> str | None:
+        """What webhooks are signed with; None: they are not. Can be set while it runs."""
+        return self._webhooks.secret
+
+    @webhook_secret.setter
+    def webhook_secret(self, secret: str | None) -> None:
+        self._webhooks.secret = secret
+
+    @property
+    def webhook_faults(self) -> WebhookFaults:
+        """What goes wrong with webhooks on purpose. Can be set while it runs."""
+        return self._webhooks.faults
+
+    @webhook_faults.setter
+    def webhook_faults(self, faults: WebhookFaults) -> None:
+        self._webhooks.faults = faults
+
+    @property
     def deliveries(self) -> list[Delivery]:
         """The latest 100,000 webhooks, oldest first, each with what came of it."""
         return list(self._webhooks.deliveries)
@@ -247,6 +286,7 @@ class Emulator(Controls):
 
         Raises:
             LookupError: No such delivery.
+            RuntimeError: It is not running.
         """
         return await self._webhooks.resend(delivery_id)
 
@@ -277,7 +317,9 @@ class Emulator(Controls):
             self._identity,
             journal=self._journal,
             clock=loop.time,
+            now_us=self._clock.now_us,
             settle=self._settle_request,
+            changed=self._changed,
             origin=lambda: self.url,
             switches=self._switches,
         )

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from paywint_async.emulator.ledger import Order
-from paywint_async.emulator.life import EXPIRED, STATUSES
+from paywint_async.emulator.life import EXPIRED, PLANNABLE, RETRIED
 
 LARGEST_HISTORY = 100_000_000
 """Its newest payment is of the year 2965; the calendar's end is eight times as far."""
@@ -51,13 +51,20 @@ def _name(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> N
 
 
 def _steps(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    # Retrying makes a link, whose timetable would retry it again, for ever.
+    allowed = [status for status in PLANNABLE if status != RETRIED]
     for step in value:
         is_pair = isinstance(step, tuple | list) and len(step) == 2
-        if not is_pair or step[1] not in STATUSES or not 0 <= step[0] <= 1e9:
+        if not is_pair or step[1] not in allowed or not _is_wait(step[0]):
             raise ValueError(
                 f"{attribute.name} must have (seconds, status) with status one of "
-                f"{', '.join(STATUSES)}, not {step!r}"
+                f"{', '.join(allowed)}, not {step!r}"
             )
+
+
+def _is_wait(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= 1e9
 
 
 @attrs.frozen(kw_only=True)

@@ -49,16 +49,31 @@ class StateFile:
         self._database: sqlite3.Connection | None = None
 
     def open(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
-        """Bring the account to where the file has it; from then on `save` writes."""
+        """Bring the account to where the file has it; from then on `save` writes.
+
+        Raises:
+            RuntimeError: The account was changed while the file was closed.
+        """
+        if self._changes or any(ledger.history(d).has_unsaved for d in DIRECTIONS):
+            raise RuntimeError(
+                f"payments were changed while {self._path} was closed: "
+                "with a state file, change them while the emulator runs"
+            )
         try:
-            self._database = sqlite3.connect(self._path, isolation_level=None)
+            # No waiting for somebody else's lock: it would hold up the event loop.
+            self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._refuse_strangers()
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
             self._check()
             self._load(ledger, lives, clock)
         except sqlite3.Error as error:
             self.close()
-            raise ValueError(f"{self._path} is no state file to be used: {error}") from None
+            is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            why = "is in use by another emulator" if is_taken else "cannot be used"
+            raise ValueError(f"the state file {self._path} {why}: {error}") from None
         except ValueError:
             self.close()
             raise
@@ -71,10 +86,10 @@ class StateFile:
         """Write whatever is new, all of it or nothing."""
         if self._database is None:
             return
-        facts = {"clock": str(clock.added_us)}
+        facts = {"clock": str(clock.added_us), "tokens": str(ledger.tokens)}
         for direction in DIRECTIONS:
             facts[f"size {direction}"] = str(ledger.history(direction).newest_rank)
-        unsaved = {d: ledger.history(d).take_unsaved() for d in DIRECTIONS}
+        unsaved = {d: ledger.history(d).unsaved() for d in DIRECTIONS}
         if facts == self._saved_facts and not self._changes and not any(map(any, unsaved.values())):
             return
         with self._database:
@@ -89,13 +104,21 @@ class StateFile:
                     "INSERT INTO deleted VALUES (?, ?)", [(direction, rank) for rank in deleted]
                 )
             self._write_changes()
-        self._saved_facts = facts
+        # Only now: what could not be written is tried again with the next change.
+        for direction in DIRECTIONS:
+            ledger.history(direction).mark_saved()
+        self._changes, self._saved_facts = [], facts
 
     def close(self) -> None:
         """Give the file back; closing twice is harmless."""
         database, self._database = self._database, None
         if database is not None:
             database.close()
+
+    def _refuse_strangers(self) -> None:
+        tables = {name for (name,) in self._execute("SELECT name FROM sqlite_schema")}
+        if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
+            raise ValueError(f"{self._path} is some other program's database, not a state file")
 
     def _check(self) -> None:
         known = self._read_facts()
@@ -110,6 +133,7 @@ class StateFile:
     def _load(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
         facts = self._read_facts()
         clock.restore(int(facts.get("clock", 0)))
+        ledger.tokens = int(facts.get("tokens", 0))
         for direction in DIRECTIONS:
             history = ledger.history(direction)
             rows = self._rows("SELECT rank, is_appended, facts FROM payments", direction)
@@ -134,10 +158,9 @@ class StateFile:
         return timelines
 
     def _write_changes(self) -> None:
-        changes, self._changes = self._changes, []
         rows = [
             (c.payment.payment_id, _to_json(c.payment), c.previous, c.at_us, c.retry_payment_id)
-            for c in changes
+            for c in self._changes
         ]
         assert self._database is not None
         self._database.executemany("INSERT INTO changes VALUES (NULL, ?, ?, ?, ?, ?)", rows)

@@ -1,32 +1,56 @@
 """The request limit and the journal of requests. Both are told the time; neither knows HTTP."""
 
 import math
+import re
 from collections import deque
+from collections.abc import Callable, Sequence
 
 import attrs
 
 JOURNAL_LENGTH = 10_000
+BODY_LENGTH = 1000
+"""Characters of a body that are remembered."""
 
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """One request that was served, in the times of the event loop's clock (seconds).
+    """One request that was served.
 
-    `status` is None where the client went away before the answer; `page_no` is set for listings.
+    `at_us` is when it came, in Unix microseconds of the emulator's clock; `started` and `finished`
+    are seconds of the event loop's. `operation` is what was asked for, such as "create_link"; None
+    where it is none of the API's. `status` is None where the client went away before the answer;
+    `page_no` is set for listings. Of the bodies there is the beginning, without credentials.
     """
 
+    at_us: int
     method: str
     path: str
+    operation: str | None
     status: int | None
     started: float
     finished: float
     page_no: int | None
+    request_body: str
+    response_body: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds from its coming to its answer, the latency included."""
+        return self.finished - self.started
 
 
 class Journal:
-    """Counts every request, and remembers the latest `JOURNAL_LENGTH`."""
+    """Counts every request, and remembers the latest `JOURNAL_LENGTH`.
 
-    def __init__(self) -> None:
+    Args:
+        secrets: What is blotted out wherever it stands, besides checkout tokens.
+    """
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        known = "|".join(map(re.escape, filter(None, secrets)))
+        self._secrets = re.compile(f"{known}|chk_[0-9a-f]+" if known else "chk_[0-9a-f]+")
+        self._longest = max((64, *map(len, secrets)))
+        self._listeners: list[Callable[[Exchange], object]] = []
         self.request_count = 0
         self.in_flight = 0
         self.peak_in_flight = 0
@@ -42,6 +66,23 @@ class Journal:
         """A request has been served, or given up by its client."""
         self.in_flight -= 1
         self.exchanges.append(exchange)
+        for listener in tuple(self._listeners):
+            listener(exchange)
+
+    def subscribe(self, listener: Callable[[Exchange], object]) -> Callable[[], None]:
+        """Call it with every exchange; it must not raise. What comes back ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def blot(self, text: str) -> str:
+        """The text without credentials."""
+        return self._secrets.sub("***", text)
+
+    def excerpt(self, body: bytes) -> str:
+        """The beginning of a body as text, fit to be kept."""
+        # More than is kept is searched: a secret may lie across the cut.
+        beginning = body[: BODY_LENGTH + self._longest].decode(errors="replace")
+        return self.blot(beginning)[:BODY_LENGTH]
 
 
 class TokenBucket:

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -59,7 +58,8 @@ class WebhookFaults:
 class Delivery:
     """One event on its way, and what came of it.
 
-    `attempts` holds the status of each answer, or the reason why there was none; `outcome` is
+    `attempts` holds the status of each answer, or the reason why there was none, `attempted_us` when
+    each began, in Unix microseconds of the emulator's clock; `outcome` is
     "pending", "delivered", "failed" (no 2xx in three attempts) or "dropped" (a fault).
     """
 
@@ -69,6 +69,7 @@ class Delivery:
     body: bytes
     created_us: int
     attempts: list[int | str] = attrs.field(factory=list)
+    attempted_us: list[int] = attrs.field(factory=list)
     outcome: str = "pending"
     is_doubled: bool = False
 
@@ -78,7 +79,7 @@ class Webhooks:
 
     Args:
         identity: Ids and faults follow from its seed.
-        now_us: The emulator's time, for the timestamps.
+        sent_us: When it is really, for the timestamps: a clock moved ahead makes no replay.
         url: Where they go; None: nowhere, and none is made. Loopback only.
         secret: What they are signed with; None: not at all.
         faults: What goes wrong on purpose.
@@ -91,7 +92,7 @@ class Webhooks:
     def __init__(
         self,
         identity: Identity,
-        now_us: Callable[[], int],
+        sent_us: Callable[[], int],
         *,
         url: str | None,
         secret: str | None,
@@ -99,7 +100,7 @@ class Webhooks:
         retry_delays: tuple[float, float] = RETRY_DELAYS,
     ) -> None:
         self._identity = identity
-        self._now_us = now_us
+        self._sent_us = sent_us
         self._url = None if url is None else check_url(url)
         self._key = None if secret is None else secret.encode()
         self.faults = faults
@@ -108,7 +109,7 @@ class Webhooks:
         self._lines: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._room = asyncio.Semaphore(_AT_ONCE)  # of one loop, so each start makes another
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
 
     @property
@@ -126,14 +127,24 @@ class Webhooks:
         if url is not None:
             check_url(url)
 
+    @property
+    def secret(self) -> str | None:
+        """What they are signed with."""
+        return None if self._key is None else self._key.decode()
+
+    @secret.setter
+    def secret(self, secret: str | None) -> None:
+        self._key = None if secret is None else secret.encode()
+
     def start(self) -> None:
         """Send what is waiting, and from now on at once."""
+        self._room = asyncio.Semaphore(_AT_ONCE)
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
         self._session = aiohttp.ClientSession(
             timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
         )
-        for line in self._lines.values():
-            self._run(self._empty(line))
+        for name in self._lines:
+            self._run(self._empty(name))
 
     async def aclose(self) -> None:
         """Break off what is under way; it stays "pending"."""
@@ -181,11 +192,21 @@ class Webhooks:
 
         Raises:
             LookupError: No such delivery.
+            RuntimeError: The emulator is not running.
+
+        Cancellation: The delivery is broken off. Where the emulator closes first, it stays pending.
         """
+        if self._session is None:
+            raise RuntimeError("the emulator delivers nothing before it is started: await start()")
         delivery = next((d for d in self.deliveries if d.delivery_id == delivery_id), None)
         if delivery is None:
             raise LookupError(f"the emulator has made no delivery {delivery_id!r}")
-        await self._deliver(delivery)
+        task = self._run(self._deliver(delivery))
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
         return delivery
 
     def _dispatch(self, delivery: Delivery) -> None:
@@ -194,29 +215,31 @@ class Webhooks:
         if drop < self.faults.drop:
             delivery.outcome = "dropped"
             return
-        if reorder < self.faults.reorder and self._session is not None:
-            self._run(self._deliver(delivery, after=wait * _LONGEST_DETOUR))
-            return
-        line = self._lines.setdefault(delivery.payment_id, deque())
+        is_astray = reorder < self.faults.reorder
+        # A line of its own: whatever else happens to the payment overtakes it.
+        name = delivery.delivery_id if is_astray else delivery.payment_id
+        line = self._lines.setdefault(name, deque())
         line.append(delivery)
         if len(line) == 1 and self._session is not None:
-            self._run(self._empty(line))
+            self._run(self._empty(name, after=wait * _LONGEST_DETOUR if is_astray else 0.0))
 
     def _draw(self) -> tuple[float, ...]:
         """Four numbers from 0 to 1, as the seed has them for this delivery."""
         bits = self._identity.bits(f"webhook faults {self._count}")
         return tuple(int.from_bytes(bits[i : i + 8], "big") / 2**64 for i in range(0, 32, 8))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _empty(self, line: deque[Delivery]) -> None:
+    async def _empty(self, name: str, *, after: float = 0.0) -> None:
+        line = self._lines[name]
         while line:
-            await self._deliver(line[0])
-            delivery = line.popleft()
-        self._lines.pop(delivery.payment_id, None)
+            await self._deliver(line[0], after=after)
+            line.popleft()
+        del self._lines[name]
 
     async def _deliver(self, delivery: Delivery, *, after: float = 0.0) -> None:
         await asyncio.sleep(self.faults.delay + after)
@@ -224,20 +247,20 @@ class Webhooks:
         for delay in (*self._retry_delays, None):
             if await self._attempt(delivery):
                 delivery.outcome = "delivered"
-                break
+                if delivery.is_doubled:
+                    await self._attempt(delivery)
+                return
             if delay is not None:
                 await asyncio.sleep(delay)
-        else:
-            delivery.outcome = "failed"
-        if delivery.is_doubled:
-            await self._attempt(delivery)
+        delivery.outcome = "failed"
 
     async def _attempt(self, delivery: Delivery) -> bool:
-        session, url = self._session, self._url
-        if session is None or url is None:
-            delivery.attempts.append("there is no receiver")
-            return False
         async with self._room:
+            session, url = self._session, self._url
+            delivery.attempted_us.append(self._now_us())
+            if session is None or url is None:
+                delivery.attempts.append("there is no receiver")
+                return False
             try:
                 async with session.post(
                     url, data=delivery.body, headers=self._headers(delivery), allow_redirects=False
@@ -251,7 +274,7 @@ class Webhooks:
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
         if self._key is not None:
-            timestamp = int(time.time())  # when it is really sent: a moved clock makes no replay
+            timestamp = self._sent_us() // 1_000_000
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
             headers["webhook-signature"] = sign(
@@ -279,7 +302,12 @@ def check_url(url: str) -> str:
     Raises:
         ValueError: It is not.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or parts.hostname not in _LOOPBACK:
+    try:
+        parts = urlsplit(url)
+        is_own = parts.scheme in ("http", "https") and parts.hostname in _LOOPBACK
+        is_own = is_own and parts.port != 0
+    except ValueError:  # brackets or port that are none
+        is_own = False
+    if not is_own:
         raise ValueError(f"webhook_url must be http(s) on localhost, 127.0.0.1 or [::1]: {url!r}")
     return url

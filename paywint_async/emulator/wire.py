@@ -5,7 +5,6 @@ Written by hand on purpose: amounts keep their digits, and no code is shared wit
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from json import JSONEncoder
 
 from paywint_async.emulator.payment import Payment
@@ -74,7 +73,7 @@ def event(
     retry_payment_id: str | None,
 ) -> bytes:
     """The body of a webhook; its amount is in cents, unlike everywhere else."""
-    cents = int(Decimal(payment.amount).scaleb(2))
+    cents = _cents(payment.amount)
     more = ""
     if payment.status == "failed":
         more = f',"failed_reason":{_text(payment.failure_reason)}'
@@ -99,6 +98,12 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
         for loc, message, kind in rows
     )
     return f'{{"detail":[{detail}]}}'.encode()
+
+
+def _cents(amount: str) -> int:
+    # By its digits: a Decimal would round what is longer than its context.
+    dollars, _point, rest = amount.partition(".")
+    return int(dollars + rest.ljust(2, "0"))
 
 
 def _text(value: str | None) -> str:

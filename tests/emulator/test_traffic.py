@@ -134,3 +134,50 @@ async def test_a_client_that_goes_away_is_no_longer_served(serve):
         await in_flight(account.emulator, 0)
         assert account.emulator.requests[0].status is None
         assert account.emulator.history("received") == []
+
+
+async def test_the_journal_keeps_operation_time_and_bodies(serve):
+    async with serve() as account:
+        await account.create_link({"amount": 7.25})
+        await account.ask("GET", "/nothing")
+        made, lost = account.emulator.journal.exchanges
+        now_us = account.emulator._clock.now_us()
+    assert (made.operation, made.request_body, made.duration) == (
+        "create_link",
+        '{"amount": 7.25}',
+        made.finished - made.started,
+    )
+    assert '"message":"Payment link created"' in made.response_body
+    assert 0 <= now_us - made.at_us < 60_000_000
+    assert lost.operation is None
+
+
+async def test_the_journal_keeps_the_beginning_of_a_body(serve):
+    async with serve(payments=100) as account:
+        await account.page("sent", 1)
+        (exchange,) = account.emulator.journal.exchanges
+    assert len(exchange.response_body) == 1000
+
+
+async def test_the_journal_never_holds_a_credential(serve):
+    async with serve() as account:
+        emulator = account.emulator
+        secrets = [emulator.api_key, emulator.api_secret, emulator.payer_key, emulator.payer_secret]
+        for secret in secrets:
+            await account.create_link({"amount": 1, "description": secret})
+            await account.create_link({"amount": 1, "description": "x" * 960 + secret})
+            await account.get(secret)
+        token = await account.create_token({"amount": 5, "email": "a@b.example"})
+        secrets.append(token.json["data"]["checkout_token"])
+        kept = "".join(map(repr, emulator.journal.exchanges))
+    assert [secret for secret in secrets if secret in kept or secret[:30] in kept] == []
+
+
+async def test_requests_can_be_listened_to(serve):
+    heard = []
+    async with serve() as account:
+        end = account.emulator.journal.subscribe(heard.append)
+        await account.page("sent", 1)
+        end()
+        await account.page("sent", 1)
+    assert [exchange.operation for exchange in heard] == ["list_sent"]

@@ -111,7 +111,9 @@ def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) ->
     expect(page.locator("#status")).to_have_text("success")
 
     page.goto(f"{started['emulator']}/console/webhooks")
-    expect(page.get_by_role("row", name=re.compile("payment.success.*delivered.*204"))).to_be_visible()
+    expect(
+        page.get_by_role("row", name=re.compile("payment.success.*delivered.*204"))
+    ).to_be_visible()
     keep(page, "webhooks")
     page.get_by_role("link", name="payment.success").click()
     expect(page.get_by_role("list").get_by_text("processing")).to_be_visible()
@@ -152,9 +154,7 @@ def test_a_link_that_expired_cannot_be_paid(page: Page, started: dict[str, str])
     keep(page, "expired")
 
 
-def test_the_console_shows_what_happens_as_it_happens(
-    page: Page, started: dict[str, str]
-) -> None:
+def test_the_console_shows_what_happens_as_it_happens(page: Page, started: dict[str, str]) -> None:
     page.goto(started["emulator"])
     keep(page, "payments")
     other = page.context.new_page()

@@ -1,0 +1,218 @@
+"""Time in the emulator: links that end, timetables, plans, and a clock that tests move."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+from virtual_time import pass_time
+
+from paywint_async.emulator import Emulator
+
+DAY = 86_400
+
+
+async def link(account):
+    return (await account.create_link({"amount": 1})).json["data"]["payment_id"]
+
+
+async def status(account, payment_id):
+    return (await account.get(payment_id)).json["data"]["status"]
+
+
+async def test_a_link_expires_after_a_day(serve):
+    async with serve() as account:
+        payment_id = await link(account)
+        account.emulator.advance(DAY - 1)
+        before = await status(account, payment_id)
+        account.emulator.advance(1)
+        assert (before, await status(account, payment_id)) == ("pending", "expired")
+
+
+async def test_a_link_expires_when_it_is_told_to(serve):
+    async with serve(expire_after=60.0) as account:
+        payment_id = await link(account)
+        account.emulator.advance(60)
+        assert await status(account, payment_id) == "expired"
+
+
+async def test_a_link_expires_at_its_own_time_however_far_the_clock_jumps(serve):
+    async with serve(expire_after=60.0) as account:
+        payment_id = await link(account)
+        account.emulator.advance(10 * DAY)
+        (_, made), (name, ended) = account.emulator.timeline(payment_id)
+    assert (name, ended - made) == ("expired", 60_000_000)
+
+
+async def test_a_link_expires_though_nobody_asks(serve):
+    heard = []
+    async with serve() as account:
+        await link(account)
+        account.emulator.subscribe(heard.append)
+        await pass_time(DAY + 1)
+        assert [change.payment.status for change in heard] == ["expired"]
+
+
+@pytest.mark.parametrize("move", ["process", "pay", "fail", "reject"])
+async def test_what_is_being_paid_or_over_does_not_expire(serve, move):
+    async with serve() as account:
+        payment_id = await link(account)
+        await getattr(account.emulator, move)(payment_id)
+        before = await status(account, payment_id)
+        account.emulator.advance(2 * DAY)
+        assert await status(account, payment_id) == before
+
+
+async def test_a_retried_link_has_a_whole_day_again(serve):
+    async with serve() as account:
+        payment_id = await link(account)
+        account.emulator.advance(2 * DAY)
+        new_id = await account.emulator.retry(payment_id)
+        account.emulator.advance(DAY - 1)
+        before = await status(account, new_id)
+        account.emulator.advance(1)
+        assert (before, await status(account, new_id)) == ("pending", "expired")
+
+
+async def test_a_timetable_lets_links_progress_by_themselves(serve):
+    timetable = [(2, "opened"), (3, "processing"), (5, "success")]
+    async with serve(timetable=timetable) as account:
+        payment_id = await link(account)
+        heard = []
+        account.emulator.subscribe(heard.append)
+        await pass_time(6)
+        told = len(heard)  # before anybody asks
+        steps = account.emulator.timeline(payment_id)
+    assert told == 3
+    made = steps[0][1]
+    assert [(name, (at - made) // 1_000_000) for name, at in steps] == [
+        ("pending", 0),
+        ("opened", 2),
+        ("processing", 3),
+        ("success", 5),
+    ]
+
+
+async def test_a_step_that_was_overtaken_is_left_out(serve):
+    async with serve(timetable=[(5, "opened"), (9, "failed")]) as account:
+        payment_id = await link(account)
+        await account.emulator.pay(payment_id)
+        account.emulator.advance(10)
+        assert [name for name, _at in account.emulator.timeline(payment_id)] == [
+            "pending",
+            "success",
+        ]
+
+
+async def test_what_is_due_for_many_payments_happens_in_the_order_of_its_times(serve):
+    heard = []
+    async with serve(timetable=[(10, "opened"), (20, "success")]) as account:
+        account.emulator.subscribe(heard.append)
+        for _ in range(3):
+            await link(account)
+            account.emulator.advance(4)
+        account.emulator.advance(100)
+        await asyncio.sleep(0)
+    times = [change.at_us for change in heard]
+    assert times == sorted(times)
+    assert [change.payment.status for change in heard[3:]] == ["opened"] * 3 + ["success"] * 3
+
+
+async def test_a_change_can_be_planned_for_one_payment(serve):
+    async with serve() as account:
+        first, second = await link(account), await link(account)
+        account.emulator.schedule(first, after=30, status="success")
+        account.emulator.advance(30)
+        assert [await status(account, one) for one in (first, second)] == ["success", "pending"]
+
+
+async def test_a_retry_can_be_planned(serve):
+    async with serve() as account:
+        payment_id = await link(account)
+        account.emulator.schedule(payment_id, after=1, status="failed")
+        account.emulator.schedule(payment_id, after=2, status="retried")
+        account.emulator.advance(2)
+        newest = (await account.page("received", 1, 10)).records[0]
+        assert await status(account, payment_id) == "retried"
+    assert newest["payment_id"] != payment_id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"after": -1, "status": "success"}, "after must be from 0"),
+        ({"after": float("nan"), "status": "success"}, "after must be from 0"),
+        ({"after": 1e10, "status": "success"}, "after must be from 0"),
+        ({"after": 1, "status": "paid"}, "status must be one of .*, not 'paid'"),
+        ({"after": 1, "status": "pending"}, "status must be one of .*, not 'pending'"),
+    ],
+)
+async def test_a_plan_that_cannot_be_is_refused(serve, options, message):
+    async with serve() as account:
+        payment_id = await link(account)
+        with pytest.raises(ValueError, match=message):
+            account.emulator.schedule(payment_id, **options)
+
+
+@pytest.mark.parametrize(
+    "step", [(1, "paid"), (-1, "success"), ("1", "success"), (1,), (1, "retried"), (1, "pending")]
+)
+def test_a_timetable_that_cannot_be_is_refused(step):
+    with pytest.raises(ValueError, match=r"timetable must have \(seconds, status\)"):
+        Emulator(timetable=[step])
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+async def test_the_clock_goes_ahead_only(serve, seconds):
+    async with serve() as account:
+        with pytest.raises(ValueError, match="seconds must be from 0"):
+            account.emulator.advance(seconds)
+
+
+async def test_answers_and_new_payments_have_the_time_of_the_moved_clock(serve):
+    async with serve() as account:
+        first = await account.get(await link(account))
+        account.emulator.advance(5 * DAY)
+        second = await account.get(await link(account))
+    moved = [
+        datetime.fromisoformat(answer.json["data"]["created_at"]) for answer in (first, second)
+    ]
+    generated = [float(answer.json["queryGeneratedTime"]) for answer in (first, second)]
+    assert (moved[1] - moved[0]).total_seconds() == pytest.approx(5 * DAY, abs=60)
+    assert generated[1] - generated[0] == pytest.approx(5 * DAY, abs=60)
+
+
+async def test_arrivals_follow_the_moved_clock(serve):
+    async with serve(arrivals=1.0) as account:
+        account.emulator.advance(10)
+        assert len(account.emulator.history("sent")) == 10
+
+
+async def test_the_clock_does_not_go_back_when_the_emulator_is_started_again():
+    emulator = Emulator()
+    async with emulator:
+        await pass_time(1000)
+        reached = emulator._clock.now_us()
+    async with emulator:
+        assert emulator._clock.now_us() >= reached
+
+
+async def test_no_timer_outlives_it():
+    loop = asyncio.get_running_loop()
+    async with Emulator(timetable=[(5, "opened")]) as emulator:
+        emulator.schedule(emulator_link(emulator), after=3, status="success")
+        timer = emulator._timer
+    assert timer.cancelled()
+    assert loop.time() < timer.when()
+
+
+def emulator_link(emulator):
+    """A link without HTTP."""
+    payment = emulator._ledger.create_link(
+        "received",
+        amount="1",
+        description=None,
+        invoice_number=None,
+        now_us=emulator._clock.now_us(),
+    )
+    emulator._lives.create(payment)
+    return payment.payment_id

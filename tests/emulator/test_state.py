@@ -1,0 +1,200 @@
+"""The state file: what was made and changed is there again after a restart."""
+
+import sqlite3
+
+import aiohttp
+import pytest
+
+from paywint_async.emulator import Emulator
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "state.db"
+
+
+async def link(account, amount=1):
+    body = b'{"amount": %s}' % str(amount).encode()
+    return (await account.create_link(body)).json["data"]["payment_id"]
+
+
+async def test_a_restarted_emulator_has_what_was_made_and_changed(serve, file):
+    async with serve(payments=60, state=file) as account:
+        paid, failed = await link(account), await link(account)
+        await account.emulator.pay(paid)
+        await account.emulator.fail(failed, reason="no 💸")
+        await account.emulator.retry(failed)
+        rows = await account.everything("received")
+    async with serve(payments=60, state=file) as account:
+        assert await account.everything("received") == rows
+
+
+async def test_a_changed_generated_payment_stays_changed(serve, file):
+    async with serve(payments=100, state=file) as account:
+        rows = await account.everything("sent")
+        chosen = next(row["payment_id"] for row in rows if row["status"] == "opened")
+        await account.emulator.pay(chosen)
+    async with serve(payments=100, state=file) as account:
+        assert account.emulator.payment(chosen).status == "success"
+
+
+async def test_timelines_survive(serve, file):
+    async with serve(state=file) as account:
+        payment_id = await link(account)
+        await account.emulator.open(payment_id)
+        timeline = account.emulator.timeline(payment_id)
+    async with serve(state=file) as account:
+        assert account.emulator.timeline(payment_id) == timeline
+
+
+@pytest.mark.parametrize("digits", ["12345678901234567.89", "0.10", "100.00"])
+async def test_the_digits_of_an_amount_survive(serve, file, digits):
+    async with serve(state=file) as account:
+        payment_id = await link(account, digits)
+    async with serve(state=file) as account:
+        assert (await account.get(payment_id)).json["data"]["amount"] == digits
+
+
+async def test_a_link_expires_across_a_restart(serve, file):
+    async with serve(state=file) as account:
+        payment_id = await link(account)
+        account.emulator.advance(80_000)
+    async with serve(state=file) as account:
+        assert account.emulator.payment(payment_id).status == "pending"
+        account.emulator.advance(6_401)
+        assert account.emulator.payment(payment_id).status == "expired"
+
+
+async def test_arrivals_and_deletions_survive(serve, file):
+    async with serve(payments=10, state=file) as account:
+        account.emulator.arrive("sent", 3)
+        account.emulator.delete("sent", 2)
+        await link(account)
+        ids = account.emulator.history("sent"), account.emulator.history("received")
+    async with serve(payments=10, state=file) as account:
+        assert (account.emulator.history("sent"), account.emulator.history("received")) == ids
+
+
+async def test_checkout_tokens_do_not_repeat_after_a_restart(serve, file):
+    tokens = []
+    for _ in range(2):
+        async with serve(state=file) as account:
+            made = await account.create_token({"amount": 5, "email": "a@b.example"})
+            tokens.append(made.json["data"]["checkout_token"])
+    assert len(set(tokens)) == 2
+
+
+async def test_the_same_emulator_started_again_goes_on(serve, file):
+    emulator = Emulator(payments=3, state=file)
+    for count in (4, 5):
+        async with emulator:
+            emulator.arrive("sent")
+            assert len(emulator.history("sent")) == count
+
+
+async def test_what_is_changed_while_the_file_is_closed_is_not_lost_in_silence(file):
+    emulator = Emulator(payments=3, state=file)
+    emulator.delete("sent", 1)
+    with pytest.raises(RuntimeError, match="change them while the emulator runs"):
+        await emulator.start()
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"seed": 2}, "with seed=1, not 2"),
+        ({"payments": 4}, "with payments=3, not 4"),
+        ({"order": "oldest"}, "with order=newest, not oldest"),
+    ],
+)
+async def test_the_file_of_another_history_is_refused(file, other, message):
+    async with Emulator(payments=3, seed=1, state=file):
+        pass
+    with pytest.raises(ValueError, match=message):
+        await Emulator(**{"payments": 3, "seed": 1, "state": file, **other}).start()
+
+
+async def test_a_file_in_use_is_refused_at_once(file):
+    async with Emulator(state=file):
+        with pytest.raises(ValueError, match="is in use by another emulator"):
+            await Emulator(state=file).start()
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(file):
+    file.write_bytes(b"my thesis, the only copy " * 100)
+    with pytest.raises(ValueError, match="cannot be used"):
+        await Emulator(state=file).start()
+    assert file.read_bytes() == b"my thesis, the only copy " * 100
+
+
+async def test_another_programs_database_is_refused_and_left_alone(file):
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE thesis (page TEXT)")
+    database.close()
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="some other program's database"):
+        await Emulator(state=file).start()
+    assert file.read_bytes() == before
+
+
+async def test_an_emulator_that_was_refused_leaves_nothing_open(file):
+    file.write_bytes(b"x" * 5000)
+    emulator = Emulator(state=file)
+    with pytest.raises(ValueError, match="cannot be used"):
+        await emulator.start()
+    file.unlink()
+    async with (
+        emulator,
+        aiohttp.ClientSession() as session,
+        session.get(f"{emulator.url}/nothing") as answer,
+    ):
+        assert answer.status == 404
+
+
+def copy_of(file):
+    """The files as they are now, which nobody has closed: as after `kill -9`."""
+    copy = file.with_name("copy.db")
+    copy.write_bytes(file.read_bytes())
+    copy.with_name("copy.db-wal").write_bytes(file.with_name("state.db-wal").read_bytes())
+    return copy
+
+
+async def test_a_link_is_in_the_file_when_it_is_answered(serve, file):
+    async with serve(state=file) as account:
+        payment_id = await link(account)
+        copy = copy_of(file)
+    async with serve(state=copy) as account:
+        assert account.emulator.payment(payment_id).status == "pending"
+
+
+async def test_a_change_is_in_the_file_when_it_is_made(serve, file):
+    async with serve(state=file) as account:
+        payment_id = await link(account)
+        await account.emulator.pay(payment_id)
+        copy = copy_of(file)
+    async with serve(state=copy) as account:
+        assert account.emulator.payment(payment_id).status == "success"
+
+
+async def test_a_token_is_not_issued_twice_though_nothing_was_closed(serve, file):
+    body = {"amount": 5, "email": "a@b.example"}
+    async with serve(state=file) as account:
+        first = (await account.create_token(body)).json["data"]["checkout_token"]
+        copy = copy_of(file)
+    async with serve(state=copy) as account:
+        assert (await account.create_token(body)).json["data"]["checkout_token"] != first
+
+
+async def test_what_could_not_be_written_is_written_with_the_next_change(serve, file):
+    async with serve(state=file) as account:
+        payment_id = await link(account)
+        database = account.emulator._state._database
+        database.execute("PRAGMA query_only = ON")
+        with pytest.raises(sqlite3.OperationalError):
+            await account.emulator.open(payment_id)
+        database.execute("PRAGMA query_only = OFF")
+        await account.emulator.pay(payment_id)
+        timeline = account.emulator.timeline(payment_id)
+    async with serve(state=file) as account:
+        assert account.emulator.timeline(payment_id) == timeline
+        assert [name for name, _at in timeline] == ["pending", "opened", "success"]
