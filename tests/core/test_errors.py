@@ -31,12 +31,14 @@ TREE = {
     errors.ClientClosedError: errors.PaywintError,
     errors.WaitTimeoutError: errors.PaywintError,
     errors.ResponseDecodeError: errors.PaywintError,
+    errors.PrecisionError: errors.PaywintError,
     errors.OutcomeUnknownError: errors.PaywintError,
     errors.IncompleteHistoryError: errors.PaywintError,
 }
 EXAMPLES = [
     errors.PaywintError("anything"),
     errors.ConfigurationError("api_key is missing"),
+    errors.PrecisionError("too long"),
     errors.InvalidRequestError("amount", "must be above zero"),
     errors.TransportError("lost"),
     errors.TransportError("refused", sent=False),
