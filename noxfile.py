@@ -176,6 +176,28 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def tables(session: nox.Session) -> None:
+    """What DuckDB, pandas and polars make of the Parquet and Arrow output."""
+    install_group(session, "tests")
+    install_wheel(session)
+    session.install("duckdb", "pandas", "polars")
+    session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
+def services(session: nox.Session) -> None:
+    """The tests of destinations over a real PostgreSQL, which this starts and stops."""
+    install_group(session, "tests")
+    install_wheel(session)
+    if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", "postgresql", external=True)
+    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
+    pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
+    session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def chaos(session: nox.Session) -> None:
     """10,000 random fault schedules against a create, and 10,000 random cancellations."""
     install_group(session, "tests")

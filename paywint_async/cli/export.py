@@ -144,7 +144,9 @@ class _Job:
     def _make_sink(self) -> Sink[Any]:
         if is_dataset(self.output):
             return make_table(self.output, self.direction)
-        encodings: dict[Any, Encoding[Any]] = {**(ENTRIES if self.direction == "both" else PAYMENTS)}
+        encodings: dict[Any, Encoding[Any]] = {
+            **(ENTRIES if self.direction == "both" else PAYMENTS)
+        }
         encoding = encodings[self.format or format_of(self.output)]
         checkpoint = self.checkpoint and CheckpointFile(
             self.checkpoint, format=kind_of(self.output, encoding), direction=self.direction

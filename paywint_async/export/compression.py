@@ -10,7 +10,7 @@ import gzip
 import sys
 import zlib
 from collections.abc import Callable
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 import attrs
 
@@ -22,9 +22,11 @@ class Compressor(Protocol):
 
     def compress(self, data: bytes, /) -> bytes:
         """Takes bytes; returns what of the compressed form is ready."""
+        ...
 
     def flush(self) -> bytes:
         """Its end."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +60,7 @@ def _start_gzip() -> Compressor:
 
 
 def _open_gzip(path: str) -> IO[bytes]:
-    return gzip.open(path, "rb")
+    return cast(IO[bytes], gzip.open(path, "rb"))
 
 
 def _zstd() -> Any:

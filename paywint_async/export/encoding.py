@@ -133,7 +133,9 @@ def _payment(encode: Callable[[Sequence[Payment]], bytes]) -> Callable[[Payment]
     return lambda payment: {str(payment.payment_id): encode([payment])}
 
 
-def _both(encode: Callable[[Sequence[HistoryEntry]], bytes]) -> Callable[[Payment], dict[str, bytes]]:
+def _both(
+    encode: Callable[[Sequence[HistoryEntry]], bytes],
+) -> Callable[[Payment], dict[str, bytes]]:
     """A payment to oneself has a row in each direction."""
 
     def rows_of(payment: Payment) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
@@ -29,6 +29,7 @@ from paywint_async.export.sink import Checkpoint
 
 R = TypeVar("R", Payment, HistoryEntry)
 
+pc: Any = pyarrow.compute  # makes its functions when it is imported, which no type checker sees
 _KEY = b"paywint"  # of the footer's metadata
 _VERSION = 1
 _PART = re.compile(r"part-(\d{6,})\.parquet")
@@ -53,7 +54,7 @@ class ParquetTable(Generic[R]):
     ) -> None:
         self._path = path.rstrip("/")
         self._direction = direction
-        self._to_arrow = to_arrow
+        self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
         self._part = _Part(f"{self._path}.tmp", to_arrow([]).schema)
         self._fd = -1
         self._count = 0  # of parts
@@ -193,7 +194,7 @@ class ParquetTable(Generic[R]):
         ids = pa.array({key[-36:] for key in self._changed})
         for number in range(self._count):
             name = self._name(number)
-            column = pq.read_table(name, columns=["payment_id"], partitioning=None)["payment_id"]
+            column = pq.read_table(name, columns=["payment_id"])["payment_id"]
             await asyncio.sleep(0)
             if pc.any(pc.is_in(column, ids)).as_py():
                 await self._rewrite_part(number)
@@ -270,9 +271,9 @@ class _Part:
         writer, self._writer = self._writer, None
         self._batches.clear()
         if writer is not None:
-            with contextlib.suppress(OSError):  # a full disk takes no footer either
-                writer.close()
-            self._file.close()
+            for each in (writer, self._file):
+                with contextlib.suppress(OSError):  # a full disk takes no footer either
+                    each.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
 

@@ -28,9 +28,7 @@ class ReplacedFile(Generic[R]):
     the next one begins anew. Nothing at all is left where no payment came.
     """
 
-    def __init__(
-        self, path: str, encoding: Encoding[R], compression: Compression = PLAIN
-    ) -> None:
+    def __init__(self, path: str, encoding: Encoding[R], compression: Compression = PLAIN) -> None:
         self._path = path
         self._real_path = os.path.realpath(path)
         self._part = part_of(path)

@@ -167,7 +167,8 @@ class ResumableFile(Generic[R]):
     @contextlib.contextmanager
     def _reading(self) -> Iterator[IO[bytes]]:
         action = f"cannot read {self._path}"
-        damages = (EOFError, ValueError, LookupError, *self._compression.damages())
+        damages: tuple[type[Exception], ...] = (EOFError, ValueError, LookupError)
+        damages += self._compression.damages()
         try:
             with translated(action), self._compression.open(self._path) as file:
                 yield file

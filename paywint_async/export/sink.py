@@ -63,3 +63,4 @@ class Table(Sink[R_contra], Protocol[R_contra]):
         Returns:
             How many rows differ from what was here.
         """
+        ...

@@ -178,7 +178,8 @@ class SqlTable:
 
     async def _fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with self._database.translated("read"):
-            return (await self._open_connection.execute(query)).all()
+            found: sa.CursorResult[Any] = await self._open_connection.execute(query)
+            return found.all()
 
     async def _read_checkpoint(self, connection: AsyncConnection) -> tuple[int, str | None]:
         first = {"direction": self._direction, "revision": 0, "listing": None}

@@ -38,7 +38,6 @@ TREE = {
 EXAMPLES = [
     errors.PaywintError("anything"),
     errors.ConfigurationError("api_key is missing"),
-    errors.PrecisionError("too long"),
     errors.InvalidRequestError("amount", "must be above zero"),
     errors.TransportError("lost"),
     errors.TransportError("refused", sent=False),
@@ -64,6 +63,7 @@ EXAMPLES = [
     errors.IncompleteHistoryError(
         "gone", delivered=5, missing=3, ranks=(9, 7), checkpoint={"version": 1}
     ),
+    errors.PrecisionError("too long"),
 ]
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 

@@ -32,8 +32,8 @@ async def fill(
     table: Table[Any], pages: Sequence[Sequence[Any]], *, commits: bool = True, close: bool = True
 ) -> Any:
     """Opens it, writes pages with a commit behind each, closes it; returns what it opened with."""
-    start = await table.open()
     try:
+        start = await table.open()
         for number, page in enumerate(pages):
             await table.write(page)
             if commits:
@@ -214,9 +214,7 @@ def test_a_payment_to_oneself_has_a_row_in_each_direction(
     ]
 
 
-def test_two_writers_at_once_do_not_both_succeed(
-    tmp_path: Path, kind: str, payment: Make
-) -> None:
+def test_two_writers_at_once_do_not_both_succeed(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
 
     async def at_once() -> None:
