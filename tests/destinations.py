@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import gzip
+import io
 import json
 import os
 import sqlite3
@@ -51,8 +52,8 @@ def rows_in(output: str) -> list[Row]:
         return [_as_text(row) for row in pq.read_table(output).to_pylist()]
     data = _decompressed(Path(output))
     if ".csv" in output:
-        lines = data.decode().splitlines(keepends=True)
-        return [_without_empty(row) for row in csv.DictReader(lines)]
+        with io.StringIO(data.decode(), newline="") as file:
+            return [_without_empty(row) for row in csv.DictReader(file)]
     numbers = {"parse_float": str, "parse_int": str}
     return [json.loads(line, **numbers) for line in data.decode().split("\n")[:-1]]
 

@@ -86,6 +86,8 @@ class ResumableFile(Generic[R]):
     async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
         """The ids of the payments that are not final here."""
         self._output.end_member()  # a new file's header
+        if not self._output.size:
+            return
         with self._reading() as file:
             async for ids in self._changes.pending(file):
                 yield ids

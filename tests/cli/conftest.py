@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,15 @@ class Account:
     def arrive(self, count: int, direction: str = "received") -> None:
         self._call(self._emulator.arrive, direction, count)
 
+    def truth(self, direction: str = "received") -> dict[str, str]:
+        """The status of every payment by its id, newest first."""
+        found: dict[str, str] = self._call(_statuses, self._emulator, direction)
+        return found
+
+    def change(self, payment_id: str, status: str) -> None:
+        """Something happens to a payment."""
+        self._call(_change, self._emulator, payment_id, status)
+
     @property
     def request_count(self) -> int:
         return self._emulator.request_count
@@ -75,6 +85,19 @@ class Account:
             await asyncio.sleep(0)
         if inspect.isawaitable(result := act(emulator)):
             await result
+
+
+def _statuses(emulator: Emulator, direction: str) -> dict[str, str]:
+    history = emulator._ledger.history(direction)
+    rows = (json.loads(history.row(rank)) for rank in history.ranks(1, history.total)[::-1])
+    return {row["payment_id"]: row["status"] for row in rows}
+
+
+def _change(emulator: Emulator, payment_id: str, status: str) -> None:
+    direction, rank = emulator._identity.locate(payment_id)
+    history = emulator._ledger.history(direction)
+    payment = history._generator.payment(direction, rank, history._shift_us(rank))
+    history._written[rank] = attrs.evolve(payment, status=status)
 
 
 @contextmanager
