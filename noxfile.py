@@ -168,11 +168,12 @@ def exactly_once(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def crash(session: nox.Session) -> None:
-    """An exporting process, killed 200 times at random instants."""
+    """An exporting and a syncing process, each killed 200 times at random instants."""
     install_group(session, "tests")
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_CRASH_RUNS": "200"}
-    session.run("python", "-m", "pytest", "tests/cli/test_crash.py", env=env)
+    tests = ("tests/cli/test_crash.py", "tests/cli/test_sync.py")
+    session.run("python", "-m", "pytest", "-k", "killed", *tests, env=env)
 
 
 @nox.session(requires=["wheel"])
