@@ -71,8 +71,7 @@ class ParquetTable(Generic[R]):
         """
         with translated(f"cannot open {self._path}"):
             os.makedirs(self._path, exist_ok=True)
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._lock()
+            self._fd = self._lock()
             self._part.discard()
             self._count = self._count_parts()
         if self._count:
@@ -128,11 +127,14 @@ class ParquetTable(Generic[R]):
             self._part.discard()
             os.close(fd)
 
-    def _lock(self) -> None:
+    def _lock(self) -> int:
+        fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(fd)
             raise ExportError(f"{self._path} is being written by another export") from None
+        return fd
 
     def _count_parts(self) -> int:
         names = [name for name in os.listdir(self._path) if not name.startswith((".", "_"))]

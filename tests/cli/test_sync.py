@@ -5,6 +5,7 @@ The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by def
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -18,6 +19,9 @@ from typing import Any
 import attrs
 import pytest
 from destinations import KINDS, SERVER, output_in, rows_in
+
+from paywint_async import AuthenticationError, ServerError, TransportError
+from paywint_async.cli.sync import _Job
 
 Command = Callable[..., Any]
 
@@ -167,6 +171,30 @@ def test_watching_goes_on_until_a_signal(
     assert outcome.code == code
     assert outcome.err.endswith(f"paywint: {word}\n") or word in outcome.err
     assert statuses_in(output) == account.truth()
+
+
+async def test_watching_outlasts_an_outage_and_nothing_else(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    outcomes = [ServerError(503, "later"), TransportError("lost"), AuthenticationError(401, "who?")]
+    times = []
+
+    @attrs.define(kw_only=True)
+    class Scripted(_Job):
+        async def run(self, client: Any, *, is_repeated: bool = False) -> None:
+            times.append(asyncio.get_running_loop().time())
+            raise outcomes[len(times) - 1]
+
+    job = Scripted(output="a.jsonl", place="a.jsonl", direction="sent", options={})
+
+    with pytest.raises(AuthenticationError):
+        await job.watch(None, 60)  # type: ignore[arg-type]
+
+    assert [round(each - times[0]) for each in times] == [0, 60, 120]
+    assert capfd.readouterr().err == (
+        "paywint: the API answered 503: later; next look in 60 s\n"
+        "paywint: lost; next look in 60 s\n"
+    )
 
 
 def test_a_destination_has_to_be_told(paywint: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -229,6 +230,29 @@ def test_two_writers_at_once_do_not_both_succeed(tmp_path: Path, kind: str, paym
             await first.close(complete=False)
 
     run(at_once())
+
+
+def test_one_that_is_refused_does_not_disturb_the_other(
+    tmp_path: Path, kind: str, payment: Make
+) -> None:
+    output = output_in(tmp_path, kind)
+
+    async def at_once() -> None:
+        first = make_table(output, "sent")
+        await first.open()
+        try:
+            second = make_table(output, "received")
+            with suppress(ExportError):  # into a database both may go
+                await second.open()
+            await first.write([payment(1)])
+            await second.close(complete=False)
+            await first.commit({"delivered": 1})
+        finally:
+            await first.close(complete=True)
+
+    run(at_once())
+
+    assert len(rows_in(output)) == 1
 
 
 def test_closing_twice_is_harmless(tmp_path: Path, kind: str) -> None:
