@@ -19,7 +19,7 @@ from paywint_async.cli.options import (
     UsageError,
     checked_destination,
 )
-from paywint_async.cli.progress import progress_bar
+from paywint_async.cli.progress import OnProgress, progress_bar
 from paywint_async.cli.report import say, told
 from paywint_async.export import Refresh, make_table, reader, shown, transfer
 
@@ -88,6 +88,7 @@ class _Job:
     place: str
     direction: Selection
     options: dict[str, int]
+    done: int = 0
 
     async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
         started = time.monotonic()
@@ -99,11 +100,12 @@ class _Job:
                 new = await transfer(
                     read,
                     table,
-                    on_progress=show,
+                    on_progress=self._counting(show),
                     before=lambda checkpoint: refresh.run(table, checkpoint),
                 )
         except (asyncio.CancelledError, PaywintError) as error:
-            error.add_note("run the same command again to continue")
+            if self.done:
+                error.add_note("run the same command again to continue")
             raise
         if new or refresh.changed or not is_repeated:
             say(
@@ -112,6 +114,13 @@ class _Job:
             )
         if refresh.missing and not is_repeated:
             say(f"{refresh.missing:,} payments that are not final are unknown to the API by now")
+
+    def _counting(self, show: OnProgress) -> OnProgress:
+        def on_progress(done: int, total: int | None) -> None:
+            self.done = done
+            show(done, total)
+
+        return on_progress
 
     async def watch(self, client: PaywintClient, interval: float) -> None:
         is_repeated = False
