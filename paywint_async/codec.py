@@ -41,6 +41,8 @@ _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DO
 _AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
 _ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
+_KEY = re.compile(rb'"(\w+)"\s*:')
+_TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
 
 
 class _Digits(str):
@@ -165,14 +167,17 @@ def decode(data: bytes, wire_type: type[T]) -> T:
 def refuse_ambiguity(data: bytes, records: int | None = None) -> None:
     """Refuses what the decoder would accept in silence: amounts as text, and keys that come twice.
 
-    Small answers are looked through whole. In a page of ``records`` payments, whose walk must cost
-    little, each amount is looked at, their number must fit, and the part around the records is
-    looked through; only where that shows anything odd, all of it is.
+    The walk must cost little. Of a small answer each key is looked at, of a page of ``records``
+    payments each amount, whose number must fit, and the part around the records; only where that
+    shows anything odd, the answer is parsed once more, strictly.
 
     Raises:
         ResponseDecodeError: naming the amount or the key.
     """
-    if records is not None and len(data) > _SMALL and _looks_plain(data, records):
+    if records is None or len(data) <= _SMALL:
+        if _is_plain(data):
+            return
+    elif _is_plain_page(data, records):
         return
     answer = _load_strictly(data)
     listed = answer.get("records")
@@ -181,7 +186,14 @@ def refuse_ambiguity(data: bytes, records: int | None = None) -> None:
     _refuse_text_amount(answer.get("data"), "$.data.amount")
 
 
-def _looks_plain(data: bytes, records: int) -> bool:
+def _is_plain(data: bytes) -> bool:
+    # Without a backslash, a quoted word before a colon is a key, wherever it stands.
+    keys = _KEY.findall(data)
+    is_told_whole = b"\\" not in data and len(keys) == data.count(b'":')
+    return is_told_whole and len(set(keys)) == len(keys) and not _TEXT_AMOUNT.search(data)
+
+
+def _is_plain_page(data: bytes, records: int) -> bool:
     quotes = _AMOUNT.findall(data)
     if len(quotes) != records or b'"' in quotes:
         return False

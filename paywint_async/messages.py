@@ -30,6 +30,20 @@ class Request:
     attempt: int = 1
     deadline: float | None = None
 
+    def before(self, deadline: float) -> Request:
+        """The same request with a deadline: `attrs.evolve`, at half its price."""
+        return Request(
+            operation=self.operation,
+            method=self.method,
+            path=self.path,
+            body=self.body,
+            repeatable=self.repeatable,
+            is_bounded=self.is_bounded,
+            headers=self.headers,
+            attempt=self.attempt,
+            deadline=deadline,
+        )
+
 
 @attrs.frozen(kw_only=True)
 class Response:

@@ -12,10 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
-
-import attrs
 
 from paywint_async import codec, errors
 from paywint_async.errors import APIError, InvalidRequestError, ResponseDecodeError
@@ -43,8 +41,7 @@ _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a
 _MAX_ERROR_TEXT = 2_000
 
 
-@attrs.frozen(kw_only=True)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """One operation, ready to be sent: its request, and how its answer is read.
 
     ``asked`` is what the caller asked for, to be told if a create's outcome stays unknown.
@@ -52,7 +49,7 @@ class Call(Generic[T]):
 
     request: Request
     read: Callable[[Response], T]
-    asked: Mapping[str, Any] = attrs.field(factory=dict)
+    asked: Mapping[str, Any] = {}
 
 
 def create_link(

@@ -39,8 +39,8 @@ _SLOWEST_BODY = 1024
 _DRIP_GRACE = 5.0
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-_HEADERS = {"Accept": "application/json", "User-Agent": "paywint-async"}
-_HEADERS_WITH_BODY = {**_HEADERS, "Content-Type": "application/json"}
+_JSON = "application/json"
+_HEADERS = {"Accept": _JSON, "User-Agent": "paywint-async"}
 
 
 _Pool: TypeAlias = tuple[aiohttp.ClientSession, Deadlines]
@@ -102,7 +102,8 @@ class SessionManager:
             return await self._exchange(request)
         except (aiohttp.ClientError, OSError, UnicodeError, _TooLargeError) as error:
             failure = self._translate(request, error)
-        # Raised out here, so that no foreign exception hangs on it: theirs print request headers.
+        # Raised out here, so that no foreign exception hangs on it (theirs print request headers),
+        # and no frame of the traceback holds aiohttp's session (which has ours).
         raise failure
 
     async def aclose(self) -> None:
@@ -124,18 +125,17 @@ class SessionManager:
     async def _exchange(self, request: Request) -> Response:
         session, deadlines = self._open_pool()
         with deadlines.until(self._attempt_deadline(request)):
-            return await self._send_in(session, request)
+            async with session.request(
+                request.method,
+                _join(self._base_url, request.path),
+                data=_payload(request.body),
+                headers=self._headers(request),
+                allow_redirects=False,
+                ssl=self._ssl_context or True,
+            ) as answer:
+                return self._respond(answer, await self._read(answer))
 
-    async def _send_in(self, session: aiohttp.ClientSession, request: Request) -> Response:
-        async with session.request(
-            request.method,
-            _join(self._base_url, request.path),
-            data=request.body,
-            headers=self._credentials.sign(self._unsigned_headers(request)),
-            allow_redirects=False,
-            ssl=self._ssl_context or True,
-        ) as answer:
-            body = await self._read(answer)
+    def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
@@ -145,9 +145,12 @@ class SessionManager:
             }
         return Response(status=answer.status, headers=headers, body=body)
 
-    def _unsigned_headers(self, request: Request) -> dict[str, str]:
-        headers = _HEADERS if request.body is None else _HEADERS_WITH_BODY
-        return {**_checked(request.headers), **headers} if request.headers else headers
+    def _headers(self, request: Request) -> dict[str, str] | None:
+        """What the pool's own headers lack; they are repeated, so that none can be replaced."""
+        if not request.headers:
+            return None
+        extra = {k: v for k, v in _checked(request.headers).items() if k.lower() != "content-type"}
+        return self._credentials.sign({**extra, **_HEADERS})
 
     def _attempt_deadline(self, request: Request) -> float:
         deadline = asyncio.get_running_loop().time() + self._request_timeout
@@ -174,6 +177,7 @@ class SessionManager:
 
     def _new_session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
+            headers=self._credentials.sign(_HEADERS),
             # Unlimited: the listings and the caller bound what is in flight, not the pool.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -189,7 +193,8 @@ class SessionManager:
         clock = asyncio.get_running_loop().time
         started, size = clock(), 0
         chunks: list[bytes] = []
-        while chunk := await answer.content.readany():
+        content = answer.content
+        while chunk := await content.readany():
             size += len(chunk)
             if size > self._max_response_bytes:
                 answer.close()
@@ -198,6 +203,8 @@ class SessionManager:
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
                 raise TimeoutError
             chunks.append(chunk)
+            if content.at_eof():
+                break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _translate(self, request: Request, error: Exception) -> PaywintError:
@@ -222,9 +229,13 @@ class SessionManager:
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
 
 
-@lru_cache(maxsize=64)  # the paths are few, but for those of single payments
+@lru_cache(maxsize=1024)  # the paths are few, but for those of payments that are asked for again
 def _join(base_url: str, path: str) -> yarl.URL:
     return yarl.URL(base_url + path, encoded=True)
+
+
+def _payload(body: bytes | None) -> aiohttp.BytesPayload | None:
+    return None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -237,10 +248,10 @@ def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 def _may_echo(status: int, body: bytes) -> bool:
     """Whether an answer may tell us what we sent: anything but payments."""
-    return status != 200 or not any(key in body[:2048] for key in _PAYMENT_KEYS)
+    return status != 200 or not _PAYMENT_KEY.search(body, 0, 2048)
 
 
-_PAYMENT_KEYS = (b'"payment_id"', b'"checkout_token"', b'"records"')
+_PAYMENT_KEY = re.compile(rb'"(?:payment_id|checkout_token|records)"')
 _WORDS: dict[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer was cut off",
     aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",

@@ -7,10 +7,14 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 from virtual_time import VirtualTimeLoop
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile("paywint", deadline=None)  # a busy machine fails no test
+hypothesis.settings.load_profile("paywint")
 
 
 def pytest_configure(config: pytest.Config) -> None:

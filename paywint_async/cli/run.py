@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Coroutine, Iterator
@@ -23,8 +24,18 @@ def run(command: Coroutine[Any, Any, None]) -> int:
     The first SIGINT or SIGTERM cancels it (with the signal as the cancellation's message), the
     second ends the process at once.
     """
-    with _no_log_on_stderr():
+    with _no_log_on_stderr(), _imports_left_in_peace():
         return asyncio.run(_supervise(command))
+
+
+@contextlib.contextmanager
+def _imports_left_in_peace() -> Iterator[None]:
+    """The garbage collector need not look at the modules again: a tenth of an export's time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -58,6 +58,7 @@ class PaymentReading:
         async with self._listing as listing:
             async for page in listing.pages():
                 yield page.records
+                del page  # nothing holds on to one while the next is decoded: see the listing
 
 
 class HistoryReading:

@@ -75,6 +75,7 @@ class _Transfer(Generic[R]):
             async with aclosing(self._reading.pages()) as pages:
                 async for page in pages:
                     await self._write(page)
+                    del page
                     on_progress(self.count, self._reading.total)
         except (asyncio.CancelledError, PaywintError):
             if self._agrees:

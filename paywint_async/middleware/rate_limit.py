@@ -64,9 +64,9 @@ class RateLimiter:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
         """
         now = asyncio.get_running_loop().time()
-        if self._waiting or self._free_at() > now:
+        if self._waiting or self._cool_until > now or self._whole_at - self._tolerance > now:
             await self._wait_in_line(deadline)
-        else:
+        elif self._interval:
             self._take(now)
 
     def _free_at(self) -> float:
@@ -164,16 +164,16 @@ class Throttle:
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The answer, once the request had its turn."""
-        loop = asyncio.get_running_loop()
+        clock = asyncio.get_running_loop().time
         await self._limiter.acquire(request.deadline)
-        sent_at = loop.time()
+        sent_at = clock()
         response = await handler(request)
         if response.status == 429:
             self._cool_down(request, response)
             if self._learner:
-                self._learner.refused(sent_at, loop.time())
+                self._learner.refused(sent_at, clock())
         elif self._learner:
-            self._learner.succeed(loop.time())
+            self._learner.succeed(clock())
         return response
 
     def _cool_down(self, request: Request, response: Response) -> None:

@@ -30,14 +30,16 @@ PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOT_PROCESSED_STATUSES = frozenset({429})
 
 
-@attrs.define
 class _Operation:
     """One operation under way: what is sent, and how often it has been."""
 
-    request: Request
-    handler: Handler
-    attempts: int = 0
-    pending: _Again | None = None
+    __slots__ = ("attempts", "handler", "pending", "request")
+
+    def __init__(self, request: Request, handler: Handler) -> None:
+        self.request = request
+        self.handler = handler
+        self.attempts = 1
+        self.pending: _Again | None = None
 
 
 class _Again(Exception):
@@ -87,9 +89,15 @@ class Retry:
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The first outcome that is not worth repeating, or the last one."""
         deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
-        operation = _Operation(attrs.evolve(request, deadline=deadline), handler)
+        request = request.before(deadline)
+        outcome: Response | TransportError
         try:
-            return await self._attempt(operation)
+            outcome = await handler(request)
+        except TransportError as error:
+            outcome = error
+        operation = _Operation(request, handler)
+        try:
+            return self._conclude(operation, outcome)
         except _Again as again:
             operation.pending = again
         try:
@@ -110,13 +118,15 @@ class Retry:
 
     async def _attempt(self, operation: _Operation) -> Response:
         operation.attempts += 1
-        if operation.attempts > 1:
-            operation.request = attrs.evolve(operation.request, attempt=operation.attempts)
+        operation.request = attrs.evolve(operation.request, attempt=operation.attempts)
         outcome: Response | TransportError
         try:
             outcome = await operation.handler(operation.request)
         except TransportError as error:
             outcome = error
+        return self._conclude(operation, outcome)
+
+    def _conclude(self, operation: _Operation, outcome: Response | TransportError) -> Response:
         if _is_worth_repeating(operation.request, outcome):
             wait = self._wait(operation, outcome)
             if wait is not None:

@@ -9,6 +9,8 @@ request that hangs frees its place after a second, so that it cannot keep health
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Awaitable
 
 from paywint_async.errors import RequestTimeoutError
 from paywint_async.messages import Handler, Request, Response
@@ -26,65 +28,118 @@ class SlowStart:
     def __init__(self) -> None:
         self._room = FIRST_IN_FLIGHT
         self._is_half = False
-        self._places: asyncio.Semaphore | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._places: _Places | None = None
 
-    async def __call__(self, request: Request, handler: Handler) -> Response:
+    def __call__(self, request: Request, handler: Handler) -> Awaitable[Response]:
         """The answer, once there was a place.
 
         Raises:
             RequestTimeoutError: no place before the operation's deadline.
         """
-        if request.is_bounded:
-            return await handler(request)
+        return handler(request) if request.is_bounded else self._send(request, handler)
+
+    async def _send(self, request: Request, handler: Handler) -> Response:
         places = self._open_places()
-        await _take(places, request)
-        place = _Place(places)
-        hold = asyncio.get_running_loop().call_later(HELD_AT_MOST, place.free)
+        place = places.take() or await places.wait(request)
         try:
             response = await handler(request)
         finally:
-            hold.cancel()
             place.free()
         if response.status < 400:
-            self._grow(places)
+            self._is_half = not self._is_half
+            if not self._is_half:
+                self._room += 1
+                places.give_back()
         return response
 
-    def _open_places(self) -> asyncio.Semaphore:
+    def _open_places(self) -> _Places:
         loop = asyncio.get_running_loop()
-        if self._places is None or self._loop is not loop:
-            self._places, self._loop = asyncio.Semaphore(self._room), loop
+        if self._places is None or self._places.loop is not loop:
+            self._places = _Places(loop, self._room)
         return self._places
 
-    def _grow(self, places: asyncio.Semaphore) -> None:
-        self._is_half = not self._is_half
-        if not self._is_half:
-            self._room += 1
-            places.release()
+
+class _Places:
+    """The places of one event loop, first come, first served; one timer for all that are held."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
+        self.loop = loop
+        self._left = room
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._held: deque[_Place] = deque()  # by the time of their taking; freed ones leave late
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self) -> _Place | None:
+        """A place, where one is left."""
+        if not self._left:
+            return None
+        self._left -= 1
+        return self._hold()
+
+    async def wait(self, request: Request) -> _Place:
+        """A place, once there is one.
+
+        Raises:
+            RequestTimeoutError: none before the request's deadline.
+        """
+        turn = self.loop.create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                await turn
+            return self._hold()
+        except TimeoutError:
+            self._leave(turn)
+        except asyncio.CancelledError:
+            self._leave(turn)
+            raise
+        message = f"{request.operation}: no turn before its deadline"
+        raise RequestTimeoutError(message, sent=False)
+
+    def give_back(self) -> None:
+        """One more place: for whoever waits longest, or left for the next."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._left += 1
+
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        if turn.done() and not turn.cancelled():  # it had been its turn at that very moment
+            self.give_back()
+        turn.cancel()
+
+    def _hold(self) -> _Place:
+        held = self._held
+        while held and held[0].is_free:
+            held.popleft()
+        place = _Place(self, self.loop.time() + HELD_AT_MOST)
+        held.append(place)
+        if self._timer is None:
+            self._timer = self.loop.call_at(place.until, self._free_late_ones)
+        return place
+
+    def _free_late_ones(self) -> None:
+        self._timer = None
+        held, now = self._held, self.loop.time()
+        while held and (held[0].is_free or held[0].until <= now):
+            held.popleft().free()
+        if held:
+            self._timer = self.loop.call_at(held[0].until, self._free_late_ones)
 
 
 class _Place:
     """One place, which is freed once: by its request's end, or when it was held too long."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("_places", "is_free", "until")
 
-    def __init__(self, places: asyncio.Semaphore) -> None:
-        self._places: asyncio.Semaphore | None = places
+    def __init__(self, places: _Places, until: float) -> None:
+        self._places = places
+        self.until = until
+        self.is_free = False
 
     def free(self) -> None:
-        places, self._places = self._places, None
-        if places is not None:
-            places.release()
-
-
-async def _take(places: asyncio.Semaphore, request: Request) -> None:
-    if not places.locked():
-        await places.acquire()  # does not wait
-        return
-    try:
-        async with asyncio.timeout_at(request.deadline):
-            await places.acquire()
-            return
-    except TimeoutError:
-        pass
-    raise RequestTimeoutError(f"{request.operation}: no turn before its deadline", sent=False)
+        if not self.is_free:
+            self.is_free = True
+            self._places.give_back()

@@ -20,9 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position
 
@@ -31,8 +29,7 @@ _KNOWN = 1000  # keys that may not come again, before all but the recent ones ar
 _RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
 
 
-@attrs.frozen
-class Answer:
+class Answer(NamedTuple):
     """One page as the server told it: opaque records with their keys and times."""
 
     page_no: int
@@ -173,7 +170,8 @@ class Ledger:
         """Why ``fresh`` (the answer's keys behind its first ``skip``) may not be delivered, or None."""
         if not self._overlap_agrees(answer.keys, skip):
             return "two answers name different payments at one rank"
-        if not self._known.isdisjoint(fresh) or len(set(fresh)) != len(fresh):
+        new = set(fresh)
+        if len(new) != len(fresh) or not new.isdisjoint(self._known):
             return "a payment that was already delivered stands further on again"
         if fresh and not self.is_anchored and self._time_jumps(answer.times[skip], fresh[0]):
             return "the times of two pages contradict the order of the list"
@@ -188,7 +186,7 @@ class Ledger:
 
     def _overlap_agrees(self, keys: Sequence[Key], skip: int) -> bool:
         start, stop = max(0, skip - len(self.recent)), min(skip, len(keys))
-        if start >= stop:
+        if start >= stop:  # no overlap, as a rule
             return True
         recent, shift = list(self.recent), len(self.recent) - skip
         return list(keys[start:stop]) == recent[shift + start : shift + stop]

@@ -111,7 +111,10 @@ class PaymentListing(Listing[Payment]):
         try:
             while (records := await run.next_batch()) is not None:
                 assert run.page is not None
-                yield attrs.evolve(run.page, records=tuple(records))
+                page = attrs.evolve(run.page, records=tuple(records))
+                del records  # as in `_iterate`: nothing holds on to a page
+                yield page
+                del page
         finally:
             await run.aclose()
 

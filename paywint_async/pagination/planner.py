@@ -21,12 +21,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from itertools import chain, compress
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from paywint_async.pagination.ledger import Answer, Ledger
-from paywint_async.pagination.position import Key, Order, Position
+from paywint_async.pagination.position import Order, Position
 
 _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
 _PATIENCE = 12  # fruitless repairs in a row; a contradiction weighs as much as four of them
@@ -53,8 +51,7 @@ class _Mode(Enum):
     STREAM = "taking answers in page order"
 
 
-@attrs.frozen
-class Verdict:
+class Verdict(NamedTuple):
     """What to do with an answer, and the records of it that are due now."""
 
     action: Action
@@ -250,8 +247,9 @@ class Planner:
         if skip < 0:
             self._repair = self._frontier_page()
             return _HOLD
-        due = min(len(answer.keys) - skip, self._ledger.remaining)
-        due = max(0, due if self._limit is None else min(due, self._limit - self.handed))
+        due = max(0, min(len(answer.keys) - skip, self._ledger.remaining))
+        if self._limit is not None:
+            due = min(due, self._limit - self.handed)
         fresh = answer.keys[skip : skip + due]
         problem = self._ledger.problem(answer, skip, fresh)
         if problem is not None:
@@ -261,17 +259,13 @@ class Planner:
         if not due:
             return _DROP
         records, shown = answer.records[skip : skip + due], fresh
-        if not self._moved.isdisjoint(fresh):
-            is_new = [key not in self._moved for key in fresh]
+        # What the earlier read has delivered, should it stand above the floor now.
+        if (moved := self._ledger.floor_head) and not set(moved).isdisjoint(fresh):
+            is_new = [key not in moved for key in fresh]
             fresh, records = list(compress(fresh, is_new)), list(compress(records, is_new))
             self._ledger.withhold(shown, fresh)
         self._ledger.deliver(shown, fresh, answer.times[skip + due - 1])
         return self._and_kept(records)
-
-    @property
-    def _moved(self) -> frozenset[Key]:
-        """What the earlier read has delivered, should it stand above the floor now."""
-        return frozenset(self._ledger.floor_head)
 
     def _and_kept(self, records: Sequence[Any]) -> Verdict:
         kept = self._last_answer

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from operator import attrgetter
-from typing import Any, TypeAlias
-
-import attrs
+from typing import Any, NamedTuple, TypeAlias
 
 from paywint_async.errors import ClientClosedError, IncompleteHistoryError
 from paywint_async.events import CheckpointEvent, OnEvent, PageEvent, ignore
@@ -24,8 +22,7 @@ _time = attrgetter("created_at")
 Fetched: TypeAlias = tuple[int, Response]
 
 
-@attrs.frozen(kw_only=True)
-class PageSource:
+class PageSource(NamedTuple):
     """Where pages of one list come from.
 
     ``fetch`` brings the answer to a page number, ``read`` turns it into records (or raises what it
@@ -164,10 +161,7 @@ class Run:
         if isinstance(taken, Answer):
             return taken
         self._ask(is_busy=True)
-        if (
-            self._window.has_waited
-        ):  # for the network: so the next request leaves before the decoding
-            await asyncio.sleep(0)
+        await self._window.turn()
         page = self._source.read(*taken)
         keys, times = list(map(_key, page.records)), list(map(_time, page.records))
         return Answer(page.page_no, page.total_records, page.records, keys, times, page)

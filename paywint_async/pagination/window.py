@@ -18,6 +18,7 @@ from paywint_async.errors import ClientClosedError
 T = TypeVar("T")
 
 _BUSY_AT_MOST = 0.002  # seconds, by the real clock
+_LONG = 0.001  # seconds: who waits so long for a page waits for the network, not for its own turn
 
 
 class _PutBack(Generic[T]):
@@ -45,8 +46,10 @@ class Window(Generic[T]):
         self.size = size
         self._fetch = fetch
         self._slots = slots or asyncio.Semaphore(size)
-        self.has_waited = False  # whether the page taken last had to be waited for
         self._turned_at = 0.0
+        self._urgent = (
+            0  # so many pages are still of one burst, for which the network was waited for
+        )
         self._awaited: asyncio.Task[T] | None = None
         self._is_closed = False
         self._queue: deque[asyncio.Task[T] | _PutBack[T]] = deque()
@@ -74,22 +77,30 @@ class Window(Generic[T]):
     async def take(self) -> T:
         """The first page, once it is there.
 
-        A consumer that never waits must not keep the event loop from everybody else: at the latest
-        2 ms after the loop last turned, it turns here. (To turn for each page would wake the
-        server for each page, too, which costs a third of the throughput without latency.)
-
         Cancellation: that page's request ends too.
         """
         first = self._queue.popleft()
         if isinstance(first, _PutBack):
             return first.value
-        self.has_waited = not first.done()
-        if self.has_waited:
-            return await self._wait(first)
-        if time.perf_counter() - self._turned_at > _BUSY_AT_MOST:
+        if first.done():
+            return first.result()
+        started = time.perf_counter()
+        page = await self._wait(first)
+        self._urgent = self.size if self._turned_at - started > _LONG else 0
+        return page
+
+    async def turn(self) -> None:
+        """Lets the event loop turn, where something should leave or somebody else should run.
+
+        While the network is what is waited for, each request leaves before the page in hand is
+        decoded. Otherwise the loop turns at the latest 2 ms after it last did: to turn for each page
+        would also wake the server for each, which costs a third of the throughput without latency.
+        """
+        is_urgent = self._urgent > 0
+        self._urgent -= is_urgent
+        if is_urgent or time.perf_counter() - self._turned_at > _BUSY_AT_MOST:
             await asyncio.sleep(0)
             self._turned_at = time.perf_counter()
-        return first.result()
 
     async def _wait(self, first: asyncio.Task[T]) -> T:
         # When the consumer is cancelled here, asyncio cancels the task and waits for its end.
@@ -118,8 +129,12 @@ class Window(Generic[T]):
         await self.drop()
 
     async def _fetch_in_slot(self, page_no: int) -> T:
-        async with self._slots:
+        slots = self._slots
+        await slots.acquire()
+        try:
             return await self._fetch(page_no)
+        finally:
+            slots.release()
 
 
 def _is_cancelled() -> bool:

@@ -101,8 +101,10 @@ class TestAmbiguity:
         page = page_json(*[payment_json()] * (size - 1), payment_json(amount=text))
         assert self.refusal(page, size).path == f"$.records[{size - 1}].amount"
 
-    def test_an_amount_as_text_is_refused_in_one_payment(self):
-        assert self.refusal(b'{"data" : {"amount" : "5"}}').path == "$.data.amount"
+    @pytest.mark.parametrize("colon", [":", ": ", " :", " : ", ":\n\t"])
+    def test_an_amount_as_text_is_refused_in_one_payment(self, colon):
+        data = f'{{"data"{colon}{{"amount"{colon}"5"}}}}'.encode()
+        assert self.refusal(data).path == "$.data.amount"
 
     @pytest.mark.parametrize("name", [r"\u0061mount", r"amoun\u0074", r"a\u006Dount"])
     @pytest.mark.parametrize("size", [1, 100])

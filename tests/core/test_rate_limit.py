@@ -54,7 +54,7 @@ async def waiters(limiter: RateLimiter, count: int) -> list[asyncio.Task[float]]
 
 
 class TestTheRate:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         requests=st.integers(1, 20),
         per_seconds=st.sampled_from([0.5, 1.0, 7.0, 60.0]),

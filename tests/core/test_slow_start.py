@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 from faults import GOOD, SILENCE, FaultServer
 
-from paywint_async import ConfigurationError, InvalidRequestError, PaywintClient
+from paywint_async import (
+    ConfigurationError,
+    Handler,
+    InvalidRequestError,
+    PaywintClient,
+    Request,
+    Response,
+)
 from paywint_async.emulator import Emulator
 from paywint_async.middleware.budget import RetryBudget
+from paywint_async.middleware.slow_start import FIRST_IN_FLIGHT, SlowStart
 
 
 def client_of(emulator: Emulator, **settings: Any) -> PaywintClient:
@@ -61,6 +69,35 @@ async def test_a_turn_that_comes_too_late_is_a_timeout_that_sent_nothing() -> No
         assert len(waited) == 4
         assert not any(error.sent for error in waited)
         assert len(server.requests) == 16
+
+
+async def test_a_waiter_cancelled_at_its_very_turn_passes_it_on() -> None:
+    async def hang(request: Request) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def succeed(request: Request) -> Response:
+        return Response(status=200)
+
+    def start(handler: Handler) -> asyncio.Task[Response]:
+        return asyncio.ensure_future(slow_start(request, handler))
+
+    slow_start, request = SlowStart(), Request(operation="get", method="GET", path="/")
+    hanging = [start(hang) for _ in range(FIRST_IN_FLIGHT)]
+    waiting = [start(succeed) for _ in range(2)]
+    await asyncio.sleep(0)
+    hanging[0].cancel()
+    await asyncio.sleep(0)  # now it is the first waiter's turn
+    waiting[0].cancel()
+    started = asyncio.get_running_loop().time()
+
+    assert (await waiting[1]).status == 200
+
+    assert asyncio.get_running_loop().time() - started < 0.5
+    assert waiting[0].cancelled()
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
 
 
 async def test_a_middleware_cannot_smuggle_a_header_in() -> None:

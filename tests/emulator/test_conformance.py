@@ -38,7 +38,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @schema.parametrize()
-@hypothesis.settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@hypothesis.settings(max_examples=15, derandomize=True, database=None)
 def test_the_emulator_conforms(case, emulator):
     if isinstance(case.body, dict):
         is_valid = case.meta.generation.mode == GenerationMode.POSITIVE

@@ -88,7 +88,7 @@ async def test_an_empty_history_has_a_header_once(tmp_path: Path, read: Read) ->
     assert (tmp_path / "output").read_bytes() == PAYMENTS[Format.CSV].header
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tail=st.binary(max_size=3000), format=st.sampled_from(Format))
 async def test_an_unconfirmed_tail_is_cut_off(
     tmp_path_factory: pytest.TempPathFactory,

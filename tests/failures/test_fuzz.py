@@ -48,7 +48,7 @@ HEADERS = st.dictionaries(st.sampled_from(["retry-after", "content-type"]), st.t
 
 
 @given(call=st.sampled_from(CALLS), status=st.integers(100, 599), body=bodies(), headers=HEADERS)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_answer_is_a_record_or_our_error(
     call: protocol.Call[Any], status: int, body: bytes, headers: dict[str, str]
 ) -> None:
@@ -65,7 +65,7 @@ def test_any_retry_after_is_seconds_above_zero_or_nothing(headers: dict[str, str
 
 
 @given(body=bodies())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_a_payment_or_our_error(body: bytes) -> None:
     try:
         assert isinstance(decode(body, Payment), Payment)

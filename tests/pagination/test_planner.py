@@ -82,7 +82,7 @@ def test_an_oldest_first_server_is_held_to_the_same(kinds: tuple[str, ...]) -> N
     rows=st.sampled_from(((10, 10), (10, 20), (50, 10), (100, 20))),
     is_oldest_first=st.booleans(),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
     seed: int,
     size: int,
@@ -119,7 +119,7 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
     is_oldest_first=st.booleans(),
     ties=st.sampled_from((1, 3, 500)),
 )
-@settings(deadline=None, max_examples=max(300, HISTORIES // 4))
+@settings(max_examples=max(300, HISTORIES // 4))
 def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:
@@ -159,7 +159,7 @@ def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
     is_oldest_first=st.booleans(),
     ties=st.sampled_from((1, 3, 500)),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_finished_checkpoint_yields_just_what_has_arrived_since(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:

@@ -114,4 +114,4 @@ class ChangingHistory(RuleBasedStateMachine):
 
 
 TestChangingHistory = ChangingHistory.TestCase
-TestChangingHistory.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestChangingHistory.settings = settings(max_examples=60, stateful_step_count=25)
