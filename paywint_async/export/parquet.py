@@ -105,6 +105,7 @@ class ParquetTable(Generic[R]):
                 await asyncio.sleep(0)
                 if rows:
                     yield [UUID(row["payment_id"]) for row in rows]
+            pa.default_memory_pool().release_unused()  # or it would keep the largest of all parts
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
         """Takes payments as they are now; the next commit replaces the parts that have them."""
@@ -177,9 +178,9 @@ class ParquetTable(Generic[R]):
         return f"{self._path}/part-{number:06}.parquet"
 
     def _batches(self, number: int) -> Iterable[Any]:
-        try:
-            with pq.ParquetFile(self._name(number)) as file:
-                yield from file.iter_batches(batch_size=_ROW_GROUP)
+        try:  # not in threads, nor ahead: each would keep memory of its own
+            with pq.ParquetFile(self._name(number), pre_buffer=False) as file:
+                yield from file.iter_batches(batch_size=_ROW_GROUP, use_threads=False)
         except pa.ArrowException as error:
             raise ExportError(f"cannot read {self._name(number)}: {error}") from None
 

@@ -52,7 +52,8 @@ class Refresh:
         Args:
             checkpoint: of the table, which stays the same.
         """
-        wanted = [each async for ids in table.pending() for each in ids]
+        # A set, since a payment to oneself is open in both directions.
+        wanted = {each async for ids in table.pending() for each in ids}
         uncommitted = 0
         async with aclosing(await self._ask_again(wanted)) as batches:
             async for batch in batches:
@@ -65,7 +66,7 @@ class Refresh:
         if uncommitted:
             await table.commit(checkpoint)
 
-    async def _ask_again(self, wanted: Sequence[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
+    async def _ask_again(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
         if len(wanted) > _FEW and len(wanted) > await self._count_pages():
             return self._read_again(wanted)
         return self._look_up(wanted)
@@ -74,8 +75,8 @@ class Refresh:
         pages = [await self._payments.page(each, 1, 10) for each in self._directions]
         return sum(page.total_records for page in pages) // self._rows_per_page
 
-    async def _look_up(self, wanted: Sequence[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
-        rest = iter(dict.fromkeys(wanted))  # a payment to oneself is open in both directions
+    async def _look_up(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
+        rest = iter(wanted)
         while ids := list(islice(rest, _LOOKED_UP_AT_ONCE)):
             yield await self._get_all(ids)
 
@@ -97,10 +98,9 @@ class Refresh:
             except NotFoundError:
                 self.missing += 1
 
-    async def _read_again(self, wanted: Sequence[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
-        left = set(wanted)
+    async def _read_again(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
         for direction in self._directions:
-            if not left:
+            if not wanted:
                 break
             list_ = self._payments.sent if direction == "sent" else self._payments.received
             listing = list_(
@@ -108,9 +108,9 @@ class Refresh:
             )
             async with listing, aclosing(listing.pages()) as pages:
                 async for page in pages:
-                    found = [each for each in page.records if each.payment_id in left]
-                    left.difference_update(each.payment_id for each in found)
+                    found = [each for each in page.records if each.payment_id in wanted]
+                    wanted.difference_update(each.payment_id for each in found)
                     yield found
-                    if not left:
+                    if not wanted:
                         break
-        self.missing += len(left)
+        self.missing += len(wanted)
