@@ -11,5 +11,6 @@ direction) · `ledger` (both, and what changes them) · `form` and `validation` 
 
 from paywint_async.emulator.server import Emulator
 from paywint_async.emulator.traffic import Exchange
+from paywint_async.emulator.webhooks import Delivery, WebhookFaults
 
-__all__ = ["Emulator", "Exchange"]
+__all__ = ["Delivery", "Emulator", "Exchange", "WebhookFaults"]

@@ -6,7 +6,6 @@ It reads requests and writes responses; what they are about is the ledger's, whe
 
 import asyncio
 import re
-import time
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 
@@ -16,6 +15,7 @@ from paywint_async.emulator import wire
 from paywint_async.emulator.form import InvalidBody
 from paywint_async.emulator.identity import Direction, Identity
 from paywint_async.emulator.ledger import Ledger
+from paywint_async.emulator.lives import Lives
 from paywint_async.emulator.traffic import Exchange, Journal, TokenBucket
 from paywint_async.emulator.validation import (
     check_token_request,
@@ -39,9 +39,11 @@ class Api:
 
     Args:
         ledger: The account's state.
+        lives: What happens to its payments.
         identity: Whose credentials are asked for.
         journal: Where each request is noted.
         clock: The event loop's time, in seconds.
+        settle: Brings the account up to now; gives the time, in Unix microseconds.
         origin: The server's own address, which payment links begin with.
         latency: Seconds each request waits before it is answered.
         bucket: The request limit, if there is one.
@@ -50,15 +52,19 @@ class Api:
     def __init__(
         self,
         ledger: Ledger,
+        lives: Lives,
         identity: Identity,
         *,
         journal: Journal,
         clock: Callable[[], float],
+        settle: Callable[[], int],
         origin: Callable[[], str],
         latency: float,
         bucket: TokenBucket | None,
     ) -> None:
         self._ledger = ledger
+        self._lives = lives
+        self._settle = settle
         self._credentials = (identity.api_key.encode(), identity.api_secret.encode())
         self._journal = journal
         self._clock = clock
@@ -135,16 +141,16 @@ class Api:
 
     async def _create_link(self, request: web.Request) -> web.Response:
         asked = link_request(await _body(request))
-        self._ledger.settle(self._clock())
-        now_us = _now_us()
-        payment_id = self._ledger.create_link(
+        now_us = self._settle()
+        payment = self._ledger.create_link(
             amount=asked.amount,
             description=asked.description,
             invoice_number=asked.invoice_number,
             now_us=now_us,
         )
-        link = f"{self._origin()}/pay/{payment_id}"
-        data = wire.payment_link(payment_id, link)
+        self._lives.create(payment)
+        link = f"{self._origin()}/pay/{payment.payment_id}"
+        data = wire.payment_link(payment.payment_id, link)
         return _json(wire.envelope(data, "Payment link created", now_us))
 
     async def _get(self, request: web.Request) -> web.Response:
@@ -152,25 +158,25 @@ class Api:
         if not _UUID.fullmatch(payment_id):
             problem = (("path", "payment_id"), "Input should be a valid UUID", "uuid_parsing")
             return _json(wire.problems([problem]), 422)
-        self._ledger.settle(self._clock())
+        now_us = self._settle()
         row = self._ledger.find(payment_id)
         if row is None:
             return _failure(404, "Payment not found")
-        return _json(wire.envelope(row, "Payment retrieved", _now_us()))
+        return _json(wire.envelope(row, "Payment retrieved", now_us))
 
     def _list(self, direction: Direction) -> _Handler:
         async def answer(request: web.Request) -> web.Response:
             asked = page_request(await _body(request))
             request[_PAGE_NO] = asked.page_no
-            self._ledger.settle(self._clock())
+            now_us = self._settle()
             page = self._ledger.page(direction, asked.page_no, asked.rows_per_page)
-            return _json(wire.payment_list(page.rows, page.total, _now_us()))
+            return _json(wire.payment_list(page.rows, page.total, now_us))
 
         return answer
 
     async def _create_token(self, request: web.Request) -> web.Response:
         check_token_request(await _body(request))
-        now_us = _now_us()
+        now_us = self._settle()
         issued = self._ledger.create_token(now_us)
         data = wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(wire.envelope(data, "Checkout token created", now_us))
@@ -199,7 +205,3 @@ def _failure(status: int, message: str, headers: dict[str, str] | None = None) -
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

@@ -70,6 +70,10 @@ class Generator:
         self.account = Party(identity.uuid("account"), "Emulated Goods & Co.")
         self._parties = [self._party(index) for index in range(_PARTIES)]
 
+    def somebody(self, purpose: str) -> Party:
+        """One of the other parties; the same for the same purpose."""
+        return self._parties[self._identity.bits(purpose)[0]]
+
     def created_at_us(self, direction: Direction, rank: int) -> int:
         """When the payment of this rank was made, in Unix microseconds; it grows with the rank."""
         chance = _Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))

@@ -32,6 +32,8 @@ class History:
         self._newest_rank = size
         self._written: dict[int, Payment] = {}
         self._deleted: list[int] = []
+        self._unsaved: set[int] = set()
+        self._unsaved_deletions: list[int] = []
         # After a written payment the generated times go on from its time: (first rank, shift).
         self._shift_ranks: list[int] = [0]
         self._shifts_us: list[int] = [0]
@@ -41,6 +43,11 @@ class History:
     def total(self) -> int:
         """How many payments the listing shows."""
         return self._newest_rank - len(self._deleted)
+
+    @property
+    def newest_rank(self) -> int:
+        """The rank of the payment that came last, deleted or not; 0 where none came."""
+        return self._newest_rank
 
     @property
     def next_rank(self) -> int:
@@ -63,7 +70,37 @@ class History:
         self._shift_ranks.append(rank)
         self._shifts_us.append(payment.created_at_us - usual)
         self._written[rank] = payment
+        self._unsaved.add(rank)
         self._newest_rank = rank
+
+    def restore(
+        self, size: int, payments: dict[int, tuple[Payment, bool]], deleted: list[int]
+    ) -> None:
+        """Take over a history of this size, in place of what it has now.
+
+        Args:
+            payments: By rank, those that were changed, or (True) written at the end.
+            deleted: The ranks taken out.
+        """
+        self._written, self._shift_ranks, self._shifts_us = {}, [0], [0]
+        for rank, (payment, is_appended) in sorted(payments.items()):
+            if is_appended:
+                self._newest_rank = rank - 1
+                self.write(payment)
+            self._written[rank] = payment
+        self._newest_rank, self._deleted = size, sorted(deleted)
+        self.take_unsaved()
+
+    def take_unsaved(self) -> tuple[dict[int, tuple[Payment, bool]], list[int]]:
+        """What was written and what was deleted since the last call, as `restore` takes it."""
+        written = {rank: (self._written[rank], self._is_appended(rank)) for rank in self._unsaved}
+        deleted = self._unsaved_deletions
+        self._unsaved, self._unsaved_deletions = set(), []
+        return written, deleted
+
+    def _is_appended(self, rank: int) -> bool:
+        index = bisect_left(self._shift_ranks, rank, 1)
+        return self._shift_ranks[index : index + 1] == [rank]
 
     def delete(self, rank: int) -> None:
         """Take a payment out of the listing; the others keep their ranks.
@@ -74,6 +111,7 @@ class History:
         if not self.holds(rank):
             raise ValueError(f"no {self._direction} payment of rank {rank} to delete")
         insort(self._deleted, rank)
+        self._unsaved_deletions.append(rank)
 
     def holds(self, rank: int) -> bool:
         """Whether there is a payment of this rank."""
@@ -84,6 +122,15 @@ class History:
         """The payment of this rank as JSON."""
         written = self._written.get(rank)
         return payment_row(written) if written else self._generated_row(rank)
+
+    def payment(self, rank: int) -> Payment:
+        """The payment of this rank as facts."""
+        return self._written.get(rank) or self._generate(rank)
+
+    def replace(self, rank: int, payment: Payment) -> None:
+        """Put other facts in the place of this rank's; id and time of creation stay."""
+        self._written[rank] = payment
+        self._unsaved.add(rank)
 
     def ranks(self, first: int, last: int) -> list[int]:
         """The ranks at these positions, counted from the oldest, both ends included, ascending."""
@@ -107,5 +154,7 @@ class History:
         return self._generator.created_at_us(self._direction, rank) + self._shift_us(rank)
 
     def _make_row(self, rank: int) -> bytes:
-        shift_us = self._shift_us(rank)
-        return payment_row(self._generator.payment(self._direction, rank, shift_us))
+        return payment_row(self._generate(rank))
+
+    def _generate(self, rank: int) -> Payment:
+        return self._generator.payment(self._direction, rank, self._shift_us(rank))

@@ -4,6 +4,7 @@ Nothing here awaits, so every answer comes from one moment. Time is handed in: m
 for the arrivals, Unix microseconds for what goes on the wire.
 """
 
+import re
 from typing import Literal
 
 import attrs
@@ -15,6 +16,7 @@ from paywint_async.emulator.payment import Payment
 
 Order = Literal["newest", "oldest"]
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TOKEN_LIFE_US = 15 * 60 * 1_000_000
 
 
@@ -82,7 +84,7 @@ class Ledger:
         self._tokens = 0
 
     def settle(self, now: float) -> None:
-        """Let in what has arrived by this monotonic time, in both directions."""
+        """Let in what has arrived by this time (seconds), in both directions."""
         count = self._arrivals.take(now)
         for history in self._histories.values():
             history.grow(count)
@@ -115,21 +117,58 @@ class Ledger:
 
     def find(self, payment_id: str) -> bytes | None:
         """The payment of this id as JSON, whichever its direction; None where there is none."""
-        place = self._identity.locate(payment_id)
+        place = self._locate(payment_id)
+        return None if place is None else self._histories[place[0]].row(place[1])
+
+    def place(self, payment_id: str) -> tuple[Direction, int]:
+        """The direction and rank of the payment of this id.
+
+        Raises:
+            LookupError: There is none.
+        """
+        place = self._locate(payment_id)
         if place is None:
-            return None
-        direction, rank = place
+            raise LookupError(f"the emulator has no payment {payment_id!r}")
+        return place
+
+    def payment(self, payment_id: str) -> Payment:
+        """The payment of this id; LookupError where there is none."""
+        direction, rank = self.place(payment_id)
+        return self._histories[direction].payment(rank)
+
+    def replace(self, payment: Payment) -> None:
+        """Put other facts in the place of those of its id; LookupError where there are none."""
+        direction, rank = self.place(payment.payment_id)
+        self._histories[direction].replace(rank, payment)
+
+    def payer_of(self, payment: Payment) -> tuple[str, str]:
+        """Id and name of the one who pays: as noted, else somebody who follows from the id."""
+        somebody = self._generator.somebody(payment.payment_id)
+        return payment.payer_id or somebody.party_id, payment.payer_name or somebody.name
+
+    def repeat(self, payment: Payment, now_us: int) -> Payment:
+        """Append a pending payment that asks for the same once more; returns it."""
+        direction, _rank = self.place(payment.payment_id)
         history = self._histories[direction]
-        return history.row(rank) if history.holds(rank) else None
+        new = attrs.evolve(
+            payment,
+            payment_id=self._identity.payment_id(direction, history.next_rank),
+            created_at_us=history.next_time(now_us),
+            payment_date_us=None,
+            status="pending",
+            failure_reason=None,
+        )
+        history.write(new)
+        return new
+
+    def _locate(self, payment_id: str) -> tuple[Direction, int] | None:
+        place = self._identity.locate(payment_id) if _UUID.fullmatch(payment_id) else None
+        return place if place and self._histories[place[0]].holds(place[1]) else None
 
     def create_link(
         self, *, amount: str, description: str | None, invoice_number: str | None, now_us: int
-    ) -> str:
-        """Append a pending payment to the received ones.
-
-        Returns:
-            Its id.
-        """
+    ) -> Payment:
+        """Append a pending payment to the received ones; returns it."""
         history, account = self._histories["received"], self._generator.account
         payment = Payment(
             payment_id=self._identity.payment_id("received", history.next_rank),
@@ -148,7 +187,7 @@ class Ledger:
             invoice_number=invoice_number,
         )
         history.write(payment)
-        return payment.payment_id
+        return payment
 
     def create_token(self, now_us: int) -> CheckoutToken:
         """A checkout token; the sequence of them follows from the seed."""

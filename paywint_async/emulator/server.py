@@ -4,21 +4,27 @@ It owns the listening socket and wires the parts; the account is the ledger's, H
 """
 
 import asyncio
+import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
 from paywint_async.emulator.api import Api
-from paywint_async.emulator.identity import Direction, Identity
+from paywint_async.emulator.controls import Controls
+from paywint_async.emulator.identity import Identity
 from paywint_async.emulator.ledger import Arrivals, Ledger, Order
 from paywint_async.emulator.settings import Settings
+from paywint_async.emulator.state import StateFile
 from paywint_async.emulator.traffic import Exchange, Journal, TokenBucket
+from paywint_async.emulator.webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
 
 _SHUTDOWN_SECONDS = 0.25
+_LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
 
 
-class Emulator:
+class Emulator(Controls):
     """The Paywint API on loopback, with a made-up account behind it.
 
     `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
@@ -36,6 +42,16 @@ class Emulator:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         order: Which end page 1 of a listing shows: "newest" (assumed of Paywint) or "oldest".
+        expire_after: Seconds for which a new link can be paid; a day.
+        timetable: What becomes of each new link by itself, as (seconds after it was made, status),
+            such as `[(2, "opened"), (3, "processing"), (5, "success")]`.
+        state: An SQLite file, made where missing, in which what was made and changed outlives the
+            emulator; for the same `payments`, `seed` and `order` only.
+        webhook_url: Where each change is told, on this machine; also an attribute.
+        webhook_secret: Signs the webhooks, as `webhooks` describes; None: they are not signed.
+        webhook_faults: What goes wrong with them on purpose.
+        webhook_retry_delays: Seconds before the second and the third attempt of a delivery.
+        redirect_url: Where the payer's page leads back to, with `id` and `status`.
 
     Raises:
         ValueError: An argument is out of its range; the message names it.
@@ -54,6 +70,14 @@ class Emulator:
         host: str = "127.0.0.1",
         port: int = 0,
         order: Order = "newest",
+        expire_after: float = 86_400.0,
+        timetable: Sequence[tuple[float, str]] = (),
+        state: str | os.PathLike[str] | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+        webhook_faults: WebhookFaults | None = None,
+        webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
+        redirect_url: str | None = None,
     ) -> None:
         self._settings = Settings(
             payments=payments,
@@ -64,11 +88,32 @@ class Emulator:
             host=host,
             port=port,
             order=order,
+            expire_after=expire_after,
+            timetable=timetable,
+            redirect_url=redirect_url,
         )
         self._identity = Identity(seed)
         self._arrivals = Arrivals(arrivals)
-        self._ledger = Ledger(self._identity, payments, arrivals=self._arrivals, order=order)
+        super().__init__(
+            Ledger(self._identity, payments, arrivals=self._arrivals, order=order),
+            self._settings.timetable_us,
+        )
         self._journal = Journal()
+        self._webhooks = Webhooks(
+            self._identity,
+            self._clock.now_us,
+            url=webhook_url,
+            secret=webhook_secret,
+            faults=webhook_faults or WebhookFaults(),
+            retry_delays=webhook_retry_delays,
+        )
+        self._state: StateFile | None = None
+        if state is not None:
+            shape: dict[str, object] = {"seed": seed, "payments": payments, "order": order}
+            self._state = StateFile(os.fspath(state), shape)
+            self._lives.subscribe(self._state.note)
+        self._lives.subscribe(self._webhooks.note)
+        self._timer: asyncio.TimerHandle | None = None
         self._port = port
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,14 +172,19 @@ class Emulator:
         loop = asyncio.get_running_loop()
         runner = self._runner = self._make_runner(loop)
         try:
+            self._clock.start(loop)
+            self._arrivals.start(self._clock.now_us() / 1_000_000)
+            if self._state is not None:
+                self._state.open(self._ledger, self._lives, self._clock)
             await runner.setup()
             await web.TCPSite(runner, self._settings.host, self._port).start()
         except BaseException:
             await self.aclose()
             raise
         self._port = runner.addresses[0][1]
-        self._arrivals.start(loop.time())
         self._loop = loop
+        self._webhooks.start()
+        self._changed()
 
     async def aclose(self) -> None:
         """Stop serving and close every connection; closing twice is harmless.
@@ -144,9 +194,17 @@ class Emulator:
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        self._settle()
+        if self._loop is not None:
+            self._settle()
+            self._changed()
         self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._webhooks.aclose()
         await runner.cleanup()
+        if self._state is not None:
+            self._state.close()
+        self._clock.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -160,49 +218,61 @@ class Emulator:
     ) -> None:
         await self.aclose()
 
-    def arrive(self, direction: Direction, count: int = 1) -> None:
-        """Let that many payments of a direction come now. For tests.
+    @property
+    def webhook_url(self) -> str | None:
+        """Where each change is told; None: nowhere. Can be set while it runs."""
+        return self._webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        self._webhooks.url = url
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The latest 100,000 webhooks, oldest first, each with what came of it."""
+        return list(self._webhooks.deliveries)
+
+    async def delivered(self) -> None:
+        """Return once no webhook is under way or waits for its next attempt."""
+        await self._webhooks.settled()
+
+    async def resend(self, delivery_id: str) -> Delivery:
+        """Make a delivery once more, with the same id, whatever became of it.
 
         Raises:
-            ValueError: No such direction, or a negative count.
+            LookupError: No such delivery.
         """
-        if count < 0:
-            raise ValueError(f"count must not be negative: {count}")
+        return await self._webhooks.resend(delivery_id)
+
+    def _changed(self) -> None:
+        if self._state is not None:
+            self._state.save(self._ledger, self._clock)
+        due_us = self._lives.next_due_us
+        if self._loop is None or due_us is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        seconds = max(0, due_us - self._clock.now_us()) / 1_000_000
+        self._timer = self._loop.call_later(min(seconds, _LONGEST_WAIT), self._wake)
+
+    def _wake(self) -> None:
         self._settle()
-        self._ledger.history(direction).grow(count)
+        self._changed()
 
-    def delete(self, direction: Direction, rank: int) -> None:
-        """Take a payment out, which no API call can do. For tests of what clients make of it.
-
-        Args:
-            rank: Its number counted from the oldest payment ever, from 1; others keep theirs.
-
-        Raises:
-            ValueError: No such direction or rank.
-        """
-        self._settle()
-        self._ledger.history(direction).delete(rank)
-
-    def history(self, direction: Direction) -> list[str]:
-        """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
-
-        Raises:
-            ValueError: No such direction.
-        """
-        self._settle()
-        return self._ledger.ids(direction)
-
-    def _settle(self) -> None:
-        if self._loop is not None:
-            self._ledger.settle(self._loop.time())
+    def _settle_request(self) -> int:
+        now_us = self._settle()
+        self._changed()
+        return now_us
 
     def _make_runner(self, loop: asyncio.AbstractEventLoop) -> web.AppRunner:
         rate = self._settings.rate_limit
         api = Api(
             self._ledger,
+            self._lives,
             self._identity,
             journal=self._journal,
             clock=loop.time,
+            settle=self._settle_request,
             origin=lambda: self.url,
             latency=self._settings.latency,
             bucket=None if rate is None else TokenBucket(rate),

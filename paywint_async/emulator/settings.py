@@ -1,12 +1,13 @@
 """What an emulator can be told, checked once. It knows nothing of what the settings are for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
 from paywint_async.emulator.ledger import Order
+from paywint_async.emulator.life import EXPIRED, STATUSES
 
 LARGEST_HISTORY = 100_000_000
 """Its newest payment is of the year 2965; the calendar's end is eight times as far."""
@@ -49,6 +50,16 @@ def _name(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> N
         raise ValueError(f"{attribute.name} must be a host name or an address, not {value!r}")
 
 
+def _steps(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    for step in value:
+        is_pair = isinstance(step, tuple | list) and len(step) == 2
+        if not is_pair or step[1] not in STATUSES or not 0 <= step[0] <= 1e9:
+            raise ValueError(
+                f"{attribute.name} must have (seconds, status) with status one of "
+                f"{', '.join(STATUSES)}, not {step!r}"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """The arguments of `Emulator`, valid; it says what each means.
@@ -67,3 +78,12 @@ class Settings:
     host: str = attrs.field(validator=_name)
     port: int = attrs.field(validator=_whole(0, 65_535))
     order: Order = attrs.field(validator=_one_of("newest", "oldest"))
+    expire_after: float = attrs.field(validator=_number(0.001, 1e9))
+    timetable: Sequence[tuple[float, str]] = attrs.field(validator=_steps)
+    redirect_url: str | None = attrs.field(validator=attrs.validators.optional(_name))
+
+    @property
+    def timetable_us(self) -> tuple[tuple[int, str], ...]:
+        """The timetable with the link's expiry at its end, in microseconds."""
+        steps = (*self.timetable, (self.expire_after, EXPIRED))
+        return tuple((round(seconds * 1_000_000), status) for seconds, status in steps)

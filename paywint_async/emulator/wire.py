@@ -5,6 +5,7 @@ Written by hand on purpose: amounts keep their digits, and no code is shared wit
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from json import JSONEncoder
 
 from paywint_async.emulator.payment import Payment
@@ -62,6 +63,28 @@ def payment_link(payment_id: str, link: str) -> bytes:
 def checkout_token(token: str, expires_at_us: int) -> bytes:
     """What the checkout token operation gives back."""
     return f'{{"checkout_token":"{token}","expires_at":"{instant(expires_at_us)}"}}'.encode()
+
+
+def event(
+    name: str,
+    delivery_id: str,
+    payment: Payment,
+    *,
+    generated_us: int,
+    retry_payment_id: str | None,
+) -> bytes:
+    """The body of a webhook; its amount is in cents, unlike everywhere else."""
+    cents = int(Decimal(payment.amount).scaleb(2))
+    more = ""
+    if payment.status == "failed":
+        more = f',"failed_reason":{_text(payment.failure_reason)}'
+    elif retry_payment_id is not None:
+        more = f',"retry_payment_id":"{retry_payment_id}"'
+    return (
+        f'{{"event":"{name}","id":"{delivery_id}","data":{{"payment_id":"{payment.payment_id}"'
+        f',"status":"{payment.status}","amount":{cents}{more}}}'
+        f',"eventGeneratedTime":{_seconds(generated_us).decode()}}}'
+    ).encode()
 
 
 def failure(message: str) -> bytes:

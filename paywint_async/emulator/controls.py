@@ -1,0 +1,157 @@
+"""What demos and tests do to the emulated account: arrivals, deletions, the lives of payments, time.
+
+It is the part of `Emulator` that needs no socket.
+"""
+
+from collections.abc import Sequence
+
+from paywint_async.emulator.clock import Clock
+from paywint_async.emulator.identity import Direction
+from paywint_async.emulator.ledger import Ledger
+from paywint_async.emulator.life import STATUSES
+from paywint_async.emulator.lives import Lives
+from paywint_async.emulator.payment import Payment
+
+
+class Controls:
+    """Handles on one account; each first lets in what is due by now.
+
+    Args:
+        ledger: The account.
+        timetable_us: What becomes of a new link by itself, as `Lives` takes it.
+    """
+
+    def __init__(self, ledger: Ledger, timetable_us: Sequence[tuple[int, str]]) -> None:
+        self._ledger = ledger
+        self._clock = Clock()
+        self._lives = Lives(ledger, timetable_us)
+
+    def arrive(self, direction: Direction, count: int = 1) -> None:
+        """Let that many payments of a direction come now. For tests.
+
+        Raises:
+            ValueError: No such direction, or a negative count.
+        """
+        if count < 0:
+            raise ValueError(f"count must not be negative: {count}")
+        self._settle()
+        self._ledger.history(direction).grow(count)
+        self._changed()
+
+    def delete(self, direction: Direction, rank: int) -> None:
+        """Take a payment out, which no API call can do. For tests of what clients make of it.
+
+        Args:
+            rank: Its number counted from the oldest payment ever, from 1; others keep theirs.
+
+        Raises:
+            ValueError: No such direction or rank.
+        """
+        self._settle()
+        self._ledger.history(direction).delete(rank)
+        self._changed()
+
+    def history(self, direction: Direction) -> list[str]:
+        """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
+
+        Raises:
+            ValueError: No such direction.
+        """
+        self._settle()
+        return self._ledger.ids(direction)
+
+    async def open(self, payment_id: object) -> None:
+        """The payer looks at the link. Raises as `pay`."""
+        self._change(payment_id, "opened")
+
+    async def process(self, payment_id: object) -> None:
+        """The payer has decided to pay; the money is on its way. Raises as `pay`."""
+        self._change(payment_id, "processing")
+
+    async def pay(self, payment_id: object) -> None:
+        """The payment succeeds.
+
+        Args:
+            payment_id: Its id, as text or as a UUID.
+
+        Raises:
+            LookupError: No such payment.
+            ValueError: Its status allows it no more.
+        """
+        self._change(payment_id, "success")
+
+    async def fail(self, payment_id: object, reason: str | None = None) -> None:
+        """The payment fails, for this reason. Raises as `pay`."""
+        self._change(payment_id, "failed", reason)
+
+    async def reject(self, payment_id: object, reason: str | None = None) -> None:
+        """The payer declines. Raises as `pay`."""
+        self._change(payment_id, "rejected", reason)
+
+    async def expire(self, payment_id: object) -> None:
+        """The link is not good any more. Raises as `pay`."""
+        self._change(payment_id, "expired")
+
+    async def retry(self, payment_id: object) -> str:
+        """The payer tries once more what failed, expired or was rejected.
+
+        Returns:
+            The id of the new payment; the old one is `retried` now.
+
+        Raises:
+            as `pay`.
+        """
+        self._settle()
+        new = self._lives.retry(str(payment_id), self._clock.now_us())
+        self._changed()
+        return new.payment_id
+
+    def schedule(self, payment_id: object, status: str, *, after: float) -> None:
+        """Let a payment take that status so many seconds from now, if it still can then.
+
+        Raises:
+            LookupError: No such payment.
+            ValueError: No such status, or a negative time.
+        """
+        if status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
+        if not after >= 0:
+            raise ValueError(f"after must not be negative: {after!r}")
+        self._ledger.place(str(payment_id))
+        at_us = self._clock.now_us() + round(after * 1_000_000)
+        self._lives.schedule(str(payment_id), status, at_us)
+        self._changed()
+
+    def advance(self, seconds: float) -> None:
+        """Move the emulator's clock ahead: links expire, the timetable goes on.
+
+        Raises:
+            ValueError: By less than nothing.
+        """
+        self._clock.advance(seconds)
+        self._settle()
+        self._changed()
+
+    def timeline(self, payment_id: object) -> list[tuple[str, int]]:
+        """The statuses a payment has had here, oldest first, each with its Unix microseconds.
+
+        Raises:
+            LookupError: No such payment.
+        """
+        self._ledger.place(str(payment_id))
+        return [(c.payment.status, c.at_us) for c in self._lives.timeline(str(payment_id))]
+
+    def _change(self, payment_id: object, status: str, reason: str | None = None) -> Payment:
+        self._settle()
+        payment = self._lives.change(str(payment_id), status, self._clock.now_us(), reason=reason)
+        self._changed()
+        return payment
+
+    def _settle(self) -> int:
+        now_us = self._clock.now_us()
+        self._ledger.settle(now_us / 1_000_000)
+        self._lives.settle(now_us)
+        return now_us
+
+    def _changed(self) -> None:
+        """Called after each change, and when the timetable may have grown."""
