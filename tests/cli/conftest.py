@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
+from paywint_async import PaywintClient
 from paywint_async.cli import main
 from paywint_async.emulator import Emulator
 
@@ -59,12 +59,18 @@ class Account:
 
     def truth(self, direction: str = "received") -> dict[str, str]:
         """The status of every payment by its id, newest first."""
-        found: dict[str, str] = self._call(_statuses, self._emulator, direction)
-        return found
+        return asyncio.run(self._statuses(direction))
 
-    def change(self, payment_id: str, status: str) -> None:
-        """Something happens to a payment."""
-        self._call(_change, self._emulator, payment_id, status)
+    async def _statuses(self, direction: str) -> dict[str, str]:
+        keys = self._emulator.api_key, self._emulator.api_secret
+        async with PaywintClient(*keys, base_url=self._emulator.url) as client:
+            list_ = client.payments.sent if direction == "sent" else client.payments.received
+            return {str(each.payment_id): each.status.value async for each in list_()}
+
+    def let(self, event: str, payment_id: str) -> Any:
+        """``pay``, ``fail``, ``retry`` or another of the emulator's events happens to a payment."""
+        happens = getattr(self._emulator, event)(payment_id)
+        return asyncio.run_coroutine_threadsafe(happens, self._loop).result(TIMEOUT)
 
     @property
     def request_count(self) -> int:
@@ -85,19 +91,6 @@ class Account:
             await asyncio.sleep(0)
         if inspect.isawaitable(result := act(emulator)):
             await result
-
-
-def _statuses(emulator: Emulator, direction: str) -> dict[str, str]:
-    history = emulator._ledger.history(direction)
-    rows = (json.loads(history.row(rank)) for rank in history.ranks(1, history.total)[::-1])
-    return {row["payment_id"]: row["status"] for row in rows}
-
-
-def _change(emulator: Emulator, payment_id: str, status: str) -> None:
-    direction, rank = emulator._identity.locate(payment_id)
-    history = emulator._ledger.history(direction)
-    payment = history._generator.payment(direction, rank, history._shift_us(rank))
-    history._written[rank] = attrs.evolve(payment, status=status)
 
 
 @contextmanager

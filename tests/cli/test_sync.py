@@ -66,8 +66,8 @@ def test_it_brings_what_is_new_and_what_has_changed(
     assert statuses_in(output) == account.truth()
 
     changed = open_in(account)[3:]
-    for each, status in zip(changed, cycle(["success", "failed"]), strict=False):
-        account.change(each, status)
+    for each, event in zip(changed, cycle(["pay", "fail"]), strict=False):
+        account.let(event, each)
     account.arrive(30)
     second = paywint("sync", *arguments(output))
 
@@ -82,13 +82,30 @@ def test_both_directions_are_kept_apart(
     account = serve(payments=120)
     use(account.environment)
     assert paywint("sync", *arguments(output), "--direction", "both").code == 0
-    account.change(open_in(account, "sent")[0], "rejected")
+    account.let("fail", open_in(account, "sent")[0])
     account.arrive(5, "sent")
 
     assert paywint("sync", *arguments(output), "--direction", "both").code == 0
 
     for direction in ("sent", "received"):
         assert statuses_in(output, direction) == account.truth(direction)
+
+
+def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
+    serve: Command, use: Command, paywint: Command, output: str
+) -> None:
+    account = serve(payments=60)
+    use(account.environment)
+    paywint("sync", *arguments(output))
+    former = open_in(account)[0]
+    account.let("fail", former)
+    retry = account.let("retry", former)
+
+    assert paywint("sync", *arguments(output)).code == 0
+
+    found = statuses_in(output)
+    assert found == account.truth()
+    assert (found[former], found[retry]) == ("retried", "pending")
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "jsonl.gz", "csv.zst"])
@@ -99,7 +116,7 @@ def test_a_file_keeps_its_order_and_is_not_touched_without_need(
     use(account.environment)
     output = tmp_path / f"payments.{ending}"
     paywint("sync", output)
-    account.change(open_in(account)[3], "success")
+    account.let("pay", open_in(account)[3])
     assert paywint("sync", output).err.startswith("paywint: 0 new and 1 changed ")
     before = output.read_bytes()
 
@@ -130,13 +147,13 @@ def test_of_many_open_payments_the_lists_are_read_again(
     account = serve(payments=2000)
     use(account.environment)
     paywint("sync", tmp_path / "a.jsonl")
-    asked = account.request_count
     for each in open_in(account)[::2]:
-        account.change(each, "success")
+        account.let("pay", each)
+    assert len(open_in(account)) > 100
+    asked = account.request_count
 
     assert paywint("sync", tmp_path / "a.jsonl", "--concurrency", 4).code == 0
 
-    assert len(open_in(account)) > 100
     assert account.request_count - asked <= 25
     assert statuses_in(str(tmp_path / "a.jsonl")) == account.truth()
 
@@ -162,7 +179,7 @@ def test_watching_goes_on_until_a_signal(
     process = start("sync", output, "--watch", 0.05)
     wait_until(process, lambda: os.path.exists(output) and len(rows_in(output)) == 50)
     account.arrive(7)
-    account.change(open_in(account)[0], "expired")
+    account.let("pay", open_in(account)[0])
 
     wait_until(process, lambda: statuses_in(output) == account.truth())
     process.send_signal(number)
@@ -278,7 +295,7 @@ def happen(account: Any, chance: random.Random) -> None:
     """Something new, and something that changes, between two runs."""
     account.arrive(chance.randint(0, 40))
     for each in chance.sample(open_in(account), 3):
-        account.change(each, chance.choice(sorted(FINAL)))
+        account.let(chance.choice(["pay", "fail"]), each)
 
 
 def test_killed_anywhere_it_is_completed_exactly_by_the_next_runs(
