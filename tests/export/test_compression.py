@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -203,3 +204,48 @@ async def test_killed_around_the_replacement_the_next_run_knows_which_file_is_th
     statuses = [row["status"] for row in rows_in(str(output))]
     assert statuses == ["success" if took_its_place else "pending", "success", "success"]
     assert ids_in(output)[-1][-1] == "4"
+
+
+async def a_refresh_is_due(folder: Path, payment: Make, ending: str) -> Any:
+    """A table with many rows, of which one is open and has changed, and is not committed yet."""
+    table = table_in(folder, ending)
+    await table.open()
+    await table.write([payment(1, status=PaymentStatus.PENDING)])
+    await table.write([payment(number) for number in range(2, 3002)])
+    await table.commit({"delivered": 3001})
+    assert [len(ids) async for ids in table.pending()] == [1]
+    await table.refresh([payment(1)])
+    return table
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv.gz"])
+async def test_a_full_disk_leaves_the_file_and_its_checkpoint(
+    tmp_path: Path, payment: Make, disk_of: Callable[[int], Any], ending: str
+) -> None:
+    table = await a_refresh_is_due(tmp_path, payment, ending)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with disk_of(10_000), pytest.raises(ExportError, match="File too large"):
+        await table.commit({"delivered": 3001})
+    await table.close(complete=False)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv.gz"])
+async def test_cancelled_while_it_is_written_anew_it_stays_as_it_was(
+    tmp_path: Path, payment: Make, ending: str
+) -> None:
+    table = await a_refresh_is_due(tmp_path, payment, ending)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    task = asyncio.create_task(table.commit({"delivered": 3001}))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert any(path.suffix == ".tmp" for path in tmp_path.iterdir())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await table.close(complete=False)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
