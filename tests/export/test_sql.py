@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from paywint_async import ConfigurationError, Payment
+from paywint_async import ConfigurationError, Payment, PaymentStatus
 from paywint_async.export import ExportError, make_table, shown, transfer
 
 Read = Callable[..., Any]
@@ -78,6 +78,19 @@ async def test_each_direction_has_a_checkpoint_of_its_own(tmp_path: Path, paymen
     assert await fill(url_in(tmp_path), direction="sent") == {"delivered": 0}
     with opened(tmp_path) as database:
         assert database.execute("SELECT count(*) FROM paywint_payments").fetchone() == (2,)
+
+
+async def test_the_open_payments_of_another_direction_are_not_its_own(
+    tmp_path: Path, payment: Make
+) -> None:
+    await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)], direction="received")
+    table = make_table(url_in(tmp_path), "sent")
+    await table.open()
+
+    assert [ids async for ids in table.pending()] == []
+    assert await table.refresh([payment(1)]) == 0
+
+    await table.close(complete=True)
 
 
 async def test_at_every_instant_the_checkpoint_says_what_others_see(
