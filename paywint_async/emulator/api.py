@@ -16,7 +16,8 @@ from paywint_async.emulator.form import InvalidBody
 from paywint_async.emulator.identity import Direction, Identity
 from paywint_async.emulator.ledger import Ledger
 from paywint_async.emulator.lives import Lives
-from paywint_async.emulator.traffic import Exchange, Journal, TokenBucket
+from paywint_async.emulator.switches import Switches
+from paywint_async.emulator.traffic import Exchange, Journal
 from paywint_async.emulator.validation import (
     check_token_request,
     link_request,
@@ -27,6 +28,7 @@ PAYMENTS = "/api/user-api/payment"
 CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _GUARDED = "/api/"
+_PAGES = ("/pay/", "/console/")
 _LARGEST_BODY = 65_536
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PAGE_NO = web.RequestKey("page_no", int)
@@ -45,8 +47,7 @@ class Api:
         clock: The event loop's time, in seconds.
         settle: Brings the account up to now; gives the time, in Unix microseconds.
         origin: The server's own address, which payment links begin with.
-        latency: Seconds each request waits before it is answered.
-        bucket: The request limit, if there is one.
+        switches: Latency, request limit and failures.
     """
 
     def __init__(
@@ -59,8 +60,7 @@ class Api:
         clock: Callable[[], float],
         settle: Callable[[], int],
         origin: Callable[[], str],
-        latency: float,
-        bucket: TokenBucket | None,
+        switches: Switches,
     ) -> None:
         self._ledger = ledger
         self._lives = lives
@@ -69,8 +69,7 @@ class Api:
         self._journal = journal
         self._clock = clock
         self._origin = origin
-        self._latency = latency
-        self._bucket = bucket
+        self._switches = switches
 
     def application(self) -> web.Application:
         """The routes, behind the journal and the guards."""
@@ -84,6 +83,8 @@ class Api:
 
     @web.middleware
     async def _note(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if _is_page(request):
+            return await handler(request)
         self._journal.open()
         started, status = self._clock(), None
         try:
@@ -104,9 +105,11 @@ class Api:
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
+        if _is_page(request):
+            return await _page(request, handler)
         refusal = self._refusal(request)
-        if self._latency:
-            await asyncio.sleep(self._latency)
+        if self._switches.latency:
+            await asyncio.sleep(self._switches.latency)
         if refusal is not None:
             return refusal
         try:
@@ -121,10 +124,13 @@ class Api:
             return None
         if not self._is_authentic(request):
             return _failure(401, "Invalid API key or API secret")
-        wait = self._bucket.take(self._clock()) if self._bucket else 0
+        bucket = self._switches.bucket
+        wait = bucket.take(self._clock()) if bucket else 0
         if wait:
             message = f"Too many requests, try again in {wait} s"
             return _failure(429, message, {"Retry-After": str(wait)})
+        if self._switches.fails():
+            return _failure(503, "The emulator was told to fail now and then")
         return None
 
     def _is_authentic(self, request: web.Request) -> bool:
@@ -180,6 +186,19 @@ class Api:
         issued = self._ledger.create_token(now_us)
         data = wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(wire.envelope(data, "Checkout token created", now_us))
+
+
+def _is_page(request: web.Request) -> bool:
+    """Whether it is for people: neither counted nor slowed down."""
+    return request.path == "/" or request.path.startswith(_PAGES)
+
+
+async def _page(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    # A page of somebody else's must not press the buttons of this one.
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin not in (None, f"http://{request.host}"):
+        raise web.HTTPForbidden
+    return await handler(request)
 
 
 async def _body(request: web.Request) -> bytes:

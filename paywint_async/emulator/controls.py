@@ -3,12 +3,12 @@
 It is the part of `Emulator` that needs no socket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from paywint_async.emulator.clock import Clock
 from paywint_async.emulator.identity import Direction
 from paywint_async.emulator.ledger import Ledger
-from paywint_async.emulator.life import STATUSES
+from paywint_async.emulator.life import STATUSES, Change
 from paywint_async.emulator.lives import Lives
 from paywint_async.emulator.payment import Payment
 
@@ -59,6 +59,38 @@ class Controls:
         """
         self._settle()
         return self._ledger.ids(direction)
+
+    def payment(self, payment_id: object) -> Payment:
+        """A payment's facts as they are now.
+
+        Raises:
+            LookupError: No such payment.
+        """
+        self._settle()
+        return self._ledger.payment(str(payment_id))
+
+    def count(self, direction: Direction) -> int:
+        """How many payments a direction has now."""
+        self._settle()
+        return self._ledger.history(direction).total
+
+    def newest(
+        self, direction: Direction, from_rank: int | None = None
+    ) -> Iterator[tuple[int, Payment]]:
+        """Payments with their ranks, newest first, from a rank on."""
+        history = self._ledger.history(direction)
+        newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
+        for rank in range(newest, 0, -1):
+            if history.holds(rank):
+                yield rank, history.payment(rank)
+
+    def now_us(self) -> int:
+        """The emulator's time, in Unix microseconds."""
+        return self._clock.now_us()
+
+    async def move(self, payment_id: object, status: str) -> None:
+        """The payment takes that status. Raises as `pay`."""
+        self._change(payment_id, status)
 
     async def open(self, payment_id: object) -> None:
         """The payer looks at the link. Raises as `pay`."""
@@ -138,8 +170,12 @@ class Controls:
         Raises:
             LookupError: No such payment.
         """
+        return [(change.payment.status, change.at_us) for change in self.changes(payment_id)]
+
+    def changes(self, payment_id: object) -> list[Change]:
+        """The same with the payment as it was then."""
         self._ledger.place(str(payment_id))
-        return [(c.payment.status, c.at_us) for c in self._lives.timeline(str(payment_id))]
+        return self._lives.timeline(str(payment_id))
 
     def _change(self, payment_id: object, status: str, reason: str | None = None) -> Payment:
         self._settle()

@@ -49,6 +49,11 @@ class IllegalChange(ValueError):
     """A payment cannot go from the status it has to that one."""
 
 
+def next_statuses(payment: Payment) -> tuple[str, ...]:
+    """What the payment can become."""
+    return _NEXT[payment.status]
+
+
 def check_change(payment: Payment, status: str) -> None:
     """Whether the status may come next.
 

@@ -62,6 +62,8 @@ class Lives:
             IllegalChange: That status cannot come next.
         """
         before = self._ledger.payment(payment_id)
+        if status == life.RETRIED:
+            raise life.IllegalChange("a payment is retried by `retry`, which makes a new one")
         after = life.changed(before, status, now_us, reason)
         if status not in life.UNPAID and status != life.EXPIRED:
             payer_id, payer_name = self._ledger.payer_of(before)

@@ -12,12 +12,15 @@ from typing import Self
 from aiohttp import web
 
 from paywint_async.emulator.api import Api
+from paywint_async.emulator.console import Console
 from paywint_async.emulator.controls import Controls
 from paywint_async.emulator.identity import Identity
 from paywint_async.emulator.ledger import Arrivals, Ledger, Order
+from paywint_async.emulator.payer_page import PayerPage
 from paywint_async.emulator.settings import Settings
 from paywint_async.emulator.state import StateFile
-from paywint_async.emulator.traffic import Exchange, Journal, TokenBucket
+from paywint_async.emulator.switches import Switches
+from paywint_async.emulator.traffic import Exchange, Journal
 from paywint_async.emulator.webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
 
 _SHUTDOWN_SECONDS = 0.25
@@ -37,6 +40,7 @@ class Emulator(Controls):
         latency: Seconds each request waits before state is read and answered, up to 3600.
         rate_limit: Requests per second, from 0.001; above it, after a burst of one second's worth,
             the answer is 429 with `Retry-After`. None: no limit.
+        failures: Share of the requests that are answered with 503, from 0 to 1.
         arrivals: Payments per second that keep coming in each direction while it runs, up to
             10,000.
         host: Address to listen on.
@@ -66,6 +70,7 @@ class Emulator(Controls):
         seed: int = 1,
         latency: float = 0.0,
         rate_limit: float | None = None,
+        failures: float = 0.0,
         arrivals: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -82,8 +87,6 @@ class Emulator(Controls):
         self._settings = Settings(
             payments=payments,
             seed=seed,
-            latency=latency,
-            rate_limit=rate_limit,
             arrivals=arrivals,
             host=host,
             port=port,
@@ -99,6 +102,9 @@ class Emulator(Controls):
             self._settings.timetable_us,
         )
         self._journal = Journal()
+        self._switches = Switches(
+            self._identity, latency=latency, rate_limit=rate_limit, failures=failures
+        )
         self._webhooks = Webhooks(
             self._identity,
             self._clock.now_us,
@@ -265,7 +271,6 @@ class Emulator(Controls):
         return now_us
 
     def _make_runner(self, loop: asyncio.AbstractEventLoop) -> web.AppRunner:
-        rate = self._settings.rate_limit
         api = Api(
             self._ledger,
             self._lives,
@@ -274,12 +279,14 @@ class Emulator(Controls):
             clock=loop.time,
             settle=self._settle_request,
             origin=lambda: self.url,
-            latency=self._settings.latency,
-            bucket=None if rate is None else TokenBucket(rate),
+            switches=self._switches,
         )
+        app = api.application()
+        PayerPage(self, self._settings.redirect_url).add_to(app.router)
+        Console(self, self._journal, self._webhooks, self._switches).add_to(app.router)
         # A client that goes away ends its request: `in_flight` is what somebody still waits for.
         return web.AppRunner(
-            api.application(),
+            app,
             access_log=None,
             handler_cancellation=True,
             shutdown_timeout=_SHUTDOWN_SECONDS,

@@ -70,10 +70,6 @@ class Settings:
 
     payments: int = attrs.field(validator=_whole(0, LARGEST_HISTORY))
     seed: int = attrs.field(validator=_whole())
-    latency: float = attrs.field(validator=_number(0, 3600))
-    rate_limit: float | None = attrs.field(
-        validator=attrs.validators.optional(_number(0.001, 1_000_000))
-    )
     arrivals: float = attrs.field(validator=_number(0, 10_000))
     host: str = attrs.field(validator=_name)
     port: int = attrs.field(validator=_whole(0, 65_535))

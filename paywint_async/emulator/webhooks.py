@@ -119,6 +119,12 @@ class Webhooks:
     def url(self, url: str | None) -> None:
         self._url = None if url is None else check_url(url)
 
+    @staticmethod
+    def check(url: str | None) -> None:
+        """ValueError where webhooks cannot go there."""
+        if url is not None:
+            check_url(url)
+
     def start(self) -> None:
         """Send what is waiting, and from now on at once."""
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
@@ -238,7 +244,7 @@ class Webhooks:
                     delivery.attempts.append(answer.status)
                     return 200 <= answer.status < 300
             except (aiohttp.ClientError, OSError) as error:
-                delivery.attempts.append(type(error).__name__)
+                delivery.attempts.append(_reason(error))
                 return False
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
@@ -251,6 +257,13 @@ class Webhooks:
                 self._key, delivery.delivery_id, timestamp, delivery.body
             )
         return headers
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    is_refused = isinstance(error, aiohttp.ClientConnectorError)
+    return "no connection" if is_refused else "the connection was lost"
 
 
 def sign(key: bytes, delivery_id: str, timestamp: int, body: bytes) -> str:

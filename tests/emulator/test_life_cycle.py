@@ -131,9 +131,9 @@ def test_an_argument_out_of_range_is_named(arguments, message):
 
 
 async def get(emulator, session=None):
-    """Ask for the root, on a connection that stays open if the session does."""
+    """Ask for something, on a connection that stays open if the session does."""
     if session is None:
         async with aiohttp.ClientSession() as session:
             return await get(emulator, session)
-    async with session.get(f"{emulator.url}/") as response:
+    async with session.get(f"{emulator.url}/nothing") as response:
         return await response.read()

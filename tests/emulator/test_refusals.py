@@ -31,7 +31,7 @@ async def test_keys_are_looked_at_before_anything_else(serve, path):
     assert answer.status == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/api/nothing", "/api/user-api/payment/get/"])
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/user-api/payment/get/"])
 async def test_an_unknown_path_is_not_found(serve, path):
     async with serve() as account:
         answer = await account.ask("GET", path)
