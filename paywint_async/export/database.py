@@ -5,6 +5,7 @@ Needs the extra ``sql``. Knows no payments and no tables.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,6 +47,10 @@ class Database:
 
     def make_engine(self) -> AsyncEngine:
         """What connects. An error of it never shows the values that were sent."""
+        if self.dialect == "sqlite":
+            # Where aiosqlite cannot open the file, its thread outlives the error, and sometimes the
+            # event loop: then it complains on stderr.
+            sqlite3.connect(str(self._url.database)).close()
         return create_async_engine(self._url, poolclass=NullPool, hide_parameters=True)
 
     @contextmanager
@@ -82,7 +87,7 @@ def _parse(text: str) -> sa.URL:
 
 def _errors_of(dialect: str) -> tuple[type[Exception], ...]:
     if dialect == "sqlite":
-        return (SQLAlchemyError, OSError)
+        return (SQLAlchemyError, OSError, sqlite3.Error)
     import asyncpg  # only its own refusals of a connection come unwrapped
 
     return (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
