@@ -168,11 +168,34 @@ def exactly_once(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def crash(session: nox.Session) -> None:
-    """An exporting process, killed 200 times at random instants."""
+    """An exporting and a syncing process, each killed 200 times at random instants."""
     install_group(session, "tests")
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_CRASH_RUNS": "200"}
-    session.run("python", "-m", "pytest", "tests/cli/test_crash.py", env=env)
+    tests = ("tests/cli/test_crash.py", "tests/cli/test_sync.py")
+    session.run("python", "-m", "pytest", "-k", "killed", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
+def tables(session: nox.Session) -> None:
+    """What DuckDB, pandas and polars make of the Parquet and Arrow output."""
+    install_group(session, "tests")
+    install_wheel(session)
+    session.install("duckdb", "pandas", "polars")
+    session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
+def services(session: nox.Session) -> None:
+    """The tests of destinations over a real PostgreSQL, which this starts and stops."""
+    install_group(session, "tests")
+    install_wheel(session)
+    if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", "postgresql", external=True)
+    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
+    pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
+    session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
 
 
 @nox.session(requires=["wheel"])
@@ -198,7 +221,9 @@ def browser(session: nox.Session) -> None:
         else:
             session.run("playwright", "install", "chromium")
     shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
-    session.run("python", "-m", "pytest", "tests/browser/flow.py", *session.posargs, env=TEST_THE_WHEEL)
+    session.run(
+        "python", "-m", "pytest", "tests/browser/flow.py", *session.posargs, env=TEST_THE_WHEEL
+    )
     session.log(f"screenshots are in {shots}")
 
 

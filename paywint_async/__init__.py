@@ -3,6 +3,7 @@
 Start with `PaywintClient`; every public name is here, but for `paywint_async.emulator`.
 """
 
+from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
 from paywint_async.config import Environment, RateLimit, RetryPolicy
@@ -17,6 +18,7 @@ from paywint_async.errors import (
     OutcomeUnknownError,
     PaywintError,
     PermissionDeniedError,
+    PrecisionError,
     RateLimitedError,
     RequestTimeoutError,
     ResponseDecodeError,
@@ -82,6 +84,7 @@ __all__ = [
     "PaywintClient",
     "PaywintError",
     "PermissionDeniedError",
+    "PrecisionError",
     "RateLimit",
     "RateLimitedError",
     "Request",
@@ -96,7 +99,9 @@ __all__ = [
     "UnexpectedRedirectError",
     "UnprocessableRequestError",
     "WaitTimeoutError",
+    "entries_to_arrow",
     "make_converter",
+    "payments_to_arrow",
     "to_json_lines",
     "tracing",
 ]

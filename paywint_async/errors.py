@@ -16,6 +16,7 @@ PaywintError
 ├── ClientClosedError             you closed the client
 ├── WaitTimeoutError              the payment was not final in time (also a TimeoutError)
 ├── ResponseDecodeError           the answer is not what the API promises, at ``path``
+├── PrecisionError                an amount does not fit the asked form exactly; nothing is rounded
 ├── OutcomeUnknownError           a create may or may not have happened: look before repeating it
 └── IncompleteHistoryError        a listing cannot be proved complete; it says what is in doubt
 
@@ -163,6 +164,10 @@ class ResponseDecodeError(PaywintError):
         super().__init__(f"the API's answer cannot be read: {problem} @ {path}")
         self.problem = problem
         self.path = path
+
+
+class PrecisionError(PaywintError):
+    """An amount has more digits than the asked form keeps. It is never rounded: ask for another."""
 
 
 class OutcomeUnknownError(PaywintError):

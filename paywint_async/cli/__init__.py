@@ -1,6 +1,6 @@
 """Layer 5: the command ``paywint``: what a shell gives and takes, over the public API and export.
 
-Read it in this order: `app` (the commands' tree) · `export`, `link`, `payment`, `emulator` (one
+Read it in this order: `app` (the commands' tree) · `export`, `sync`, `link`, `payment`, `emulator` (one
 command or group each) · `options` (their arguments) · `account` (whose payments) · `run` (signals,
 errors and exit codes) · `progress` and `report` (what goes to stderr).
 

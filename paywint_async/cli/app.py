@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
-from paywint_async.cli import emulator, export, link, payment
+from paywint_async.cli import emulator, export, link, payment, sync
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
 from paywint_async.export.errors import translated
@@ -34,6 +34,7 @@ def make_app() -> App:
     """The command line as cyclopts sees it."""
     app = App(name="paywint", help=_HELP, version=_version)
     app.command(export.export)
+    app.command(sync.sync)
     app.command(link.group)
     app.command(payment.group)
     app.command(emulator.emulator)

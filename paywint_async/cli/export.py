@@ -6,29 +6,42 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async.cli.account import open_account
-from paywint_async.cli.options import Count, FileName, Number, Rows, Seconds, Selection, UsageError
+from paywint_async.cli.options import (
+    Count,
+    FileName,
+    Number,
+    Rows,
+    Seconds,
+    Selection,
+    UsageError,
+    checked_destination,
+)
 from paywint_async.cli.progress import OnProgress, progress_bar
 from paywint_async.cli.report import say
 from paywint_async.export import (
     ENTRIES,
     PAYMENTS,
-    Checkpoint,
     CheckpointFile,
+    Encoding,
     ExportError,
     Format,
-    HistoryReading,
     OutputClosedError,
-    PaymentReading,
+    Sink,
     format_of,
+    is_dataset,
+    kind_of,
     make_sink,
+    make_table,
     part_of,
+    reader,
+    shown,
     transfer,
 )
 
@@ -62,9 +75,10 @@ async def export(
     format
         Default: by the output's ending, else jsonl.
     output
-        A file, or - for stdout.
+        A file, or - for stdout; compressed where it ends in .gz or .zst. NAME.parquet is a directory
+        of Parquet files; sqlite:///FILE and postgresql://USER@HOST/DATABASE are databases.
     checkpoint
-        A file that remembers how far the export is.
+        A file that remembers how far the export is. Parquet and databases do that themselves.
     concurrency
         Requests in flight at most.
     rows_per_page
@@ -72,8 +86,8 @@ async def export(
     """
     job = _Job(
         direction=direction,
-        format=Format(format or format_of(output)),
-        output=output,
+        format=format,
+        output=checked_destination(output),
         checkpoint=checkpoint,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
     )
@@ -85,7 +99,7 @@ async def export(
 @attrs.define(kw_only=True)
 class _Job:
     direction: Selection
-    format: Format
+    format: Format | None
     output: str
     checkpoint: str | None
     options: dict[str, Any]
@@ -97,6 +111,9 @@ class _Job:
         for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
             if name == "":
                 raise UsageError(f"{option} must be a file's name")
+        for option, given in (("--format", self.format), ("--checkpoint", self.checkpoint)):
+            if given and is_dataset(self.output):
+                raise UsageError(f"{option} is for files: {shown(self.output)} has its own")
 
     async def run(self, client: PaywintClient) -> None:
         started = time.monotonic()
@@ -121,22 +138,20 @@ class _Job:
         return on_progress
 
     async def _transfer(self, client: PaywintClient, on_progress: OnProgress) -> int:
+        read = reader(client.payments, self.direction, **self.options)
+        return await transfer(read, self._make_sink(), on_progress=on_progress)
+
+    def _make_sink(self) -> Sink[Any]:
+        if is_dataset(self.output):
+            return make_table(self.output, self.direction)
+        encodings: dict[Any, Encoding[Any]] = {
+            **(ENTRIES if self.direction == "both" else PAYMENTS)
+        }
+        encoding = encodings[self.format or format_of(self.output)]
         checkpoint = self.checkpoint and CheckpointFile(
-            self.checkpoint, format=self.format, direction=self.direction
+            self.checkpoint, format=kind_of(self.output, encoding), direction=self.direction
         )
-        if self.direction == "both":
-            sink = make_sink(self.output, ENTRIES[self.format], checkpoint or None)
-            return await transfer(self._history(client), sink, on_progress=on_progress)
-        into = make_sink(self.output, PAYMENTS[self.format], checkpoint or None)
-        return await transfer(self._payments(client), into, on_progress=on_progress)
-
-    def _history(self, client: PaywintClient) -> Callable[[Checkpoint | None], HistoryReading]:
-        history = client.payments.history
-        return lambda start: HistoryReading(history(checkpoint=start, **self.options))
-
-    def _payments(self, client: PaywintClient) -> Callable[[Checkpoint | None], PaymentReading]:
-        listing = client.payments.sent if self.direction == "sent" else client.payments.received
-        return lambda start: PaymentReading(listing(checkpoint=start, **self.options))
+        return make_sink(self.output, encoding, checkpoint or None)
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
         """For an export that stopped: what is there, and how to go on."""
@@ -144,7 +159,7 @@ class _Job:
             return
         if not isinstance(error, ExportError):
             yield f"{self.done:,} payments are done"
-        if self.checkpoint:
+        if self.checkpoint or is_dataset(self.output):
             yield "run the same command again to continue"
             return
         if self.output != "-" and os.path.exists(part := part_of(self.output)):
@@ -157,7 +172,7 @@ class _Job:
 
     @property
     def _place(self) -> str:
-        return "stdout" if self.output == "-" else self.output
+        return "stdout" if self.output == "-" else shown(self.output)
 
 
 def _is_terminal() -> bool:

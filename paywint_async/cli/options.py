@@ -12,10 +12,25 @@ from cyclopts import Parameter, Token
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
+_PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^@]*@")
 
 
 class UsageError(Exception):
     """The command was asked for something it cannot do; the message names the option."""
+
+
+def checked_destination(argument: str) -> str:
+    """A destination as it was typed.
+
+    Raises:
+        UsageError: it has a password, which every user of the machine could read.
+    """
+    if _PASSWORD.match(argument):
+        raise UsageError(
+            "other users of this machine can read a password on the command line: leave it out and "
+            "set PGPASSWORD, or a .pgpass file, or the whole URL in PAYWINT_DESTINATION for 'sync'"
+        )
+    return argument
 
 
 def _reader(

@@ -109,7 +109,7 @@ class Emulator(Controls):
         )
         self._webhooks = Webhooks(
             self._identity,
-            self._clock.unmoved_us,
+            self._clock,
             url=webhook_url,
             secret=webhook_secret,
             faults=webhook_faults or WebhookFaults(),

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ import aiohttp
 import attrs
 
 from paywint_async.emulator import wire
+from paywint_async.emulator.clock import Clock
 from paywint_async.emulator.identity import Identity
 from paywint_async.emulator.life import Change
 
@@ -79,7 +80,7 @@ class Webhooks:
 
     Args:
         identity: Ids and faults follow from its seed.
-        sent_us: When it is really, for the timestamps: a clock moved ahead makes no replay.
+        clock: The emulator's time.
         url: Where they go; None: nowhere, and none is made. Loopback only.
         secret: What they are signed with; None: not at all.
         faults: What goes wrong on purpose.
@@ -92,7 +93,7 @@ class Webhooks:
     def __init__(
         self,
         identity: Identity,
-        sent_us: Callable[[], int],
+        clock: Clock,
         *,
         url: str | None,
         secret: str | None,
@@ -100,7 +101,7 @@ class Webhooks:
         retry_delays: tuple[float, float] = RETRY_DELAYS,
     ) -> None:
         self._identity = identity
-        self._sent_us = sent_us
+        self._clock = clock
         self._url = None if url is None else check_url(url)
         self._key = None if secret is None else secret.encode()
         self.faults = faults
@@ -257,7 +258,7 @@ class Webhooks:
     async def _attempt(self, delivery: Delivery) -> bool:
         async with self._room:
             session, url = self._session, self._url
-            delivery.attempted_us.append(self._now_us())
+            delivery.attempted_us.append(self._clock.now_us())
             if session is None or url is None:
                 delivery.attempts.append("there is no receiver")
                 return False
@@ -274,7 +275,7 @@ class Webhooks:
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
         if self._key is not None:
-            timestamp = self._sent_us() // 1_000_000
+            timestamp = self._clock.unmoved_us() // 1_000_000  # moving it makes no replay
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
             headers["webhook-signature"] = sign(

@@ -3,18 +3,21 @@
 Over the public API only. Knows nothing of command lines, terminals, signals or exit codes.
 
 Read it in this order: `sink` (the protocol) · `transfer` (from a reading into a sink) · `reading`
-(listings page by page) · `encoding` (pages as bytes) · `resumable`, `replaced`, `stream` (the three
-sinks) · `checkpoint` and `files` (what makes them safe) · `destination` (which sink for an output).
+(listings page by page) · `encoding` and `compression` (pages as bytes) · `resumable`, `replaced`,
+`stream` (the sinks of bytes), over `output` · `parquet` and `sql`, over `database` (those of tables) ·
+`checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what was not final yet) ·
+`destination` (which sink for an output).
 """
 
 from paywint_async.export.checkpoint import CheckpointFile
-from paywint_async.export.destination import make_sink
+from paywint_async.export.destination import is_dataset, kind_of, make_sink, make_table, shown
 from paywint_async.export.encoding import ENTRIES, PAYMENTS, Encoding, Format, format_of
 from paywint_async.export.errors import ExportError, OutputClosedError
-from paywint_async.export.reading import HistoryReading, PaymentReading, Reading
+from paywint_async.export.reading import HistoryReading, PaymentReading, Reading, reader
+from paywint_async.export.refresh import Refresh
 from paywint_async.export.replaced import ReplacedFile, part_of
 from paywint_async.export.resumable import ResumableFile
-from paywint_async.export.sink import Checkpoint, Sink
+from paywint_async.export.sink import Checkpoint, Sink, Table
 from paywint_async.export.stream import Stream, StreamSink, open_stdout
 from paywint_async.export.transfer import transfer
 
@@ -30,14 +33,21 @@ __all__ = [
     "PAYMENTS",
     "PaymentReading",
     "Reading",
+    "Refresh",
     "ReplacedFile",
     "ResumableFile",
     "Sink",
     "Stream",
     "StreamSink",
+    "Table",
     "format_of",
+    "is_dataset",
+    "kind_of",
     "make_sink",
+    "make_table",
     "open_stdout",
     "part_of",
+    "reader",
+    "shown",
     "transfer",
 ]

@@ -8,12 +8,12 @@ Version 1:
 | ``format``, ``direction`` | of the export; it can only be continued with the same |
 | ``size`` | how many bytes of the output belong to it; what follows them is unconfirmed |
 | ``tail`` | SHA-256 of the last (at most) 4,096 of those bytes; null for a stream |
+| ``successor`` | size and tail of the file that is about to take the output's place; else null |
 | ``listing`` | the listing's own checkpoint; null before the first commit |
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from typing import Annotated, Any, Literal
@@ -22,10 +22,24 @@ import attrs
 import msgspec
 
 from paywint_async.export.errors import ExportError, translated
-from paywint_async.export.files import open_locked, put_in_place, write_all
+from paywint_async.export.files import (
+    open_locked,
+    put_in_place,
+    replacement,
+    temporary_of,
+    write_all,
+)
 from paywint_async.export.sink import Checkpoint
 
 _LARGEST = 1_000_000  # bytes; a checkpoint has about 2,000, and a wrong file may have anything
+
+
+@attrs.frozen(kw_only=True)
+class Extent:
+    """A file's size in bytes, and the digest of its end."""
+
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    tail: str | None
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +52,7 @@ class Confirmed:
     size: Annotated[int, msgspec.Meta(ge=0)]
     tail: str | None
     listing: dict[str, Any] | None
+    successor: Extent | None = None
 
 
 class CheckpointFile:
@@ -67,10 +82,22 @@ class CheckpointFile:
             text = os.pread(fd, _LARGEST, 0)
         return self._parse(text) if text else None
 
-    def save(self, *, size: int, tail: str | None, listing: Checkpoint | None) -> None:
+    def save(
+        self,
+        *,
+        size: int,
+        tail: str | None,
+        listing: Checkpoint | None,
+        successor: Extent | None = None,
+    ) -> None:
         """Replaces the document; the former one stays whole until the new one lasts."""
         confirmed = Confirmed(
-            format=self._format, direction=self._direction, size=size, tail=tail, listing=listing
+            format=self._format,
+            direction=self._direction,
+            size=size,
+            tail=tail,
+            listing=listing,
+            successor=successor,
         )
         text = json.dumps(attrs.asdict(confirmed), indent=1).encode() + b"\n"
         with translated(f"cannot write {self.path}"):
@@ -96,17 +123,8 @@ class CheckpointFile:
         return confirmed
 
     def _replace(self, text: bytes) -> None:
-        # The new file is locked before it takes the name, so that the name is never unlocked.
-        path = f"{self._real_path}.tmp"
-        fd = open_locked(path)
-        try:
-            os.ftruncate(fd, 0)
+        with replacement(self._real_path) as fd:
             write_all(fd, text)
-            put_in_place(fd, path, self._real_path)
-        except BaseException:
-            os.close(fd)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-            raise
+            put_in_place(fd, temporary_of(self._real_path), self._real_path)
         self.close()
         self._fd = fd

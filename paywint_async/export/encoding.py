@@ -1,9 +1,12 @@
-"""Pages as bytes: JSON lines and CSV, the same columns in the same order. Knows no files."""
+"""Pages as bytes: JSON lines and CSV, the same columns in the same order, and rows read again.
+
+Knows no files.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -12,6 +15,7 @@ import attrs
 import msgspec
 
 from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
+from paywint_async.export.compression import compression_of
 
 R = TypeVar("R")
 
@@ -24,20 +28,30 @@ class Format(StrEnum):
 
 
 def format_of(output: str) -> Format:
-    """The format that a file name's ending asks for: CSV for ``.csv``, else JSON lines."""
-    return Format.CSV if output.lower().endswith(".csv") else Format.JSONL
+    """The format that a file name's ending asks for: CSV for ``.csv``, else JSON lines.
+
+    What says that it is compressed, as in ``.csv.gz``, is passed over.
+    """
+    name = output.lower().removesuffix(compression_of(output).ending)
+    return Format.CSV if name.endswith(".csv") else Format.JSONL
 
 
 @attrs.frozen(kw_only=True)
 class Encoding(Generic[R]):
     """How pages of one kind of record become bytes.
 
-    ``header`` stands once, before the first page; each page's bytes end with a line's end.
+    ``header`` stands once, before the first page; each page's bytes end with a line's end. What was
+    written can be read again: ``split`` finds the rows after the header, and ``identify`` tells a
+    row's key and status. The key is the payment's id, behind the direction where the rows have one.
+    ``rows_of`` makes the rows that a payment would have, by their keys.
     """
 
     format: Format
     header: bytes
     encode: Callable[[Sequence[R]], bytes]
+    split: Callable[[Iterable[bytes]], Iterator[bytes]]
+    identify: Callable[[bytes], tuple[str, str]]
+    rows_of: Callable[[Payment], dict[str, bytes]]
 
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
@@ -85,13 +99,85 @@ def _entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
     return _csv((entry.direction, *_values(entry.payment)) for entry in entries)
 
 
+def _quoted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """CSV: a line's end within quotes is part of the row."""
+    row = b""
+    for line in lines:
+        row += line
+        if row.count(b'"') % 2 == 0:
+            yield row
+            row = b""
+
+
+_identity_of_line = msgspec.json.Decoder(
+    msgspec.defstruct("_Identity", [("payment_id", str), ("status", str), ("direction", str, "")])
+).decode
+
+
+def _identify_line(line: bytes) -> tuple[str, str]:
+    found: Any = _identity_of_line(line)
+    return found.direction + found.payment_id, found.status
+
+
+def _identify_row(first: int) -> Callable[[bytes], tuple[str, str]]:
+    status = first + _COLUMNS.index("status")
+
+    def identify(row: bytes) -> tuple[str, str]:
+        (fields,) = csv.reader([row.decode()])
+        return "".join(fields[: first + 1]), fields[status]
+
+    return identify
+
+
+def _payment(encode: Callable[[Sequence[Payment]], bytes]) -> Callable[[Payment], dict[str, bytes]]:
+    return lambda payment: {str(payment.payment_id): encode([payment])}
+
+
+def _both(
+    encode: Callable[[Sequence[HistoryEntry]], bytes],
+) -> Callable[[Payment], dict[str, bytes]]:
+    """A payment to oneself has a row in each direction."""
+
+    def rows_of(payment: Payment) -> dict[str, bytes]:
+        entries = [HistoryEntry(direction=each, payment=payment) for each in Direction]
+        return {f"{each.direction}{payment.payment_id}": encode([each]) for each in entries}
+
+    return rows_of
+
+
 PAYMENTS: dict[Format, Encoding[Payment]] = {
-    Format.JSONL: Encoding(format=Format.JSONL, header=b"", encode=to_json_lines),
-    Format.CSV: Encoding(format=Format.CSV, header=_csv([_COLUMNS]), encode=_payment_rows),
+    Format.JSONL: Encoding(
+        format=Format.JSONL,
+        header=b"",
+        encode=to_json_lines,
+        split=iter,
+        identify=_identify_line,
+        rows_of=_payment(to_json_lines),
+    ),
+    Format.CSV: Encoding(
+        format=Format.CSV,
+        header=_csv([_COLUMNS]),
+        encode=_payment_rows,
+        split=_quoted_rows,
+        identify=_identify_row(0),
+        rows_of=_payment(_payment_rows),
+    ),
 }
 ENTRIES: dict[Format, Encoding[HistoryEntry]] = {
-    Format.JSONL: Encoding(format=Format.JSONL, header=b"", encode=_entry_lines),
+    Format.JSONL: Encoding(
+        format=Format.JSONL,
+        header=b"",
+        encode=_entry_lines,
+        split=iter,
+        identify=_identify_line,
+        rows_of=_both(_entry_lines),
+    ),
     Format.CSV: Encoding(
-        format=Format.CSV, header=_csv([("direction", *_COLUMNS)]), encode=_entry_rows
+        format=Format.CSV,
+        header=_csv([("direction", *_COLUMNS)]),
+        encode=_entry_rows,
+        split=_quoted_rows,
+        identify=_identify_row(1),
+        rows_of=_both(_entry_rows),
     ),
 }

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 
 from paywint_async.export.errors import ExportError, translated
 
@@ -60,6 +61,30 @@ def sync_directory(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def temporary_of(path: str) -> str:
+    """Where the next content of a file is written until it takes its place."""
+    return f"{path}.tmp"
+
+
+@contextlib.contextmanager
+def replacement(path: str) -> Iterator[int]:
+    """The descriptor of a new file beside the path, which the block fills and puts in its place.
+
+    It is locked from the start, so that the name is never unlocked. Where the block fails the new
+    file is removed and closed; else it stays open, and the caller's.
+    """
+    temporary = temporary_of(path)
+    fd = open_locked(temporary)
+    try:
+        os.ftruncate(fd, 0)
+        yield fd
+    except BaseException:
+        os.close(fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def put_in_place(fd: int, path: str, target: str) -> None:

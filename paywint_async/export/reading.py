@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
-from paywint_async import HistoryEntry, HistoryListing, Payment, PaymentListing, PaywintError
+from paywint_async import (
+    HistoryEntry,
+    HistoryListing,
+    Payment,
+    PaymentListing,
+    Payments,
+    PaywintError,
+)
 from paywint_async.export.sink import Checkpoint
 
 R_co = TypeVar("R_co", covariant=True)
@@ -88,6 +95,22 @@ class HistoryReading:
                 yield gathered
         if failure is not None:
             raise failure
+
+
+def reader(
+    payments: Payments, direction: str, **options: Any
+) -> Callable[[Checkpoint | None], Reading[Any]]:
+    """What begins a reading of a direction at a checkpoint.
+
+    Args:
+        payments: of the client.
+        direction: ``sent`` or ``received``, whose records are payments; or ``both``: entries.
+        options: of the listing.
+    """
+    if direction == "both":
+        return lambda start: HistoryReading(payments.history(checkpoint=start, **options))
+    list_ = payments.sent if direction == "sent" else payments.received
+    return lambda start: PaymentReading(list_(checkpoint=start, **options))
 
 
 def delivered(checkpoint: Checkpoint | None) -> int:

@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from paywint_async.export.compression import PLAIN, Compression
 from paywint_async.export.encoding import Encoding
 from paywint_async.export.errors import translated
-from paywint_async.export.files import open_locked, put_in_place, write_all
+from paywint_async.export.files import open_locked, put_in_place
+from paywint_async.export.output import OutputFile
 from paywint_async.export.sink import Checkpoint
 
 R = TypeVar("R")
@@ -26,45 +28,47 @@ class ReplacedFile(Generic[R]):
     the next one begins anew. Nothing at all is left where no payment came.
     """
 
-    def __init__(self, path: str, encoding: Encoding[R]) -> None:
+    def __init__(self, path: str, encoding: Encoding[R], compression: Compression = PLAIN) -> None:
         self._path = path
         self._real_path = os.path.realpath(path)
         self._part = part_of(path)
         self._encoding = encoding
-        self._fd = -1
+        self._compression = compression
+        self._output: OutputFile | None = None
         self._is_empty = True
 
     async def open(self) -> Checkpoint | None:
         """Begins anew; there is never anything to continue."""
-        self._fd = open_locked(self._part)
-        with translated(f"cannot write {self._part}"):
-            os.ftruncate(self._fd, 0)
-            write_all(self._fd, self._encoding.header)
+        self._output = OutputFile(open_locked(self._part), self._part, self._compression)
+        self._output.cut(0)
+        self._output.append(self._encoding.header)
         return None
 
     async def write(self, page: Sequence[R]) -> None:
         """Appends the page."""
+        assert self._output is not None
         data = self._encoding.encode(page)
         self._is_empty = False
-        with translated(f"cannot write {self._part}"):
-            write_all(self._fd, data)
+        self._output.append(data)
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
         """Nothing: this file is for good only as a whole."""
 
     async def close(self, *, complete: bool) -> None:
         """Puts the file in its place, where complete."""
-        fd, self._fd = self._fd, -1
-        if fd < 0:
+        output, self._output = self._output, None
+        if output is None:
             return
         try:
             with translated(f"cannot write {self._path}"):
-                self._finish(fd, complete)
+                self._finish(output, complete)
         finally:
-            os.close(fd)
+            output.close()
 
-    def _finish(self, fd: int, complete: bool) -> None:
-        if complete:
-            put_in_place(fd, self._part, self._real_path)
-        elif self._is_empty:
+    def _finish(self, output: OutputFile, complete: bool) -> None:
+        if not complete and self._is_empty:
             os.unlink(self._part)
+            return
+        output.end_member()
+        if complete:
+            put_in_place(output.fd, self._part, self._real_path)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from paywint_async import Payment
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -41,3 +44,23 @@ class Sink(Protocol[R_contra]):
         Args:
             complete: the reading came to its end, and its last commit was made.
         """
+
+
+class Table(Sink[R_contra], Protocol[R_contra]):
+    """A sink whose rows can be brought up to date: a payment's status changes until it is final.
+
+    `pending` and `refresh` come behind ``open`` or ``commit``, before the next ``write``; the next
+    ``commit`` makes what was refreshed last.
+    """
+
+    def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here, a few hundred at a time."""
+        ...
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        """Takes the payments, which `pending` has told, as they are now; keeps the rows' places.
+
+        Returns:
+            How many rows differ from what was here.
+        """
+        ...

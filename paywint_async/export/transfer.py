@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,11 @@ R = TypeVar("R")
 
 Progress = Callable[[int, int | None], Any]
 
+
+async def _nothing(checkpoint: Checkpoint | None) -> None:
+    """Before most transfers."""
+
+
 _MOST_TIME_COMMITTING = 0.1  # of all time: a disk that syncs slowly is asked to less often
 
 
@@ -24,6 +29,7 @@ async def transfer(
     *,
     commit_every: float = 1.0,
     on_progress: Progress = lambda done, total: None,
+    before: Callable[[Checkpoint | None], Awaitable[None]] = _nothing,
 ) -> int:
     """Everything that the reading has goes into the sink; returns how many records that were.
 
@@ -33,6 +39,7 @@ async def transfer(
         commit_every: seconds between two commits at least.
         on_progress: called after each page with the records done, those of earlier runs included,
             and the total, where known.
+        before: called once the sink is open, with its checkpoint.
 
     Raises:
         ExportError: the sink cannot be written; the last commit stands.
@@ -43,6 +50,7 @@ async def transfer(
     is_complete = False
     try:
         start = await sink.open()
+        await before(start)
         under_way = _Transfer(read(start), sink, commit_every)
         already = delivered(start)
         await under_way.run(lambda count, total: on_progress(already + count, total))

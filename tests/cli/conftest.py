@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
+from paywint_async import PaywintClient
 from paywint_async.cli import main
 from paywint_async.emulator import Emulator
 
@@ -55,6 +56,21 @@ class Account:
 
     def arrive(self, count: int, direction: str = "received") -> None:
         self._call(self._emulator.arrive, direction, count)
+
+    def truth(self, direction: str = "received") -> dict[str, str]:
+        """The status of every payment by its id, newest first."""
+        return asyncio.run(self._statuses(direction))
+
+    async def _statuses(self, direction: str) -> dict[str, str]:
+        keys = self._emulator.api_key, self._emulator.api_secret
+        async with PaywintClient(*keys, base_url=self._emulator.url) as client:
+            list_ = client.payments.sent if direction == "sent" else client.payments.received
+            return {str(each.payment_id): each.status.value async for each in list_()}
+
+    def let(self, event: str, payment_id: str) -> Any:
+        """``pay``, ``fail``, ``retry`` or another of the emulator's events happens to a payment."""
+        happens = getattr(self._emulator, event)(payment_id)
+        return asyncio.run_coroutine_threadsafe(happens, self._loop).result(TIMEOUT)
 
     @property
     def request_count(self) -> int:

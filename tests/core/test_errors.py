@@ -31,6 +31,7 @@ TREE = {
     errors.ClientClosedError: errors.PaywintError,
     errors.WaitTimeoutError: errors.PaywintError,
     errors.ResponseDecodeError: errors.PaywintError,
+    errors.PrecisionError: errors.PaywintError,
     errors.OutcomeUnknownError: errors.PaywintError,
     errors.IncompleteHistoryError: errors.PaywintError,
 }
@@ -62,6 +63,7 @@ EXAMPLES = [
     errors.IncompleteHistoryError(
         "gone", delivered=5, missing=3, ranks=(9, 7), checkpoint={"version": 1}
     ),
+    errors.PrecisionError("too long"),
 ]
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 

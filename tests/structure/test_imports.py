@@ -49,7 +49,9 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "paywint_async.cli",
     "paywint_async.emulator",
     "paywint_async.export",
+    "pyarrow",
     "rich",
+    "sqlalchemy",
 }
 
 

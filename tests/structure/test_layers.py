@@ -21,6 +21,7 @@ PACKAGE = Path(paywint_async.__file__).parent
 LAYERS = {
     "errors": 0,
     "models": 0,
+    "arrow": 1,
     "codec": 1,
     "config": 1,
     "deadlines": 1,
@@ -55,10 +56,13 @@ OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "__main__"}
 # The only modules (or folders) that may import each library.
 OWNERS = {
     "aiohttp": ("session", "emulator"),
+    "asyncpg": ("export.database",),
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
+    "pyarrow": ("arrow", "export.parquet"),
     "rich": ("cli",),
+    "sqlalchemy": ("export.database", "export.sql"),
 }
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}

@@ -1,0 +1,294 @@
+"""A directory of Parquet parts, one for each commit. Needs the extra ``parquet``.
+
+A part is written beside the directory and renamed into it, and carries the checkpoint in its footer:
+data and checkpoint are one rename, and what a reader finds is whole at every instant. There is
+nothing else in the directory. A part with few rows is not left behind: the next commit replaces it
+by one that begins with its rows, so that years of small additions do not make years of tiny files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+
+from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async.export.errors import ExportError, translated
+from paywint_async.export.files import sync_directory
+from paywint_async.export.sink import Checkpoint
+
+R = TypeVar("R", Payment, HistoryEntry)
+
+pc: Any = pyarrow.compute  # makes its functions when it is imported, which no type checker sees
+_KEY = b"paywint"  # of the footer's metadata
+_VERSION = 1
+_PART = re.compile(r"part-(\d{6,})\.parquet")
+_FEW_ROWS = 10_000  # a part with fewer is continued
+_ROW_GROUP = 10_000
+_FINAL = pa.array([each.value for each in PaymentStatus if each.is_final])
+
+Records = list[Payment] | list[HistoryEntry]
+
+
+class ParquetTable(Generic[R]):
+    """A table in a directory of Parquet files.
+
+    Args:
+        path: the directory; made where missing.
+        direction: ``sent``, ``received`` or ``both``; rows of both have a column ``direction``.
+        to_arrow: `payments_to_arrow`, or `entries_to_arrow` for both directions.
+    """
+
+    def __init__(
+        self, path: str, *, direction: str, to_arrow: Callable[[Sequence[R]], Any]
+    ) -> None:
+        self._path = path.rstrip("/")
+        self._direction = direction
+        self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
+        self._part = _Part(f"{self._path}.tmp", to_arrow([]).schema)
+        self._fd = -1
+        self._count = 0  # of parts
+        self._last_rows = 0  # in the last part
+        self._listing: Checkpoint | None = None
+        self._known: dict[str, int] = {}
+        self._changed: dict[str, Any] = {}
+
+    async def open(self) -> Checkpoint | None:
+        """Takes the directory for itself, and removes the part of a commit that did not come about.
+
+        Raises:
+            ExportError: another export has it, or it holds something else, or a part is missing.
+        """
+        with translated(f"cannot open {self._path}"):
+            os.makedirs(self._path, exist_ok=True)
+            self._fd = self._lock()
+            self._part.discard()
+            self._count = self._count_parts()
+        if self._count:
+            self._listing = self._read_checkpoint()
+        return self._listing
+
+    async def write(self, page: Sequence[R]) -> None:
+        """Takes the page; it is compressed and written a row group at a time."""
+        batch = self._to_arrow(page)
+        with translated(f"cannot write {self._part.path}"):
+            self._begin_part(continue_last=self._last_rows < _FEW_ROWS)
+            self._part.add([batch])
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Renames the part into the directory; the changed ones before."""
+        with translated(f"cannot write {self._path}"):
+            if self._changed:
+                await self._rewrite()
+            if self._part.is_open or checkpoint != self._listing or not self._count:
+                self._begin_part(continue_last=True)
+                self._last_rows = self._part.finish(self._name(self._count), self._told(checkpoint))
+                self._count += 1
+        self._listing = checkpoint
+
+    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here."""
+        for number in range(self._count):
+            for batch in self._batches(number):
+                rows = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL))).to_pylist()
+                self._known |= {_key(row): _fingerprint(row) for row in rows}
+                await asyncio.sleep(0)
+                if rows:
+                    yield [UUID(row["payment_id"]) for row in rows]
+            pa.default_memory_pool().release_unused()  # or it would keep the largest of all parts
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        """Takes payments as they are now; the next commit replaces the parts that have them."""
+        records = self._records(payments)
+        rows = self._to_arrow(records).to_pylist()
+        changed = [
+            (_key(row), _fingerprint(row), record)
+            for row, record in zip(rows, records, strict=True)
+            if self._known.get(_key(row), _fingerprint(row)) != _fingerprint(row)
+        ]
+        for key, fingerprint, record in changed:
+            self._known[key] = fingerprint
+            self._changed[key] = record
+        return len(changed)
+
+    async def close(self, *, complete: bool) -> None:
+        """Gives the directory back; what is not committed is gone."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._part.discard()
+            os.close(fd)
+
+    def _lock(self) -> int:
+        fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise ExportError(f"{self._path} is being written by another export") from None
+        return fd
+
+    def _count_parts(self) -> int:
+        names = [name for name in os.listdir(self._path) if not name.startswith((".", "_"))]
+        numbers = sorted(int(match[1]) for name in names if (match := _PART.fullmatch(name)))
+        if len(numbers) < len(names):
+            raise ExportError(f"{self._path} holds other files than an export's: choose another")
+        if numbers != list(range(len(numbers))):
+            raise ExportError(
+                f"{self._path} has lost a part: restore it, or remove the directory to begin anew"
+            )
+        return len(numbers)
+
+    def _read_checkpoint(self) -> Checkpoint | None:
+        name = self._name(self._count - 1)
+        told, self._last_rows = self._footer(self._count - 1)
+        if told.get("version") != _VERSION:
+            raise ExportError(f"{name} is of another version of this export")
+        if told["direction"] != self._direction:
+            raise ExportError(
+                f"{self._path} belongs to a direction of {told['direction']!r}, "
+                f"not {self._direction!r}"
+            )
+        listing: Checkpoint | None = told["listing"]
+        return listing
+
+    def _footer(self, number: int) -> tuple[dict[str, Any], int]:
+        """What a part says of the export, and how many rows it has."""
+        name = self._name(number)
+        try:
+            with translated(f"cannot read {name}"):
+                metadata = pq.read_metadata(name)
+            return json.loads((metadata.metadata or {})[_KEY]), metadata.num_rows
+        except (pa.ArrowException, KeyError, ValueError):
+            raise ExportError(f"{name} is not a part of an export") from None
+
+    def _told(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        return {"version": _VERSION, "direction": self._direction, "listing": checkpoint}
+
+    def _name(self, number: int) -> str:
+        return f"{self._path}/part-{number:06}.parquet"
+
+    def _batches(self, number: int) -> Iterable[Any]:
+        try:  # not in threads, nor ahead: each would keep memory of its own
+            with pq.ParquetFile(self._name(number), pre_buffer=False) as file:
+                yield from file.iter_batches(batch_size=_ROW_GROUP, use_threads=False)
+        except pa.ArrowException as error:
+            raise ExportError(f"cannot read {self._name(number)}: {error}") from None
+
+    def _begin_part(self, *, continue_last: bool) -> None:
+        if self._part.is_open:
+            return
+        self._part.begin()
+        if self._count and continue_last:
+            self._count -= 1
+            self._part.add(self._batches(self._count))
+
+    async def _rewrite(self) -> None:
+        """Replaces each part that has changed rows; each is whole, whenever this is broken off."""
+        ids = pa.array({key[-36:] for key in self._changed})
+        for number in range(self._count):
+            name = self._name(number)
+            column = pq.read_table(name, columns=["payment_id"])["payment_id"]
+            await asyncio.sleep(0)
+            if pc.any(pc.is_in(column, ids)).as_py():
+                await self._rewrite_part(number)
+        self._changed.clear()
+
+    async def _rewrite_part(self, number: int) -> None:
+        footer, _ = self._footer(number)
+        self._part.begin()
+        for batch in self._batches(number):
+            self._part.add([self._brought_up_to_date(batch)])
+            await asyncio.sleep(0)
+        self._part.finish(self._name(number), footer)
+
+    def _brought_up_to_date(self, batch: Any) -> Any:
+        keys = [_key(row) for row in batch.select(self._key_columns(batch)).to_pylist()]
+        changed = [key for key in keys if key in self._changed]
+        if not changed:
+            return batch
+        fresh = self._to_arrow([self._changed[key] for key in changed])
+        place = {key: batch.num_rows + index for index, key in enumerate(changed)}
+        indices = [place.get(key, index) for index, key in enumerate(keys)]
+        return pa.concat_batches([batch, fresh]).take(pa.array(indices))
+
+    def _key_columns(self, batch: Any) -> list[str]:
+        return [name for name in ("direction", "payment_id") if name in batch.schema.names]
+
+    def _records(self, payments: Sequence[Payment]) -> Any:
+        if self._direction != "both":
+            return payments
+        return [HistoryEntry(direction=d, payment=each) for each in payments for d in Direction]
+
+
+class _Part:
+    """The part that is being written."""
+
+    def __init__(self, path: str, schema: Any) -> None:
+        self.path = path
+        self._schema = schema
+        self._writer: Any = None
+        self._batches: list[Any] = []
+        self._rows = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._writer is not None
+
+    def begin(self) -> None:
+        self._file = open(self.path, "wb")  # noqa: SIM115  (closed by `finish` or `discard`)
+        self._writer = pq.ParquetWriter(self._file, self._schema)
+        self._rows = 0
+
+    def add(self, batches: Iterable[Any]) -> None:
+        for batch in batches:
+            self._batches.append(batch)
+            self._rows += batch.num_rows
+            if sum(each.num_rows for each in self._batches) >= _ROW_GROUP:
+                self._write_group()
+
+    def finish(self, name: str, told: dict[str, Any]) -> int:
+        """Puts it in its place, for good; returns how many rows it has."""
+        self._write_group()
+        self._writer.add_key_value_metadata({_KEY: json.dumps(told)})
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._writer = None
+        os.replace(self.path, name)
+        sync_directory(name)
+        return self._rows
+
+    def discard(self) -> None:
+        """Removes it; also what a process that was killed has left."""
+        writer, self._writer = self._writer, None
+        self._batches.clear()
+        if writer is not None:
+            for each in (writer, self._file):
+                with contextlib.suppress(OSError):  # a full disk takes no footer either
+                    each.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    def _write_group(self) -> None:
+        if self._batches:
+            self._writer.write_table(pa.Table.from_batches(self._batches))
+            self._batches.clear()
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"{row.get('direction', '')}{row['payment_id']}"
+
+
+def _fingerprint(row: dict[str, Any]) -> int:
+    return hash(tuple(row.values()))

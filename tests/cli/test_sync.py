@@ -1,0 +1,322 @@
+"""`paywint sync`: whatever the destination, it ends as the API has it, each payment once.
+
+The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by default).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from destinations import KINDS, SERVER, output_in, rows_in
+
+from paywint_async import AuthenticationError, ServerError, TransportError
+from paywint_async.cli.sync import _Job
+
+Command = Callable[..., Any]
+
+KILLS = int(os.environ.get("PAYWINT_CRASH_RUNS", "12"))
+ROUNDS = 3 + KILLS // 20  # between them payments come and change
+FINAL = {"success", "failed", "rejected", "expired", "retried"}
+EACH_KIND = pytest.mark.parametrize("kind", KINDS)
+
+
+def arguments(output: str) -> list[str]:
+    """A password is not for the command line."""
+    return [] if SERVER and output.startswith("postgresql:") else [output]
+
+
+@pytest.fixture(params=KINDS)
+def output(request: pytest.FixtureRequest, tmp_path: Path, use: Command) -> str:
+    """A destination of each kind, with the variable that tells it where that is needed."""
+    found = output_in(tmp_path, request.param)
+    use({"PAYWINT_DESTINATION": found})
+    return found
+
+
+def statuses_in(output: str, direction: str = "received") -> dict[str, str]:
+    rows = [row for row in rows_in(output) if row.get("direction", direction) == direction]
+    found = {row["payment_id"]: row["status"] for row in rows}
+    assert len(found) == len(rows), "a payment is there twice"
+    return found
+
+
+def open_in(account: Any, direction: str = "received") -> list[str]:
+    return [each for each, status in account.truth(direction).items() if status not in FINAL]
+
+
+def test_it_brings_what_is_new_and_what_has_changed(
+    serve: Command, use: Command, paywint: Command, output: str
+) -> None:
+    account = serve(payments=250)
+    use(account.environment)
+    first = paywint("sync", *arguments(output))
+    assert first.code == 0
+    assert first.err.startswith("paywint: 250 new and 0 changed payments in ")
+    assert statuses_in(output) == account.truth()
+
+    changed = open_in(account)[3:]
+    for each, event in zip(changed, cycle(["pay", "fail"]), strict=False):
+        account.let(event, each)
+    account.arrive(30)
+    second = paywint("sync", *arguments(output))
+
+    assert second.code == 0
+    assert second.err.startswith(f"paywint: 30 new and {len(changed)} changed payments in ")
+    assert statuses_in(output) == account.truth()
+
+
+def test_both_directions_are_kept_apart(
+    serve: Command, use: Command, paywint: Command, output: str
+) -> None:
+    account = serve(payments=120)
+    use(account.environment)
+    assert paywint("sync", *arguments(output), "--direction", "both").code == 0
+    account.let("fail", open_in(account, "sent")[0])
+    account.arrive(5, "sent")
+
+    assert paywint("sync", *arguments(output), "--direction", "both").code == 0
+
+    for direction in ("sent", "received"):
+        assert statuses_in(output, direction) == account.truth(direction)
+
+
+def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
+    serve: Command, use: Command, paywint: Command, output: str
+) -> None:
+    account = serve(payments=60)
+    use(account.environment)
+    paywint("sync", *arguments(output))
+    former = open_in(account)[0]
+    account.let("fail", former)
+    retry = account.let("retry", former)
+
+    assert paywint("sync", *arguments(output)).code == 0
+
+    found = statuses_in(output)
+    assert found == account.truth()
+    assert (found[former], found[retry]) == ("retried", "pending")
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "jsonl.gz", "csv.zst"])
+def test_a_file_keeps_its_order_and_is_not_touched_without_need(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path, ending: str
+) -> None:
+    account = serve(payments=130)
+    use(account.environment)
+    output = tmp_path / f"payments.{ending}"
+    paywint("sync", output)
+    account.let("pay", open_in(account)[3])
+    assert paywint("sync", output).err.startswith("paywint: 0 new and 1 changed ")
+    before = output.read_bytes()
+
+    again = paywint("sync", output)
+
+    assert again.err.startswith("paywint: 0 new and 0 changed ")
+    assert output.read_bytes() == before
+    assert list(statuses_in(str(output))) == account.ids()
+    assert sorted(os.listdir(tmp_path)) == [output.name, f"{output.name}.checkpoint"]
+
+
+def test_few_open_payments_are_looked_up_each(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=300)
+    use(account.environment)
+    paywint("sync", tmp_path / "a.jsonl")
+    asked = account.request_count
+
+    paywint("sync", tmp_path / "a.jsonl")
+
+    assert account.request_count - asked == len(open_in(account)) + 1
+
+
+def test_of_many_open_payments_the_lists_are_read_again(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=2000)
+    use(account.environment)
+    paywint("sync", tmp_path / "a.jsonl")
+    for each in open_in(account)[::2]:
+        account.let("pay", each)
+    assert len(open_in(account)) > 100
+    asked = account.request_count
+
+    assert paywint("sync", tmp_path / "a.jsonl", "--concurrency", 4).code == 0
+
+    assert account.request_count - asked <= 25
+    assert statuses_in(str(tmp_path / "a.jsonl")) == account.truth()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_watching_goes_on_until_a_signal(
+    serve: Command,
+    use: Command,
+    start: Command,
+    end: Command,
+    wait_until: Command,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    word: str,
+) -> None:
+    account = serve(payments=50)
+    use(account.environment)
+    output = f"{tmp_path}/a.jsonl"
+    process = start("sync", output, "--watch", 0.05)
+    wait_until(process, lambda: os.path.exists(output) and len(rows_in(output)) == 50)
+    account.arrive(7)
+    account.let("pay", open_in(account)[0])
+
+    wait_until(process, lambda: statuses_in(output) == account.truth())
+    process.send_signal(number)
+    outcome = end(process)
+
+    assert outcome.code == code
+    assert outcome.err.endswith(f"paywint: {word}\n") or word in outcome.err
+    assert statuses_in(output) == account.truth()
+
+
+async def test_watching_outlasts_an_outage_and_nothing_else(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    outcomes = [ServerError(503, "later"), TransportError("lost"), AuthenticationError(401, "who?")]
+    times = []
+
+    @attrs.define(kw_only=True)
+    class Scripted(_Job):
+        async def run(self, client: Any, *, is_repeated: bool = False) -> None:
+            times.append(asyncio.get_running_loop().time())
+            raise outcomes[len(times) - 1]
+
+    job = Scripted(output="a.jsonl", place="a.jsonl", direction="sent", options={})
+
+    with pytest.raises(AuthenticationError):
+        await job.watch(None, 60)  # type: ignore[arg-type]
+
+    assert [round(each - times[0]) for each in times] == [0, 60, 120]
+    assert capfd.readouterr().err == (
+        "paywint: the API answered 503: later; next look in 60 s\n"
+        "paywint: lost; next look in 60 s\n"
+    )
+
+
+def test_a_destination_has_to_be_told(paywint: Command) -> None:
+    outcome = paywint("sync")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "tell the destination, as an argument or in PAYWINT_DESTINATION" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("sync",), ("export", "--output")])
+def test_a_password_on_the_command_line_is_refused(
+    paywint: Command, command: tuple[str, ...]
+) -> None:
+    outcome = paywint(*command, "postgresql://me:correct-horse@127.0.0.1/books")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "PGPASSWORD" in outcome.err
+    assert "correct-horse" not in outcome.err
+
+
+def test_a_password_of_the_environment_is_never_shown(paywint: Command, use: Command) -> None:
+    use({"PAYWINT_DESTINATION": "postgresql://me:correct-horse@127.0.0.1:1/books"})
+
+    outcome = paywint("sync", "--emulator", 10)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "cannot open postgresql://me:***@127.0.0.1:1/books: " in outcome.err
+    assert "correct-horse" not in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--format", "--checkpoint"])
+def test_an_export_into_a_dataset_has_neither_format_nor_checkpoint(
+    paywint: Command, tmp_path: Path, option: str
+) -> None:
+    command = ["export", "--emulator", 10, "--output", tmp_path / "a.parquet"]
+
+    outcome = paywint(*command, option, "csv")
+
+    assert (outcome.code, os.listdir(tmp_path)) == (2, [])
+    assert f"{option} is for files" in outcome.err
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each != "postgresql"])
+def test_an_export_goes_to_each_of_them_too(paywint: Command, tmp_path: Path, kind: str) -> None:
+    output = output_in(tmp_path, kind)
+
+    outcome = paywint("export", "--emulator", 150, "--direction", "both", "--output", output)
+
+    assert outcome.code == 0
+    assert len(rows_in(output)) == 300
+
+
+# -- killed anywhere -----------------------------------------------------------------------------
+
+
+@attrs.define
+class Chain:
+    """A destination whose sync is killed and run again, while payments come and change."""
+
+    output: str
+    account: Any
+    start: Command
+    chance: random.Random
+    kills: int = 0
+
+    def run(self, kills: int) -> None:
+        goal = self.kills + kills
+        while self.kills < goal:
+            process = self.start("sync", *arguments(self.output), "--rows-per-page", 10)
+            try:
+                process.wait(timeout=self.chance.uniform(0.3, 0.9))
+                goal -= 1  # it was done before its time
+            except subprocess.TimeoutExpired:
+                process.kill()
+                self.kills += 1
+            assert process.wait() in (0, -signal.SIGKILL), process.stderr.read()
+        assert self.start("sync", *arguments(self.output)).wait() == 0
+
+
+def happen(account: Any, chance: random.Random) -> None:
+    """Something new, and something that changes, between two runs."""
+    account.arrive(chance.randint(0, 40))
+    for each in chance.sample(open_in(account), 3):
+        account.let(chance.choice(["pay", "fail"]), each)
+
+
+def test_killed_anywhere_it_is_completed_exactly_by_the_next_runs(
+    tmp_path: Path, serve: Command, use: Command, start: Command
+) -> None:
+    kinds: Sequence[str] = ("postgresql",) if SERVER else ("jsonl", "csv.gz", "parquet", "sqlite")
+    account = serve(payments=700, latency=0.04)
+    use(account.environment)
+    chains = []
+    for number, kind in enumerate(kinds):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        chains.append(Chain(output_in(folder, kind), account, start, random.Random(number)))
+    use({"PAYWINT_DESTINATION": chains[0].output})
+    chance = random.Random(7)
+
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(len(chains)) as pool:
+            list(pool.map(lambda chain: chain.run(-(-KILLS // ROUNDS // len(chains))), chains))
+        for chain in chains:
+            assert statuses_in(chain.output) == account.truth()
+        happen(account, chance)
+
+    assert sum(chain.kills for chain in chains) >= len(chains)

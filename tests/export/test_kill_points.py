@@ -1,0 +1,26 @@
+"""Killed at each of its file operations in turn, a table is continued as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("kind", ["csv.gz", "parquet"])
+def test_killed_at_any_file_operation_it_is_continued_exactly(tmp_path: Path, kind: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", str(HERE / "killed_at_each_step.py"), kind, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (HERE.parent, HERE)))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert int(finished.stdout) > 20

@@ -1,0 +1,120 @@
+"""What is asked again, how much at once, and what becomes of what cannot be answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+
+from paywint_async import NotFoundError, Payment, PaymentPage, ServerError
+from paywint_async.export import Refresh
+
+Make = Callable[..., Payment]
+
+
+@attrs.define
+class Here:
+    """A table that has some open payments, and remembers what it is told."""
+
+    ids: list[UUID]
+    refreshed: list[Payment] = attrs.field(factory=list)
+    commits: list[tuple[int, Any]] = attrs.field(factory=list)
+
+    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        yield self.ids
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        self.refreshed += payments
+        return len(payments)
+
+    async def commit(self, checkpoint: Any) -> None:
+        self.commits.append((len(self.refreshed), checkpoint))
+
+
+@attrs.define
+class Api:
+    """Payments that are looked up; it counts how many at once."""
+
+    answer: Callable[[UUID], Payment]
+    in_flight: int = 0
+    peak: int = 0
+
+    async def get(self, payment_id: UUID) -> Payment:
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await asyncio.sleep(0)
+            return self.answer(payment_id)
+        finally:
+            self.in_flight -= 1
+
+    async def page(self, direction: str, page_no: int, rows_per_page: int) -> PaymentPage:
+        return PaymentPage(records=(), total_records=10**9, page_no=1, rows_per_page=10)
+
+
+def refresh_of(api: Api, **options: Any) -> Refresh:
+    return Refresh(api, "received", **options)  # type: ignore[arg-type]
+
+
+async def test_each_is_looked_up_once_and_never_too_many_at_a_time(payment: Make) -> None:
+    ids = [UUID(int=number) for number in range(1, 700)]
+    api, here = Api(lambda each: payment(each.int)), Here([*ids, *ids[:50]])
+    refresh = refresh_of(api, max_concurrency=7)
+
+    await refresh.run(here, {"at": 1})  # type: ignore[arg-type]
+
+    assert sorted(each.payment_id for each in here.refreshed) == ids
+    assert api.peak == 7
+    assert here.commits == [(699, {"at": 1})]
+    assert (refresh.changed, refresh.missing) == (699, 0)
+
+
+async def test_many_changes_are_committed_on_the_way(payment: Make) -> None:
+    ids = [UUID(int=number) for number in range(1, 20_300)]
+    here = Here(ids)
+
+    await refresh_of(Api(lambda each: payment(each.int))).run(here, None)  # type: ignore[arg-type]
+
+    assert here.commits == [(20_000, None), (20_299, None)]
+
+
+async def test_what_the_api_no_longer_knows_is_counted_and_left_alone(payment: Make) -> None:
+    def answer(payment_id: UUID) -> Payment:
+        if payment_id.int == 2:
+            raise NotFoundError(404, "no such payment")
+        return payment(payment_id.int)
+
+    here = Here([UUID(int=1), UUID(int=2), UUID(int=3)])
+    refresh = refresh_of(Api(answer))
+
+    await refresh.run(here, None)  # type: ignore[arg-type]
+
+    assert sorted(each.payment_id.int for each in here.refreshed) == [1, 3]
+    assert (refresh.changed, refresh.missing) == (2, 1)
+
+
+async def test_an_error_comes_as_itself_and_leaves_no_task_behind(
+    payment: Make, other_tasks: Callable[[], set[Any]]
+) -> None:
+    def answer(payment_id: UUID) -> Payment:
+        raise ServerError(503, "later")
+
+    here = Here([UUID(int=number) for number in range(1, 90)])
+
+    with pytest.raises(ServerError):
+        await refresh_of(Api(answer)).run(here, None)  # type: ignore[arg-type]
+
+    assert here.commits == []
+    assert other_tasks() == set()
+
+
+async def test_nothing_open_asks_nothing() -> None:
+    here = Here([])
+
+    await refresh_of(Api(lambda _: pytest.fail("asked"))).run(here, None)  # type: ignore[arg-type]
+
+    assert here.commits == []

@@ -1,0 +1,161 @@
+"""Databases: exact columns, one transaction for data and checkpoint, and no password in any word."""
+
+from __future__ import annotations
+
+import sqlite3
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paywint_async import ConfigurationError, Payment, PaymentStatus
+from paywint_async.export import ExportError, make_table, shown, transfer
+
+Read = Callable[..., Any]
+Make = Callable[..., Payment]
+
+SECRET = "correct-horse"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(folder / "payments.db")) as connection:
+        yield connection
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/payments.db"
+
+
+async def fill(output: str, *pages: Any, direction: str = "sent") -> Any:
+    table = make_table(output, direction)
+    try:
+        start = await table.open()
+        for number, page in enumerate(pages):
+            await table.write(page)
+            await table.commit({"delivered": number})
+    finally:
+        await table.close(complete=False)
+    return start
+
+
+async def test_sqlite_has_amounts_as_their_digits_and_times_that_sort(
+    tmp_path: Path, payment: Make
+) -> None:
+    exact = payment(1, amount=Decimal("9007199254740993.370"))
+
+    await fill(url_in(tmp_path), [exact])
+
+    with opened(tmp_path) as database:
+        found = database.execute(
+            "SELECT amount, typeof(amount), created_at, datetime(created_at) FROM paywint_payments"
+        ).fetchone()
+    assert found == (
+        "9007199254740993.370",
+        "text",
+        "2025-01-01T00:01:00.000000Z",
+        "2025-01-01 00:01:00",
+    )
+
+
+async def test_a_payment_that_comes_again_is_written_over(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1), payment(2)], [payment(2, description="corrected")])
+
+    with opened(tmp_path) as database:
+        rows = database.execute("SELECT description FROM paywint_payments ORDER BY payment_id")
+        assert [text for (text,) in rows] == ["Rent, June", "corrected"]
+
+
+async def test_each_direction_has_a_checkpoint_of_its_own(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1)], direction="sent")
+
+    assert await fill(url_in(tmp_path), [payment(1)], direction="received") is None
+
+    assert await fill(url_in(tmp_path), direction="sent") == {"delivered": 0}
+    with opened(tmp_path) as database:
+        assert database.execute("SELECT count(*) FROM paywint_payments").fetchone() == (2,)
+
+
+async def test_the_open_payments_of_another_direction_are_not_its_own(
+    tmp_path: Path, payment: Make
+) -> None:
+    await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)], direction="received")
+    table = make_table(url_in(tmp_path), "sent")
+    await table.open()
+
+    assert [ids async for ids in table.pending()] == []
+    assert await table.refresh([payment(1)]) == 0
+
+    await table.close(complete=True)
+
+
+async def test_at_every_instant_the_checkpoint_says_what_others_see(
+    tmp_path: Path, read: Read
+) -> None:
+    seen = []
+
+    def check(done: int, total: int | None) -> None:
+        with opened(tmp_path) as database:
+            (count,) = database.execute("SELECT count(*) FROM paywint_payments").fetchone()
+            listing = database.execute("SELECT listing FROM paywint_checkpoints").fetchone()
+        assert listing == (f'{{"delivered": {count}}}',)
+        seen.append(count)
+
+    await transfer(read(), make_table(url_in(tmp_path), "sent"), commit_every=0, on_progress=check)
+
+    assert seen == [*range(10, 205, 10), 205]
+
+
+async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/missing/payments.db"
+
+    with pytest.raises(ExportError) as caught:
+        await fill(url)
+
+    assert str(caught.value) == f"cannot open {url}: unable to open database file"
+
+
+async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "payments.db").write_bytes(b"dear diary, " * 100)
+
+    with pytest.raises(ExportError, match="file is not a database"):
+        await fill(url_in(tmp_path))
+
+    assert (tmp_path / "payments.db").read_bytes() == b"dear diary, " * 100
+
+
+async def test_nobody_at_the_address_is_told_without_the_password() -> None:
+    with pytest.raises(ExportError) as caught:
+        await fill(f"postgresql://me:{SECRET}@127.0.0.1:1/books")
+
+    assert str(caught.value).startswith("cannot open postgresql://me:***@127.0.0.1:1/books: ")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (f"mysql://me:{SECRET}@host/books", "mysql is not a database that payments are written to"),
+        (f"postgresql://me:{SECRET}@host", "the postgresql URL names no database"),
+        ("sqlite:///", "the sqlite URL names no database"),
+        (f"postgresql://me:{SECRET}@host:port/books", "the destination is no database's URL"),
+        (f"postgresql://me@host/books?password={SECRET}", "'password' is not an option"),
+    ],
+)
+def test_a_wrong_url_is_refused_without_its_password(url: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make_table(url, "sent")
+
+    assert problem in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_url_is_shown_without_its_password() -> None:
+    assert shown(f"postgres://me:{SECRET}@host/books?sslmode=require") == (
+        "postgresql://me:***@host/books?ssl=require"
+    )
+    assert shown("payments.jsonl") == "payments.jsonl"

@@ -1,0 +1,54 @@
+"""What the guides show works: their commands and programs run as they stand, in the guide's order."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import paywint_async
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+GUIDES = ["exporting.md"]
+FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
+    """Of a caller who has an account, and `paywint` and `python` on the path."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, options in (("paywint", "-W error -m paywint_async"), ("python", "-W error")):
+        script = commands / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {options} "$@"\n')
+        script.chmod(0o755)
+    package = str(Path(paywint_async.__file__).parents[1])
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | credentials | {"PATH": path, "PYTHONPATH": package}
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_runs(guide: str, environment: dict[str, str], tmp_path: Path) -> None:
+    blocks = FENCED.findall((DOCS / guide).read_text("utf-8"))
+    assert blocks
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for language, code in blocks:
+        command = ["bash", "-e"] if language == "bash" else ["python"]
+        finished = subprocess.run(
+            [*command, "-c", code],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert finished.returncode == 0, f"{code}\n{finished.stderr}"
+        assert "Traceback" not in finished.stderr
