@@ -209,6 +209,27 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def prism(session: nox.Session) -> None:
+    """The SDK against Prism, an independent mock server of the OpenAPI file; needs Node.js and npm."""
+    install_group(session, "tests")
+    install_wheel(session)
+    folder = session.create_tmp()
+    quietly = ("--silent", "--no-audit", "--no-fund", "--prefix", folder)
+    session.run("npm", "install", *quietly, "@stoplight/prism-cli@5.14.2", external=True)
+    env = TEST_THE_WHEEL | {"PAYWINT_PRISM": f"{folder}/node_modules/.bin/prism"}
+    session.run("python", "-m", "pytest", "tests/peers/prism.py", env=env)
+
+
+@nox.session(requires=["wheel"])
+def schemathesis(session: nox.Session) -> None:
+    """The emulator against the OpenAPI file: at least 1,200 cases."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_EXAMPLES": "400"}
+    session.run("python", "-m", "pytest", "tests/emulator/test_conformance.py", env=env)
+
+
+@nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
     """The emulator's pages and the example shop, in a real Chromium; installs one where missing."""
     install_group(session, "tests")

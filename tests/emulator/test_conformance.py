@@ -6,6 +6,7 @@ that are valid by the file alone are brought within those rules; every check sta
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from schemathesis.generation import GenerationMode
 
 from paywint_async.emulator import Emulator
 
+EXAMPLES = int(os.environ.get("PAYWINT_EXAMPLES", "15"))  # for each of the five operations
 schema = schemathesis.openapi.from_path(Path(__file__).parent.parent / "paywint-openapi.yaml")
 
 
@@ -38,13 +40,17 @@ def emulator() -> Iterator[Emulator]:
 
 
 @schema.parametrize()
-@hypothesis.settings(max_examples=15, derandomize=True, database=None)
+@hypothesis.settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 15, database=None)
 def test_the_emulator_conforms(case, emulator):
     if isinstance(case.body, dict):
         is_valid = case.meta.generation.mode == GenerationMode.POSITIVE
         case.body = as_published(case.body, is_valid and "checkout" in case.path)
     keys = {"X-Api-Key": emulator.api_key, "X-Api-Secret": emulator.api_secret}
     case.call_and_validate(base_url=emulator.url, headers=keys)
+
+
+def test_so_many_cases_were_asked(emulator):
+    assert emulator.request_count >= 3 * EXAMPLES
 
 
 def as_published(body, needs_contact):

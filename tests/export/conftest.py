@@ -6,26 +6,12 @@ import asyncio
 import resource
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
+from samples import make_payment
 
-from paywint_async import Payment, PaymentStatus
-
-
-def make_payment(number: int, **fields: Any) -> Payment:
-    """The payment of that number; all of them differ in id, amount and time."""
-    defaults: dict[str, Any] = {
-        "payment_id": UUID(int=number),
-        "amount": Decimal(number) + Decimal("0.10"),
-        "created_at": datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
-        "status": PaymentStatus.SUCCESS,
-        "description": "Rent, June" if number % 3 else None,
-    }
-    return Payment(**{**defaults, **fields})
+from paywint_async import Payment
 
 
 class ScriptedReading:

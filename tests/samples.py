@@ -1,0 +1,22 @@
+"""Payments that no server made, each told from its number."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from paywint_async import Payment, PaymentStatus
+
+
+def make_payment(number: int, **fields: Any) -> Payment:
+    """The payment of that number; all of them differ in id, amount and time."""
+    defaults: dict[str, Any] = {
+        "payment_id": UUID(int=number),
+        "amount": Decimal(number) + Decimal("0.10"),
+        "created_at": datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+        "status": PaymentStatus.SUCCESS,
+        "description": "Rent, June" if number % 3 else None,
+    }
+    return Payment(**{**defaults, **fields})
