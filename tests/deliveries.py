@@ -33,7 +33,9 @@ def delivery(*, without: Iterable[str] = (), at: Any = NOW, **changes: Any) -> b
     return json.dumps(body).encode()
 
 
-def signature(body: bytes, *, secret: bytes, delivery_id: str = ID, at: int | str = int(NOW)) -> str:
+def signature(
+    body: bytes, *, secret: bytes, delivery_id: str = ID, at: int | str = int(NOW)
+) -> str:
     signed = f"{delivery_id}.{at}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
 
@@ -45,5 +47,7 @@ def signed(
     return {
         "Webhook-Id": delivery_id,
         "Webhook-Timestamp": str(at),
-        "Webhook-Signature": signature(body, secret=secret.encode(), delivery_id=delivery_id, at=at),
+        "Webhook-Signature": signature(
+            body, secret=secret.encode(), delivery_id=delivery_id, at=at
+        ),
     }

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, M
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paywint_async.webhooks.parsing import MAX_BODY
-from paywint_async.webhooks.receiver import NOT_ALLOWED, WebhookReceiver
+from paywint_async.webhooks.receiver import BAD_REQUEST, NOT_ALLOWED, WebhookReceiver
 
 if TYPE_CHECKING:
     from aiohttp.web import Request as AiohttpRequest
@@ -27,7 +27,10 @@ def aiohttp_handler(
     from aiohttp import web
 
     async def handle(request: web.Request) -> web.Response:
-        body = await _read(request.content.iter_any())
+        try:
+            body = await _read(request.content.iter_any())
+        except (ConnectionError, web.RequestPayloadError):  # it went away, or wrote no proper HTTP
+            return web.Response(status=BAD_REQUEST)
         status = await receiver.handle(request.method, request.headers.items(), body)
         return web.Response(status=status, headers=_headers(status))
 

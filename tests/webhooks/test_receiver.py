@@ -72,7 +72,9 @@ def post(receiver, body=BODY, headers=None):
 class TestAnAnswer:
     async def test_is_204_once_the_event_is_processed(self, receiver, handler):
         assert await post(receiver) == 204
-        assert handler.events == [attrs.evolve(parse_event(BODY, {}, clock=clock), is_verified=True)]
+        assert handler.events == [
+            attrs.evolve(parse_event(BODY, {}, clock=clock), is_verified=True)
+        ]
 
     async def test_is_204_for_a_repeat_which_is_not_processed(self, receiver, handler):
         assert [await post(receiver) for _ in range(3)] == [204] * 3

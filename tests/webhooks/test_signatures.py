@@ -109,7 +109,9 @@ class TestStandardWebhooks:
         refusal(headers, verifier=StandardWebhooks(secret))
         assert parse(signed(BODY, secret=secret), verifier=StandardWebhooks(secret)).is_verified
 
-    @pytest.mark.parametrize("moment", ["now", "-1", "1.5", "1" * 12, "１７５００６８２８４", " 1", "1e9"])
+    @pytest.mark.parametrize(
+        "moment", ["now", "-1", "1.5", "1" * 12, "１７５００６８２８４", " 1", "1e9"]
+    )
     def test_refuse_a_time_that_is_none_though_it_was_signed(self, moment):
         assert "not well-formed" in refusal(signed(BODY, at=moment))
 
@@ -206,7 +208,9 @@ class TestAnyVerifier:
 
     def test_gets_the_bytes_and_the_headers_in_any_case(self):
         seen = []
-        parse({"X-Sig": "a"}, verifier=lambda *given: seen.append(given) or True, body=BODY.decode())
+        parse(
+            {"X-Sig": "a"}, verifier=lambda *given: seen.append(given) or True, body=BODY.decode()
+        )
         ((body, headers),) = seen
         assert (body, headers["x-sig"], headers.get("X-SIG")) == (BODY, "a", "a")
         assert "X-sig" in headers
