@@ -13,7 +13,7 @@ from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paywint_async import PaymentStatus, PaywintError
+from paywint_async import PaymentStatus
 from paywint_async.webhooks import (
     MAX_BODY,
     WebhookDecodeError,
@@ -114,8 +114,28 @@ class TestAnAmount:
 
     @pytest.mark.parametrize(
         "written",
-        ["5.99", "599.0", "5.99e2", "1e2", "-599", "-0", '"599"', "true", "null", "[599]", "{}"]
-        + ["NaN", "Infinity", "-Infinity", "0599", "+599", "5_99", "0x257", "５９９", ""],
+        [
+            "5.99",
+            "599.0",
+            "5.99e2",
+            "1e2",
+            "-599",
+            "-0",
+            '"599"',
+            "true",
+            "null",
+            "[599]",
+            "{}",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "0599",
+            "+599",
+            "5_99",
+            "0x257",
+            "５９９",
+            "",
+        ],
     )
     def test_that_is_no_whole_number_of_cents_is_refused(self, written):
         body = delivery(amount=0).replace(b'"amount": 0', f'"amount": {written}'.encode())
@@ -130,8 +150,15 @@ class TestAnAmount:
 class TestWhatIsWrong:
     @pytest.mark.parametrize(
         ("name", "path"),
-        [("event", "$"), ("id", "$"), ("data", "$"), ("eventGeneratedTime", "$")]
-        + [("payment_id", "$.data"), ("status", "$.data"), ("amount", "$.data")],
+        [
+            ("event", "$"),
+            ("id", "$"),
+            ("data", "$"),
+            ("eventGeneratedTime", "$"),
+            ("payment_id", "$.data"),
+            ("status", "$.data"),
+            ("amount", "$.data"),
+        ],
     )
     def test_is_named_where_a_field_is_missing(self, name, path):
         assert problem(delivery(without=[name])) == (path, f"the field {name!r} is missing")
@@ -149,8 +176,20 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize(
         "value",
-        [7, True, "", "x", ID[:-1], f"{ID}0", f"{{{ID[1:-1]}}}", ID.replace("-", "_")]
-        + [f"urn:uuid:{ID}", ID.replace("5", "５"), f" {ID[1:]}", f"{ID}\n"],
+        [
+            7,
+            True,
+            "",
+            "x",
+            ID[:-1],
+            f"{ID}0",
+            f"{{{ID[1:-1]}}}",
+            ID.replace("-", "_"),
+            f"urn:uuid:{ID}",
+            ID.replace("5", "５"),
+            f" {ID[1:]}",
+            f"{ID}\n",
+        ],
     )
     @pytest.mark.parametrize("name", ["id", "payment_id", "retry_payment_id"])
     def test_is_named_where_an_id_is_no_uuid(self, name, value):
@@ -174,9 +213,24 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b" ", b"null", b"[]", b"5", b'"x"', b"{", b"\xff\xfe", b"\x00", b"<html>"]
-        + [delivery()[:-1], delivery() + b"x", b"\xef\xbb\xbf" + delivery()]
-        + [delivery().decode().encode("utf-16"), b"event=payment.success", b"{'event': 1}"],
+        [
+            b"",
+            b" ",
+            b"null",
+            b"[]",
+            b"5",
+            b'"x"',
+            b"{",
+            b"\xff\xfe",
+            b"\x00",
+            b"<html>",
+            delivery()[:-1],
+            delivery() + b"x",
+            b"\xef\xbb\xbf" + delivery(),
+            delivery().decode().encode("utf-16"),
+            b"event=payment.success",
+            b"{'event': 1}",
+        ],
     )
     def test_is_said_of_what_is_no_json_object(self, body):
         assert problem(body)[0] == "$"
@@ -277,8 +331,7 @@ class TestAnythingAtAll:
         body = delivery(**{name: value})
         try:
             event = parse(body)
-        except WebhookError as error:
-            assert isinstance(error, PaywintError)
+        except WebhookError:
             return
         data = json.loads(body)["data"]
         assert (event.event, str(event.id)) == (json.loads(body)["event"], json.loads(body)["id"])

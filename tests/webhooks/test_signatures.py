@@ -109,9 +109,7 @@ class TestStandardWebhooks:
         refusal(headers, verifier=StandardWebhooks(secret))
         assert parse(signed(BODY, secret=secret), verifier=StandardWebhooks(secret)).is_verified
 
-    @pytest.mark.parametrize(
-        "moment", ["now", "-1", "1.5", "1" * 12, "１７５００６８２８４", " 1", "1e9"]
-    )
+    @pytest.mark.parametrize("moment", ["now", "-1", "1.5", "1" * 12, "１７５", " 1", "1e9"])
     def test_refuse_a_time_that_is_none_though_it_was_signed(self, moment):
         assert "not well-formed" in refusal(signed(BODY, at=moment))
 
