@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import signal
 
@@ -12,8 +13,17 @@ from paywint_async.cli.report import say
 from paywint_async.export import open_stdout
 
 
-async def emulator(*, port: Number = 0, payments: Number = 1000) -> None:
+async def emulator(
+    *,
+    port: Number = 0,
+    payments: Number = 1000,
+    webhook_url: str | None = None,
+    redirect_url: str | None = None,
+    state: str | None = None,
+) -> None:
     """Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).
+
+    Its address, opened in a browser, is a console; the links it makes lead to a page for the payer.
 
     It prints the four variables that make other commands its clients, as a shell reads them:
     'paywint emulator --port 8080 > account.sh &', then '. ./account.sh'.
@@ -24,8 +34,23 @@ async def emulator(*, port: Number = 0, payments: Number = 1000) -> None:
         0 takes a free one.
     payments
         How many it has, in each direction.
+    webhook_url
+        Where each change of a payment is told, on this machine; signed with the secret that
+        PAYWINT_WEBHOOK_SECRET holds, if it does.
+    redirect_url
+        Where the payer's page leads back to.
+    state
+        A file, made where missing, in which what was made and changed outlives the emulator.
     """
-    async with make_emulator(payments=payments, port=port) as server:
+    server = make_emulator(
+        payments=payments,
+        port=port,
+        webhook_url=webhook_url,
+        webhook_secret=os.environ.get("PAYWINT_WEBHOOK_SECRET") or None,
+        redirect_url=redirect_url,
+        state=state,
+    )
+    async with server:
         variables = {
             "PAYWINT_API_KEY": server.api_key,
             "PAYWINT_API_SECRET": server.api_secret,

@@ -23,7 +23,7 @@ OK, BAD_REQUEST, UNAUTHORIZED, NOT_ALLOWED, TOO_LARGE, FAILED = 204, 400, 401, 4
 
 
 class _Payments(Protocol):
-    def wake(self, payment_id: UUID, /) -> object: ...
+    def wake(self, payment_id: UUID, /, *, retry_payment_id: UUID | None = ...) -> object: ...
 
 
 class Wakes(Protocol):
@@ -109,10 +109,20 @@ class WebhookReceiver:
             logger.debug("webhook %s was processed before", event.id)
             return
         try:
-            if self._client is not None:
-                self._client.payments.wake(event.payment_id)
+            self._wake(event)
             await self._on_event(event)
             await self._store.complete(event.id)
         except BaseException:
             await self._store.release(event.id)
             raise
+
+    def _wake(self, event: WebhookEvent) -> None:
+        if self._client is None:
+            return
+        if (
+            event.is_verified and event.retry_payment_id is not None
+        ):  # Get Payment cannot confirm it
+            wake = self._client.payments.wake
+            wake(event.payment_id, retry_payment_id=event.retry_payment_id)
+        else:
+            self._client.payments.wake(event.payment_id)
