@@ -144,7 +144,8 @@ app = FastAPI(lifespan=lifespan)
 @app.post("/webhooks")
 async def webhooks(request: Request) -> Response:
     """Where Paywint tells what has changed."""
-    return await request.app.state.endpoint(request)
+    answer: Response = await request.app.state.endpoint(request)
+    return answer
 
 
 @app.get("/")

@@ -6,11 +6,18 @@ import asyncio
 import os
 import shlex
 import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
 
+from paywint_async import PaywintError
 from paywint_async.cli.account import make_emulator
 from paywint_async.cli.options import Number
 from paywint_async.cli.report import say
 from paywint_async.export import open_stdout
+
+if TYPE_CHECKING:
+    from paywint_async.emulator import Emulator
 
 
 async def emulator(
@@ -50,7 +57,7 @@ async def emulator(
         redirect_url=redirect_url,
         state=state,
     )
-    async with server:
+    async with _serving(server):
         variables = {
             "PAYWINT_API_KEY": server.api_key,
             "PAYWINT_API_SECRET": server.api_secret,
@@ -61,6 +68,17 @@ async def emulator(
         await open_stdout().send("".join(lines).encode())
         say(f"serving {payments:,} payments in each direction at {server.url}; Ctrl-C ends it")
         await _until_terminated()
+
+
+@asynccontextmanager
+async def _serving(server: Emulator) -> AsyncIterator[None]:
+    """Raises PaywintError where its state file cannot be used."""
+    try:
+        await server.start()
+    except ValueError as error:
+        raise PaywintError(str(error)) from None
+    async with aclosing(server):
+        yield
 
 
 async def _until_terminated() -> None:
