@@ -12,7 +12,7 @@ from paywint_async.emulator import Emulator
 
 
 def ids_in(path):
-    return [json.loads(line)["payment_id"] for line in path.open("rb")]
+    return [json.loads(line)["payment_id"] for line in path.read_bytes().splitlines()]
 
 
 async def test_each_night_appends_what_is_new(client_of, tmp_path):
