@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import attrs
 import pytest
-from deliveries import ID, NOW, PAYMENT_ID, SECRET, clock, delivery, signed
+from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
 from virtual_time import pass_time
 
 from paywint_async import ConfigurationError, NotFoundError, PaywintClient
@@ -193,7 +193,10 @@ class TestWithoutAVerifier:
 
 class TestAWaitingClient:
     def client(self, woken):
-        return SimpleNamespace(payments=SimpleNamespace(wake=woken.append))
+        def wake(payment_id, **retry):
+            woken.append((payment_id, retry) if retry else payment_id)
+
+        return SimpleNamespace(payments=SimpleNamespace(wake=wake))
 
     async def test_is_woken_by_each_event_once_also_when_the_handler_fails(self, handler):
         woken = []
@@ -203,6 +206,19 @@ class TestAWaitingClient:
         assert woken == [UUID(PAYMENT_ID)]
         assert [await post(receiver), await post(receiver)] == [204, 204]
         assert woken == [UUID(PAYMENT_ID)] * 2
+
+    async def test_is_told_of_a_retry_where_somebody_vouches_for_it(self, handler):
+        woken = []
+        body = delivery(status="retried", retry_payment_id=RETRY_ID)
+        await post(make(handler, client=self.client(woken)), body)
+        await post(make(handler, client=self.client(woken), verifier=None), body, {})
+        named = {"retry_payment_id": UUID(RETRY_ID)}
+        assert woken == [(UUID(PAYMENT_ID), named), UUID(PAYMENT_ID)]
+
+    async def test_that_cannot_be_woken_makes_the_event_come_again(self, handler):
+        client = SimpleNamespace(payments=SimpleNamespace())
+        assert await post(make(handler, client=client)) == 500
+        assert handler.events == []
 
     async def test_is_not_woken_by_what_is_refused(self, handler):
         woken = []
