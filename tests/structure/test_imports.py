@@ -83,6 +83,12 @@ def test_the_package_imports_no_more_than_it_needs() -> None:
     assert NOT_IMPORTED_BY_THE_PACKAGE.intersection(loaded) == set()
 
 
+def test_webhooks_import_no_web_framework() -> None:
+    loaded = run_python("import sys, paywint_async.webhooks; print(*sys.modules)").split()
+
+    assert {"aiohttp.web", "fastapi", "starlette", "paywint_async.emulator"}.isdisjoint(loaded)
+
+
 @pytest.mark.parametrize("name", ["paywint_async", *MODULES])
 def test_all_is_sorted_and_true(name: str) -> None:
     module = importlib.import_module(name)
