@@ -260,7 +260,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
-    """The codec and protocol under atheris, for a minute; further arguments go to libFuzzer."""
+    """The codec, protocol and webhooks under atheris, for a minute; further arguments go to libFuzzer."""
     session.install("atheris")
     install_wheel(session)
     arguments = session.posargs or ["-max_total_time=60"]
