@@ -63,19 +63,6 @@ def is_problem(line: ConsoleMessage) -> bool:
     return line.type == "error" and "status of 422" not in line.text
 
 
-@pytest.fixture(params=["desktop", "phone"])
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    size = {"desktop": (1280, 900), "phone": (390, 800)}[request.param]
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if is_problem(line) else None)
-    yield page
-    context.close()
-    assert problems == []
-
-
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[dict[str, str]]:
     """`paywint emulator` and the example shop, as the shop's own docstring starts them."""
@@ -100,6 +87,22 @@ def started(tmp_path: Path) -> Iterator[dict[str, str]]:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
         account.close()
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def page(
+    browser: Browser, started: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """An empty page, closed before the servers are; what it complained of fails the test."""
+    size = {"desktop": (1280, 900), "phone": (390, 800)}[request.param]
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if is_problem(line) else None)
+    yield page
+    context.close()
+    assert problems == []
 
 
 def keep(page: Page, name: str) -> None:
