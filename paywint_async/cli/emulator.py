@@ -67,6 +67,7 @@ async def emulator(
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
         await open_stdout().send("".join(lines).encode())
         say(f"serving {payments:,} payments in each direction at {server.url}; Ctrl-C ends it")
+        say(f"open {server.url} in a browser to see them")
         await _until_terminated()
 
 

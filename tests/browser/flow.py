@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,13 +40,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
         time.sleep(0.05)
-    raise AssertionError(f"nothing listens on {port}")
+    raise AssertionError("a process did not start within 30 seconds")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +78,12 @@ def started(tmp_path: Path) -> Iterator[dict[str, str]]:
     account = (tmp_path / "account.sh").open("w+")
     processes = [subprocess.Popen(command, stdout=account, env=env)]
     try:
-        wait_for(emulator)
-        text = (tmp_path / "account.sh").read_text()
-        env |= dict(re.findall(r"export (\w+)='?([^'\n]*)'?\n", text))
+        told = tmp_path / "account.sh"
+        wait_until(lambda: "BASE_URL" in told.read_text())
+        env |= dict(re.findall(r"export (\w+)='?([^'\n]*)'?\n", told.read_text()))
         serve = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "shop:app"]
         processes.append(subprocess.Popen([*serve, "--port", str(shop)], env=env))
-        wait_for(shop)
+        wait_until(lambda: listens(shop))
         urls = {"shop": f"http://127.0.0.1:{shop}", "emulator": f"http://127.0.0.1:{emulator}"}
         yield env | urls
     finally:
