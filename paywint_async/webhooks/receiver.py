@@ -119,10 +119,8 @@ class WebhookReceiver:
     def _wake(self, event: WebhookEvent) -> None:
         if self._client is None:
             return
-        if (
-            event.is_verified and event.retry_payment_id is not None
-        ):  # Get Payment cannot confirm it
-            wake = self._client.payments.wake
-            wake(event.payment_id, retry_payment_id=event.retry_payment_id)
+        wake, retry = self._client.payments.wake, event.retry_payment_id
+        if retry is None or not event.is_verified:  # no API call can confirm whose retry it is
+            wake(event.payment_id)
         else:
-            self._client.payments.wake(event.payment_id)
+            wake(event.payment_id, retry_payment_id=retry)
