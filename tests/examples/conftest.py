@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
 import pytest
+from example_files import SECRET, load
 from servers import serve_asgi
 
 from paywint_async import PaywintClient
 from paywint_async.emulator import Emulator
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SECRET = "whsec_of_the_examples"
-
-
-def load(name: str) -> ModuleType:
-    """A new copy of an example, which remembers nothing of an earlier test."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @attrs.frozen

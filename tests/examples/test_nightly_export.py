@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from examples.conftest import load
+from example_files import load
 
 from paywint_async import PaywintError
 from paywint_async.emulator import Emulator

@@ -6,7 +6,7 @@ import logging
 
 import aiohttp
 import pytest
-from examples.conftest import SECRET, load
+from example_files import SECRET, load
 from servers import serve_aiohttp
 
 from paywint_async.emulator import Emulator
