@@ -181,7 +181,7 @@ class SharedLine:
             spent=self._fallback.is_on,
         )
         try:
-            async with self._calling, asyncio.timeout(self._timeout):
+            async with self._calling, asyncio.timeout(self._patience()):
                 answer = Answer(await self._store.run(arguments), len(waiters))
         except Exception as error:  # whatever it is, requests go on, and never without a limit
             self._put_back(waiters)
@@ -193,6 +193,10 @@ class SharedLine:
             if self._untold_until == untold_until:
                 self._untold_until = -_NEVER
             self._settle(waiters, answer, sent_at)
+
+    def _patience(self) -> float:
+        # Nobody waits for a probe, so it may take its time to connect to a Redis that is far.
+        return self._timeout * (4 if self._fallback.is_on else 1)
 
     def _next_waiters(self, room: int) -> list[_Waiter]:
         waiters: list[_Waiter] = []
@@ -215,13 +219,15 @@ class SharedLine:
             self._is_missed = False
         self._fallback.cool_down(answer.cooldown)  # should Redis be lost before it is over
         now = _now()
+        elapsed = now - sent_at
         for waiter, micro in zip(waiters, answer.waits, strict=False):
             wait = (micro if micro >= 0 else micro + 1) / 1e6
             if micro >= 0:
                 self._budget.reserve(waiter, answer, micro)
-                waiter.is_final = wait <= max(_SOON, now - sent_at)
-                # Who asks again does so half a round trip early, and is heard in time.
-                due = wait + ((sent_at + now) / 2 if waiter.is_final else sent_at)
+                waiter.is_final = wait <= max(_SOON, 2 * elapsed)
+                # Who asks again does so early enough to be heard in time, though another call may
+                # be under way just then.
+                due = wait + (now - elapsed / 2 if waiter.is_final else sent_at - elapsed)
                 wait = max(0.0, due - now)
                 if not waiter.is_final:
                     self._reserved.append(due)
