@@ -49,6 +49,7 @@ async def work() -> None:
     async with PaywintClient(
         "key", "secret", base_url=SETTINGS["api"], rate_limit=shared
     ) as client:
+        await shared.acquire()  # connects
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         tasks = [asyncio.create_task(ask_on_and_on(client)) for _ in range(SETTINGS["tasks"])]

@@ -12,15 +12,15 @@ from paywint_async.middleware.rate_limit import RateLimiter
 
 PROBE_SECONDS = 1.0
 """How long nobody asks after a failure; then one call finds out for all."""
-_REJOIN_SECONDS = 2 * PROBE_SECONDS
+_DOUBT_SECONDS = 2 * PROBE_SECONDS
 
 
 class Fallback:
     """This process's part of the limit: one of ``processes``, evenly, without a burst.
 
     An outage begins at a random point of the interval, so that processes which notice it together
-    do not send together. After it the part holds for two seconds more, until the others have
-    noticed as well: those who are back and those who are not yet share one limit, too.
+    do not send together. For two seconds after it, and after any sign of one that passed, a process
+    keeps to its part while it asks: those who are back and those who are not yet share one limit.
 
     Args:
         limit: of all together.
@@ -34,7 +34,7 @@ class Fallback:
         self._interval = part.per_seconds / part.requests
         self._name = name
         self._waiting: dict[asyncio.Timeout, None] = {}
-        self._rejoined_at = float("-inf")
+        self._doubtful_until = float("-inf")
         self.is_on = False
 
     @property
@@ -60,12 +60,20 @@ class Fallback:
         if not self.is_on:
             return
         self.is_on = False
-        now = asyncio.get_running_loop().time()
-        self._rejoined_at = now + _REJOIN_SECONDS
+        self.doubt()
         waiting, self._waiting = self._waiting, {}
         for scope in waiting:
-            scope.reschedule(now)
+            scope.reschedule(asyncio.get_running_loop().time())
         logger.warning("the shared rate limit at %s is back", self._name)
+
+    def doubt(self) -> None:
+        """Something failed, though it went on: others may think that it did not."""
+        self._doubtful_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether others may go on by their part alone."""
+        return self.is_on or asyncio.get_running_loop().time() < self._doubtful_until
 
     def cool_down(self, seconds: float) -> None:
         """Lets nothing leave for that long."""
@@ -89,8 +97,8 @@ class Fallback:
             self._waiting.pop(scope, None)
 
     async def hold_back(self, deadline: float | None) -> None:
-        """Takes a turn, too, while others may still think the outage lasts."""
-        if asyncio.get_running_loop().time() < self._rejoined_at:
+        """Takes a turn, too, as long as others may go on by their part alone."""
+        if self.is_in_doubt:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._rejoined_at):
+                async with asyncio.timeout_at(self._doubtful_until):
                     await self._limiter.acquire(deadline)

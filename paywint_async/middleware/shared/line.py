@@ -16,9 +16,10 @@ from paywint_async.config import RateLimit
 from paywint_async.errors import RateLimitedError
 from paywint_async.middleware.shared.fallback import PROBE_SECONDS, Fallback
 from paywint_async.middleware.shared.script import Answer, Ask, Budget
-from paywint_async.middleware.shared.store import RedisStore, reason
+from paywint_async.middleware.shared.store import RedisStore, StoreError
 
 _SOON = 0.005  # who waits no longer than this does not ask again before leaving
+_RECONNECT_SECONDS = 0.05
 _MOST_ASKS = 200  # in one call, since Redis does nothing else meanwhile
 _NEVER = float("inf")
 
@@ -59,6 +60,8 @@ class SharedLine:
         self._reserved: deque[float] = deque()  # when they are due, of the event loop's clock
         self._cool_until = self._untold_until = -_NEVER
         self._cooldowns = 0
+        self._born = self._losses = 0
+        self._sent_at = 0.0
         self._probe_at = -_NEVER
         self._is_missed = False
         self._conversation: asyncio.Task[None] | None = None
@@ -171,19 +174,19 @@ class SharedLine:
         self._go_on()
 
     async def _call(self) -> None:
-        room, sent_at, untold_until = self._room(), _now(), self._untold_until
+        room, now, untold_until = self._room(), _now(), self._untold_until
         waiters = self._next_waiters(room)
         arguments = self._budget.arguments(
             waiters,
-            now=sent_at,
+            now=now,
             room=room,
-            cooldown=max(0.0, untold_until - sent_at),
-            spent=self._fallback.is_on,
+            cooldown=max(0.0, untold_until - now),
+            spent=self._fallback.is_in_doubt,
         )
         try:
             async with self._calling, asyncio.timeout(self._patience()):
-                answer = Answer(await self._store.run(arguments), len(waiters))
-        except Exception as error:  # whatever it is, requests go on, and never without a limit
+                answer = Answer(await self._run(arguments), len(waiters))
+        except (StoreError, TimeoutError, ValueError) as error:
             self._put_back(waiters)
             await self._lose(error)
         except asyncio.CancelledError:
@@ -192,7 +195,28 @@ class SharedLine:
         else:
             if self._untold_until == untold_until:
                 self._untold_until = -_NEVER
-            self._settle(waiters, answer, sent_at)
+            self._doubt(answer)
+            self._settle(waiters, answer)
+
+    async def _run(self, arguments: Sequence[int]) -> object:
+        """What the script answers; a Redis that restarts gets as long as one that is slow."""
+        while True:
+            self._sent_at = _now()
+            try:
+                return await self._store.run(arguments)
+            except StoreError as error:
+                if self._fallback.is_on or not error.is_lost:
+                    raise
+            self._fallback.doubt()
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _doubt(self, answer: Answer) -> None:
+        """Keeps to this process's part, where others may have found Redis away just now."""
+        is_new = self._born not in (0, answer.born)
+        is_slow = _now() - self._sent_at > self._timeout / 2
+        if is_new or is_slow or self._store.losses > self._losses:
+            self._fallback.doubt()
+        self._born, self._losses = answer.born, self._store.losses
 
     def _patience(self) -> float:
         # Nobody waits for a probe, so it may take its time to connect to a Redis that is far.
@@ -213,13 +237,13 @@ class SharedLine:
         for waiter in reversed(waiters):
             (self._due if waiter.epoch else self._arriving).appendleft(waiter)
 
-    def _settle(self, waiters: Sequence[_Waiter], answer: Answer, sent_at: float) -> None:
+    def _settle(self, waiters: Sequence[_Waiter], answer: Answer) -> None:
         if self._fallback.is_on:
             self._fallback.end()
             self._is_missed = False
         self._fallback.cool_down(answer.cooldown)  # should Redis be lost before it is over
         now = _now()
-        elapsed = now - sent_at
+        elapsed = now - self._sent_at
         for waiter, micro in zip(waiters, answer.waits, strict=False):
             wait = (micro if micro >= 0 else micro + 1) / 1e6
             if micro >= 0:
@@ -227,7 +251,7 @@ class SharedLine:
                 waiter.is_final = wait <= max(_SOON, 2 * elapsed)
                 # Who asks again does so early enough to be heard in time, though another call may
                 # be under way just then.
-                due = wait + (now - elapsed / 2 if waiter.is_final else sent_at - elapsed)
+                due = wait + (now - elapsed / 2 if waiter.is_final else self._sent_at - elapsed)
                 wait = max(0.0, due - now)
                 if not waiter.is_final:
                     self._reserved.append(due)
@@ -236,7 +260,7 @@ class SharedLine:
         self._put_back(waiters[len(answer.waits) :])
 
     async def _lose(self, error: Exception) -> None:
-        self._fallback.begin(reason(error))
+        self._fallback.begin(str(error) or f"no answer in {self._timeout:g} s")
         self._probe_at = _now() + PROBE_SECONDS
         self._is_missed = False
         self._reserved.clear()

@@ -11,8 +11,8 @@ cluster:
 ``epoch``
     which reservations are valid. A cooldown, a lost state and a clock that was set back begin a new
     epoch, so all who still wait reserve anew: none can leave in a cooldown, or be counted twice.
-``seen``
-    the server's time at the latest call.
+``seen``, ``born``
+    the server's time at the latest call, and at the first one.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local room, cooldown, spent = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local state = redis.call('HMGET', key, 'whole', 'cool', 'epoch', 'seen')
-local whole, cool = tonumber(state[1]), tonumber(state[2])
-local epoch, seen = tonumber(state[3]), tonumber(state[4])
+local state = redis.call('HMGET', key, 'whole', 'cool', 'epoch', 'seen', 'born')
+local whole, cool, epoch = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
+local seen, born = tonumber(state[4]), tonumber(state[5])
 
 -- The most that those who have left can have spent; the others' reservations end with their epoch.
 local function begin_epoch()
@@ -48,9 +48,9 @@ local function begin_epoch()
   whole = math.min(whole, now + tolerance + interval)
 end
 
-if not (whole and cool and epoch and seen) then
+if not (whole and cool and epoch and seen and born) then
   -- Lost, or never there: nothing is saved up, so that a loss never brings a second burst.
-  whole, cool, epoch, seen = now + tolerance, 0, now, now
+  whole, cool, epoch, born = now + tolerance, 0, now, now
 elseif seen - now > 1000000 then
   -- The clock was set back: all that is known moves along.
   whole, cool = whole - (seen - now), cool - (seen - now)
@@ -66,7 +66,7 @@ if now + cooldown > math.max(now, cool) then
   begin_epoch()
 end
 
-local answer = {epoch, now, math.max(0, cool - now)}
+local answer = {epoch, now, math.max(0, cool - now), born}
 for at = 6, #ARGV, 4 do
   local held_in, slot = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local latest, patience = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
@@ -92,7 +92,7 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 redis.call('HSET', key, 'whole', digits(whole), 'cool', digits(cool),
-  'epoch', digits(epoch), 'seen', digits(now))
+  'epoch', digits(epoch), 'seen', digits(now), 'born', digits(born))
 redis.call('PEXPIRE', key, digits(math.ceil((math.max(whole, cool, now) - now) / 1000) + 86400000))
 return answer
 """
@@ -129,12 +129,13 @@ class Answer:
 
     def __init__(self, raw: object, asked: int) -> None:
         numbers = raw if isinstance(raw, list) else []
-        if not 3 <= len(numbers) <= 3 + asked or not all(type(n) is int for n in numbers):
+        if not 4 <= len(numbers) <= 4 + asked or not all(type(n) is int for n in numbers):
             raise ValueError("not an answer of the script")
         self.epoch: int = numbers[0]
         self.now: int = numbers[1]
         self.cooldown: float = numbers[2] / _MICRO
-        self.waits: list[int] = numbers[3:]
+        self.born: int = numbers[3]
+        self.waits: list[int] = numbers[4:]
         """Microseconds; what is negative is a refusal, and one less than the wait would be."""
 
 
@@ -161,7 +162,7 @@ class Budget:
             now: of the event loop's clock.
             room: how many more turns may be reserved.
             cooldown: seconds from now; 0 where there is none to tell.
-            spent: this process has sent without asking, so nothing is saved up.
+            spent: somebody has sent without asking, so nothing is saved up.
         """
         arguments = [
             self._interval,

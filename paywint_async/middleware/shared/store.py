@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from paywint_async.errors import ConfigurationError
 from paywint_async.middleware.shared.script import SCRIPT, SCRIPT_SHA
+
+OnConnect: TypeAlias = Callable[[Any], Awaitable[None]]
 
 _PREFIX = "paywint:rate-limit:"
 _CODE = re.compile(r"[A-Z]{3,20}\b")
@@ -62,22 +64,20 @@ class Secrets:
         parts = urlsplit(str(self.__redis))
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
-    def connect(self, timeout: float) -> Any:
-        """A new client, or the caller's."""
+    def connect(self, timeout: float, on_connect: OnConnect) -> Any:
+        """A new client, which calls ``on_connect`` with each new connection, or the caller's."""
         if not self.is_url:
             return self.__redis
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        # A connection that was idle while Redis was restarted is noticed by its first use only.
-        again = Retry(NoBackoff(), 1)
         return Redis.from_url(
             str(self.__redis),
             socket_connect_timeout=timeout,
             socket_timeout=timeout,
-            retry=again,
-            max_connections=1,
+            retry=Retry(NoBackoff(), 0),  # who asks knows better when to ask again
+            redis_connect_func=on_connect,
         )
 
     def _problem(self) -> str | None:
@@ -96,8 +96,25 @@ class Secrets:
         return None
 
 
+class StoreError(Exception):
+    """The script was not run, or not to its end. Never leaves this package.
+
+    ``is_lost`` where there was no connection, which may come back any moment.
+    """
+
+    def __init__(self, error: Exception, *, is_lost: bool = False) -> None:
+        # Words that are ours: a server's own may repeat a password.
+        name = type(error).__name__
+        code = _CODE.match(str(error)) if name == "ResponseError" else None
+        super().__init__(f"{name} {code[0]}" if code else name)
+        self.is_lost = is_lost
+
+
 class RedisStore:
     """Runs the script; connects when it is first asked to, and again after `aclose`.
+
+    ``losses`` counts the connections that ended otherwise than by `aclose`, so far as can be seen:
+    those of a client of the caller's cannot.
 
     Args:
         secrets: where, and by which key.
@@ -108,28 +125,45 @@ class RedisStore:
         self._secrets = secrets
         self._timeout = timeout
         self._client: Any = None
+        self._is_connected = False
+        self.losses = 0
 
     async def run(self, arguments: Sequence[int]) -> object:
-        """What the script answers. Raises whatever redis raises, whose text may show anything."""
-        from redis.exceptions import NoScriptError
+        """What the script answers.
+
+        Raises:
+            StoreError: it does not.
+        """
+        from redis.exceptions import ConnectionError as RedisConnectionError
 
         if self._client is None:
-            self._client = self._secrets.connect(self._timeout)
+            self._client = self._secrets.connect(self._timeout, self._connected)
+        try:
+            return await self._run(arguments)
+        except (RedisConnectionError, OSError) as error:
+            failure = StoreError(error, is_lost=not isinstance(error, TimeoutError))
+        except Exception as error:  # whatever a server's nonsense makes of redis
+            failure = StoreError(error)
+        raise failure
+
+    async def aclose(self) -> None:
+        """Closes the connection, if it was opened here. Idempotent."""
+        client, self._client = self._client, None
+        self._is_connected = False
+        if client is not None and self._secrets.is_url:
+            await client.aclose()
+
+    async def _run(self, arguments: Sequence[int]) -> object:
+        from redis.exceptions import NoScriptError
+
         run, key = self._client.execute_command, self._secrets.key
         try:
             return await run("EVALSHA", SCRIPT_SHA, 1, key, *arguments)
         except NoScriptError:  # a new server, or its scripts were flushed
             return await run("EVAL", SCRIPT, 1, key, *arguments)
 
-    async def aclose(self) -> None:
-        """Closes the connection, if it was opened here. Idempotent."""
-        client, self._client = self._client, None
-        if client is not None and self._secrets.is_url:
-            await client.aclose()
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in words that are ours: a server's own may repeat a password."""
-    name = type(error).__name__
-    code = _CODE.match(str(error)) if name == "ResponseError" else None
-    return f"{name} {code[0]}" if code else name
+    async def _connected(self, connection: Any) -> None:
+        # The pool replaces a connection that was lost between two calls, and says nothing.
+        self.losses += self._is_connected
+        self._is_connected = True
+        await connection.on_connect()
