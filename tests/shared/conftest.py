@@ -20,6 +20,8 @@ async def redis() -> AsyncIterator[RedisServer]:
     """An empty Redis with a password."""
     async with RedisServer(PASSWORD) as server:
         yield server
+        await asyncio.sleep(0.01)  # until it has seen who left
+        assert server.open_connections == 0
 
 
 @pytest.fixture
@@ -34,5 +36,3 @@ async def share(redis: RedisServer) -> AsyncIterator[Share]:
     yield new_limiter
     for limiter in limiters:
         await limiter.aclose()
-    await asyncio.sleep(0.01)  # until the server has seen it
-    assert redis.open_connections == 0

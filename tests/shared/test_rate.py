@@ -15,7 +15,6 @@ from virtual_time import VirtualTimeLoop
 from paywint_async import RateLimit, RateLimitedError, SharedRateLimit
 
 
-
 async def until_a_burst_is_saved(limiter: SharedRateLimit) -> None:
     """Who finds no state begins with nothing saved up; after a pause there is a burst."""
     await limiter.acquire()
@@ -53,7 +52,7 @@ class TestTheRate:
         await limiter.acquire()
         assert await departures(limiter, []) == []
 
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(
         burst=st.integers(1, 4),
         processes=st.lists(

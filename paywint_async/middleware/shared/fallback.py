@@ -66,9 +66,15 @@ class Fallback:
             scope.reschedule(asyncio.get_running_loop().time())
         logger.warning("the shared rate limit at %s is back", self._name)
 
-    def doubt(self) -> None:
-        """Something failed, though it went on: others may think that it did not."""
+    def doubt(self) -> bool:
+        """Something failed, though it went on: others may think that it did not.
+
+        Returns:
+            Whether that is news.
+        """
+        is_news = not self.is_in_doubt
         self._doubtful_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
+        return is_news
 
     @property
     def is_in_doubt(self) -> bool:

@@ -59,13 +59,16 @@ class SharedRateLimit:
         self._secrets = secrets
         self._processes = check_count("processes", processes)
         self._timeout = check_number("timeout", timeout, low=0, inclusive=False)
-        self._lines: dict[asyncio.AbstractEventLoop, SharedLine] = {}
         self._foreign: list[object] = []
         self._pid = os.getpid()
+        self._lines: dict[asyncio.AbstractEventLoop, SharedLine] = {}
 
     def __repr__(self) -> str:
+        lines: dict[object, SharedLine] | None = getattr(self, "_lines", None)
+        if lines is None:  # not made yet
+            return "<SharedRateLimit>"
         rate = self._limit.requests / self._limit.per_seconds
-        is_away = any(line.is_away for line in self._lines.values())
+        is_away = any(line.is_away for line in lines.values())
         state = ", which is away" if is_away else ""
         return f"<SharedRateLimit {rate:.4g}/s over {self._secrets.address}{state}>"
 

@@ -27,12 +27,12 @@ _NEVER = float("inf")
 class _Waiter(Ask):
     """An ask, and what its request waits for."""
 
-    __slots__ = ("answer", "cooldowns", "is_final")
+    __slots__ = ("answer", "is_final", "voids")
 
     def __init__(self, deadline: float | None) -> None:
         super().__init__(deadline)
         self.answer: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self.cooldowns = 0
+        self.voids = 0
         self.is_final = False
 
 
@@ -59,9 +59,10 @@ class SharedLine:
         self._due: deque[_Waiter] = deque()
         self._reserved: deque[float] = deque()  # when they are due, of the event loop's clock
         self._cool_until = self._untold_until = -_NEVER
-        self._cooldowns = 0
+        self._voids = 0  # how often all that was answered has become void
         self._born = self._losses = 0
         self._sent_at = 0.0
+        self._is_shaken = False
         self._probe_at = -_NEVER
         self._is_missed = False
         self._conversation: asyncio.Task[None] | None = None
@@ -78,7 +79,7 @@ class SharedLine:
         until = _now() + seconds
         if until > self._cool_until:
             self._cool_until = self._untold_until = until
-            self._cooldowns += 1
+            self._voids += 1
             self._fallback.cool_down(seconds)
             self._go_on()
 
@@ -103,20 +104,21 @@ class SharedLine:
     async def _advance(self, waiter: _Waiter) -> bool:
         """Whether the request may leave now; if not, it has to ask (again)."""
         if self._fallback.is_on:
-            waiter.epoch = 0  # whatever it had reserved
             self._is_missed = True
             self._go_on()
             return await self._fallback.take_turn(waiter.deadline)
+        if waiter.voids != self._voids:
+            waiter.epoch = 0
         if not waiter.epoch:
             await self._fallback.hold_back(waiter.deadline)
         wait = await self._answer(waiter)
         if wait is None:
             return False
         await asyncio.sleep(wait)
-        return waiter.is_final and waiter.cooldowns == self._cooldowns
+        return waiter.is_final and waiter.voids == self._voids
 
     async def _answer(self, waiter: _Waiter) -> float | None:
-        """Seconds to wait; None: Redis was lost."""
+        """Seconds to wait; None: it has to ask anew."""
         waiter.answer = asyncio.get_running_loop().create_future()
         (self._due if waiter.epoch else self._arriving).append(waiter)
         self._go_on()
@@ -167,7 +169,7 @@ class SharedLine:
             while self._next_call_at() <= _now():
                 await self._call()
         except asyncio.CancelledError:
-            self._let_down()
+            self._begin_anew()
             raise
         finally:
             self._conversation = None
@@ -195,8 +197,11 @@ class SharedLine:
         else:
             if self._untold_until == untold_until:
                 self._untold_until = -_NEVER
-            self._doubt(answer)
-            self._settle(waiters, answer)
+            if self._has_doubt(answer) and self._fallback.doubt():
+                self._put_back(waiters)
+                self._begin_anew()
+            else:
+                self._settle(waiters, answer)
 
     async def _run(self, arguments: Sequence[int]) -> object:
         """What the script answers; a Redis that restarts gets as long as one that is slow."""
@@ -207,16 +212,16 @@ class SharedLine:
             except StoreError as error:
                 if self._fallback.is_on or not error.is_lost:
                     raise
-            self._fallback.doubt()
+            self._is_shaken = True
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    def _doubt(self, answer: Answer) -> None:
-        """Keeps to this process's part, where others may have found Redis away just now."""
+    def _has_doubt(self, answer: Answer) -> bool:
+        """Whether other processes may have found Redis away just now."""
         is_new = self._born not in (0, answer.born)
         is_slow = _now() - self._sent_at > self._timeout / 2
-        if is_new or is_slow or self._store.losses > self._losses:
-            self._fallback.doubt()
-        self._born, self._losses = answer.born, self._store.losses
+        was_lost = self._is_shaken or self._store.losses > self._losses
+        self._born, self._losses, self._is_shaken = answer.born, self._store.losses, False
+        return is_new or is_slow or was_lost
 
     def _patience(self) -> float:
         # Nobody waits for a probe, so it may take its time to connect to a Redis that is far.
@@ -230,7 +235,7 @@ class SharedLine:
                 most -= 1
                 waiters.append(queue.popleft())
         for waiter in waiters:
-            waiter.cooldowns = self._cooldowns
+            waiter.voids = self._voids
         return waiters
 
     def _put_back(self, waiters: Sequence[_Waiter]) -> None:
@@ -263,11 +268,14 @@ class SharedLine:
         self._fallback.begin(str(error) or f"no answer in {self._timeout:g} s")
         self._probe_at = _now() + PROBE_SECONDS
         self._is_missed = False
-        self._reserved.clear()
-        self._let_down()
+        self._is_shaken = False
+        self._begin_anew()
         await self._close_store()
 
-    def _let_down(self) -> None:
+    def _begin_anew(self) -> None:
+        """All have to ask again, those with a turn reserved, too."""
+        self._voids += 1
+        self._reserved.clear()
         for waiter in (*self._due, *self._arriving):
             if not waiter.answer.done():
                 waiter.answer.set_result(None)
