@@ -52,7 +52,7 @@ class TestTheRate:
         await limiter.acquire()
         assert await departures(limiter, []) == []
 
-    @settings(max_examples=15)
+    @settings(max_examples=10)
     @given(
         burst=st.integers(1, 4),
         processes=st.lists(

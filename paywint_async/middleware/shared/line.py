@@ -71,7 +71,7 @@ class SharedLine:
 
     @property
     def is_away(self) -> bool:
-        """Whether Redis cannot be asked."""
+        """Whether Redis could not be asked the last time."""
         return self._fallback.is_on
 
     def cool_down(self, seconds: float) -> None:
@@ -243,9 +243,7 @@ class SharedLine:
             (self._due if waiter.epoch else self._arriving).appendleft(waiter)
 
     def _settle(self, waiters: Sequence[_Waiter], answer: Answer) -> None:
-        if self._fallback.is_on:
-            self._fallback.end()
-            self._is_missed = False
+        self._fallback.end()
         self._fallback.cool_down(answer.cooldown)  # should Redis be lost before it is over
         now = _now()
         elapsed = now - self._sent_at

@@ -113,10 +113,6 @@ class Ask:
         self.deadline = deadline
         self.epoch = self.slot = self.latest = 0
 
-    def forget(self) -> None:
-        """Its slot is void."""
-        self.epoch = 0
-
 
 class Answer:
     """What the script says: when each ask may leave, in the order of the asks.
