@@ -30,7 +30,9 @@ async def share(redis: RedisServer) -> AsyncIterator[Share]:
     limiters: list[SharedRateLimit] = []
 
     def new_limiter(limit: RateLimit, **options: Any) -> SharedRateLimit:
-        limiters.append(SharedRateLimit(limit, redis.url, **{"key": "the account", **options}))
+        limiters.append(
+            SharedRateLimit(limit, redis.url, **{"key": "the account", "timeout": 0.5, **options})
+        )
         return limiters[-1]
 
     yield new_limiter

@@ -42,7 +42,7 @@ REFUSALS = [
 @pytest.fixture
 async def limiter(redis: RedisServer) -> AsyncIterator[SharedRateLimit]:
     """One of four processes, already connected, and with a burst saved up."""
-    async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4) as limiter:
+    async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4, timeout=0.5) as limiter:
         await limiter.acquire()
         await sleep(100)
         yield limiter
@@ -76,7 +76,7 @@ class TestAnOutage:
 
     async def test_from_the_start_is_no_different(self, redis, caplog):
         await redis.stop()
-        async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4) as limiter:
+        async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4, timeout=0.5) as limiter:
             left = await departures(limiter, [0.0] * 12)
         assert gaps(left) == [PART] * 11
         assert len(warnings(caplog)) == 1

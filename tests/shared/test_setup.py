@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import pickle
 import subprocess
@@ -84,6 +85,12 @@ class TestTheArguments:
         assert run(NO_REDIS) == (
             "a shared rate limit needs an extra: pip install 'paywint-async[redis]'\n"
         )
+
+    def test_are_not_pickled_or_copied(self):
+        limiter = SharedRateLimit(RateLimit(1), URL, key="k")
+        for spread in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError, match="make it where it is used"):
+                spread(limiter)
 
     def test_are_shown_without_password_and_key(self):
         limiter = SharedRateLimit(RateLimit(3, 60), URL, key="the account")
@@ -181,6 +188,17 @@ class TestAConnection:
         redis.fault = b"-LOADING\r\n"
         await limiter.acquire()
         await limiter.acquire()
+        await limiter.aclose()
+        before = redis.connections
+        await asyncio.sleep(10)
+        assert redis.connections == before
+
+    async def test_is_not_looked_for_after_closing_to_tell_of_a_cooldown(self, redis):
+        limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
+        redis.fault = b"-LOADING\r\n"
+        await limiter.acquire()
+        limiter.cool_down(60)
+        await asyncio.sleep(3)
         await limiter.aclose()
         before = redis.connections
         await asyncio.sleep(10)

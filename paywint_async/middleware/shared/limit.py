@@ -48,7 +48,7 @@ class SharedRateLimit:
         *,
         key: str,
         processes: int = 10,
-        timeout: float = 0.5,
+        timeout: float = 1.0,
     ) -> None:
         secrets = Secrets(redis, key)
         del redis, key  # a traceback shows the locals of its frames

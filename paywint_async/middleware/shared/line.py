@@ -81,6 +81,7 @@ class SharedLine:
             self._cool_until = self._untold_until = until
             self._voids += 1
             self._fallback.cool_down(seconds)
+            self._is_missed = True
             self._go_on()
 
     async def acquire(self, deadline: float | None) -> None:
@@ -95,9 +96,9 @@ class SharedLine:
 
     async def aclose(self) -> None:
         """Lets the call under way end, and closes the connection; whoever asks next opens one."""
-        self._is_missed = False
         if self._conversation is not None:
             await asyncio.wait({self._conversation}, timeout=2 * self._timeout)
+        self._is_missed = False  # so that nothing looks for a lost Redis from here on
         async with self._calling:
             await self._close_store()
 
@@ -151,8 +152,7 @@ class SharedLine:
 
     def _next_call_at(self) -> float:
         if self._fallback.is_on:
-            is_missed = self._is_missed or self._fallback.is_needed
-            return self._probe_at if is_missed or self._untold_until > _now() else _NEVER
+            return self._probe_at if self._is_missed or self._fallback.is_needed else _NEVER
         if self._untold_until > _now() or _leave_out_who_left(self._due):
             return -_NEVER
         if _leave_out_who_left(self._arriving):
@@ -188,7 +188,7 @@ class SharedLine:
         try:
             async with self._calling, asyncio.timeout(self._patience()):
                 answer = Answer(await self._run(arguments), len(waiters))
-        except (StoreError, TimeoutError, ValueError) as error:
+        except Exception as error:  # whatever it is, requests go on, and never without a limit
             self._put_back(waiters)
             await self._lose(error)
         except asyncio.CancelledError:
@@ -217,8 +217,9 @@ class SharedLine:
 
     def _has_doubt(self, answer: Answer) -> bool:
         """Whether other processes may have found Redis away just now."""
-        is_new = self._born not in (0, answer.born)
-        is_slow = _now() - self._sent_at > self._timeout / 2
+        is_first = self._born == 0  # it had to connect, and has nothing to compare with
+        is_new = not is_first and self._born != answer.born
+        is_slow = not is_first and _now() - self._sent_at > self._timeout / 2
         was_lost = self._is_shaken or self._store.losses > self._losses
         self._born, self._losses, self._is_shaken = answer.born, self._store.losses, False
         return is_new or is_slow or was_lost
@@ -265,7 +266,7 @@ class SharedLine:
     async def _lose(self, error: Exception) -> None:
         self._fallback.begin(str(error) or f"no answer in {self._timeout:g} s")
         self._probe_at = _now() + PROBE_SECONDS
-        self._is_missed = False
+        self._is_missed = self._untold_until > _now()
         self._is_shaken = False
         self._begin_anew()
         await self._close_store()

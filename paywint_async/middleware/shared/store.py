@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from paywint_async.errors import ConfigurationError
@@ -41,6 +41,9 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a shared rate limit is not pickled or copied; make it where it is used")
 
     def check(self) -> None:
         """Raises ConfigurationError where no Redis can be reached with them."""
