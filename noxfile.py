@@ -199,6 +199,18 @@ def services(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def redis(session: nox.Session) -> None:
+    """The shared rate limit, by four processes over a real Redis; prints what it measures."""
+    install_group(session, "tests")
+    install_wheel(session)
+    if os.geteuid() == 0 and not shutil.which("redis-server"):
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", "redis-server", external=True)
+    tests = ("tests/services/shared_limit.py", *session.posargs)
+    session.run("python", "-m", "pytest", "-s", *tests, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def chaos(session: nox.Session) -> None:
     """10,000 random fault schedules against a create, and 10,000 random cancellations."""
     install_group(session, "tests")

@@ -51,6 +51,7 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "paywint_async.export",
     "paywint_async.webhooks",
     "pyarrow",
+    "redis",
     "rich",
     "sqlalchemy",
 }

@@ -62,6 +62,7 @@ OWNERS = {
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
     "pyarrow": ("arrow", "export.parquet"),
+    "redis": ("middleware.shared.store",),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql"),
     "starlette": ("webhooks.adapters",),
