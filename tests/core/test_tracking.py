@@ -1,0 +1,604 @@
+"""Thousands of waits share a client: one look at a payment for all, few at a time, nothing left behind.
+
+PAYWINT_WAITS sets how many wait over HTTP (nox session `tracking`: 5,000).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import threading
+import weakref
+from collections import Counter
+from contextvars import ContextVar
+from uuid import UUID, uuid4
+
+import attrs
+import pytest
+from faults import API_KEY, API_SECRET, PAYMENT, PAYMENT_ID, SILENCE, FaultServer, answer, late
+from virtual_time import VirtualTimeLoop, pass_time
+
+from paywint_async import (
+    ClientClosedError,
+    InvalidRequestError,
+    NotFoundError,
+    PaywintClient,
+    Response,
+    RetryPolicy,
+    TransportError,
+    WaitTimeoutError,
+)
+from paywint_async.emulator import Emulator
+from paywint_async.tracking import Tracker
+
+WAITS = int(os.environ.get("PAYWINT_WAITS", "40"))
+PAID_AFTER = [(20, "opened"), (30, "processing"), (60, "success")]
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def looks(emulator: Emulator) -> list:
+    return [exchange for exchange in emulator.requests if exchange.operation == "get"]
+
+
+def wait(client, payment_id, **options):
+    return asyncio.ensure_future(
+        client.payments.wait_until_final(payment_id, **{"timeout": 3600, **options})
+    )
+
+
+def status(name: str):
+    payment = PAYMENT.replace(b'"success"', json.dumps(name).encode())
+    return answer(body=b'{"success":true,"data":%s}' % payment, name=name)
+
+
+def looks_under_way() -> list[asyncio.Task]:
+    return [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"]
+
+
+def check_that_nothing_is_left(client: PaywintClient) -> None:
+    """No look, and no timer of those who waited."""
+    loop = asyncio.get_running_loop()
+    timers = [repr(timer) for timer in loop._scheduled if not timer.cancelled()]
+    assert looks_under_way() == []
+    assert [timer for timer in timers if "Poller" in timer or "Waiter" in timer] == []
+    for poller in client._tracker._pollers.values():
+        assert (poller._looks, list(poller._line)) == (set(), [])
+
+
+class Remembered:
+    """An API in memory, where HTTP would take most of the time: each look takes a moment."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: list[tuple[float, str]] = []
+        self.in_flight = self.peak = 0
+        self.final_at = float("inf")
+
+    async def __call__(self, request):
+        payment_id = request.path.rpartition("/")[2]
+        self.asked.append((now(), payment_id))
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await pass_time(self.seconds)
+        finally:
+            self.in_flight -= 1
+        payment = PAYMENT.replace(PAYMENT_ID.encode(), payment_id.encode())
+        if now() < self.final_at:
+            payment = payment.replace(b"success", b"pending")
+        return Response(status=200, body=b'{"success":true,"data":%s}' % payment)
+
+
+async def final(watch):
+    async for payment in watch:
+        seen = payment
+    return seen
+
+
+class TestSharing:
+    async def test_all_who_wait_for_a_payment_share_its_looks(self, connect):
+        async def count(waits: int) -> int:
+            async with Emulator(timetable=PAID_AFTER) as emulator:
+                client = connect(emulator)
+                link = await client.payments.create_link(5)
+                tasks = [wait(client, link.payment_id) for _ in range(waits)]
+                payments = await asyncio.gather(*tasks)
+                assert {payment.status for payment in payments} == {"success"}
+                return len(looks(emulator))
+
+        assert await count(500) == await count(1)
+
+    async def test_who_comes_later_shares_too(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            tasks = []
+            for _ in range(100):
+                tasks.append(wait(client, link.payment_id))
+                await pass_time(0.1)
+            assert 8 <= len(looks(emulator)) <= 11  # one a second, which is the `poll` of each
+            await emulator.pay(link.payment_id)
+            assert len({payment.status for payment in await asyncio.gather(*tasks)}) == 1
+
+    async def test_the_most_impatient_one_decides(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            patient = wait(client, link.payment_id, poll=1000)
+            await pass_time(500)
+            hasty = wait(client, link.payment_id, poll=2)
+            await pass_time(1)
+            await emulator.pay(link.payment_id)
+            await pass_time(1.5)
+            assert (patient.done(), hasty.done()) == (True, True)
+
+    async def test_a_short_wait_sees_something_of_its_own_time(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            patient = wait(client, link.payment_id, poll=1000)
+            await pass_time(20)
+            await emulator.pay(link.payment_id)
+            payment = await wait(client, link.payment_id, poll=1000, timeout=4)
+            assert (payment, payment.status) == (await patient, "success")
+
+    async def test_each_payment_is_told_to_those_who_wait_for_it(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            links = [await client.payments.create_link(5) for _ in range(20)]
+            tasks = [wait(client, link.payment_id) for link in links for _ in range(3)]
+            for link in links[::2]:
+                await emulator.pay(link.payment_id)
+            await pass_time(60)
+            told = [task.result().payment_id for task in tasks if task.done()]
+            assert Counter(told) == {link.payment_id: 3 for link in links[::2]}
+
+    async def test_a_look_runs_in_the_context_of_the_one_who_has_waited_longest(self, connect):
+        who: ContextVar[str] = ContextVar("who")
+        seen = []
+
+        async def note(request, handler):
+            seen.append(who.get())
+            return await handler(request)
+
+        async def wait_as(name: str):
+            who.set(name)
+            return await client.payments.wait_until_final(PAYMENT_ID, timeout=600)
+
+        async with FaultServer(status("pending")) as server:
+            client = connect(server, middlewares=[note])
+            first = asyncio.create_task(wait_as("first"))
+            await pass_time(3)
+            second = asyncio.create_task(wait_as("second"))
+            await pass_time(3)
+            first.cancel()
+            await pass_time(10)
+            second.cancel()
+        assert list(dict.fromkeys(seen)) == ["first", "second"]
+
+
+class TestManyWaits:
+    async def test_over_http_a_bounded_number_of_looks_is_under_way(self, connect):
+        async with Emulator(latency=0.01, timetable=PAID_AFTER) as emulator:
+            client = connect(emulator, max_concurrency=4)
+            links = [await client.payments.create_link(5) for _ in range(WAITS)]
+            before = emulator.request_count
+            tasks = [wait(client, link.payment_id) for link in links]
+            await pass_time(0.1)
+            started = len(looks_under_way())
+            payments = await asyncio.gather(*tasks)
+            asked = (emulator.request_count - before) / WAITS
+        assert {payment.status for payment in payments} == {"success"}
+        assert emulator.peak_in_flight == 4
+        assert started == 4
+        assert 8 <= asked <= 10
+        check_that_nothing_is_left(client)
+
+    async def test_five_thousand_spread_out(self, monkeypatch):
+        monkeypatch.setattr("virtual_time.GRACE_SECONDS", 0)  # there are no sockets to wait for
+        api = Remembered(seconds=0.02)
+        tracker = Tracker(api, max_in_flight=50)
+        watches = [tracker.watch(uuid4(), 3600, 20.0) for _ in range(5000)]
+        tasks = [asyncio.ensure_future(final(watch)) for watch in watches]
+        await pass_time(0)
+        assert len(looks_under_way()) == 50
+        await pass_time(150)
+        api.final_at = now()
+        await asyncio.gather(*tasks)
+        a_second = Counter(int(when) for when, _ in api.asked if when > now() - 45)
+        assert api.peak == 50
+        # 5,000 looks in 30 to 37.5 s are 150 a second; all at once they would be 2,500.
+        assert max(a_second.values()) < 400
+
+    async def test_the_spread_is_the_same_each_time(self):
+        async def times() -> list[float]:
+            api = Remembered(seconds=0)
+            tracker = Tracker(api, max_in_flight=5)
+            tasks = [
+                asyncio.ensure_future(final(tracker.watch(UUID(int=n * 9973), 60, 1.0)))
+                for n in range(50)
+            ]
+            started = now()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return [round(when - started, 6) for when, _ in api.asked]
+
+        assert await times() == await times()
+
+    async def test_waits_for_one_payment_keep_their_exact_times(self):
+        api = Remembered(seconds=0)
+        tracker = Tracker(api, max_in_flight=1)
+        started = now()
+        with pytest.raises(WaitTimeoutError):
+            await final(tracker.watch(UUID(int=0xFFFF), 10, 1.0))
+        assert [when - started for when, _ in api.asked] == pytest.approx([0, 1, 2.5, 4.75, 8.125])
+
+    async def test_a_cooldown_is_heeded(self, connect):
+        refused = answer(429, headers="Retry-After: 100\r\n")
+        async with FaultServer(refused, status("success")) as server:
+            client = connect(server)
+            started = now()
+            await asyncio.gather(
+                *(wait(client, uuid4()) for _ in range(5)), wait(client, PAYMENT_ID)
+            )
+            assert now() - started >= 100
+
+
+class TestWake:
+    async def test_brings_the_answer_at_once(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            tasks = [wait(client, link.payment_id, poll=1000) for _ in range(3)]
+            await pass_time(5)
+            await emulator.pay(link.payment_id)
+            client.payments.wake(link.payment_id)
+            started = now()
+            payments = await asyncio.gather(*tasks)
+            assert {payment.status for payment in payments} == {"success"}
+            assert now() - started < 0.1
+            assert len(looks(emulator)) == 2
+
+    async def test_goes_ahead_of_all_that_are_due(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator, max_concurrency=1)
+            links = [await client.payments.create_link(5) for _ in range(10)]
+            tasks = [wait(client, link.payment_id) for link in links]
+            await pass_time(0.5)
+            await emulator.pay(links[-1].payment_id)
+            client.payments.wake(str(links[-1].payment_id))
+            await pass_time(2)
+            assert [task.done() for task in tasks] == [False] * 9 + [True]
+            await client.aclose()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def test_during_a_look_has_another_one_follow(self, connect):
+        async with FaultServer(late(5), status("success")) as server:
+            server._script[0] = attrs.evolve(
+                late(5), play=self._pending_after(5), name="pending, late"
+            )
+            client = connect(server)
+            task = wait(client, PAYMENT_ID, poll=1000)
+            await pass_time(1)
+            for _ in range(10):  # as duplicates of webhooks are
+                client.payments.wake(UUID(PAYMENT_ID))
+            started = now()
+            assert (await task).status == "success"
+            assert (now() - started, len(server.requests)) == (pytest.approx(4, abs=0.2), 2)
+
+    @staticmethod
+    def _pending_after(seconds: float):
+        async def play(wire):
+            await pass_time(seconds)
+            await status("pending").play(wire)
+
+        return play
+
+    async def test_lets_the_intervals_grow_anew(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            task = wait(client, link.payment_id)
+            await pass_time(100)
+            client.payments.wake(link.payment_id)  # a webhook may be ahead of what the API says
+            await pass_time(0.5)
+            await emulator.pay(link.payment_id)
+            await pass_time(0.6)
+            assert task.done()
+
+    async def test_of_what_nobody_waits_for_asks_nothing(self, connect):
+        async with Emulator(payments=5) as emulator:
+            client = connect(emulator)
+            client.payments.wake(emulator.history("sent")[0])
+            client.payments.wake(uuid4(), retry_payment_id=None)
+            await pass_time(60)
+            assert emulator.request_count == 0
+
+    async def test_may_come_from_another_thread(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            task = wait(client, link.payment_id, poll=1000)
+            await pass_time(5)
+            await emulator.pay(link.payment_id)
+            thread = threading.Thread(target=client.payments.wake, args=(link.payment_id,))
+            thread.start()
+            thread.join(10)
+            await pass_time(0.5)
+            assert task.done()
+
+    @pytest.mark.parametrize(
+        ("arguments", "field"),
+        [
+            ({"payment_id": "../secret"}, "payment_id"),
+            ({"payment_id": PAYMENT_ID, "retry_payment_id": 5}, "retry_payment_id"),
+        ],
+    )
+    async def test_refuses_what_is_no_id(self, connect, arguments, field):
+        async with Emulator() as emulator:
+            with pytest.raises(InvalidRequestError) as caught:
+                connect(emulator).payments.wake(**arguments)
+        assert caught.value.field == field
+
+
+class TestLeaving:
+    async def test_one_that_is_cancelled_does_not_disturb_the_others(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            tasks = [wait(client, link.payment_id) for _ in range(3)]
+            await pass_time(0.5)
+            tasks[0].cancel()
+            await pass_time(3)
+            await emulator.pay(link.payment_id)
+            tasks[1].cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes[:2]] == [asyncio.CancelledError] * 2
+        assert outcomes[2].status == "success"
+
+    @pytest.mark.parametrize("after", [0, 0.001, 0.5, 2.5], ids="after {} s".format)
+    async def test_the_last_one_leaves_nothing_running(self, connect, after):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator, max_concurrency=2)
+            links = [await client.payments.create_link(5) for _ in range(5)]
+            tasks = [wait(client, link.payment_id) for link in links]
+            await pass_time(after)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            check_that_nothing_is_left(client)
+            await pass_time(0.1)
+            assert emulator.in_flight == 0
+            before = emulator.request_count
+            await pass_time(60)
+            assert emulator.request_count == before
+
+    async def test_a_new_wait_looks_though_an_old_ones_look_is_ending(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator, max_concurrency=1)
+            link = await client.payments.create_link(5)
+            old = wait(client, link.payment_id)
+            await pass_time(0.5)
+            await emulator.pay(link.payment_id)
+            old.cancel()
+            assert (await wait(client, link.payment_id)).status == "success"
+
+    async def test_timeouts_leave_nothing_running(self, connect):
+        async with FaultServer(SILENCE) as server:
+            client = connect(server)
+            tasks = [wait(client, uuid4(), timeout=5) for _ in range(20)]
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {WaitTimeoutError}
+            check_that_nothing_is_left(client)
+            await pass_time(0.1)
+            assert server.open_connections == 0
+
+    async def test_a_timeout_does_not_disturb_the_others(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            short, long = wait(client, link.payment_id, timeout=5), wait(client, link.payment_id)
+            with pytest.raises(WaitTimeoutError):
+                await short
+            await emulator.pay(link.payment_id)
+            assert (await long).status == "success"
+
+    async def test_a_stranger_who_cancels_a_look_costs_one_look(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            task = wait(client, link.payment_id)
+            await pass_time(0.5)
+            (look,) = looks_under_way()
+            look.cancel()
+            await emulator.pay(link.payment_id)
+            assert (await task).status == "success"
+
+
+class TestErrors:
+    async def test_each_wait_gets_an_instance_of_its_own(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            nobody = uuid4()
+            tasks = [wait(client, nobody) for _ in range(5)]
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [type(error) for error in errors] == [NotFoundError] * 5
+            assert len({id(error) for error in errors}) == 5
+            assert len({(str(error), error.status, error.body) for error in errors}) == 1
+            assert len(looks(emulator)) == 1
+
+    async def test_each_has_a_traceback_of_its_own_that_leads_to_the_cause(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            nobody = uuid4()
+            tasks = [wait(client, nobody) for _ in range(3)]
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {_functions(error).count("wait_until_final") for error in errors} == {1}
+        assert {"_look" in _functions(error) for error in errors} == {True}
+
+    async def test_of_a_middleware_reach_each_wait_too(self, connect):
+        class StrangeError(Exception):
+            def __init__(self, one, two) -> None:
+                super().__init__(f"{one} and {two}")
+
+        async def fail(request, handler):
+            raise StrangeError(1, 2)
+
+        async with Emulator() as emulator:
+            client = connect(emulator, middlewares=[fail])
+            nobody = uuid4()
+            tasks = [wait(client, nobody) for _ in range(3)]
+            errors = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [str(error) for error in errors] == ["1 and 2"] * 3
+
+    async def test_in_the_middle_end_the_waits_for_that_payment_only(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator, retry=RetryPolicy(max_attempts=1))
+            links = [await client.payments.create_link(5) for _ in range(2)]
+            tasks = [wait(client, link.payment_id) for link in links]
+            await pass_time(3)
+            emulator.delete("received", int(emulator.count("received")) - 1)
+            await emulator.pay(links[1].payment_id)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            check_that_nothing_is_left(client)
+        assert (type(outcomes[0]), outcomes[1].status) == (NotFoundError, "success")
+
+    async def test_a_wait_after_an_error_begins_anew(self, connect):
+        async with FaultServer(answer(401), status("success")) as server:
+            client = connect(server)
+            watch = client.payments.watch(PAYMENT_ID)
+            with pytest.raises(Exception, match="401"):
+                await anext(watch)
+            started = now()
+            await wait(client, PAYMENT_ID)
+            assert now() - started < 0.1
+
+
+class TestClosing:
+    async def test_ends_every_wait_with_a_clear_error(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator, max_concurrency=2)
+            links = [await client.payments.create_link(5) for _ in range(6)]
+            tasks = [wait(client, link.payment_id) for link in links for _ in range(2)]
+            await pass_time(2.5)
+            started = now()
+            await client.aclose()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(outcome) for outcome in outcomes} == {ClientClosedError}
+            assert len({id(outcome) for outcome in outcomes}) == 12
+            assert now() - started < 0.1
+            check_that_nothing_is_left(client)
+
+    async def test_ends_a_look_that_waits_for_its_next_attempt(self, connect):
+        async with FaultServer(answer(429, headers="Retry-After: 50\r\n")) as server:
+            client = connect(server)
+            task = wait(client, PAYMENT_ID)
+            await pass_time(2)
+            started = now()
+            await client.aclose()
+            with pytest.raises(ClientClosedError):
+                await task
+            assert now() - started < 0.1
+
+    async def test_is_known_to_what_is_begun_later(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            watch = client.payments.watch(link.payment_id)
+            await anext(watch)
+            await client.aclose()
+            client.payments.wake(link.payment_id)
+            for begun in (anext(watch), client.payments.wait_until_final(uuid4(), timeout=5)):
+                with pytest.raises(ClientClosedError):
+                    await begun
+
+    async def test_waits_do_not_keep_a_client_that_nobody_has(self):
+        async with Emulator() as emulator:
+            keys = emulator.api_key, emulator.api_secret
+            client = PaywintClient(*keys, base_url=emulator.url)
+            link = await client.payments.create_link(5)
+            task = wait(client, link.payment_id)
+            await pass_time(5)
+            task.cancel()
+            await asyncio.wait([task])
+            session = client._session._pools[asyncio.get_running_loop()][0]
+            gone = weakref.ref(client._tracker)
+            gc.disable()
+            try:
+                with pytest.warns(ResourceWarning, match="unclosed client"):
+                    del client, task
+                assert gone() is None
+            finally:
+                gc.enable()
+            await session.close()
+
+
+class TestEventLoops:
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the loops that ended left connections
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_waits_run_in_one_loop_after_another(self):
+        client = PaywintClient(
+            API_KEY, API_SECRET, base_url="http://127.0.0.1:1", retry=RetryPolicy(max_attempts=1)
+        )
+
+        async def fail() -> None:
+            with pytest.raises(TransportError):
+                await client.payments.wait_until_final(PAYMENT_ID, timeout=60)
+
+        for _ in range(3):
+            with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+                runner.run(fail())
+        assert len(client._tracker._pollers) == 1
+        asyncio.run(client.aclose())
+        gc.collect()
+
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_a_loop_that_ends_takes_its_waits_along(self):
+        client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
+
+        async def begin() -> None:
+            wait(client, PAYMENT_ID)
+            await pass_time(0.1)
+
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            runner.run(begin())
+        client.payments.wake(PAYMENT_ID)
+        asyncio.run(client.aclose())
+        gc.collect()
+
+    @pytest.mark.real_time
+    async def test_closing_ends_the_waits_of_another_loop_too(self):
+        outcomes: list[BaseException] = []
+        is_waiting = threading.Event()
+
+        async def wait_there() -> None:
+            async with FaultServer(status("pending")) as server:
+                client._session._base_url = server.url
+                task = wait(client, PAYMENT_ID, poll=1000)
+                while not server.requests:
+                    await asyncio.sleep(0.001)
+                is_waiting.set()
+                outcomes.extend(await asyncio.gather(task, return_exceptions=True))
+                await client._session._pools.pop(asyncio.get_running_loop())[0].close()
+
+        client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
+        thread = threading.Thread(target=asyncio.run, args=(wait_there(),))
+        thread.start()
+        assert await asyncio.to_thread(is_waiting.wait, 10)
+        await client._tracker.aclose()
+        await asyncio.to_thread(thread.join, 10)
+        assert [type(outcome) for outcome in outcomes] == [ClientClosedError]
+        await client.aclose()
+
+
+def _functions(error: BaseException) -> list[str]:
+    names, step = [], error.__traceback__
+    while step is not None:
+        names.append(step.tb_frame.f_code.co_name)
+        step = step.tb_next
+    return names
