@@ -24,6 +24,7 @@ from paywint_async.models import Payment
 _GROWTH = 1.5
 _MAX_INTERVAL = 30.0  # seconds: a person who pays is watched closely, a forgotten link is not
 _LONGEST_DELAY = 0.25  # of an interval, to spread a crowd
+_WOKEN, _NEW, _AGAIN = range(3)  # the lines, the most urgent one first
 
 Look: TypeAlias = Callable[[UUID], Coroutine[Any, Any, Payment]]
 
@@ -71,6 +72,7 @@ class Subject:
         self.waiters: dict[Waiter, None] = {}  # in the order in which they came
         self.timer: asyncio.TimerHandle | None = None
         self.look: asyncio.Task[Payment] | None = None
+        self.place = _NEW  # in which line, once it is due
         self.is_woken = False  # during a look, which may have been answered before the change
         self._looked_at = -math.inf
         self._interval = 0.0
@@ -84,11 +86,13 @@ class Subject:
 
     def hurry(self) -> None:
         """The next look is due, and the intervals grow anew."""
+        self.place = _WOKEN
         self._looked_at = -math.inf
         self._next_interval = self._poll
 
     def note(self, now: float) -> None:
         """A look has ended."""
+        self.place = _AGAIN
         self._looked_at, self._interval = now, self._next_interval
         longest = max(_MAX_INTERVAL, self._poll)
         self._next_interval = min(self._next_interval * _GROWTH, longest)
@@ -115,7 +119,7 @@ class Poller:
 
     Args:
         look: asks for a payment, once; its errors reach everybody who waits for that payment.
-        max_in_flight: how many looks may be under way; the others wait in line, woken ones first.
+        max_in_flight: how many looks may be under way; the others wait in line, urgent ones first.
     """
 
     def __init__(self, look: Look, max_in_flight: int) -> None:
@@ -123,7 +127,8 @@ class Poller:
         self._look = look
         self._max_in_flight = max_in_flight
         self._subjects: WeakValueDictionary[UUID, Subject] = WeakValueDictionary()
-        self._line: OrderedDict[Subject, None] = OrderedDict()
+        # What is woken or new does not stand behind thousands that are looked at again.
+        self._lines = tuple(OrderedDict[Subject, None]() for _ in (_WOKEN, _NEW, _AGAIN))
         self._looks: set[asyncio.Task[Payment]] = set()
 
     def subject(self, payment_id: UUID) -> Subject:
@@ -164,15 +169,15 @@ class Poller:
         for waiter in subject.waiters:
             if waiter.has_seen_the_end:
                 waiter.tell(waiter.seen)
+        self._lines[subject.place].pop(subject, None)
         subject.hurry()
         subject.is_woken = subject.look is not None
         self._plan(subject)
-        if subject in self._line:
-            self._line.move_to_end(subject, last=False)
 
     def close(self) -> set[asyncio.Task[Payment]]:
         """Ends all waiting; returns the looks that were under way, which are about to end."""
-        self._line.clear()
+        for line in self._lines:
+            line.clear()
         for subject in list(self._subjects.values()):
             subject.stop_timer()
             for waiter in subject.waiters:
@@ -211,7 +216,7 @@ class Poller:
         if subject.waiters:
             return None
         subject.stop_timer()
-        self._line.pop(subject, None)
+        self._lines[subject.place].pop(subject, None)
         look, subject.look, subject.is_woken = subject.look, None, False
         if look is not None and not self._loop.is_closed():
             look.cancel()
@@ -233,12 +238,12 @@ class Poller:
 
     def _come_due(self, subject: Subject) -> None:
         subject.timer = None
-        self._line[subject] = None
+        self._lines[subject.place][subject] = None
         self._start_looks()
 
     def _start_looks(self) -> None:
-        while self._line and len(self._looks) < self._max_in_flight:
-            subject, _ = self._line.popitem(last=False)
+        while len(self._looks) < self._max_in_flight and any(self._lines):
+            subject, _ = next(filter(None, self._lines)).popitem(last=False)
             # In the context (the tracing span, say) of the one who has waited longest.
             context = next((w.context for w in subject.waiters if w.wants_look), None)
             if context is None:

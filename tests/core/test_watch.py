@@ -127,10 +127,10 @@ class TestChanges:
         assert (twin.payment_id, twin.payment.status) == (link.payment_id, "opened")
 
     async def test_need_no_timeout(self, connect):
-        async with Emulator(expire_after=86_400) as emulator:
+        async with Emulator(expire_after=3600) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
-            seen = await states(client.payments.watch(str(link.payment_id), poll=3600))
+            seen = await states(client.payments.watch(str(link.payment_id), poll=600))
         assert [state for _, state in seen] == ["pending", "expired"]
 
     @pytest.mark.parametrize(
