@@ -7,6 +7,8 @@ say, and two links over the same amount look the same. So nothing is ever guesse
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -17,7 +19,8 @@ from paywint_async.errors import ClientClosedError, NotFoundError, WaitTimeoutEr
 from paywint_async.events import logger
 from paywint_async.messages import Handler
 from paywint_async.models import Payment, PaymentStatus
-from paywint_async.tracking.poller import Poller, Subject, Waiter
+from paywint_async.tracking.poller import Poller
+from paywint_async.tracking.subject import Subject, Waiter
 
 # A webhook that names the retry may come later than the look that shows `retried`. Long enough for a
 # second attempt of its delivery (assumed: after seconds, no delays are published).
@@ -38,6 +41,7 @@ class Tracker:
         self._max_in_flight = max_in_flight
         self._pollers: dict[asyncio.AbstractEventLoop, Poller] = {}
         self._retries: dict[UUID, UUID] = {}
+        self._lock = threading.Lock()
         self._is_closed = False
         self.hears_webhooks = False
 
@@ -49,12 +53,13 @@ class Tracker:
         """Looks at a payment at once, where it is waited for; remembers its retry. From any thread."""
         self.hears_webhooks = True
         if retry_payment_id is not None:
-            self._retries.pop(payment_id, None)
-            self._retries[payment_id] = retry_payment_id
-            if len(self._retries) > KNOWN_RETRIES:
-                del self._retries[next(iter(self._retries))]
+            with self._lock:
+                self._retries.pop(payment_id, None)
+                self._retries[payment_id] = retry_payment_id
+                if len(self._retries) > KNOWN_RETRIES:
+                    del self._retries[next(iter(self._retries))]
         for loop, poller in list(self._pollers.items()):
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # that loop has ended
                 loop.call_soon_threadsafe(poller.wake, payment_id)
 
     def retry_of(self, payment_id: UUID) -> UUID | None:
@@ -85,7 +90,7 @@ class Tracker:
         pollers, self._pollers = self._pollers, {}
         here = pollers.pop(asyncio.get_running_loop(), None)
         for loop, poller in pollers.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # that loop has ended
                 loop.call_soon_threadsafe(poller.close)
         if here is not None and (looks := here.close()):
             await asyncio.wait(looks)

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from faults import PAYMENT, PAYMENT_ID, FaultServer, answer
 from virtual_time import pass_time
+from waits import check_that_nothing_is_left, now, status
 
 from paywint_async import (
     ClientClosedError,
@@ -20,6 +21,7 @@ from paywint_async import (
     NotFoundError,
     Payment,
     PaymentWatch,
+    PermissionDeniedError,
     ServerError,
     WaitTimeoutError,
 )
@@ -27,15 +29,6 @@ from paywint_async.emulator import Emulator
 from paywint_async.tracking.tracker import KNOWN_RETRIES
 
 LIFE = [(10, "opened"), (20, "processing"), (30, "success")]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def status(name: str):
-    payment = PAYMENT.replace(b'"success"', json.dumps(name).encode())
-    return answer(body=b'{"success":true,"data":%s}' % payment, name=name)
 
 
 async def states(watch: PaymentWatch) -> list[tuple[str, str]]:
@@ -156,21 +149,12 @@ class TestLeaving:
         async with Emulator(latency=1.0) as emulator:
             yield emulator
 
-    @staticmethod
-    def check(client) -> None:
-        running = {task.get_coro().__name__ for task in asyncio.all_tasks()}
-        timers = [repr(t) for t in asyncio.get_running_loop()._scheduled if not t.cancelled()]
-        assert "_look" not in running
-        assert [timer for timer in timers if "Poller" in timer or "Waiter" in timer] == []
-        for poller in client._tracker._pollers.values():
-            assert poller._looks == set()
-
     async def test_by_break_leaves_nothing_running(self, connect, emulator):
         client = connect(emulator)
         link = await client.payments.create_link(5)
         async for _ in client.payments.watch(link.payment_id):
             break
-        self.check(client)
+        check_that_nothing_is_left(client)
         before = emulator.request_count
         await pass_time(100)
         assert emulator.request_count == before
@@ -181,14 +165,14 @@ class TestLeaving:
         with pytest.raises(LookupError):
             async for _ in client.payments.watch(link.payment_id):
                 raise LookupError
-        self.check(client)
+        check_that_nothing_is_left(client)
 
     async def test_by_aclose_leaves_nothing_running(self, connect, emulator):
         client = connect(emulator)
         link = await client.payments.create_link(5)
         async with aclosing(client.payments.watch(link.payment_id)) as watch:
             await anext(watch)
-        self.check(client)
+        check_that_nothing_is_left(client)
         assert await states(watch) == []
 
     async def test_by_the_end_of_a_block_ends_a_reader_in_another_task(self, connect, emulator):
@@ -199,7 +183,7 @@ class TestLeaving:
             await pass_time(2.5)
         with pytest.raises(ClientClosedError, match="this watch was closed"):
             await reader
-        self.check(client)
+        check_that_nothing_is_left(client)
 
     @pytest.mark.parametrize("after", [0.5, 1.5, 2.5])
     async def test_by_cancellation_leaves_nothing_running(self, connect, emulator, after):
@@ -209,7 +193,7 @@ class TestLeaving:
         await pass_time(after)
         reader.cancel()
         await asyncio.wait([reader])
-        self.check(client)
+        check_that_nothing_is_left(client)
         await pass_time(0.1)
         assert emulator.in_flight == 0
 
@@ -219,7 +203,7 @@ class TestLeaving:
         watch = client.payments.watch(link.payment_id)
         await anext(watch)
         del watch
-        self.check(client)
+        check_that_nothing_is_left(client)
 
 
 class TestRetries:
@@ -372,7 +356,7 @@ class TestRetries:
             client.payments.wake(PAYMENT_ID, retry_payment_id=uuid4())
             watch = client.payments.watch(PAYMENT_ID)
             assert (await anext(watch)).status == "retried"
-            with pytest.raises(Exception, match="403"):
+            with pytest.raises(PermissionDeniedError):
                 await anext(watch)
             assert await states(watch) == []
 
