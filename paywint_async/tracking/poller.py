@@ -81,7 +81,8 @@ class Poller:
         self._lines[subject.place].pop(subject, None)
         subject.hurry()
         subject.is_woken = subject.look is not None
-        self._plan(subject)
+        if subject.wants_look:
+            self._plan(subject)
 
     def close(self) -> set[asyncio.Task[Payment]]:
         """Ends all waiting; returns the looks that were under way, which are about to end."""
@@ -105,7 +106,8 @@ class Poller:
         self, subject: Subject, waiter: Waiter, deadline: float | None
     ) -> Payment | BaseException | None:
         subject.waiters[waiter] = None
-        self._plan(subject)
+        if waiter.wants_look:
+            self._plan(subject)
         limit = None if deadline is None else self._loop.call_at(deadline, waiter.tell, None)
         try:
             outcome = await waiter.future
@@ -135,8 +137,8 @@ class Poller:
         return subject.due_at(is_in_crowd=len(self._subjects) > self._max_in_flight)
 
     def _plan(self, subject: Subject) -> None:
-        """Sets the time of the next look, where one is wanted; a look that is due gets in line."""
-        if subject.look is not None or not subject.wants_look:
+        """Sets the time of the next look, unless one is under way; what is due gets in line."""
+        if subject.look is not None:
             return
         subject.stop_timer()
         due_at = self._due_at(subject)
@@ -175,7 +177,8 @@ class Poller:
                 _tell_error(subject, error)
             elif not look.cancelled():  # else somebody else did that: the next look is the next
                 _tell_payment(subject, look.result())
-            self._plan(subject)
+            if subject.wants_look:
+                self._plan(subject)
         self._start_looks()
 
 
