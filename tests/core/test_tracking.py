@@ -85,6 +85,16 @@ class TestSharing:
             payment = await wait(client, link.payment_id, poll=1000, timeout=4)
             assert (payment, payment.status) == (await patient, "success")
 
+    async def test_who_comes_later_is_told_nothing_stale(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            patient = wait(client, link.payment_id, poll=1000)
+            await pass_time(500)
+            await emulator.pay(link.payment_id)
+            assert (await anext(client.payments.watch(link.payment_id))).status == "success"
+            assert (await patient).status == "success"
+
     async def test_each_payment_is_told_to_those_who_wait_for_it(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
@@ -116,6 +126,9 @@ class TestSharing:
             await pass_time(3)
             first.cancel()
             await pass_time(10)
+            who.set("webhook")
+            client.payments.wake(PAYMENT_ID)
+            await pass_time(1)
             second.cancel()
         assert list(dict.fromkeys(seen)) == ["first", "second"]
 

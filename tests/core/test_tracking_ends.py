@@ -18,6 +18,7 @@ from paywint_async import (
     ClientClosedError,
     NotFoundError,
     PaywintClient,
+    Response,
     RetryPolicy,
     TransportError,
     WaitTimeoutError,
@@ -47,15 +48,34 @@ class TestLeaving:
             links = [await client.payments.create_link(5) for _ in range(5)]
             tasks = [wait(client, link.payment_id) for link in links]
             await pass_time(after)
+            started = now()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            assert now() == started
             check_that_nothing_is_left(client)
             await pass_time(0.1)
             assert emulator.in_flight == 0
             before = emulator.request_count
             await pass_time(60)
             assert emulator.request_count == before
+
+    async def test_its_look_has_ended_when_a_cancelled_wait_has(self, connect):
+        async with Emulator(latency=1.0) as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+
+            async def wait_and_check() -> None:
+                try:
+                    await client.payments.wait_until_final(link.payment_id, timeout=60)
+                finally:
+                    check_that_nothing_is_left(client)
+
+            task = asyncio.create_task(wait_and_check())
+            await pass_time(0.5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     async def test_a_new_wait_looks_though_an_old_ones_look_is_ending(self, connect):
         async with Emulator(latency=1.0) as emulator:
@@ -65,14 +85,18 @@ class TestLeaving:
             await pass_time(0.5)
             await emulator.pay(link.payment_id)
             old.cancel()
-            assert (await wait(client, link.payment_id)).status == "success"
+            started = now()
+            assert (await wait(client, link.payment_id, poll=1000)).status == "success"
+            assert now() - started == pytest.approx(1, abs=0.1)
 
     async def test_timeouts_leave_nothing_running(self, connect):
         async with FaultServer(SILENCE) as server:
             client = connect(server)
+            started = now()
             tasks = [wait(client, uuid4(), timeout=5) for _ in range(20)]
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             assert {type(outcome) for outcome in outcomes} == {WaitTimeoutError}
+            assert now() - started == pytest.approx(5, abs=0.1)
             check_that_nothing_is_left(client)
             await pass_time(0.1)
             assert server.open_connections == 0
@@ -119,6 +143,25 @@ class TestErrors:
             errors = await asyncio.gather(*tasks, return_exceptions=True)
         assert {_functions(error).count("wait_until_final") for error in errors} == {1}
         assert {"_look" in _functions(error) for error in errors} == {True}
+
+    async def test_keep_nothing_alive_once_they_are_handled(self, connect):
+        async def refuse(request, handler):
+            return Response(status=404, body=b"{}")
+
+        async with Emulator() as emulator:
+            client = connect(emulator, middlewares=[refuse])
+            nobody = uuid4()
+            errors = await asyncio.gather(
+                *(wait(client, nobody) for _ in range(2)), return_exceptions=True
+            )
+            gone = [weakref.ref(error) for error in errors]
+            gc.disable()
+            try:
+                errors.clear()
+                await asyncio.sleep(0)
+                assert [reference() for reference in gone] == [None, None]
+            finally:
+                gc.enable()
 
     async def test_of_a_middleware_reach_each_wait_too(self, connect):
         class StrangeError(Exception):

@@ -272,6 +272,19 @@ class TestRetries:
             payment = await client.payments.wait_until_final(old, timeout=60)
         assert (payment.status, now() - started) == ("retried", pytest.approx(10, abs=0.1))
 
+    async def test_are_waited_for_no_longer_once_the_client_is_closed(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, _ = await self.retried(client, emulator)
+            client.payments.wake(old)
+            watch = client.payments.watch(old)
+            await anext(watch)
+            await client.aclose()
+            started = now()
+            with pytest.raises(ClientClosedError):
+                await anext(watch)
+        assert now() == started
+
     async def test_that_are_not_told_of_in_time_end_with_retried(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
@@ -366,6 +379,8 @@ class TestRetries:
             for number in range(KNOWN_RETRIES + 5):
                 client.payments.wake(UUID(int=number), retry_payment_id=UUID(int=number + 1))
             client.payments.wake(UUID(int=10), retry_payment_id=UUID(int=99))
+            for number in range(10):  # told anew, it is one of the latest
+                client.payments.wake(UUID(int=-1 - number + 2**128), retry_payment_id=uuid4())
             known = client._tracker._retries
         assert (len(known), UUID(int=4) in known, known[UUID(int=10)]) == (
             KNOWN_RETRIES,
