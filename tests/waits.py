@@ -36,6 +36,11 @@ async def final(watch: PaymentWatch) -> Payment:
     return [payment async for payment in watch][-1]
 
 
+async def states(watch: PaymentWatch) -> list[tuple[str, str]]:
+    """Id and status of each state of a watch."""
+    return [(str(payment.payment_id), str(payment.status)) async for payment in watch]
+
+
 def looks(emulator: Emulator) -> list[Exchange]:
     """The requests for single payments that an emulator has seen."""
     return [exchange for exchange in emulator.requests if exchange.operation == "get"]
