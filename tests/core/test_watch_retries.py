@@ -16,6 +16,12 @@ from waits import now, states
 from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
 from paywint_async.emulator import Emulator
 from paywint_async.tracking.tracker import KNOWN_RETRIES
+from paywint_async.webhooks import (
+    StandardWebhooks,
+    WebhookEvent,
+    WebhookReceiver,
+    aiohttp_handler,
+)
 
 
 class TestRetries:
@@ -203,19 +209,21 @@ class TestRetries:
     async def test_are_followed_over_real_webhooks(self, connect):
         """As an application wires it: the receiver wakes, the wait comes back at once."""
 
-        async def receive(request: web.Request) -> web.Response:
-            data = (await request.json())["data"]
-            client.payments.wake(data["payment_id"], retry_payment_id=data.get("retry_payment_id"))
-            return web.Response()
+        async def on_event(event: WebhookEvent) -> None:
+            heard.append(event.event)
 
-        app = web.Application()
-        app.router.add_post("/webhooks", receive)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        async with Emulator(webhook_url=f"http://{host}:{port}/webhooks") as emulator:
+        heard: list[str] = []
+        async with Emulator(webhook_secret="whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==") as emulator:
             client = connect(emulator)
+            receiver = WebhookReceiver(
+                on_event, verifier=StandardWebhooks(emulator.webhook_secret), client=client
+            )
+            app = web.Application()
+            app.router.add_post("/webhooks", aiohttp_handler(receiver))
+            runner = web.AppRunner(app)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            emulator.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks"
             link = await client.payments.create_link(5)
             waiting = asyncio.ensure_future(
                 client.payments.wait_until_final(link.payment_id, timeout=3600, poll=1000)
@@ -228,4 +236,6 @@ class TestRetries:
             payment = await waiting
             assert (str(payment.payment_id), payment.status) == (new, "success")
             assert now() - started < 1
-        await runner.cleanup()
+            await emulator.delivered()
+            await runner.cleanup()
+        assert "payment.retried" in heard
