@@ -221,6 +221,16 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def tracking(session: nox.Session) -> None:
+    """5,000 waits for 5,000 payments over one client and real HTTP."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_WAITS": "5000"}
+    tests = ("-k", "over_http", "-o", "faulthandler_timeout=600", "tests/core/test_tracking.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
 def deliveries(session: nox.Session) -> None:
     """The example shop under 10,000 webhooks that come twice, out of order, or never; twice."""
     install_group(session, "tests")

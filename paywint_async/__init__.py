@@ -59,6 +59,7 @@ from paywint_async.models import (
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
 from paywint_async.payments import Payments
+from paywint_async.tracking import PaymentWatch
 
 __all__ = [
     "APIError",
@@ -87,6 +88,7 @@ __all__ = [
     "PaymentMethod",
     "PaymentPage",
     "PaymentStatus",
+    "PaymentWatch",
     "Payments",
     "PaywintClient",
     "PaywintError",

@@ -32,6 +32,7 @@ from paywint_async.middleware import (
 )
 from paywint_async.payments import Payments
 from paywint_async.session import SessionManager
+from paywint_async.tracking import Tracker
 
 _DEFAULT_RETRY = RetryPolicy()
 
@@ -101,7 +102,9 @@ class PaywintClient:
             *([Observe(tell)] if on_event else []),
         )
         handler: Handler = compose(chain, self._session.send)
-        self.payments = Payments(handler, check_count("max_concurrency", max_concurrency), tell)
+        at_once = check_count("max_concurrency", max_concurrency)
+        self._tracker = Tracker(handler, at_once)
+        self.payments = Payments(handler, at_once, self._tracker, tell)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -146,6 +149,12 @@ class PaywintClient:
 
         A limiter of your own that has an `aclose` is closed, too.
         """
+        try:
+            await self._tracker.aclose()
+        finally:
+            await self._close_connections()
+
+    async def _close_connections(self) -> None:
         try:
             await self._session.aclose()
         finally:

@@ -1,5 +1,6 @@
 """What a generated history holds, and that it follows from the seed alone."""
 
+import hashlib
 import json
 import time
 from datetime import datetime
@@ -40,6 +41,7 @@ GOLDEN_ROW = (
     ',"created_at":"2015-01-01T00:00:51.079899Z","payment_date":"2015-01-03T00:37:55.688629Z"'
     ',"status":"success","failure_reason":null}]'
 )
+GOLDEN_DIGEST = "186f23c735e51e15048570b4d2e4e2448ca57a9e3d63f249c60eede3d156b56c"
 
 
 @pytest.fixture
@@ -64,6 +66,16 @@ async def test_the_same_seed_gives_the_same_bytes_on_every_platform(serve):
     async with serve(payments=1, seed=1) as account:
         page = await account.page("received", 1, 10)
     assert page.body.split(b'"records":')[1].split(b',"totalRecords"')[0].decode() == GOLDEN_ROW
+
+
+async def test_a_whole_history_has_the_same_bytes_on_every_python(serve):
+    digest = hashlib.sha256()
+    async with serve(payments=3000, seed=1) as account:
+        for way in ("sent", "received"):
+            for page_no in range(1, 31):
+                page = await account.page(way, page_no)
+                digest.update(page.body.split(b'"totalRecords"')[0])
+    assert digest.hexdigest() == GOLDEN_DIGEST
 
 
 async def test_another_seed_gives_another_history(serve):

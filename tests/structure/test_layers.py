@@ -32,6 +32,7 @@ LAYERS = {
     "pagination": 2,
     "session": 3,
     "created": 4,
+    "tracking": 4,
     "payments": 4,
     "client": 4,
     "export": 5,
@@ -45,7 +46,9 @@ LAYERS = {
 NEIGHBOURS = {
     ("middleware", "protocol"),
     ("client", "payments"),
+    ("client", "tracking"),
     ("payments", "created"),
+    ("payments", "tracking"),
     ("cli", "export"),
     ("__main__", "cli"),
 }

@@ -29,6 +29,7 @@ from paywint_async import (
     PaymentMethod,
     PaymentPage,
     PaymentStatus,
+    PaymentWatch,
     PaywintClient,
     PaywintError,
     RateLimit,
@@ -104,6 +105,12 @@ async def single_calls(client: PaywintClient) -> None:
     assert_type(payment, Payment)
     assert_type(await client.payments.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"), Payment)
     assert_type(await client.payments.wait_until_final(payment.payment_id, timeout=60), Payment)
+    watch = client.payments.watch(link.payment_id, timeout=60, poll=1.0)
+    assert_type(watch, PaymentWatch)
+    async for change in watch:
+        assert_type(change, Payment)
+    assert_type(client.payments.wake(link.payment_id), None)
+    assert_type(client.payments.wake(link.payment_id, retry_payment_id=payment.payment_id), None)
 
     token = await client.payments.create_checkout_token(Decimal(20), email="a@example.com")
     assert_type(token, CheckoutToken)
