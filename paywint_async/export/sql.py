@@ -40,7 +40,8 @@ Row = dict[str, Any]
 def _text(value: Any) -> Any:
     """As SQLite has it: all is text."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return f"{moment.isoformat(timespec='microseconds')}Z"
     return str(value) if isinstance(value, UUID | Decimal) else value
 
 
@@ -168,7 +169,12 @@ class SqlTable:
             payment, direction = record.payment, record.direction.value
         else:
             payment, direction = record, self._directions[0]
-        values = (self._dialect.value(getattr(payment, name)) for name in _COLUMNS[1:])
+        try:
+            values = [self._dialect.value(getattr(payment, name)) for name in _COLUMNS[1:]]
+        except OverflowError:
+            raise ExportError(
+                f"payment {payment.payment_id} has a time whose year in UTC is not 1 to 9999"
+            ) from None
         return dict(zip(_COLUMNS, (direction, *values), strict=True))
 
     async def _write(self, rows: list[Row]) -> None:

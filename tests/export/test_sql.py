@@ -6,6 +6,7 @@ import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,25 @@ async def test_sqlite_has_amounts_as_their_digits_and_times_that_sort(
         "text",
         "2025-01-01T00:01:00.000000Z",
         "2025-01-01 00:01:00",
+    )
+
+
+async def test_the_first_year_has_four_digits_too(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1, created_at=datetime(1, 1, 1, tzinfo=UTC))])
+
+    with opened(tmp_path) as database:
+        found = database.execute("SELECT created_at FROM paywint_payments").fetchone()
+    assert found == ("0001-01-01T00:00:00.000000Z",)
+
+
+async def test_a_time_beyond_the_calendar_in_utc_is_refused(tmp_path: Path, payment: Make) -> None:
+    wrong = payment(1, created_at=datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))))
+
+    with pytest.raises(ExportError) as caught:
+        await fill(url_in(tmp_path), [wrong])
+
+    assert str(caught.value) == (
+        f"payment {wrong.payment_id} has a time whose year in UTC is not 1 to 9999"
     )
 
 

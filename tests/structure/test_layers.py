@@ -60,7 +60,7 @@ OWNERS = {
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
-    "pyarrow": ("arrow", "export.parquet"),
+    "pyarrow": ("arrow", "export.parquet", "export.parts"),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql"),
 }
