@@ -47,7 +47,7 @@ class ParquetTable(Generic[R]):
     def __init__(
         self, path: str, *, direction: str, to_arrow: Callable[[Sequence[R]], Any]
     ) -> None:
-        self._path = path.rstrip("/")
+        self._path = path.rstrip("/") or "/"
         self._direction = direction
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
         self._part = PartWriter(f"{self._path}.tmp", to_arrow([]).schema)

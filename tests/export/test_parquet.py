@@ -216,6 +216,11 @@ async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> No
     assert parts_of(tmp_path) == ["diary.txt"]
 
 
+async def test_the_root_of_all_folders_is_left_alone() -> None:
+    with pytest.raises(ExportError, match="^/ holds other files than an export's"):
+        await fill(make_table("/", "sent"))
+
+
 async def test_a_part_that_is_missing_is_noticed(tmp_path: Path, payment: Make) -> None:
     many = [payment(n) for n in range(1, 10_001)]
     await fill(table_in(tmp_path), many, many)

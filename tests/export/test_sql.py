@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
@@ -139,6 +140,28 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert str(caught.value) == f"cannot open {url}: unable to open database file"
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("sp ace ünï", "sp ace ünï"),
+        ("100%.d", "100%.d"),
+        ("100%25.d", "100%.d"),
+        ("caf\udce9", "caf\udce9"),  # what is no UTF-8
+        ("line\nbreak", "line\nbreak"),
+    ],
+)
+async def test_a_files_name_is_read_as_urls_are(
+    tmp_path: Path, payment: Make, written: str, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    url = f"sqlite:///{tmp_path}/{written}/payments.db"
+
+    await fill(url, [payment(1)])
+
+    assert os.listdir(tmp_path / name) == ["payments.db"]
+    assert shown(url) == f"sqlite:///{tmp_path}/{name}/payments.db"
+
+
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "payments.db").write_bytes(b"dear diary, " * 100)
 
@@ -161,9 +184,13 @@ async def test_nobody_at_the_address_is_told_without_the_password() -> None:
     [
         (f"mysql://me:{SECRET}@host/books", "mysql is not a database that payments are written to"),
         (f"postgresql://me:{SECRET}@host", "the postgresql URL names no database"),
-        ("sqlite:///", "the sqlite URL names no database"),
+        ("sqlite:///", "the sqlite URL names no file"),
+        ("sqlite:///:memory:", "the sqlite URL names no file"),
+        ("sqlite://host/payments.db", "the sqlite URL names no file"),
+        ("sqlite:payments.db", "the destination is no database's URL"),
         (f"postgresql://me:{SECRET}@host:port/books", "the destination is no database's URL"),
         (f"postgresql://me@host/books?password={SECRET}", "'password' is not an option"),
+        ("sqlite:///payments.db?ssl=require", "'ssl' is not an option"),
     ],
 )
 def test_a_wrong_url_is_refused_without_its_password(url: str, problem: str) -> None:
