@@ -57,6 +57,7 @@ def make_table(output: str, direction: str) -> Table[Any]:
 
     Raises:
         ConfigurationError: an extra is missing, or the URL is wrong, or was forgotten.
+        ExportError: a file is asked for where a directory is.
     """
     if _is_database(output):
         return _make_sql_table(output, direction)
@@ -66,6 +67,8 @@ def make_table(output: str, direction: str) -> Table[Any]:
         raise ConfigurationError(
             f"{output} would be a file of JSON lines: for a database say sqlite:///{output}"
         )
+    if os.path.isdir(output):
+        raise ExportError(f"cannot open {output}: Is a directory")
     encodings: dict[Any, Encoding[Any]] = {**(ENTRIES if direction == "both" else PAYMENTS)}
     encoding, compression = encodings[format_of(output)], compression_of(output)
     checkpoint = CheckpointFile(

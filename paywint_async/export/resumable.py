@@ -70,8 +70,6 @@ class ResumableFile(Generic[R]):
             ExportError: also where the file is not the one the checkpoint is about, is too short, or
                 is there without a checkpoint.
         """
-        if os.path.isdir(self._path):
-            raise ExportError(f"cannot open {self._path}: Is a directory")
         self._held.callback(self._checkpoint.close)
         confirmed = self._checkpoint.open()
         self._check_length(confirmed)

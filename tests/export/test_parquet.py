@@ -217,7 +217,7 @@ async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> No
 
 
 async def test_the_root_of_all_folders_is_left_alone() -> None:
-    with pytest.raises(ExportError, match="^/ holds other files than an export's"):
+    with pytest.raises(ExportError, match=r"^/ holds other files than an export's"):
         await fill(make_table("/", "sent"))
 
 
