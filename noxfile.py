@@ -185,17 +185,28 @@ def tables(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
 
 
+def install_servers(session: nox.Session) -> None:
+    """PostgreSQL and Redis as Debian packages, where root finds them missing; else they are asked for."""
+    is_there = {
+        "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+        "redis-server": shutil.which("redis-server") is not None,
+    }
+    missing = [package for package, found in is_there.items() if not found]
+    if missing and os.geteuid() == 0:
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", *missing, external=True)
+
+
 @nox.session(requires=["wheel"])
 def services(session: nox.Session) -> None:
-    """The tests of destinations over a real PostgreSQL, which this starts and stops."""
+    """Destinations, sync and reconcile over a real PostgreSQL and Redis, which this starts and stops."""
     install_group(session, "tests")
     install_wheel(session)
-    if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        session.run("apt-get", "update", "-q", external=True)
-        session.run("apt-get", "install", "-qy", "postgresql", external=True)
+    install_servers(session)
     tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
+    session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
 
 
 @nox.session(requires=["wheel"])
