@@ -45,6 +45,15 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, UUID | Decimal) else value
 
 
+def _typed(value: Any) -> Any:
+    """As PostgreSQL has it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("PostgreSQL has no texts with the character U+0000")
+    return value
+
+
 @attrs.frozen(kw_only=True)
 class _Dialect:
     types: dict[str, Any]
@@ -61,7 +70,7 @@ _DIALECTS = {
             **dict.fromkeys(_TIMES, sa.TIMESTAMP(timezone=True)),
         },
         insert=postgresql.insert,
-        value=lambda value: value,
+        value=_typed,
     ),
 }
 
@@ -171,10 +180,9 @@ class SqlTable:
             payment, direction = record, self._directions[0]
         try:
             values = [self._dialect.value(getattr(payment, name)) for name in _COLUMNS[1:]]
-        except OverflowError:
-            raise ExportError(
-                f"payment {payment.payment_id} has a time whose year in UTC is not 1 to 9999"
-            ) from None
+        except (OverflowError, ValueError) as error:
+            place = f"payment {payment.payment_id} into {self._database.name}"
+            raise ExportError(f"cannot write {place}: {error}") from None
         return dict(zip(_COLUMNS, (direction, *values), strict=True))
 
     async def _write(self, rows: list[Row]) -> None:
