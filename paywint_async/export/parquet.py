@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async.export.changes import Known
 from paywint_async.export.errors import ExportError, translated
 from paywint_async.export.parts import PartWriter, read_batches, read_footer
 from paywint_async.export.sink import Checkpoint
@@ -55,7 +56,7 @@ class ParquetTable(Generic[R]):
         self._count = 0  # of parts
         self._last_rows = 0  # in the last part
         self._listing: Checkpoint | None = None
-        self._known: dict[str, int] = {}
+        self._known = Known()  # the rows that are not final
         self._changed: dict[str, Any] = {}
 
     async def open(self) -> Checkpoint | None:
@@ -96,7 +97,8 @@ class ParquetTable(Generic[R]):
         for number in range(self._count):
             for batch in read_batches(self._name(number)):
                 rows = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL))).to_pylist()
-                self._known |= {_key(row): _fingerprint(row) for row in rows}
+                for row in rows:
+                    self._known.note(_key(row), tuple(row.values()))
                 await asyncio.sleep(0)
                 if rows:
                     yield [UUID(row["payment_id"]) for row in rows]
@@ -106,14 +108,12 @@ class ParquetTable(Generic[R]):
         """Takes payments as they are now; the next commit replaces the parts that have them."""
         records = self._records(payments)
         rows = self._to_arrow(records).to_pylist()
-        changed = [
-            (_key(row), _fingerprint(row), record)
+        changed = {
+            _key(row): record
             for row, record in zip(rows, records, strict=True)
-            if self._known.get(_key(row), _fingerprint(row)) != _fingerprint(row)
-        ]
-        for key, fingerprint, record in changed:
-            self._known[key] = fingerprint
-            self._changed[key] = record
+            if self._known.take(_key(row), tuple(row.values()))
+        }
+        self._changed |= changed
         return len(changed)
 
     async def close(self, *, complete: bool) -> None:
@@ -214,7 +214,3 @@ class ParquetTable(Generic[R]):
 
 def _key(row: dict[str, Any]) -> str:
     return f"{row.get('direction', '')}{row['payment_id']}"
-
-
-def _fingerprint(row: dict[str, Any]) -> int:
-    return hash(tuple(row.values()))
