@@ -33,8 +33,6 @@ _PART = re.compile(r"part-(\d{6,})\.parquet")
 _FEW_ROWS = 10_000  # a part with fewer is continued
 _FINAL = pa.array([each.value for each in PaymentStatus if each.is_final])
 
-Records = list[Payment] | list[HistoryEntry]
-
 
 class ParquetTable(Generic[R]):
     """A table in a directory of Parquet files.
