@@ -1,8 +1,8 @@
 """Layer 5: the command ``paywint``: what a shell gives and takes, over the public API and export.
 
-Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`, `emulator`
-(one command or group each) · `options` (their arguments) · `account` (whose payments) · `run` (signals,
-errors and exit codes) · `progress` and `report` (what goes to stderr).
+Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`,
+`emulator` (one command or group each) · `options` (their arguments) · `account` (whose payments) ·
+`run` (signals, errors and exit codes) · `progress` and `report` (what goes to stderr).
 
 This module imports nothing of that, so that a missing extra can be told in a line.
 """

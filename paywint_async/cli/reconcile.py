@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -30,10 +30,10 @@ from paywint_async.reconcile import (
     Report,
     Settings,
     json_chunks,
-    reconcile as compare,
     text_lines,
     verdict,
 )
+from paywint_async.reconcile import reconcile as compare
 
 BOOKS_DIFFER = 3
 
@@ -124,34 +124,31 @@ async def reconcile(
     rows_per_page
         Payments asked for at once.
     """
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise UsageError("--delimiter must be a single character")
-    if since and until and until < since:
-        raise UsageError("--until is before --since")
-    if html is not None and html in ("", "-"):
-        raise UsageError("--html must be a file's name")
+    columns = Columns(
+        id=id_column,
+        invoice=invoice_column,
+        description=description_column,
+        amount=amount_column,
+        date=date_column,
+        status=status_column,
+        direction=direction_column,
+        currency=currency_column,
+    )
     settings = Settings(
         ledger=ledger,
         format=LedgerFormat(
-            columns=Columns(
-                id=id_column,
-                invoice=invoice_column,
-                description=description_column,
-                amount=amount_column,
-                date=date_column,
-                status=status_column,
-                direction=direction_column,
-                currency=currency_column,
-            ),
+            columns=columns,
             direction=direction,
             zone=_zone(timezone),
             paid_statuses=paid_status,
-            delimiter=delimiter,
+            delimiter=_checked_delimiter(delimiter),
             needs_dates=bool(since or until),
         ),
-        period=Period(since=since, until=until),
+        period=_period(since, until),
         date_window=date_window,
     )
+    if html is not None and html in ("", "-"):
+        raise UsageError("--html must be a file's name")
     started = time.monotonic()
     options = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
@@ -160,6 +157,18 @@ async def reconcile(
     await _print(report, limit, is_json=json)
     say(f"{verdict(report)}; compared in {time.monotonic() - started:.1f} s")
     return 0 if report.agrees else BOOKS_DIFFER
+
+
+def _period(since: date | None, until: date | None) -> Period:
+    if since and until and until < since:
+        raise UsageError("--until is before --since")
+    return Period(since=since, until=until)
+
+
+def _checked_delimiter(delimiter: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise UsageError("--delimiter must be a single character")
+    return delimiter
 
 
 def _zone(name: str) -> tzinfo:

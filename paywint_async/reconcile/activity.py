@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import accumulate
 
 from paywint_async.reconcile.records import PAID, PaymentFact
 from paywint_async.reconcile.totals import Sum
@@ -72,9 +73,9 @@ class Durations:
 
     def quantile(self, share: float) -> float:
         """The seconds within which that share of them was done; there must be one."""
-        seen = 0
-        for step, count in sorted(self._steps.items()):
-            seen += count
-            if seen >= share * self.count:
-                break
+        steps = sorted(self._steps)
+        seen = accumulate(self._steps[step] for step in steps)
+        step = next(
+            step for step, count in zip(steps, seen, strict=True) if count >= share * self.count
+        )
         return float(10 ** (step / _PER_DECADE))

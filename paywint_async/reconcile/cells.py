@@ -45,7 +45,7 @@ class LedgerFormat:
         needs_dates: whether a row without a date is refused.
     """
 
-    columns: Columns = Columns()
+    columns: Columns = attrs.field(factory=Columns)
     direction: str = "received"
     zone: tzinfo = UTC
     paid_statuses: Sequence[str] = ()

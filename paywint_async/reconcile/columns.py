@@ -95,7 +95,7 @@ def find_columns(header: Sequence[str], columns: Columns, ledger: str) -> Places
         raise LedgerError(
             ledger, f"has no column of ids, invoices, descriptions or dates; {_there_are(header)}"
         )
-    first = {role: (places or [None])[0] for role, places in found.items()}
+    first = {role: next(iter(places), None) for role, places in found.items()}
     return Places(
         width=len(header),
         names=tuple(header),

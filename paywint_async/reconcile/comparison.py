@@ -31,7 +31,7 @@ class Settings:
 
     ledger: str
     format: LedgerFormat
-    period: Period = Period()
+    period: Period = attrs.field(factory=Period)
     date_window: int = 3
 
     @property
@@ -126,12 +126,14 @@ class _Comparison:
 
     def _take(self, record: Payment | HistoryEntry, direction: str) -> None:
         if isinstance(record, HistoryEntry):
-            record, direction = record.payment, record.direction.value
-        fact = self._fact(record, direction)
+            payment, direction = record.payment, record.direction.value
+        else:
+            payment = record
+        fact = self._fact(payment, direction)
         self._matching.add_payment(fact)
         if self._settings.period.has(fact.day):
-            paid_at = record.payment_date
-            duration = paid_at - record.created_at if paid_at is not None else None
+            paid_at = payment.payment_date
+            duration = paid_at - payment.created_at if paid_at is not None else None
             self._activities[direction].take(fact, duration)
 
     def _fact(self, payment: Payment, direction: str) -> PaymentFact:

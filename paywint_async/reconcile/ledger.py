@@ -95,5 +95,7 @@ def _understood(place: str, path: str, compression: Compression) -> Iterator[Non
         raise LedgerError(place, f"is not CSV: {error}") from None
     except UnicodeDecodeError:
         raise LedgerError(f"{place} or soon after", "is not text in UTF-8") from None
-    except (EOFError, *compression.damages()):
+    except EOFError:
+        raise LedgerError(f"{place} or soon after", "the compressed file ends too early") from None
+    except compression.damages():
         raise LedgerError(f"{place} or soon after", "the compressed file is damaged") from None
