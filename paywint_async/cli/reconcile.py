@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, date, tzinfo
 from typing import Annotated
@@ -32,6 +33,7 @@ from paywint_async.reconcile import (
     json_chunks,
     text_lines,
     verdict,
+    write_html,
 )
 from paywint_async.reconcile import reconcile as compare
 
@@ -147,13 +149,15 @@ async def reconcile(
         period=_period(since, until),
         date_window=date_window,
     )
-    if html is not None and html in ("", "-"):
-        raise UsageError("--html must be a file's name")
+    if html is not None and (html in ("", "-") or not os.path.isdir(os.path.dirname(html) or ".")):
+        raise UsageError("--html must be a file's name, in a directory that is there")
     started = time.monotonic()
     options = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
         with progress_bar(is_wanted=True) as show:
             report = await compare(client.payments, settings, on_progress=show, **options)
+    if html is not None:
+        write_html(report, html)
     await _print(report, limit, is_json=json)
     say(f"{verdict(report)}; compared in {time.monotonic() - started:.1f} s")
     return 0 if report.agrees else BOOKS_DIFFER

@@ -6,9 +6,10 @@ Read it in this order: `records` (what is compared, and what comes of it) · `co
 `ledger`, `parquet` (rows from files) · `matching` (the passes, pure) over `candidates`, `keys`,
 `assignment` (who may belong to whom) and `verdicts`, `explanation`, `totals` (what becomes of them) ·
 `activity` (what payments do over time) · `comparison` (both sides read) · `as_text`, `as_json`,
-`as_html` (the report), the last over `page` and `charts`.
+`as_html` (the report), the last over `plots`, `charts` and `buckets`.
 """
 
+from paywint_async.reconcile.as_html import make_page, write_html
 from paywint_async.reconcile.as_json import json_chunks, kinds_of
 from paywint_async.reconcile.as_text import text_lines, verdict
 from paywint_async.reconcile.cells import LedgerFormat
@@ -45,8 +46,10 @@ __all__ = [
     "Settings",
     "json_chunks",
     "kinds_of",
+    "make_page",
     "read_ledger",
     "reconcile",
     "text_lines",
     "verdict",
+    "write_html",
 ]

@@ -129,6 +129,11 @@ class Statement:
     paywint: Sum
     steps: tuple[Step, ...]
 
+    @property
+    def difference(self) -> Decimal:
+        """What Paywint has more; the sum of all steps."""
+        return subtract(self.paywint.amount, self.ledger.amount)
+
 
 def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
     """The reconciliation of a direction; steps at which nothing is paid are left out."""
