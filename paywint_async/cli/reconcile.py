@@ -149,8 +149,7 @@ async def reconcile(
         period=_period(since, until),
         date_window=date_window,
     )
-    if html is not None and (html in ("", "-") or not os.path.isdir(os.path.dirname(html) or ".")):
-        raise UsageError("--html must be a file's name, in a directory that is there")
+    _check_html(html)
     started = time.monotonic()
     options = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
@@ -161,6 +160,12 @@ async def reconcile(
     await _print(report, limit, is_json=json)
     say(f"{verdict(report)}; compared in {time.monotonic() - started:.1f} s")
     return 0 if report.agrees else BOOKS_DIFFER
+
+
+def _check_html(html: str | None) -> None:
+    """What could not be written is told before minutes of reading."""
+    if html is not None and (html in ("", "-") or not os.path.isdir(os.path.dirname(html) or ".")):
+        raise UsageError("--html must be a file's name, in a directory that is there")
 
 
 def _period(since: date | None, until: date | None) -> Period:

@@ -97,7 +97,7 @@ class _Line:
         amounts = [each[0].amount if each else "" for each in (rows, payments)]
         return cls(
             kind=difference.kind,
-            places=_shortened([f"{row.place:,}" for row in rows], ", "),
+            places=_shortened([str(row.place) for row in rows], ", "),
             place_key=rows[0].place if rows else 0,
             day=next((str(each.day) for each in items if each.day), ""),
             ids=_few(dict.fromkeys(name for each in items if (name := _id_of(each)))),
@@ -172,6 +172,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        money=money, signed=signed, capitalize_first=lambda text: text[:1].upper() + text[1:]
+        money=money, signed=signed, sentence=lambda text: text[:1].upper() + text[1:]
     )
     return environment

@@ -41,9 +41,9 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
     differences = report.result.differences
     if differences:
         unit = report.settings.unit.upper()
-        header = ("DIFFERENCE", unit, "PAYMENT", "LEDGER", "PAYWINT", "WHY")
+        header = ("DIFFERENCE", unit, "DAY", "PAYMENT", "LEDGER", "PAYWINT", "WHY")
         lines = [line for each in differences[:limit] for line in _difference_lines(each)]
-        yield from aligned([header, *lines], right={1, 3, 4})
+        yield from aligned([header, *lines], right={1, 4, 5})
         if len(differences) > limit:
             yield f"and {len(differences) - limit:,} more: see --limit, --json and --html"
         yield ""
@@ -112,6 +112,7 @@ def _difference_lines(difference: Difference) -> Iterator[tuple[str, ...]]:
         yield (
             kind.words,
             str(row.place),
+            _day_of(row),
             _id_of(row),
             money(row.amount),
             "",
@@ -121,28 +122,32 @@ def _difference_lines(difference: Difference) -> Iterator[tuple[str, ...]]:
     if kind is not Kind.AMBIGUOUS:
         yield kind.words, *_cells(kind, rows, payments), why
         return
-    yield kind.words, "", "", "", "", why
+    yield kind.words, "", "", "", "", "", why
     for row in rows[:_FEW]:
         yield "", *_cells(kind, [row], []), ""
     for payment in payments[:_FEW]:
         yield "", *_cells(kind, [], [payment]), ""
     more = max(0, len(rows) - _FEW) + max(0, len(payments) - _FEW)
     if more:
-        yield "", "", f"and {more:,} more", "", "", ""
+        yield "", "", "", f"and {more:,} more", "", "", ""
 
 
 def _cells(
     kind: Kind, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact]
-) -> tuple[str, str, str, str]:
-    """Place, id, and what each side says."""
+) -> tuple[str, str, str, str, str]:
+    """Place, day, id, and what each side says."""
     place = str(rows[0].place) if rows else ""
     payment_id = str(payments[0].payment_id) if payments else _id_of(rows[0])
     ledger, paywint = (_said(kind, each[0]) if each else "" for each in (rows, payments))
-    return place, payment_id, ledger, paywint
+    return place, _day_of((*rows, *payments)[0]), payment_id, ledger, paywint
 
 
 def _said(kind: Kind, item: LedgerRow | PaymentFact) -> str:
     return item.status if kind is Kind.STATUS else money(item.amount)
+
+
+def _day_of(item: LedgerRow | PaymentFact) -> str:
+    return str(item.day or "")
 
 
 def _id_of(row: LedgerRow) -> str:

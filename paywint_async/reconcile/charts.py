@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import attrs
 
-_WIDTH, _HEIGHT = 420.0, 210.0
+_WIDTH, _HEIGHT = 350.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 8.0, 12.0, 26.0
 _GAP = 0.18  # of a bar's room
 _OUTLIER = 6.0  # times what nine of ten are below
@@ -90,15 +90,12 @@ def flow(name: str, title: str, flows: Sequence[Flow]) -> str:
     left = _nodes([(each.source, each.count) for each in flows])
     right = _nodes([(each.target, each.count) for each in flows])
     height = max(_end(left), _end(right)) + 6
-    start, end = 112.0, _WIDTH - 128.0
+    start, end = 100.0, _WIDTH - 124.0
     parts: list[str] = []
     used = {("left", key): node.y for key, node in left.items()}
     used |= {("right", key): node.y for key, node in right.items()}
     for each in flows:
-        widths = [
-            nodes[key].scaled(each.count)
-            for nodes, key in ((left, each.source), (right, each.target))
-        ]
+        widths = left[each.source].scaled(each.count), right[each.target].scaled(each.count)
         y1, y2 = used["left", each.source], used["right", each.target]
         used["left", each.source] += widths[0]
         used["right", each.target] += widths[1]

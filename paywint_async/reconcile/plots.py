@@ -181,7 +181,7 @@ def compact(value: float) -> str:
     """A number in at most about six characters: 1.5k, 20M."""
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size:
-            return f"{value / size:,.4g}{letter}" if value < 1e16 else f"{value:.1e}"
+            return f"{round(value / size, 2):,g}{letter}" if value < 1e17 else f"{value:.0e}"
     return f"{value:g}"
 
 
