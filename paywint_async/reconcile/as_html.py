@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,7 @@ class _Line:
     """A difference as a line of the table; ``…_key`` are what it is sorted by."""
 
     kind: Kind
-    places: str
+    places: tuple[str, ...]
     place_key: int
     day: str
     ids: tuple[str, ...]
@@ -97,15 +98,15 @@ class _Line:
         amounts = [each[0].amount if each else "" for each in (rows, payments)]
         return cls(
             kind=difference.kind,
-            places=_shortened([str(row.place) for row in rows], ", "),
+            places=_few([str(row.place) for row in rows]),
             place_key=rows[0].place if rows else 0,
             day=next((str(each.day) for each in items if each.day), ""),
             ids=_few(dict.fromkeys(name for each in items if (name := _id_of(each)))),
             texts=_few(dict.fromkeys(text for each in items for text in _texts_of(each))),
             evidence="" if evidence in (None, Evidence.ID) else f"matched by {evidence.words}",
-            ledger=_few([_told(difference, row) for row in rows[: 1 if is_repeated else None]]),
+            ledger=_counted(_told(difference, row) for row in rows[: 1 if is_repeated else None]),
             ledger_key=str(amounts[0]),
-            paywint=_few([_told(difference, each) for each in payments]),
+            paywint=_counted(_told(difference, each) for each in payments),
             paywint_key=str(amounts[1]),
             why=difference.explanation,
         )
@@ -131,8 +132,10 @@ def _few(texts: Iterable[str]) -> tuple[str, ...]:
     return texts if more <= 0 else (*texts[:_FEW], f"and {more:,} more")
 
 
-def _shortened(texts: Sequence[str], between: str) -> str:
-    return between.join(_few(texts))
+def _counted(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, with how often it is there."""
+    counts = Counter(texts)
+    return _few(f"{count:,} × {text}" if count > 1 else text for text, count in counts.items())
 
 
 def _plots_of(report: Report, direction: str) -> list[Plot]:

@@ -139,7 +139,8 @@ def _cells(
     place = str(rows[0].place) if rows else ""
     payment_id = str(payments[0].payment_id) if payments else _id_of(rows[0])
     ledger, paywint = (_said(kind, each[0]) if each else "" for each in (rows, payments))
-    return place, _day_of((*rows, *payments)[0]), payment_id, ledger, paywint
+    day = _day_of(rows[0] if rows else payments[0])
+    return place, day, payment_id, ledger, paywint
 
 
 def _said(kind: Kind, item: LedgerRow | PaymentFact) -> str:

@@ -90,7 +90,7 @@ def flow(name: str, title: str, flows: Sequence[Flow]) -> str:
     left = _nodes([(each.source, each.count) for each in flows])
     right = _nodes([(each.target, each.count) for each in flows])
     height = max(_end(left), _end(right)) + 6
-    start, end = 100.0, _WIDTH - 124.0
+    start, end = 114.0, _WIDTH - 130.0
     parts: list[str] = []
     used = {("left", key): node.y for key, node in left.items()}
     used |= {("right", key): node.y for key, node in right.items()}
@@ -178,14 +178,10 @@ def _ticks(top: float) -> Iterator[float]:
 
 
 def _labels(labels: Sequence[str], room: float) -> Iterator[str]:
-    every = math.ceil(_LABEL / room)
-    last = len(labels) - 1
-    for number in range(0, len(labels), every):
-        anchor = "start" if number == 0 and every > 1 else "middle"
-        if number > last - every / 2 and number > 0 and every > 1:
-            anchor = "end"
-        at = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
-        x = _LEFT + room * (number + at)
+    for number in range(0, len(labels), math.ceil(_LABEL / room)):
+        x = _LEFT + room * (number + 0.5)
+        anchor = "end" if x + _LABEL / 2 > _WIDTH else "middle"
+        x = min(x + _LABEL / 2, _WIDTH) if anchor == "end" else x
         yield (
             f'<text class="soft" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">'
             f"{escape(_short(labels[number]))}</text>"

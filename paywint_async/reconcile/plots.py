@@ -41,11 +41,11 @@ _STATUSES = (
 )
 _ENDS = {  # of the flow: what it is called, and its colour
     Outcome.AGREED: ("agrees", "good"),
-    Outcome.NOT_PAID: ("not paid, no row", "plain"),
+    Outcome.NOT_PAID: ("needs no row", "plain"),
     Outcome.AMOUNT: ("amount differs", "bad"),
     Outcome.STATUS: ("status differs", "bad"),
     Outcome.AMBIGUOUS: ("ambiguous", "wait"),
-    Outcome.MISSING_IN_LEDGER: ("not in the ledger", "bad"),
+    Outcome.MISSING_IN_LEDGER: ("not in ledger", "bad"),
 }
 
 
