@@ -185,7 +185,7 @@ def _zone(name: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise UsageError(f"--timezone: {name!r} is no time zone, such as Europe/Berlin") from None
 
 

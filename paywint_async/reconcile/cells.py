@@ -27,6 +27,7 @@ _MOMENT = re.compile(
     r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 _DIRECTIONS = ("sent", "received")
+_MOST_TEXTS = 10_000  # that are remembered
 _SHOWN = 40  # characters of a value that is refused
 
 
@@ -66,6 +67,7 @@ class RowReader:
         self._places = places
         self._paid = {PAID, *(word.strip().casefold() for word in format.paid_statuses)}
         self._sent_is_negative: bool | None = None
+        self._texts: dict[str, str] = {}
 
     def read(self, values: Sequence[Any], place: int, named: str) -> LedgerRow:
         """The row of these values.
@@ -87,10 +89,10 @@ class RowReader:
         return LedgerRow(
             place=place,
             direction=direction,
-            amount=abs(amount),
+            amount=amount if amount >= 0 else amount.copy_abs(),
             payment_id=self._read(_id, places.id, values, named),
-            invoice=self._read(_text, places.invoice, values, named),
-            description=self._read(_text, places.description, values, named),
+            invoice=self._text(values, places.invoice),
+            description=self._text(values, places.description),
             when=self._when(values, named),
             status=self._read(self._status, places.status, values, named) or PAID,
         )
@@ -102,6 +104,14 @@ class RowReader:
             return read(values[place])
         except ValueError as error:
             self._refuse(named, place, values, error)
+
+    def _text(self, values: Sequence[Any], place: int | None) -> str | None:
+        """Of texts that come again and again, one is kept for all."""
+        value = None if place is None else values[place]
+        text = "" if value is None else str(value).strip()
+        if len(self._texts) < _MOST_TEXTS:
+            return self._texts.setdefault(text, text) or None
+        return self._texts.get(text, text) or None
 
     def _direction(self, values: Sequence[Any], amount: Decimal, named: str) -> str:
         self._read(_check_currency, self._places.currency, values, named)
@@ -181,10 +191,6 @@ def _id(value: Any) -> UUID | None:
     if text and not _ID.fullmatch(text):
         raise ValueError("is not a payment id, which is a UUID")
     return UUID(text) if text else None
-
-
-def _text(value: Any) -> str | None:
-    return str(value).strip() or None if value is not None else None
 
 
 def _direction(value: Any) -> str:

@@ -16,6 +16,7 @@ _WIDTH, _HEIGHT = 350.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 8.0, 12.0, 26.0
 _GAP = 0.18  # of a bar's room
 _OUTLIER = 6.0  # times what nine of ten are below
+_SMALLEST = 1e-9  # of an axis' top; below that all is nothing
 _LABEL = 62.0  # room of a label below the axis
 
 
@@ -151,7 +152,8 @@ def _top(values: Sequence[float]) -> float:
     most = max(values)
     some = sorted(value for value in values if value > 0)
     usual = some[int(len(some) * 0.9) - 1] if len(some) >= 10 else most
-    return (usual * 1.5 if most > _OUTLIER * usual else most) or 1.0
+    top = usual * 1.5 if most > _OUTLIER * usual else most
+    return top if top > _SMALLEST else 1.0
 
 
 def _y(value: float, top: float) -> float:

@@ -41,7 +41,9 @@ def explain_pair(kind: Kind, row: LedgerRow, payment: PaymentFact) -> str:
     """What is different in a pair."""
     if kind is Kind.AMOUNT:
         more = subtract(row.amount, payment.amount)
-        return f"the ledger has {money(abs(more))} {'more' if more > 0 else 'less'} than Paywint"
+        return (
+            f"the ledger has {money(more.copy_abs())} {'more' if more > 0 else 'less'} than Paywint"
+        )
     reason = f" ({payment.reason})" if payment.reason else ""
     return f"the ledger says {row.status}, Paywint says {payment.status}{reason}"
 

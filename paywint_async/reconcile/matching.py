@@ -65,7 +65,9 @@ class Matching:
         self._directions = frozenset(directions)
         self._window = date_window
         self._verdicts = Verdicts(period or Period(), date_window)
-        self._named: dict[tuple[str, UUID], Rows] = {}
+        # Most ids come once; a list for each would be a tenth of all the memory.
+        self._named: dict[str, dict[UUID, LedgerRow]] = {each: {} for each in self._directions}
+        self._named_again: dict[tuple[str, UUID], Rows] = {}
         self._open = OpenItems()  # rows without an id, and what may belong to them
         self._interest: Interest | None = None
 
@@ -74,7 +76,8 @@ class Matching:
         if row.direction not in self._directions:
             self._verdicts.set_aside(row)
         elif row.payment_id is not None:
-            self._named.setdefault((row.direction, row.payment_id), []).append(row)
+            if self._named[row.direction].setdefault(row.payment_id, row) is not row:
+                self._named_again.setdefault((row.direction, row.payment_id), []).append(row)
         else:
             self._open.add_row(row)
 
@@ -82,9 +85,9 @@ class Matching:
         """Takes a payment, which comes once in its direction."""
         if self._interest is None:
             self._interest = Interest(self._open.rows)
-        rows = self._named.pop((payment.direction, payment.payment_id), None)
-        if rows is not None:
-            self._settle_named(rows, payment)
+        row = self._named[payment.direction].pop(payment.payment_id, None)
+        if row is not None:
+            self._settle_named([row, *self._others(row)], payment)
         elif self._interest.has(payment):
             self._open.add_payment(payment)
         else:
@@ -92,11 +95,12 @@ class Matching:
 
     def finish(self) -> Result:
         """Settles what is left; nothing may be added any more."""
-        for rows in self._named.values():
-            original, *others = sorted_rows(rows)
-            self._verdicts.lonely_row(original)
-            self._verdicts.repeated((row, original) for row in others)
-        self._named.clear()
+        for named in self._named.values():
+            for each in named.values():
+                original, *others = sorted_rows([each, *self._others(each)])
+                self._verdicts.lonely_row(original)
+                self._verdicts.repeated((row, original) for row in others)
+            named.clear()
         self._match_by_invoice()
         self._match_by_description()
         self._match_by_amount()
@@ -109,6 +113,11 @@ class Matching:
             ledger=self._verdicts.ledger,
             paywint=self._verdicts.paywint,
         )
+
+    def _others(self, row: LedgerRow) -> Rows:
+        """Further rows that name the same payment."""
+        assert row.payment_id is not None
+        return self._named_again.pop((row.direction, row.payment_id), [])
 
     def _settle_named(self, rows: Rows, payment: PaymentFact) -> None:
         """Of several rows that name a payment, the one that agrees best is the original."""

@@ -15,8 +15,9 @@ from paywint_async.reconcile.buckets import Buckets, buckets_between
 from paywint_async.reconcile.charts import Bar, Flow, bars, flow, line
 from paywint_async.reconcile.explanation import money
 from paywint_async.reconcile.records import Outcome
-from paywint_async.reconcile.totals import Side, Sum
+from paywint_async.reconcile.totals import Side, Sum, sum_of
 
+_LARGEST = 1e300
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 _STEPS = (
     (_MINUTE, "1 min"),
@@ -86,9 +87,9 @@ def _over_time(direction: str, activity: Activity, spans: Buckets) -> Iterator[P
     yield _by_span(
         f"{direction}-volume",
         f"Volume by {spans.unit}",
-        f"{money(sum((part.amount for part in paid.values()), Decimal()))} USD paid",
+        f"{money(sum_of(part.amount for part in paid.values()))} USD paid",
         [
-            Bar(label=spans.label(at), value=float(amount), told=money(amount))
+            Bar(label=spans.label(at), value=_float(amount), told=money(amount))
             for at, amount in volumes
         ],
         (spans.unit.capitalize(), "Paid, USD"),
@@ -175,6 +176,11 @@ def _status_flow(direction: str, flows: Sequence[Flow]) -> Plot:
         head=("Status", "In the books", "Payments"),
         rows=tuple((each.source, each.target, f"{each.count:,}") for each in flows),
     )
+
+
+def _float(amount: Decimal) -> float:
+    """Near enough for a bar; an absurd amount is no infinite one."""
+    return min(float(amount), _LARGEST)
 
 
 def compact(value: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Context, Decimal, Inexact
+from functools import reduce
 from typing import NamedTuple
 
 import attrs
@@ -31,6 +32,11 @@ def add(one: Decimal, other: Decimal) -> Decimal:
 def subtract(one: Decimal, other: Decimal) -> Decimal:
     """The exact difference; raises as `add`."""
     return add(one, other.copy_negate())
+
+
+def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum of many; raises as `add`."""
+    return reduce(add, amounts, Decimal(0))
 
 
 @attrs.define
