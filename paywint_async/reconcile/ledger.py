@@ -9,7 +9,6 @@ import csv
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from paywint_async import ConfigurationError
@@ -77,25 +76,20 @@ def _read_csv(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
 
 def _numbered(lines: Any, path: str, compression: Compression) -> Iterator[tuple[int, list[str]]]:
     """Each row with the number of its first line: quoted values may have line ends."""
-    while True:
-        first = lines.line_num + 1
-        with _understood(f"{path}, line {first}", path, compression):
-            values = next(lines, None)
-        if values is None:
-            return
-        yield first, values
-
-
-@contextmanager
-def _understood(place: str, path: str, compression: Compression) -> Iterator[None]:
+    line = 1
     try:
         with translated(f"cannot read {path}"):
-            yield
+            for values in lines:
+                yield line, values
+                line = lines.line_num + 1
     except csv.Error as error:
-        raise LedgerError(place, f"is not CSV: {error}") from None
+        raise LedgerError(f"{path}, line {line}", f"is not CSV: {error}") from None
     except UnicodeDecodeError:
-        raise LedgerError(f"{place} or soon after", "is not text in UTF-8") from None
+        problem = "is not text in UTF-8"
     except EOFError:
-        raise LedgerError(f"{place} or soon after", "the compressed file ends too early") from None
+        problem = "the compressed file ends too early"
     except compression.damages():
-        raise LedgerError(f"{place} or soon after", "the compressed file is damaged") from None
+        problem = "the compressed file is damaged"
+    else:
+        return
+    raise LedgerError(f"{path}, line {line} or soon after", problem)

@@ -82,7 +82,7 @@ class Matching:
             self._open.add_row(row)
 
     def add_payment(self, payment: PaymentFact) -> None:
-        """Takes a payment, which comes once in its direction."""
+        """Takes a payment of one of the directions, in which it comes once."""
         if self._interest is None:
             self._interest = Interest(self._open.rows)
         row = self._named[payment.direction].pop(payment.payment_id, None)

@@ -107,13 +107,20 @@ def test_of_the_exporters_dates_the_payments_counts_else_the_creations(write: Wr
         (" 7.10 ", "7.10"),
         (".5", "0.5"),
         ("007.", "7"),
-        ("-" + "9" * 40 + ".99", "9" * 40 + ".99"),
     ],
 )
 def test_amounts_are_read_digit_for_digit(write: Write, text: str, amount: str) -> None:
     (row,) = read(write(f"payment_id,amount\n{ID},{text}\n"))
 
     assert row.amount == Decimal(amount)
+
+
+def test_an_amount_of_any_length_keeps_its_digits(write: Write) -> None:
+    digits = f"{'123456789' * 5}.99"
+
+    rows = read(write(f"date,amount\n,{digits}\n,-{digits}\n"))
+
+    assert [row.amount for row in rows] == [Decimal(digits)] * 2
 
 
 @pytest.mark.parametrize(
