@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
-from paywint_async.cli import emulator, export, link, payment, sync
+from paywint_async.cli import emulator, export, link, payment, reconcile, sync
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
 from paywint_async.export import open_stdout
@@ -22,7 +22,7 @@ The account is told by PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT 
 production) and PAYWINT_BASE_URL.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
-credentials, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
+credentials, 3 the books differ, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
 """
 
 
@@ -36,6 +36,7 @@ def make_app() -> App:
     app = App(name="paywint", help=_HELP, version=_version)
     app.command(export.export)
     app.command(sync.sync)
+    app.command(reconcile.reconcile)
     app.command(link.group)
     app.command(payment.group)
     app.command(emulator.emulator)
