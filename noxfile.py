@@ -185,13 +185,13 @@ def tables(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
 
 
-def install_servers(session: nox.Session) -> None:
-    """PostgreSQL and Redis as Debian packages, where root finds them missing; else they are asked for."""
-    is_there = {
+def install_servers(session: nox.Session, *packages: str) -> None:
+    """Of Debian's packages, those that root finds missing; for others the tests say what they need."""
+    found = {
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
         "redis-server": shutil.which("redis-server") is not None,
     }
-    missing = [package for package, found in is_there.items() if not found]
+    missing = [package for package in packages if not found[package]]
     if missing and os.geteuid() == 0:
         session.run("apt-get", "update", "-q", external=True)
         session.run("apt-get", "install", "-qy", *missing, external=True)
@@ -202,11 +202,21 @@ def services(session: nox.Session) -> None:
     """Destinations, sync and reconcile over a real PostgreSQL and Redis, which this starts and stops."""
     install_group(session, "tests")
     install_wheel(session)
-    install_servers(session)
+    install_servers(session, "postgresql", "redis-server")
     tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
     session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
+def redis(session: nox.Session) -> None:
+    """The shared rate limit, by four processes over a real Redis; prints what it measures."""
+    install_group(session, "tests")
+    install_wheel(session)
+    install_servers(session, "redis-server")
+    tests = ("tests/services/shared_limit.py", *session.posargs)
+    session.run("python", "-m", "pytest", "-s", *tests, env=TEST_THE_WHEEL)
 
 
 @nox.session(requires=["wheel"])

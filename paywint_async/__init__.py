@@ -38,6 +38,7 @@ from paywint_async.events import (
 )
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
+from paywint_async.middleware.shared import SharedRateLimit
 from paywint_async.middleware.tracing import tracing
 from paywint_async.models import (
     CheckoutToken,
@@ -95,6 +96,7 @@ __all__ = [
     "RetryEvent",
     "RetryPolicy",
     "ServerError",
+    "SharedRateLimit",
     "TransportError",
     "UnexpectedRedirectError",
     "UnprocessableRequestError",

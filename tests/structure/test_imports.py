@@ -50,6 +50,7 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "paywint_async.emulator",
     "paywint_async.export",
     "pyarrow",
+    "redis",
     "rich",
     "sqlalchemy",
 }

@@ -61,6 +61,7 @@ OWNERS = {
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
     "pyarrow": ("arrow", "export.parquet", "export.parts"),
+    "redis": ("middleware.shared.store",),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql"),
 }

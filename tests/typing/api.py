@@ -38,6 +38,7 @@ from paywint_async import (
     Response,
     ResponseDecodeError,
     RetryPolicy,
+    SharedRateLimit,
     TransportError,
     UnprocessableRequestError,
     WaitTimeoutError,
@@ -74,6 +75,10 @@ async def opening() -> None:
         middlewares=[log],
     )
     assert_type(await configured.aclose(), None)
+    shared = SharedRateLimit(
+        RateLimit(50), "redis://127.0.0.1", key="shop", processes=4, timeout=0.5
+    )
+    assert_type(PaywintClient("key", "secret", rate_limit=shared), PaywintClient)
 
 
 async def single_calls(client: PaywintClient) -> None:
