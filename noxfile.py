@@ -203,7 +203,7 @@ def services(session: nox.Session) -> None:
     install_group(session, "tests")
     install_wheel(session)
     install_servers(session, "postgresql", "redis-server")
-    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
+    tests = ("tests/export/test_tables.py", "tests/export/test_sql.py", "tests/cli/test_sync.py")
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
     session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)

@@ -56,14 +56,16 @@ def _typed(value: Any) -> Any:
 
 @attrs.frozen(kw_only=True)
 class _Dialect:
+    lock: str
     types: dict[str, Any]
     insert: Callable[[sa.Table], Any]
     value: Callable[[Any], Any]
 
 
 _DIALECTS = {
-    "sqlite": _Dialect(types={}, insert=sqlite.insert, value=_text),
+    "sqlite": _Dialect(lock="BEGIN IMMEDIATE", types={}, insert=sqlite.insert, value=_text),
     "postgresql": _Dialect(
+        lock="SELECT pg_advisory_xact_lock(8245921732)",  # a number that is nobody else's
         types={
             "amount": sa.Numeric(),
             **dict.fromkeys(_IDS, sa.Uuid()),
@@ -102,6 +104,8 @@ class SqlTable:
             engine = self._database.make_engine()
             self._held.push_async_callback(engine.dispose)
             connection = await self._held.enter_async_context(engine.connect())
+            # Of two that begin at once, both would find no tables; the second waits for the commit.
+            await connection.exec_driver_sql(self._dialect.lock)
             await connection.run_sync(self._catalogue.create_all)
             self._revision, listing = await self._read_checkpoint(connection)
             await connection.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import traceback
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from destinations import KINDS, output_in
 
 from paywint_async import ConfigurationError, Payment, PaymentStatus
 from paywint_async.export import ExportError, make_table, shown, transfer
@@ -99,6 +101,17 @@ async def test_each_direction_has_a_checkpoint_of_its_own(tmp_path: Path, paymen
     assert await fill(url_in(tmp_path), direction="sent") == {"delivered": 0}
     with opened(tmp_path) as database:
         assert database.execute("SELECT count(*) FROM paywint_payments").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if "sql" in each])
+def test_each_direction_may_begin_a_new_database_at_once(tmp_path: Path, kind: str) -> None:
+    output = output_in(tmp_path, kind)
+
+    async def begin_all() -> list[Any]:
+        directions = ("sent", "received", "both")
+        return await asyncio.gather(*(fill(output, direction=each) for each in directions))
+
+    assert asyncio.run(begin_all()) == [None, None, None]
 
 
 async def test_the_open_payments_of_another_direction_are_not_its_own(

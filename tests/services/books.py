@@ -122,7 +122,7 @@ def wait_for_rows(shop: Shop, count: int) -> None:
 
 def kill(processes: list[subprocess.Popen[str]]) -> None:
     for each in processes:
-        assert each.poll() is None, "it was done before its time"
+        assert each.poll() is None, each.communicate()
         each.kill()
         each.communicate()
 
