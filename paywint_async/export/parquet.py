@@ -199,7 +199,8 @@ class ParquetTable(Generic[R]):
         fresh = self._to_arrow([self._changed[key] for key in changed])
         place = {key: batch.num_rows + index for index, key in enumerate(changed)}
         indices = [place.get(key, index) for index, key in enumerate(keys)]
-        return pa.concat_batches([batch, fresh]).take(pa.array(indices))
+        both = pa.Table.from_batches([batch, fresh]).take(pa.array(indices))
+        return both.combine_chunks().to_batches()[0]
 
     def _key_columns(self, batch: Any) -> list[str]:
         return [name for name in ("direction", "payment_id") if name in batch.schema.names]

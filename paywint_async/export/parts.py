@@ -43,7 +43,8 @@ def read_batches(name: str, columns: list[str] | None = None) -> Iterator[Any]:
     """
     try:  # not in threads, nor ahead: each would keep memory of its own
         with _opened(name) as file:
-            yield from file.iter_batches(ROW_GROUP, columns=columns, use_threads=False)
+            if file.num_row_groups:  # without any, pyarrow 18 fails
+                yield from file.iter_batches(ROW_GROUP, columns=columns, use_threads=False)
     except pa.ArrowException as error:
         raise ExportError(f"cannot read {name}: {error}") from None
 
