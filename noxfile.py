@@ -110,10 +110,10 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def types(session: nox.Session) -> None:
-    """The package and the noxfile by mypy and pyright, and its public types as a user sees them."""
+    """The package, the examples and the noxfile by mypy, and its public types as a user sees them."""
     install_group(session, "types")
     install_wheel(session)
-    session.run("mypy", "paywint_async", "noxfile.py")
+    session.run("mypy", "paywint_async", "examples", "noxfile.py")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no look for updates
     with session.chdir("tests/typing"):  # from here the package is the installed one
         session.run("mypy", "--config-file", str(HERE / "pyproject.toml"), "api.py")
@@ -230,6 +230,16 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def deliveries(session: nox.Session) -> None:
+    """The example shop under 10,000 webhooks that come twice, out of order, or never; twice."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_DELIVERIES": "10000"}
+    tests = ("-k", "leave_every_order", "tests/examples/test_shop.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
 def prism(session: nox.Session) -> None:
     """The SDK against Prism, an independent mock server of the OpenAPI file; needs Node.js and npm."""
     install_group(session, "tests")
@@ -271,7 +281,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
-    """The codec and protocol under atheris, for a minute; further arguments go to libFuzzer."""
+    """The codec, protocol and webhooks under atheris, for a minute; further arguments go to libFuzzer."""
     session.install("atheris")
     install_wheel(session)
     arguments = session.posargs or ["-max_total_time=60"]

@@ -1,6 +1,7 @@
 """paywint_async: an asyncio-native SDK for the Paywint payment API.
 
-Start with `PaywintClient`; every public name is here, but for `paywint_async.emulator`.
+Start with `PaywintClient`; every public name is here, but for those of
+`paywint_async.emulator` and `paywint_async.webhooks`.
 """
 
 from paywint_async.arrow import entries_to_arrow, payments_to_arrow
@@ -27,6 +28,10 @@ from paywint_async.errors import (
     UnexpectedRedirectError,
     UnprocessableRequestError,
     WaitTimeoutError,
+    WebhookDecodeError,
+    WebhookError,
+    WebhookSignatureError,
+    WebhookTimestampError,
 )
 from paywint_async.events import (
     CheckpointEvent,
@@ -49,6 +54,7 @@ from paywint_async.models import (
     PaymentMethod,
     PaymentPage,
     PaymentStatus,
+    WebhookEventName,
 )
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
@@ -101,6 +107,11 @@ __all__ = [
     "UnexpectedRedirectError",
     "UnprocessableRequestError",
     "WaitTimeoutError",
+    "WebhookDecodeError",
+    "WebhookError",
+    "WebhookEventName",
+    "WebhookSignatureError",
+    "WebhookTimestampError",
     "entries_to_arrow",
     "make_converter",
     "payments_to_arrow",

@@ -335,6 +335,29 @@ def test_the_emulator_prints_what_a_shell_needs_and_serves_until_a_signal(
     assert outcome.err.startswith("paywint: serving 7 payments in each direction at http://127.0.")
 
 
+def test_the_emulator_tells_of_changes_and_keeps_them(
+    tmp_path: Path, start: Command, end: Command, paywint: Command, use: Command
+) -> None:
+    state = ("--state", tmp_path / "state.db")
+    for has_restarted in (False, True):
+        hooks = ("--webhook-url", "http://127.0.0.1:1/hook", "--redirect-url", "http://shop/back")
+        process = start("emulator", "--payments", 0, *state, *hooks)
+        lines = [process.stdout.readline() for _ in range(4)]
+        use(dict(line.removeprefix("export ").strip().split("=", 1) for line in lines))
+        if has_restarted:
+            assert len(ids_in(paywint("payment", "list", "received").out)) == 1
+        else:
+            paywint("link", "create", "5")
+        process.send_signal(signal.SIGTERM)
+        assert end(process).code == 0
+
+    outcome = paywint("emulator", "--payments", 1, *state)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "is of an emulator with payments=0, not 1" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 def test_a_port_that_is_taken(serve: Command, paywint: Command) -> None:
     url = serve(payments=1).environment["PAYWINT_BASE_URL"]
 

@@ -32,7 +32,7 @@ failures = {}
 for name in modules:
     for loaded in [m for m in sys.modules if m.partition(".")[0] == "paywint_async"]:
         del sys.modules[loaded]
-    if name.split(".")[1] not in ("cli", "export"):
+    if name.split(".")[1] not in ("cli", "export", "webhooks"):
         package = sys.modules["paywint_async"] = types.ModuleType("paywint_async")
         package.__path__ = [path]
     try:
@@ -49,6 +49,7 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "paywint_async.cli",
     "paywint_async.emulator",
     "paywint_async.export",
+    "paywint_async.webhooks",
     "pyarrow",
     "redis",
     "rich",
@@ -81,6 +82,12 @@ def test_the_package_imports_no_more_than_it_needs() -> None:
     loaded = run_python("import sys, paywint_async; print(*sys.modules)").split()
 
     assert NOT_IMPORTED_BY_THE_PACKAGE.intersection(loaded) == set()
+
+
+def test_webhooks_import_no_web_framework() -> None:
+    loaded = run_python("import sys, paywint_async.webhooks; print(*sys.modules)").split()
+
+    assert {"aiohttp.web", "fastapi", "starlette", "paywint_async.emulator"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("name", ["paywint_async", *MODULES])

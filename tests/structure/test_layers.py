@@ -37,6 +37,7 @@ LAYERS = {
     "export": 5,
     "cli": 5,
     "pytest_plugin": 5,
+    "webhooks": 5,
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
@@ -51,11 +52,11 @@ NEIGHBOURS = {
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
-OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "__main__"}
+OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "webhooks", "__main__"}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("session", "emulator"),
+    "aiohttp": ("session", "emulator", "webhooks.adapters"),
     "asyncpg": ("export.database",),
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
@@ -64,6 +65,7 @@ OWNERS = {
     "redis": ("middleware.shared.store",),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql"),
+    "starlette": ("webhooks.adapters",),
 }
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}

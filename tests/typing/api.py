@@ -44,6 +44,17 @@ from paywint_async import (
     WaitTimeoutError,
 )
 from paywint_async.emulator import Emulator
+from paywint_async.webhooks import (
+    MemoryReplayStore,
+    ReplayStore,
+    StandardWebhooks,
+    Verifier,
+    WebhookEvent,
+    WebhookEventName,
+    WebhookReceiver,
+    asgi_app,
+    parse_event,
+)
 
 
 async def log(request: Request, handler: Handler) -> Response:
@@ -184,3 +195,22 @@ async def emulated() -> None:
         assert_type(emulator.url, str)
         assert_type(emulator.api_key, str)
         assert_type(emulator.api_secret, str)
+
+
+async def told(client: PaywintClient, body: bytes) -> None:
+    verifier: Verifier = StandardWebhooks("secret", "older secret")
+    event = parse_event(body, {"webhook-id": "x"}, verifier=verifier)
+    assert_type(event, WebhookEvent)
+    assert_type(event.event, WebhookEventName)
+    assert_type(event.amount, Decimal)
+    assert_type(event.event_generated_time, datetime)
+    assert_type(event.retry_payment_id, UUID | None)
+    assert_type(await event.confirm(client), Payment)
+
+    async def on_event(event: WebhookEvent) -> None:
+        print(event)
+
+    store: ReplayStore = MemoryReplayStore(capacity=10)
+    receiver = WebhookReceiver(on_event, verifier=lambda body, headers: True, store=store)
+    assert_type(await receiver.handle("POST", [(b"a", b"b")], body), int)
+    print(asgi_app(receiver))
