@@ -218,10 +218,10 @@ def test_a_ledger_that_cannot_be_read_is_no_difference(
 def test_a_history_that_cannot_be_proved_complete_claims_nothing(
     paywint: Command, tmp_path: Path, serve: Command, use: Command
 ) -> None:
-    account = serve(payments=1000, latency=0.01)
+    account = serve(payments=300, latency=0.01)
     use(account.environment)
     (tmp_path / "a.csv").write_text("payment_id,amount\n")
-    account.after_requests(3, lambda emulator: emulator.delete("received", 400))
+    account.after_requests(3, lambda emulator: emulator.delete("received", 100))
 
     outcome = paywint(
         *("reconcile", tmp_path / "a.csv", "--html", tmp_path / "a.html"),

@@ -15,6 +15,16 @@ import paywint_async
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = ["exporting.md", "reconciling.md"]
+# Stands for `timeout --signal=INT SECONDS COMMAND`: what counts is not the time, which a busy machine
+# needs for its start alone, but that the command is at work, and so has said something.
+TIMEOUT = """
+import signal, subprocess, sys
+with subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, text=True) as process:
+    print(process.stderr.readline(), file=sys.stderr)
+    process.send_signal(signal.SIGINT)
+    print(process.stderr.read(), file=sys.stderr)
+sys.exit(124)
+"""
 FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -27,6 +37,8 @@ def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
         script = commands / name
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {options} "$@"\n')
         script.chmod(0o755)
+    (commands / "timeout").write_text(f"#!{sys.executable}\n{TIMEOUT}")
+    (commands / "timeout").chmod(0o755)
     package = str(Path(paywint_async.__file__).parents[1])
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     return os.environ | credentials | {"PATH": path, "PYTHONPATH": package}
