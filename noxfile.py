@@ -193,7 +193,7 @@ def services(session: nox.Session) -> None:
     if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         session.run("apt-get", "update", "-q", external=True)
         session.run("apt-get", "install", "-qy", "postgresql", external=True)
-    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
+    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py", "tests/cli/test_reconcile.py")
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
 

@@ -53,7 +53,7 @@ def _head(report: Report) -> dict[str, Any]:
         "version": 1,
         "agrees": report.agrees,
         "made_at": report.made_at,
-        "ledger": settings.ledger,
+        "ledger": settings.name,
         "direction": settings.format.direction,
         "since": settings.period.since,
         "until": settings.period.until,

@@ -67,7 +67,7 @@ OWNERS = {
     "jinja2": ("emulator.rendering", "reconcile.as_html"),
     "pyarrow": ("arrow", "export.parquet", "reconcile.parquet"),
     "rich": ("cli",),
-    "sqlalchemy": ("export.database", "export.sql"),
+    "sqlalchemy": ("export.database", "export.sql", "reconcile.sql"),
 }
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}
