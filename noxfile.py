@@ -231,7 +231,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages and the example shop, in a real Chromium; installs one where missing."""
+    """The emulator's pages, the example shop and a report in a real Chromium; installs a missing one."""
     install_group(session, "tests")
     install_wheel(session)
     session.install("playwright")
@@ -242,9 +242,8 @@ def browser(session: nox.Session) -> None:
         else:
             session.run("playwright", "install", "chromium")
     shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
-    session.run(
-        "python", "-m", "pytest", "tests/browser/flow.py", *session.posargs, env=TEST_THE_WHEEL
-    )
+    tests = ("tests/browser/flow.py", "tests/browser/report.py")
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=TEST_THE_WHEEL)
     session.log(f"screenshots are in {shots}")
 
 
