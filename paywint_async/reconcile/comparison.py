@@ -38,8 +38,8 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """The ledger's, without a password."""
-        return shown(self.ledger)
+        """The ledger's, without a password and without bytes that are no text."""
+        return shown(self.ledger).encode("utf-8", "replace").decode()
 
     @property
     def unit(self) -> str:
