@@ -203,7 +203,8 @@ def services(session: nox.Session) -> None:
     install_group(session, "tests")
     install_wheel(session)
     install_servers(session, "postgresql", "redis-server")
-    tests = ("tests/export/test_tables.py", "tests/export/test_sql.py", "tests/cli/test_sync.py")
+    files = ("export/test_tables.py", "export/test_sql.py", "cli/test_sync.py", "cli/test_reconcile.py")
+    tests = [f"tests/{each}" for each in files]
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
     session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
@@ -262,7 +263,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages and the example shop, in a real Chromium; installs one where missing."""
+    """The emulator's pages, the example shop and a report in a real Chromium; installs a missing one."""
     install_group(session, "tests")
     install_wheel(session)
     session.install("playwright")
@@ -273,9 +274,8 @@ def browser(session: nox.Session) -> None:
         else:
             session.run("playwright", "install", "chromium")
     shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
-    session.run(
-        "python", "-m", "pytest", "tests/browser/flow.py", *session.posargs, env=TEST_THE_WHEEL
-    )
+    tests = ("tests/browser/flow.py", "tests/browser/report.py")
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=TEST_THE_WHEEL)
     session.log(f"screenshots are in {shots}")
 
 

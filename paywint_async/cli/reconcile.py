@@ -20,6 +20,7 @@ from paywint_async.cli.options import (
     Seconds,
     Selection,
     UsageError,
+    checked_destination,
 )
 from paywint_async.cli.progress import progress_bar
 from paywint_async.cli.report import say
@@ -64,6 +65,7 @@ async def reconcile(
     currency_column: str | None = None,
     paid_status: tuple[str, ...] = (),
     delimiter: str = ",",
+    table: str = "paywint_payments",
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
 ) -> int:
@@ -78,8 +80,9 @@ async def reconcile(
     Parameters
     ----------
     ledger
-        A CSV file, also ending in .gz or .zst, whose first line names the columns; or Parquet: a file
-        or a directory ending in .parquet. What 'paywint export' and 'paywint sync' write will do.
+        A CSV file whose first line names the columns, or JSON lines (NAME.jsonl), also ending in .gz
+        or .zst; Parquet: a file or a directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE.
+        Whatever 'paywint export' and 'paywint sync' write will do.
     emulator
         Compare with this many made-up payments in each direction: no account, no network.
     emulator_latency
@@ -121,6 +124,8 @@ async def reconcile(
         A word in the status column that means success, such as paid; may come several times.
     delimiter
         Between the values of a CSV file.
+    table
+        Of a database.
     concurrency
         Requests in flight at most.
     rows_per_page
@@ -137,13 +142,14 @@ async def reconcile(
         currency=currency_column,
     )
     settings = Settings(
-        ledger=ledger,
+        ledger=checked_destination(ledger),
         format=LedgerFormat(
             columns=columns,
             direction=direction,
             zone=_zone(timezone),
             paid_statuses=paid_status,
             delimiter=_checked_delimiter(delimiter),
+            table=_checked_table(table),
             needs_dates=bool(since or until),
         ),
         period=_period(since, until),
@@ -172,6 +178,12 @@ def _period(since: date | None, until: date | None) -> Period:
     if since and until and until < since:
         raise UsageError("--until is before --since")
     return Period(since=since, until=until)
+
+
+def _checked_table(table: str) -> str:
+    if not table:
+        raise UsageError("--table must be a table's name")
+    return table
 
 
 def _checked_delimiter(delimiter: str) -> str:

@@ -98,7 +98,10 @@ class _Line:
         amounts = [each[0].amount if each else "" for each in (rows, payments)]
         return cls(
             kind=difference.kind,
-            places=_few([str(row.place) for row in rows]),
+            places=_few(
+                f"repeats {row.place}" if is_repeated and row is not rows[0] else str(row.place)
+                for row in rows
+            ),
             place_key=rows[0].place if rows else 0,
             day=next((str(each.day) for each in items if each.day), ""),
             ids=_few(dict.fromkeys(name for each in items if (name := _id_of(each)))),

@@ -12,6 +12,9 @@ Amounts are strings with their exact digits: most programs read a JSON number as
 | ``statements`` | for each direction, how the ledger's paid sum becomes Paywint's, step by step |
 | ``totals`` | for each side, every row or payment by direction, outcome and status |
 | ``differences`` | ``kind``, ``evidence``, ``direction``, ``explanation``, ``rows``, ``payments`` |
+
+A row's ``line`` is its number where the ledger is no file of text. Of a duplicate the first row is the
+superfluous one, the second the one that it repeats.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ def _head(report: Report) -> dict[str, Any]:
         "version": 1,
         "agrees": report.agrees,
         "made_at": report.made_at,
-        "ledger": settings.ledger,
+        "ledger": settings.name,
         "direction": settings.format.direction,
         "since": settings.period.since,
         "until": settings.period.until,

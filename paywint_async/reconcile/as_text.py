@@ -34,9 +34,9 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
     for statement in report.statements:
         yield from _statement_lines(statement)
         yield ""
-    aside = [f"{count:,} {name}" for name, count in set_aside(report)]
+    aside = [f"{name}: {count:,}" for name, count in set_aside(report)]
     if aside:
-        yield f"not compared: {', '.join(aside)}"
+        yield f"set aside: {'; '.join(aside)}"
         yield ""
     differences = report.result.differences
     if differences:
@@ -59,7 +59,7 @@ def verdict(report: Report) -> str:
 
 
 def set_aside(report: Report) -> Iterator[tuple[str, int]]:
-    """What was read and is no part of the comparison, on each side where there is any."""
+    """What was read and has no part in the differences, and how many there are of it."""
     ledger, paywint = report.result.ledger, report.result.paywint
     found = (
         ("ledger rows of the other direction", ledger.sum(outcome=Outcome.OTHER_DIRECTION)),

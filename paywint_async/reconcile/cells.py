@@ -43,6 +43,7 @@ class LedgerFormat:
         zone: of times without one; and in which days are counted.
         paid_statuses: further words of the status column that mean ``success``.
         delimiter: of a CSV file.
+        table: of a database.
         needs_dates: whether a row without a date is refused.
     """
 
@@ -51,6 +52,7 @@ class LedgerFormat:
     zone: tzinfo = UTC
     paid_statuses: Sequence[str] = ()
     delimiter: str = ","
+    table: str = "paywint_payments"
     needs_dates: bool = False
 
 
@@ -169,6 +171,8 @@ def _amount(value: Any) -> Decimal:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
+    if isinstance(value, float):
+        raise ValueError("is a float, in which cents are not exact")
     text = value.strip() if isinstance(value, str) else ""
     if not _AMOUNT.fullmatch(text):
         raise ValueError(

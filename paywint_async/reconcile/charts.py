@@ -13,11 +13,11 @@ from itertools import pairwise
 import attrs
 
 _WIDTH, _HEIGHT = 350.0, 190.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 8.0, 12.0, 26.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 8.0, 12.0, 26.0
 _GAP = 0.18  # of a bar's room
 _OUTLIER = 6.0  # times what nine of ten are below
 _SMALLEST = 1e-9  # of an axis' top; below that all is nothing
-_LABEL = 62.0  # room of a label below the axis
+_LABEL = 76.0  # room of a label below the axis
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -11,16 +10,14 @@ from typing import Any
 import attrs
 
 from paywint_async import HistoryEntry, Payment, Payments
-from paywint_async.export import reader
+from paywint_async.export import reader, shown
 from paywint_async.reconcile.activity import Activity
 from paywint_async.reconcile.cells import LedgerFormat
 from paywint_async.reconcile.errors import ReconcileError
-from paywint_async.reconcile.ledger import read_ledger, unit_of
+from paywint_async.reconcile.ledger import ledger_rows, unit_of
 from paywint_async.reconcile.matching import Matching, Result
 from paywint_async.reconcile.records import PaymentFact, Period
 from paywint_async.reconcile.totals import Statement, statement
-
-_ROWS_AT_ONCE = 1000  # between two turns of the event loop
 
 Progress = Callable[[int, int | None], Any]
 
@@ -38,6 +35,11 @@ class Settings:
     def directions(self) -> tuple[str, ...]:
         """Those that are compared."""
         return ("received", "sent") if self.format.direction == "both" else (self.format.direction,)
+
+    @property
+    def name(self) -> str:
+        """The ledger's, without a password and without bytes that are no text."""
+        return shown(self.ledger).encode("utf-8", "replace").decode()
 
     @property
     def unit(self) -> str:
@@ -105,11 +107,9 @@ class _Comparison:
         self._activities = {direction: Activity() for direction in settings.directions}
 
     async def read_ledger(self) -> None:
-        rows = read_ledger(self._settings.ledger, self._settings.format)
-        for number, row in enumerate(rows):
-            self._matching.add_row(row)
-            if number % _ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async with aclosing(ledger_rows(self._settings.ledger, self._settings.format)) as rows:
+            async for row in rows:
+                self._matching.add_row(row)
 
     async def read_history(
         self, payments: Payments, on_progress: Progress, options: Mapping[str, Any]

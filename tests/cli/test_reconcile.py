@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from destinations import KINDS, output_in
 
 Command = Callable[..., Any]
 Row = dict[str, str]
@@ -136,17 +140,67 @@ def test_without_ids_twins_are_ambiguous(compare: Command, books: list[Row]) -> 
 # -- what was written by other commands ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("output", ["a.csv", "a.csv.gz", "a.csv.zst", "a.parquet"])
-@pytest.mark.parametrize("direction", ["sent", "received", "both"])
-def test_what_sync_keeps_agrees(
-    paywint: Command, tmp_path: Path, output: str, direction: str
+def without_password(output: str, use: Command) -> str:
+    """A password is not for the command line."""
+    match = re.fullmatch(r"(postgresql://[^:]+):([^@]+)(@.*)", output)
+    if match is None:
+        return output
+    use({"PGPASSWORD": match[2]})
+    return match[1] + match[3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_sync_keeps_agrees_and_what_is_spoiled_in_it_is_found(
+    paywint: Command, serve: Command, use: Command, tmp_path: Path, kind: str
 ) -> None:
-    path, account = tmp_path / output, ("--emulator", 300, "--direction", direction)
+    account = serve(payments=120)
+    use(account.environment)
+    ledger = without_password(output_in(tmp_path, kind), use)
+    assert paywint("sync", ledger, "--direction", "both").code == 0
+
+    outcome = paywint("reconcile", ledger, "--direction", "both")
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "the books agree")
+
+    open_payment = next(e for e, s in account.truth().items() if s not in FINAL)
+    account.let("pay", open_payment)
+    stale = paywint("reconcile", ledger, "--direction", "both", "--json")
+    assert (stale.code, kinds(json.loads(stale.out))) == (3, {"status": 1})
+    assert paywint("sync", ledger, "--direction", "both").code == 0
+    assert paywint("reconcile", ledger, "--direction", "both").code == 0
+
+
+@pytest.mark.parametrize(("direction", "ending"), [("sent", "csv"), ("received", "parquet")])
+def test_a_ledger_of_one_direction_agrees_with_that(
+    paywint: Command, tmp_path: Path, direction: str, ending: str
+) -> None:
+    path, account = tmp_path / f"a.{ending}", ("--emulator", 100, "--direction", direction)
     assert paywint("sync", path, *account).code == 0
 
-    outcome = paywint("reconcile", path, *account)
+    assert paywint("reconcile", path, *account).code == 0
 
-    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "the books agree")
+
+def test_a_database_that_is_not_there_is_not_made(paywint: Command, tmp_path: Path) -> None:
+    outcome = paywint("reconcile", f"sqlite:///{tmp_path}/no.db", *EMULATED)
+
+    assert (outcome.code, outcome.out, os.listdir(tmp_path)) == (1, "", [])
+    assert "there is no such file" in outcome.err
+
+
+def test_another_table_of_a_database_may_be_the_ledger(paywint: Command, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "books.db")) as database:
+        database.execute('CREATE TABLE "the books" (ref TEXT, amount REAL)')
+        database.execute("INSERT INTO \"the books\" VALUES ('INV-1', 1.1)")
+        database.commit()
+    ledger = f"sqlite:///{tmp_path}/books.db"
+
+    missing = paywint("reconcile", ledger, *EMULATED)
+    outcome = paywint(
+        *("reconcile", ledger, *EMULATED, "--table", "the books", "--invoice-column", "ref")
+    )
+
+    assert (missing.code, outcome.code) == (1, 1)
+    assert "no such table: paywint_payments" in missing.err
+    assert "row 1, column 'amount': 1.1 is a float, in which cents are not exact" in outcome.err
 
 
 def test_what_comes_after_the_ledger_is_missing_in_it(
@@ -218,10 +272,10 @@ def test_a_ledger_that_cannot_be_read_is_no_difference(
 def test_a_history_that_cannot_be_proved_complete_claims_nothing(
     paywint: Command, tmp_path: Path, serve: Command, use: Command
 ) -> None:
-    account = serve(payments=1000, latency=0.01)
+    account = serve(payments=300, latency=0.01)
     use(account.environment)
     (tmp_path / "a.csv").write_text("payment_id,amount\n")
-    account.after_requests(3, lambda emulator: emulator.delete("received", 400))
+    account.after_requests(3, lambda emulator: emulator.delete("received", 100))
 
     outcome = paywint(
         *("reconcile", tmp_path / "a.csv", "--html", tmp_path / "a.html"),
@@ -244,6 +298,7 @@ def test_a_history_that_cannot_be_proved_complete_claims_nothing(
         (("--html", "nowhere/a.html"), "--html must be"),
         (("--date-window", "-1"), "is not a whole number"),
         (("--direction", "up"), "direction"),
+        (("--table", ""), "--table must be"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_read(

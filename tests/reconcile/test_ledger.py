@@ -326,6 +326,38 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
         read(f"{tmp_path}/{name}")
 
 
+# -- JSON lines ------------------------------------------------------------------------------------
+
+
+def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:
+    path = write(
+        '{"amount": 70368744177664.1300000001, "date": "2026-01-31"}\n'
+        '{"note": [1], "amount": 7, "date": null}\n'
+        '{"amount": "7.10", "date": ""}\n',
+        "books.jsonl",
+    )
+
+    rows = read(path)
+
+    assert [str(row.amount) for row in rows] == ["70368744177664.1300000001", "7", "7.10"]
+    assert [row.place for row in rows] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{"amount": 1, "date": ""}\n{"date": ""}\n', ", line 2, column 'amount': None is not an"),
+        ('{"amount": 1, "date": ""}\n[]\n', ", line 2: is not a JSON object"),
+        ('{"amount": 1, "date": ""}\n{"amount"\n', ", line 2: is not JSON: "),
+        ('{"amount": NaN, "date": ""}\n', ", line 1: is not JSON: "),
+        ('{"amount": true, "date": ""}\n', ", line 1, column 'amount': True is not an amount"),
+        ('{"sum": 1}\n', ": has no column 'amount', tell its name; there are 'sum'"),
+    ],
+)
+def test_what_is_no_row_of_json_is_refused(write: Write, text: str, wanted: str) -> None:
+    assert refusal(write(text, "books.jsonl")).startswith(wanted)
+
+
 # -- Parquet ---------------------------------------------------------------------------------------
 
 

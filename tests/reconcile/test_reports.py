@@ -173,6 +173,13 @@ def test_text_that_looks_like_the_document_does_not_break_it(make_report: MakeRe
     assert [each["payments"][0]["party"] for each in told["differences"]] == names
 
 
+def test_a_ledgers_name_may_have_bytes_that_are_no_text(make_report: MakeReport) -> None:
+    report = make_report(ledger=os.fsdecode(b"b\xffoks.csv"))
+
+    assert document(report)["ledger"] == "b?oks.csv"
+    assert b"<bdi>b?oks.csv</bdi>" in make_page(report)
+
+
 # -- text ------------------------------------------------------------------------------------------
 
 
@@ -188,7 +195,7 @@ def test_the_text_shows_the_sums_and_each_difference(make_report: MakeReport) ->
         "missing at Paywint        1   5.00        0      0.00       -5.00",
         "paid in all               3  23.00        1  1,234.50   +1,211.50",
         "",
-        "not compared: 1 payments not paid, with no ledger row",
+        "set aside: payments not paid, with no ledger row: 1",
         "",
         *lines[8:11],
         lines[11],

@@ -9,10 +9,11 @@
   const search = document.getElementById("search");
   const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
 
-  const compare = (column, isNumber) => (one, other) => {
+  // What has no value stays at the end, whichever way the others go.
+  const compare = (column, isNumber, sign) => (one, other) => {
     const keys = [one, other].map((row) => row.cells[column].dataset.key);
-    if (keys[0] === "" || keys[1] === "") return (keys[0] === "") - (keys[1] === "") || 0;
-    return isNumber ? Number(keys[0]) - Number(keys[1]) : keys[0].localeCompare(keys[1]);
+    if (keys[0] === "" || keys[1] === "") return (keys[0] === "") - (keys[1] === "");
+    return sign * (isNumber ? keys[0] - keys[1] : keys[0].localeCompare(keys[1]));
   };
 
   const sort = (column) => {
@@ -20,8 +21,7 @@
     const isUp = head.getAttribute("aria-sort") !== "ascending";
     for (const each of heads) each.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
-    rows.sort(compare(column, head.dataset.sort === "number"));
-    if (!isUp) rows.reverse();
+    rows.sort(compare(column, head.dataset.sort === "number", isUp ? 1 : -1));
     body.append(...rows);
   };
 
