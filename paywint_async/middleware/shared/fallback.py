@@ -18,8 +18,8 @@ _DOUBT_SECONDS = 2 * PROBE_SECONDS
 class Fallback:
     """This process's part of the limit: one of ``processes``, evenly, without a burst.
 
-    An outage begins at a random point of the interval, so that processes which notice it together
-    do not send together. For two seconds after it, and after any sign of one that passed, a process
+    It begins at a random point of the interval, so that processes which notice an outage together do
+    not send together. For two seconds after it, and after any sign of one that passed, a process
     keeps to its part while it asks: those who are back and those who are not yet share one limit.
 
     Args:
@@ -46,8 +46,8 @@ class Fallback:
         """The shared limit cannot be asked."""
         if self.is_on:
             return
+        self._begin_part()
         self.is_on = True
-        self._limiter.cool_down(random.random() * self._interval)
         logger.warning(
             "the shared rate limit at %s is away (%s): this process goes on with its part, %s",
             self._name,
@@ -59,8 +59,8 @@ class Fallback:
         """It can be asked again: whoever waits here is to do that."""
         if not self.is_on:
             return
-        self.is_on = False
         self.doubt()
+        self.is_on = False
         waiting, self._waiting = self._waiting, {}
         for scope in waiting:
             scope.reschedule(asyncio.get_running_loop().time())
@@ -72,9 +72,16 @@ class Fallback:
         Returns:
             Whether that is news.
         """
-        is_news = not self.is_in_doubt
+        is_news = self._begin_part()
         self._doubtful_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
         return is_news
+
+    def _begin_part(self) -> bool:
+        """Whether this process did not keep to its part before."""
+        if self.is_in_doubt:
+            return False
+        self._limiter.cool_down(random.random() * self._interval)
+        return True
 
     @property
     def is_in_doubt(self) -> bool:
