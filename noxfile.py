@@ -203,7 +203,12 @@ def services(session: nox.Session) -> None:
     install_group(session, "tests")
     install_wheel(session)
     install_servers(session, "postgresql", "redis-server")
-    files = ("export/test_tables.py", "export/test_sql.py", "cli/test_sync.py", "cli/test_reconcile.py")
+    files = (
+        "export/test_tables.py",
+        "export/test_sql.py",
+        "cli/test_sync.py",
+        "cli/test_reconcile.py",
+    )
     tests = [f"tests/{each}" for each in files]
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
