@@ -185,17 +185,34 @@ def tables(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
 
 
+def install_servers(session: nox.Session, *packages: str) -> None:
+    """Of Debian's packages, those that root finds missing; for others the tests say what they need."""
+    found = {
+        "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+        "redis-server": shutil.which("redis-server") is not None,
+    }
+    missing = [package for package in packages if not found[package]]
+    if missing and os.geteuid() == 0:
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", *missing, external=True)
+
+
 @nox.session(requires=["wheel"])
 def services(session: nox.Session) -> None:
-    """The tests of destinations over a real PostgreSQL, which this starts and stops."""
+    """Destinations, sync and reconcile over a real PostgreSQL and Redis, which this starts and stops."""
     install_group(session, "tests")
     install_wheel(session)
-    if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        session.run("apt-get", "update", "-q", external=True)
-        session.run("apt-get", "install", "-qy", "postgresql", external=True)
-    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py")
+    install_servers(session, "postgresql", "redis-server")
+    files = (
+        "export/test_tables.py",
+        "export/test_sql.py",
+        "cli/test_sync.py",
+        "cli/test_reconcile.py",
+    )
+    tests = [f"tests/{each}" for each in files]
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
+    session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
 
 
 @nox.session(requires=["wheel"])
@@ -203,9 +220,7 @@ def redis(session: nox.Session) -> None:
     """The shared rate limit, by four processes over a real Redis; prints what it measures."""
     install_group(session, "tests")
     install_wheel(session)
-    if os.geteuid() == 0 and not shutil.which("redis-server"):
-        session.run("apt-get", "update", "-q", external=True)
-        session.run("apt-get", "install", "-qy", "redis-server", external=True)
+    install_servers(session, "redis-server")
     tests = ("tests/services/shared_limit.py", *session.posargs)
     session.run("python", "-m", "pytest", "-s", *tests, env=TEST_THE_WHEEL)
 
@@ -263,7 +278,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages and the example shop, in a real Chromium; installs one where missing."""
+    """The emulator's pages, the example shop and a report in a real Chromium; installs a missing one."""
     install_group(session, "tests")
     install_wheel(session)
     session.install("playwright")
@@ -274,9 +289,8 @@ def browser(session: nox.Session) -> None:
         else:
             session.run("playwright", "install", "chromium")
     shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
-    session.run(
-        "python", "-m", "pytest", "tests/browser/flow.py", *session.posargs, env=TEST_THE_WHEEL
-    )
+    tests = ("tests/browser/flow.py", "tests/browser/report.py")
+    session.run("python", "-m", "pytest", *tests, *session.posargs, env=TEST_THE_WHEEL)
     session.log(f"screenshots are in {shots}")
 
 

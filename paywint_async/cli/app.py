@@ -10,9 +10,10 @@ from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
-from paywint_async.cli import emulator, export, link, payment, sync
+from paywint_async.cli import emulator, export, link, payment, reconcile, sync
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
+from paywint_async.export import open_stdout
 from paywint_async.export.errors import translated
 
 _HELP = """Payments of a Paywint account.
@@ -21,7 +22,7 @@ The account is told by PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT 
 production) and PAYWINT_BASE_URL.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
-credentials, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
+credentials, 3 the books differ, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
 """
 
 
@@ -35,6 +36,7 @@ def make_app() -> App:
     app = App(name="paywint", help=_HELP, version=_version)
     app.command(export.export)
     app.command(sync.sync)
+    app.command(reconcile.reconcile)
     app.command(link.group)
     app.command(payment.group)
     app.command(emulator.emulator)
@@ -57,6 +59,10 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 async def _print(show: Callable[[], object]) -> None:
     """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
+    open_stdout()
     with translated("cannot write stdout"):
-        show()
-        sys.stdout.flush()
+        try:
+            show()
+            sys.stdout.flush()
+        except SystemExit:  # of rich, where the reader has gone away
+            raise BrokenPipeError from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -11,6 +12,7 @@ from cyclopts import Parameter, Token
 
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,12}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 _PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^@]*@")
 
@@ -50,10 +52,22 @@ _read_number = _reader(_WHOLE, int, "a whole number")
 _read_count = _reader(_WHOLE, int, "a whole number, at least 1", 1)
 _read_seconds = _reader(_SECONDS, float, "a number of seconds")
 
+
+def _read_day(_type: Any, tokens: Sequence[Token]) -> date:
+    text = tokens[0].value
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a day such as 2026-01-31")
+
+
 Amount: TypeAlias = Annotated[Decimal, Parameter(converter=_read_amount)]
 Number: TypeAlias = Annotated[int, Parameter(converter=_read_number)]
 Count: TypeAlias = Annotated[int, Parameter(converter=_read_count)]
 Seconds: TypeAlias = Annotated[float, Parameter(converter=_read_seconds)]
+Day: TypeAlias = Annotated[date, Parameter(converter=_read_day)]
 # A single hyphen is stdout, not an option.
 FileName: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Rows: TypeAlias = Literal[10, 20, 50, 100]

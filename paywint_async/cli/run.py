@@ -18,8 +18,8 @@ from paywint_async.export import OutputClosedError
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
-def run(command: Coroutine[Any, Any, None]) -> int:
-    """Runs the command in an event loop of its own; returns the exit code.
+def run(command: Coroutine[Any, Any, int | None]) -> int:
+    """Runs the command in an event loop of its own; returns the exit code, 0 where it returns none.
 
     The first SIGINT or SIGTERM cancels it (with the signal as the cancellation's message), the
     second ends the process at once.
@@ -49,18 +49,17 @@ def _no_log_on_stderr() -> Iterator[None]:
         logger.removeHandler(nowhere)
 
 
-async def _supervise(command: Coroutine[Any, Any, None]) -> int:
+async def _supervise(command: Coroutine[Any, Any, int | None]) -> int:
     stop = _Stop()
     try:
         with stop.on_signals():
-            await command
+            return await command or 0
     except asyncio.CancelledError as error:
         say("; ".join([_SIGNALS[stop.signal], *getattr(error, "__notes__", ())]))
         return 128 + stop.signal
     except (PaywintError, UsageError, OSError) as error:
         say(told(error))
         return _exit_code(error)
-    return 0
 
 
 def _exit_code(error: Exception) -> int:

@@ -113,8 +113,8 @@ class Api:
                 started=started,
                 finished=self._clock(),
                 page_no=request.get(_PAGE_NO),
-                request_body=self._journal.excerpt(request.get(_BODY, b"")),
-                response_body=self._journal.excerpt(body if isinstance(body, bytes) else b""),
+                request=self._journal.excerpt(request.get(_BODY, b"")),
+                response=self._journal.excerpt(body if isinstance(body, bytes) else b""),
             )
             self._journal.close(exchange)
 

@@ -1,6 +1,6 @@
 """HTML out: the templates beside this module, escaped, with headers that let nothing else in.
 
-The only user of Jinja2, which is an extra: without it the API works, and the pages say what lacks.
+The only user of Jinja2 here, which is an extra: without it the API works, and the pages say what lacks.
 """
 
 from datetime import UTC, datetime

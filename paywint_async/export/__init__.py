@@ -4,9 +4,9 @@ Over the public API only. Knows nothing of command lines, terminals, signals or 
 
 Read it in this order: `sink` (the protocol) · `transfer` (from a reading into a sink) · `reading`
 (listings page by page) · `encoding` and `compression` (pages as bytes) · `resumable`, `replaced`,
-`stream` (the sinks of bytes), over `output` · `parquet` and `sql`, over `database` (those of tables) ·
-`checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what was not final yet) ·
-`destination` (which sink for an output).
+`stream` (the sinks of bytes), over `output` · `parquet`, over `parts`, and `sql`, over `database`
+(those of tables) · `checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what
+was not final yet) · `destination` (which sink for an output).
 """
 
 from paywint_async.export.checkpoint import CheckpointFile

@@ -227,6 +227,13 @@ def test_head_gets_its_line_and_nobody_complains(
             "paywint: cannot write stdout: No space left on device\n",
         ),
         (">/dev/full", "--help", 1, "paywint: cannot write stdout: No space left on device\n"),
+        (">&-", "--version", 1, "paywint: cannot write stdout: it is closed\n"),
+        (
+            "| true; exit ${PIPESTATUS[0]}",
+            "--help",
+            141,
+            "paywint: cannot write stdout: its reader has gone away\n",
+        ),
         (">/dev/null 2>&-", "export --emulator 9", 0, ""),
         (">/dev/null 2>/dev/full", "export --emulator 9", 0, ""),
         (">/dev/null 2>/dev/full", "export --nope", 2, ""),

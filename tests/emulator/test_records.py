@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import tracemalloc
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -179,6 +180,18 @@ async def test_the_depths_of_a_million_payments_are_served(serve):
     async with serve(payments=1_000_000) as deep, serve(payments=100) as shallow:
         last = await deep.page("received", 10_000)
         assert last.records == (await shallow.page("received", 1)).records
+
+
+async def test_a_long_history_that_is_read_through_is_not_kept_in_memory(serve):
+    async with serve(payments=1_000_000) as account:
+        await account.page("received", 1)
+        tracemalloc.start()
+        for page_no in range(2, 62):
+            await account.page("received", page_no)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert kept < 3_000_000
 
 
 async def test_text_is_written_as_itself_not_escaped(serve):

@@ -32,7 +32,7 @@ failures = {}
 for name in modules:
     for loaded in [m for m in sys.modules if m.partition(".")[0] == "paywint_async"]:
         del sys.modules[loaded]
-    if name.split(".")[1] not in ("cli", "export", "webhooks"):
+    if name.split(".")[1] not in ("cli", "export", "reconcile", "webhooks"):
         package = sys.modules["paywint_async"] = types.ModuleType("paywint_async")
         package.__path__ = [path]
     try:
@@ -49,6 +49,7 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "paywint_async.cli",
     "paywint_async.emulator",
     "paywint_async.export",
+    "paywint_async.reconcile",
     "paywint_async.webhooks",
     "pyarrow",
     "redis",

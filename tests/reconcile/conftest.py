@@ -1,0 +1,62 @@
+"""Reports without files and network: what was compared, and with what result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from books import match
+
+from paywint_async import Payment, PaymentStatus
+from paywint_async.reconcile import LedgerFormat, LedgerRow, PaymentFact, Period, Report, Settings
+from paywint_async.reconcile.activity import Activity
+
+MakeReport = Callable[..., Report]
+
+
+@pytest.fixture
+def make_report() -> MakeReport:
+    """`make_report(rows, payments)`: of received payments, each paid an hour after its creation."""
+
+    def make(
+        rows: Iterable[LedgerRow] = (),
+        payments: Sequence[PaymentFact] = (),
+        *,
+        ledger: str = "books.csv",
+        direction: str = "received",
+        period: Period | None = None,
+    ) -> Report:
+        settings = Settings(
+            ledger=ledger, format=LedgerFormat(direction=direction), period=period or Period()
+        )
+        activities = {each: Activity() for each in settings.directions}
+        for payment in payments:
+            activities[payment.direction].take(payment, timedelta(hours=1))
+        return Report(
+            settings=settings,
+            result=match(rows, payments, directions=settings.directions, period=period),
+            activities=activities,
+            made_at=datetime(2026, 2, 1, tzinfo=UTC),
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_payment() -> Callable[..., Payment]:
+    """`make_payment(**fields)`: a payment as the API tells it."""
+
+    def make(**told: Any) -> Payment:
+        fields: dict[str, Any] = {
+            "payment_id": uuid4(),
+            "amount": Decimal(10),
+            "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+            "status": PaymentStatus.SUCCESS,
+        }
+        return Payment(**fields | told)
+
+    return make

@@ -1,0 +1,133 @@
+"""A ledger and an account, read by one call of the library."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from paywint_async import Payment, PaywintClient, PaywintError
+from paywint_async.emulator import Emulator
+from paywint_async.export import make_table, reader, transfer
+from paywint_async.reconcile import (
+    LedgerFormat,
+    Period,
+    ReconcileError,
+    Report,
+    Settings,
+    reconcile,
+)
+
+
+def settings(path: Path, direction: str = "received", **told: Any) -> Settings:
+    return Settings(ledger=str(path), format=LedgerFormat(direction=direction), **told)
+
+
+async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: Any) -> Report:
+    """What a sync wrote is spoiled, and compared with where it came from."""
+    async with (
+        Emulator(payments=400) as emulator,
+        PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
+    ):
+        read = reader(client.payments, direction)
+        await transfer(read, make_table(str(path), direction))
+        spoil(path)
+        return await reconcile(client.payments, settings(path, direction, **told))
+
+
+def leave_it(path: Path) -> None:
+    """Nothing is spoiled."""
+
+
+async def test_both_directions_are_compared_each_by_itself(tmp_path: Path) -> None:
+    report = await compare_with_emulator(tmp_path / "a.csv", "both", leave_it)
+
+    assert report.agrees
+    assert [each.direction for each in report.statements] == ["received", "sent"]
+    for statement in report.statements:
+        activity = report.activities[statement.direction]
+        assert sum(activity.by_status.values()) == 400
+        assert sum(each.amount for each in activity.paid.values()) == statement.paywint.amount
+        assert activity.durations.count == statement.paywint.count
+
+
+async def test_plots_are_of_the_period_only(tmp_path: Path) -> None:
+    only = Period(since=date(2015, 1, 2), until=date(2015, 1, 2))
+
+    report = await compare_with_emulator(tmp_path / "a.csv", "received", leave_it, period=only)
+
+    assert list(report.activities["received"].paid) == [date(2015, 1, 2)]
+    assert report.statements[0].paywint.count == report.activities["received"].durations.count
+
+
+async def test_of_a_spoiled_ledger_just_that_is_told(tmp_path: Path) -> None:
+    def cut(path: Path) -> None:
+        lines = path.read_bytes().splitlines(keepends=True)
+        row = next(n for n, line in enumerate(lines) if b",success," in line and b'"' not in line)
+        path.write_bytes(b"".join(lines[:row] + lines[row + 1 :]))
+
+    report = await compare_with_emulator(tmp_path / "a.csv", "sent", cut)
+
+    assert [each.kind for each in report.result.differences] == ["missing_in_ledger"]
+
+
+class Scripted:
+    """In the place of an account's payments."""
+
+    def __init__(self, *payments: Payment) -> None:
+        self._payments = payments
+
+    def received(self, **options: Any) -> Any:
+        if not self._payments:
+            raise PaywintError("asked")
+        return ScriptedListing(self._payments)
+
+
+@attrs.define
+class ScriptedListing:
+    records: tuple[Payment, ...]
+    total: int = 1
+
+    async def pages(self) -> Any:
+        yield self
+
+    async def __aenter__(self) -> ScriptedListing:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+
+async def test_a_payment_in_another_currency_is_no_number_to_compare(
+    tmp_path: Path, make_payment: Any
+) -> None:
+    ledger = tmp_path / "a.csv"
+    ledger.write_text("payment_id,amount\n")
+    payment = make_payment(currency="EUR", amount=Decimal(5))
+
+    with pytest.raises(ReconcileError, match=r"is in EUR: only US dollars are compared"):
+        await reconcile(Scripted(payment), settings(ledger))  # type: ignore[arg-type]
+
+
+async def test_a_long_ledger_leaves_the_loop_its_turns(tmp_path: Path) -> None:
+    ledger = tmp_path / "a.csv"
+    ledger.write_text("date,amount\n" + "2026-01-01,1\n" * 5000)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    with pytest.raises(PaywintError, match="asked"):
+        await reconcile(Scripted(), settings(ledger))  # type: ignore[arg-type]
+    counting.cancel()
+
+    assert turns >= 5

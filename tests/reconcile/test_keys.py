@@ -1,0 +1,57 @@
+"""When an invoice number stands in a description."""
+
+from __future__ import annotations
+
+import pytest
+
+from paywint_async.reconcile.keys import InvoiceNumbers, description_key, invoice_key
+
+
+@pytest.mark.parametrize(
+    ("invoice", "description"),
+    [
+        ("INV-12", "INV-12"),
+        ("INV-12", "Invoice inv-12, June."),
+        ("INV-12", "(INV-12)"),
+        ("INV-12", "Invoice:INV-12;paid"),
+        ("#12", "invoice 12"),
+        ("2026/12", "for 2026/12!"),
+        ("INV 12", "your INV  12 of June"),
+        ("Rechnung Straße 7", "RECHNUNG STRASSE 7"),
+        ("請求書12", "ご請求 請求書12 です"),
+    ],
+)
+def test_it_stands_there(invoice: str, description: str) -> None:
+    key = invoice_key(invoice)
+    assert key is not None
+    assert InvoiceNumbers([key]).within(description) == {key}
+
+
+@pytest.mark.parametrize(
+    ("invoice", "description"),
+    [
+        ("INV-12", "INV-123"),
+        ("INV-12", "INV-12-B"),
+        ("INV-12", "XINV-12"),
+        ("INV-12", "INV 12"),
+        ("INV-12", "INV-12/2026"),
+        ("12", "12.50"),
+        ("INV 12", "INV and 12"),
+        ("INV-12", ""),
+        ("INV-12", None),
+    ],
+)
+def test_it_does_not(invoice: str, description: str | None) -> None:
+    key = invoice_key(invoice)
+    assert key is not None
+    assert InvoiceNumbers([key]).within(description) == frozenset()
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", "---"])
+def test_what_has_no_word_is_no_invoice_number(text: str | None) -> None:
+    assert invoice_key(text) is None
+
+
+def test_blanks_and_capitals_of_a_description_do_not_count() -> None:
+    assert description_key(" Thank\tYOU \n") == description_key("thank you") == "thank you"
+    assert description_key(" ") is None

@@ -1,0 +1,322 @@
+"""What is matched, and what each difference is called: one behaviour a test, without files."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from books import day, found, match, paid, pairs_by, row
+
+from paywint_async.reconcile import Kind, Outcome, Period
+
+# -- by id -----------------------------------------------------------------------------------------
+
+
+def test_books_that_say_the_same_agree() -> None:
+    result = match([row(2, payment_id=1), row(3, 20, payment_id=2)], [paid(2, 20), paid(1)])
+
+    assert (result.agrees, found(result)) == (True, [])
+
+
+def test_an_amount_is_compared_by_its_value_and_not_by_its_digits() -> None:
+    assert match([row(2, "10.5", payment_id=1)], [paid(1, "10.50")]).agrees
+    assert found(match([row(2, "10.51", payment_id=1)], [paid(1, "10.50")])) == [
+        ("amount", [2], [1])
+    ]
+
+
+def test_a_row_whose_payment_is_unknown_is_missing_at_paywint() -> None:
+    assert found(match([row(2, payment_id=7)], [])) == [("missing_at_paywint", [2], [])]
+
+
+def test_a_row_that_names_a_payment_belongs_to_no_other() -> None:
+    result = match([row(2, payment_id=7)], [paid(1)])
+
+    assert found(result) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
+
+
+def test_a_paid_payment_without_a_row_is_missing_in_the_ledger() -> None:
+    assert found(match([], [paid(1)])) == [("missing_in_ledger", [], [1])]
+
+
+@pytest.mark.parametrize("status", ["failed", "rejected", "expired", "retried", "pending", "new!"])
+def test_a_payment_that_is_not_paid_needs_no_row(status: str) -> None:
+    assert match([], [paid(1, status=status)]).agrees
+
+
+@pytest.mark.parametrize("status", ["failed", "expired", "processing"])
+def test_a_row_that_calls_such_a_payment_paid_differs_in_status(status: str) -> None:
+    result = match([row(2, payment_id=1)], [paid(1, status=status, reason="no money")])
+
+    assert found(result) == [("status", [2], [1])]
+    assert result.differences[0].explanation == (
+        f"the ledger says success, Paywint says {status} (no money)"
+    )
+
+
+def test_a_row_that_does_not_know_yet_that_it_was_paid_differs_in_status() -> None:
+    assert found(match([row(2, payment_id=1, status="open")], [paid(1)])) == [("status", [2], [1])]
+
+
+def test_words_of_the_ledgers_own_for_what_is_not_paid_are_no_difference() -> None:
+    assert match([row(2, payment_id=1, status="open")], [paid(1, status="pending")]).agrees
+    stale = match([row(2, payment_id=1, status="pending")], [paid(1, status="expired")])
+    assert found(stale) == [("status", [2], [1])]
+
+
+def test_status_and_amount_may_both_differ() -> None:
+    result = match([row(2, 11, payment_id=1)], [paid(1, status="failed")])
+
+    assert found(result) == [("amount", [2], [1]), ("status", [2], [1])]
+    assert result.ledger.sum(outcome=Outcome.STATUS).count == 1
+
+
+def test_of_several_rows_of_a_payment_the_one_that_agrees_is_the_original() -> None:
+    rows = [row(2, 11, payment_id=1), row(3, payment_id=1), row(4, payment_id=1, status="failed")]
+
+    result = match(rows, [paid(1)])
+
+    assert found(result) == [("duplicate", [2, 3], []), ("duplicate", [4, 3], [])]
+
+
+def test_a_doubled_row_without_a_payment_is_both() -> None:
+    result = match([row(2, payment_id=7), row(3, payment_id=7)], [])
+
+    assert found(result) == [("missing_at_paywint", [2], []), ("duplicate", [3, 2], [])]
+
+
+def test_a_payment_to_oneself_has_a_row_in_each_direction() -> None:
+    rows = [row(2, payment_id=1), row(3, payment_id=1, direction="sent")]
+    payments = [paid(1), paid(1, direction="sent")]
+
+    assert match(rows, payments, directions=("sent", "received")).agrees
+    alone = match(rows[:1], payments, directions=("sent", "received"))
+    assert found(alone) == [("missing_in_ledger", [], [1])]
+    assert alone.differences[0].direction == "sent"
+
+
+def test_rows_of_another_direction_are_set_aside_and_counted() -> None:
+    result = match([row(2, payment_id=1), row(3, direction="sent")], [paid(1)])
+
+    assert result.agrees
+    assert result.ledger.sum(outcome=Outcome.OTHER_DIRECTION).count == 1
+
+
+# -- by invoice and description --------------------------------------------------------------------
+
+
+def test_an_invoice_number_is_found_in_the_description() -> None:
+    rows = [row(2, invoice="INV-12", when=None), row(3, 20, invoice="INV-1", when=None)]
+    payments = [paid(1, 20, description="INV-1"), paid(2, description="Invoice inv-12, June.")]
+
+    assert match(rows, payments).agrees
+
+
+def test_what_an_invoice_differs_in_is_told_with_how_it_was_found() -> None:
+    result = match(
+        [row(2, 11, invoice="INV-12", when=day(90))], [paid(1, description="for INV-12")]
+    )
+
+    assert found(result) == [("amount", [2], [1])]
+    assert pairs_by(result, Kind.AMOUNT) == ["invoice"]
+    assert result.differences[0].explanation == "the ledger has 1.00 more than Paywint"
+
+
+def test_the_payment_that_came_counts_and_not_the_attempts_before() -> None:
+    payments = [paid(1, status="failed", description="INV-1"), paid(2, description="INV-1")]
+
+    assert match([row(2, invoice="INV-1")], payments).agrees
+
+
+def test_an_invoice_whose_only_payment_failed_differs_in_status() -> None:
+    payments = [paid(1, status="failed", description="INV-1")]
+
+    assert found(match([row(2, invoice="INV-1")], payments)) == [("status", [2], [1])]
+
+
+def test_an_open_invoice_that_was_paid_differs_in_status() -> None:
+    result = match([row(2, invoice="INV-1", status="open")], [paid(1, description="INV-1")])
+
+    assert found(result) == [("status", [2], [1])]
+
+
+def test_an_open_invoice_without_a_payment_is_no_difference() -> None:
+    result = match([row(2, invoice="INV-1", status="open")], [])
+
+    assert result.agrees
+    assert result.ledger.sum(outcome=Outcome.NOT_PAID).count == 1
+
+
+def test_an_invoice_booked_twice_is_a_duplicate_whatever_the_days() -> None:
+    rows = [row(2, invoice="INV-1", when=day(40)), row(3, invoice="INV-1", when=day(1))]
+
+    assert found(match(rows, [paid(1, description="INV-1")])) == [("duplicate", [2, 3], [])]
+    rows = [row(2, invoice="INV-1", when=day(40)), row(3, invoice="INV-1", when=day(41))]
+    assert found(match(rows, [paid(1, description="INV-1")])) == [("duplicate", [3, 2], [])]
+
+
+def test_an_invoice_paid_in_two_parts_is_told_apart_by_amount_or_day() -> None:
+    rows = [row(2, 10, invoice="INV-1", when=None), row(3, 5, invoice="INV-1", when=None)]
+    payments = [paid(1, 5, description="INV-1"), paid(2, 10, description="INV-1")]
+    assert match(rows, payments).agrees
+
+    rows = [row(2, invoice="INV-1", when=day(30)), row(3, invoice="INV-1", when=day(0))]
+    payments = [paid(1, description="INV-1"), paid(2, description="INV-1", when=day(31))]
+    assert match(rows, payments).agrees
+
+
+def test_an_invoice_paid_twice_is_ambiguous_and_not_guessed() -> None:
+    payments = [paid(1, description="INV-1"), paid(2, description="INV-1")]
+
+    result = match([row(2, invoice="INV-1")], payments)
+
+    assert found(result) == [("ambiguous", [2], [1, 2])]
+    assert pairs_by(result, Kind.AMBIGUOUS) == ["invoice"]
+
+
+def test_a_payment_of_two_invoices_is_given_to_neither_by_their_order() -> None:
+    rows = [row(2, 4, invoice="INV-1"), row(3, 6, invoice="INV-2")]
+    payment = paid(1, description="INV-1 and INV-2")
+
+    forwards, backwards = match(rows, [payment]), match(rows[::-1], [payment])
+
+    assert found(forwards) == found(backwards) == [("ambiguous", [2, 3], [1])]
+
+
+def test_an_invoice_that_no_description_names_is_found_by_amount_and_date() -> None:
+    assert match([row(2, invoice="INV-1")], [paid(1, when=day(3))]).agrees
+
+
+def test_a_whole_description_is_found_within_the_window() -> None:
+    payments = [paid(1, description="Rent, 3rd floor")]
+
+    result = match([row(2, 11, description="  rent, 3rd  Floor")], payments)
+    assert found(result) == [("amount", [2], [1])]
+    assert pairs_by(result, Kind.AMOUNT) == ["description"]
+
+    far = match([row(2, 11, description="Rent, 3rd floor", when=day(4))], payments)
+    assert found(far) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
+
+
+# -- by amount and date ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "agrees"), [(-4, False), (-3, True), (3, True), (4, False)])
+def test_the_window_has_both_its_ends(days: int, agrees: bool) -> None:
+    assert match([row(2, when=day(10 + days))], [paid(1, when=day(10))]).agrees is agrees
+
+
+def test_several_assignments_are_ambiguous() -> None:
+    rows = [row(2, when=day(0)), row(3, when=day(1))]
+    payments = [paid(1, when=day(0)), paid(2, when=day(1))]
+
+    result = match(rows, payments)
+
+    assert found(result) == [("ambiguous", [2, 3], [1, 2])]
+    assert result.differences[0].explanation == (
+        "2 rows and 2 payments fit each other by amount and date, in more than one way; count and "
+        "sum agree"
+    )
+    assert match(rows, payments, date_window=0).agrees
+
+
+def test_the_only_assignment_is_found_though_each_has_a_choice() -> None:
+    rows = [row(2, when=day(1)), row(3, when=day(6))]
+    payments = [paid(1, when=day(0)), paid(2, when=day(4))]
+
+    assert match(rows, payments).agrees
+
+
+def test_a_row_with_two_candidates_is_ambiguous() -> None:
+    assert found(match([row(2)], [paid(1), paid(2)])) == [("ambiguous", [2], [1, 2])]
+
+
+def test_rows_that_say_the_same_are_interchangeable() -> None:
+    rows = [row(2), row(3)]
+
+    assert match(rows, [paid(1), paid(2, when=day(2))]).agrees
+    assert found(match(rows, [paid(1)])) == [("duplicate", [3, 2], [])]
+    assert found(match(rows, [paid(n) for n in (1, 2, 3)])) == [("ambiguous", [2, 3], [1, 2, 3])]
+
+
+def test_a_doubled_row_is_found_beside_others_of_its_amount() -> None:
+    rows = [row(2), row(3), row(4, when=day(5))]
+    payments = [paid(1), paid(2, when=day(3))]
+
+    assert found(match(rows, payments)) == [("duplicate", [3, 2], [])]
+
+
+def test_a_row_without_a_date_is_not_found_by_its_amount() -> None:
+    result = match([row(2, when=None)], [paid(1)])
+
+    assert found(result) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
+
+
+def test_a_row_of_which_only_a_failed_payment_is_known_differs_in_status() -> None:
+    result = match([row(2)], [paid(1, status="expired", when=day(1))])
+
+    assert found(result) == [("status", [2], [1])]
+    assert pairs_by(result, Kind.STATUS) == ["amount_and_date"]
+
+
+def test_what_is_certain_goes_first() -> None:
+    rows = [row(2), row(3, payment_id=1), row(4, invoice="INV-1")]
+    payments = [paid(3), paid(2, description="INV-1"), paid(1)]
+
+    assert match(rows, payments).agrees
+
+
+# -- periods ---------------------------------------------------------------------------------------
+
+JANUARY = Period(since=date(2026, 1, 1), until=date(2026, 1, 31))
+
+
+def test_outside_of_the_period_nothing_is_missing() -> None:
+    rows = [row(2, payment_id=1), row(3, payment_id=8, when=day(40))]
+    payments = [paid(1), paid(2, when=day(-1)), paid(3, when=day(31))]
+
+    result = match(rows, payments, period=JANUARY)
+
+    assert result.agrees
+    assert result.ledger.sum(outcome=Outcome.OUTSIDE_PERIOD).count == 1
+    assert result.paywint.sum(outcome=Outcome.OUTSIDE_PERIOD).count == 2
+
+
+def test_both_ends_of_the_period_belong_to_it() -> None:
+    result = match([], [paid(1, when=day(0)), paid(2, when=day(30))], period=JANUARY)
+
+    assert [each[0] for each in found(result)] == ["missing_in_ledger"] * 2
+
+
+def test_a_pair_across_its_end_agrees_and_counts_on_the_side_that_is_inside() -> None:
+    result = match([row(2, payment_id=1, when=day(30))], [paid(1, when=day(31))], period=JANUARY)
+
+    assert result.agrees
+    assert result.ledger.paid("received").amount == 10
+    assert result.paywint.paid("received").amount == 0
+
+
+def test_a_pair_across_its_end_that_differs_is_told() -> None:
+    result = match([row(2, 9, payment_id=1, when=day(30))], [paid(1, when=day(31))], period=JANUARY)
+
+    assert found(result) == [("amount", [2], [1])]
+
+
+def test_a_pair_outside_of_it_is_not_told() -> None:
+    rows = [row(2, 9, payment_id=1, when=day(31))]
+
+    assert match(rows, [paid(1, when=day(32))], period=JANUARY).agrees
+
+
+# -- sums ------------------------------------------------------------------------------------------
+
+
+def test_sums_keep_every_digit() -> None:
+    amounts = ["70368744177664.13", "0.0000000001", "99999999999999999999999999999.99"]
+
+    result = match([], [paid(n, amount) for n, amount in enumerate(amounts)])
+
+    assert result.paywint.paid("received").amount == Decimal(
+        "100000000000000070368744177664.1200000001"
+    )

@@ -1,0 +1,337 @@
+"""Random books: exactly what was spoiled is found, in whatever order, and all sums add up."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import attrs
+from books import day, found, match, paid, row
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paywint_async.reconcile import LedgerRow, Outcome, PaymentFact, Period, Result
+from paywint_async.reconcile.assignment import assign
+from paywint_async.reconcile.totals import statement
+
+STATUSES = ("success", "success", "success", "failed", "pending", "retried")
+Books = tuple[list[LedgerRow], list[PaymentFact]]
+seeds = st.integers(0, 2**32)
+
+
+def make_history(chance: random.Random, size: int) -> list[PaymentFact]:
+    """Amounts are few and days are near, so that nearly everything could be mistaken."""
+    return [
+        paid(
+            number + 1,
+            chance.choice(("5", "7.50", "19.99")),
+            when=day(chance.randrange(20)),
+            status=chance.choice(STATUSES),
+            direction=chance.choice(("sent", "received")),
+            description=f"Invoice INV-{number}",
+        )
+        for number in range(size)
+    ]
+
+
+def by_id(payment: PaymentFact) -> dict[str, Any]:
+    return {"payment_id": payment.payment_id, "description": payment.description}
+
+
+def by_invoice(payment: PaymentFact) -> dict[str, Any]:
+    return {"invoice": (payment.description or "").split()[-1]}
+
+
+def book(
+    payments: Sequence[PaymentFact], name: Callable[[PaymentFact], dict[str, Any]]
+) -> list[LedgerRow]:
+    return [
+        row(
+            number,
+            each.amount,
+            direction=each.direction,
+            when=each.when,
+            status=each.status,
+            **name(each),
+        )
+        for number, each in enumerate(payments, 2)
+    ]
+
+
+@attrs.define
+class Spoiled:
+    """A ledger with differences, each in another row, and what they have to be found as."""
+
+    rows: list[LedgerRow]
+    expected: Counter[tuple[str, int]]
+
+
+def spoil(rows: list[LedgerRow], chance: random.Random) -> Spoiled:
+    expected: Counter[tuple[str, int]] = Counter()
+    kept: list[LedgerRow] = []
+    place = 1000
+    for number, each in enumerate(rows, 1):
+        what = chance.choice(("", "", "drop", "amount", "status", "double"))
+        if what == "drop":
+            if each.is_paid:
+                expected["missing_in_ledger", number] += 1
+            continue
+        if what == "amount":
+            each = attrs.evolve(each, amount=each.amount + Decimal("0.01"))
+            expected["amount", number] += 1
+        elif what == "status":
+            each = attrs.evolve(each, status="processing" if each.is_paid else "success")
+            expected["status", number] += 1
+        elif what == "double":
+            place += 1
+            kept.append(attrs.evolve(each, place=place))
+            expected["duplicate", number] += 1
+        kept.append(each)
+    for _ in range(chance.randrange(3)):
+        place += 1
+        kept.append(row(place, 10_000 + place, payment_id=10**9 + place))
+        expected["missing_at_paywint", place] += 1
+    chance.shuffle(kept)
+    return Spoiled(kept, expected)
+
+
+def told(result: Result, name: Callable[[LedgerRow], int]) -> Counter[tuple[str, int]]:
+    """What was found: the kind, and the number of the payment (else the row) that it is about."""
+    return Counter(
+        (kind, payments[0] if payments else name(difference.rows[0]))
+        for difference, (kind, _, payments) in zip(result.differences, found(result), strict=True)
+    )
+
+
+def number_by_id(row: LedgerRow) -> int:
+    assert row.payment_id is not None
+    return row.payment_id.int if row.payment_id.int < 10**9 else row.place
+
+
+def number_by_invoice(row: LedgerRow) -> int:
+    return int(row.invoice.removeprefix("INV-")) + 1 if row.invoice else row.place
+
+
+@given(seeds, st.integers(0, 40))
+def test_exactly_what_was_spoiled_is_found_by_id(seed: int, size: int) -> None:
+    chance = random.Random(seed)
+    history = make_history(chance, size)
+    spoiled = spoil(book(history, by_id), chance)
+    chance.shuffle(history)
+
+    result = match(spoiled.rows, history, directions=("sent", "received"))
+
+    assert told(result, number_by_id) == spoiled.expected
+
+
+@given(seeds, st.integers(0, 40))
+def test_exactly_what_was_spoiled_is_found_by_invoice(seed: int, size: int) -> None:
+    chance = random.Random(seed)
+    history = [each for each in make_history(chance, size) if each.is_paid]
+    history = [attrs.evolve(each, amount=Decimal(n)) for n, each in enumerate(history, 1)]
+    spoiled = spoil(book(history, by_invoice), chance)
+    numbers = {each.description: n for n, each in enumerate(history, 1)}
+    chance.shuffle(history)
+
+    result = match(spoiled.rows, history, directions=("sent", "received"))
+
+    expected: Counter[tuple[str, int]] = Counter()
+    for (kind, number), count in spoiled.expected.items():
+        about = number
+        if kind != "missing_at_paywint":
+            about = next(
+                each.payment_id.int for each in history if numbers[each.description] == number
+            )
+        expected[kind, about] += count
+    assert told(result, number_by_invoice) == expected
+
+
+# -- books of no sense at all ----------------------------------------------------------------------
+
+amounts = st.sampled_from(("5", "7.50", "7.5", "0.01"))
+days = st.one_of(st.none(), st.integers(0, 12).map(day))
+directions = st.sampled_from(("sent", "received"))
+descriptions = st.sampled_from((None, "Rent", "INV-1", "INV-2 INV-3", "INV-4", "for INV-1, INV-4"))
+some_rows = st.lists(
+    st.builds(
+        lambda amount, **told: row(0, amount, **told),
+        amount=amounts,
+        payment_id=st.one_of(st.none(), st.none(), st.integers(1, 9)),
+        invoice=st.sampled_from((None, None, "INV-1", "INV-2", "INV-3", "INV-4")),
+        description=st.sampled_from((None, "rent", "INV-1")),
+        when=days,
+        status=st.sampled_from(("success", "success", "open", "failed")),
+        direction=directions,
+    ),
+    max_size=14,
+).map(lambda rows: [attrs.evolve(each, place=n) for n, each in enumerate(rows, 2)])
+some_payments = st.lists(
+    st.builds(
+        lambda number, amount, **told: paid(number, amount, **told),
+        number=st.integers(1, 12),
+        amount=amounts,
+        when=days.map(lambda when: when or day(5)),
+        status=st.sampled_from(STATUSES),
+        description=descriptions,
+        direction=directions,
+    ),
+    max_size=14,
+    unique_by=lambda each: (each.direction, each.payment_id),
+)
+periods = st.sampled_from((Period(), Period(since=day(4).date()), Period(until=day(6).date())))
+which = st.sampled_from((("received",), ("sent", "received")))
+
+
+def without_places(result: Result) -> Counter[Any]:
+    return Counter(
+        (
+            each.kind,
+            tuple(sorted(str(attrs.evolve(one, place=0)) for one in each.rows)),
+            each.payments,
+            each.evidence,
+            each.explanation,
+        )
+        for each in result.differences
+    )
+
+
+@settings(max_examples=150)
+@given(some_rows, some_payments, periods, which, seeds)
+def test_the_order_of_neither_side_matters(
+    rows: list[LedgerRow],
+    payments: list[PaymentFact],
+    period: Period,
+    compared: tuple[str, ...],
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    payments = [each for each in payments if each.direction in compared]
+    others = chance.sample(rows, len(rows)), chance.sample(payments, len(payments))
+
+    one = match(rows, payments, directions=compared, period=period)
+    other = match(
+        [attrs.evolve(each, place=n) for n, each in enumerate(others[0], 2)],
+        others[1],
+        directions=compared,
+        period=period,
+    )
+
+    assert without_places(one) == without_places(other)
+    assert list(one.ledger) == list(other.ledger)
+    assert list(one.paywint) == list(other.paywint)
+
+
+@settings(max_examples=150)
+@given(some_rows, some_payments, periods, which)
+def test_matched_and_different_are_the_whole_of_each_side(
+    rows: list[LedgerRow],
+    payments: list[PaymentFact],
+    period: Period,
+    compared: tuple[str, ...],
+) -> None:
+    payments = [each for each in payments if each.direction in compared]
+    result = match(rows, payments, directions=compared, period=period)
+
+    for side, items in ((result.ledger, rows), (result.paywint, payments)):
+        for direction in ("sent", "received"):
+            for status in {each.status for each in items}:
+                whole = [e for e in items if (e.direction, e.status) == (direction, status)]
+                total = side.sum(direction=direction, status=status)
+                assert total.count == len(whole)
+                assert total.amount == sum(each.amount for each in whole)
+    for direction in compared:
+        made = statement(direction, result.ledger, result.paywint)
+        assert sum(step.amount for step in made.steps) == made.difference
+        assert made.paywint.amount - made.ledger.amount == made.difference
+        inside = [e for e in payments if e.direction == direction and period.has(e.day)]
+        assert made.paywint.amount == sum(each.amount for each in inside if each.is_paid)
+    used = [r.place for d in result.differences if d.kind != "duplicate" for r in d.rows]
+    both = Counter(r.place for d in result.differences if d.kind == "status" for r in d.rows)
+    assert all(count == 1 + both[place] for place, count in Counter(used).items() if count > 1)
+
+
+@settings(max_examples=150)
+@given(some_rows, some_payments)
+def test_no_difference_means_that_the_sums_are_the_same(
+    rows: list[LedgerRow], payments: list[PaymentFact]
+) -> None:
+    result = match(rows, payments, directions=("sent", "received"))
+
+    if result.agrees:
+        for direction in ("sent", "received"):
+            assert statement(direction, result.ledger, result.paywint).difference == 0
+    spoiled = sum(
+        result.ledger.sum(outcome=each).count + result.paywint.sum(outcome=each).count
+        for each in Outcome
+        if each not in (Outcome.AGREED, Outcome.NOT_PAID)
+    )
+    assert result.agrees is (spoiled == 0)
+
+
+# -- assignments, by trying all ----------------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    st.integers(0, 3),
+)
+def test_an_assignment_is_made_only_where_trying_all_finds_a_single_one(
+    row_days: list[int], payment_days: list[int], window: int
+) -> None:
+    rows = [row(n, when=day(each), description=f"row {n}") for n, each in enumerate(row_days)]
+    payments = [paid(n, when=day(each)) for n, each in enumerate(payment_days)]
+
+    result = assign(rows, payments, window=window)
+
+    near = {
+        (n, m)
+        for n, one in enumerate(row_days)
+        for m, other in enumerate(payment_days)
+        if abs(one - other) <= window
+    }
+    for some_rows, some_payments in components(len(rows), len(payments), near):
+        every = [
+            tuple(zip(some_rows, chosen, strict=True))
+            for chosen in permutations(some_payments)
+            if len(some_rows) == len(some_payments)
+            and all(each in near for each in zip(some_rows, chosen, strict=True))
+        ]
+        made = sorted(
+            (one.place, other.payment_id.int)
+            for one, other in result.pairs
+            if one.place in some_rows
+        )
+        assert made == (sorted(every[0]) if len(every) == 1 else [])
+    told = [*result.rows, *(each for each, _ in result.pairs)]
+    told += [each for some, _ in result.ambiguous for each in some]
+    assert sorted(each.place for each in told) == list(range(len(rows)))
+
+
+def components(
+    rows: int, payments: int, near: set[tuple[int, int]]
+) -> list[tuple[list[int], list[int]]]:
+    """Whoever is near somebody of the other side, directly or by others; by growing, naively."""
+    left = {("row", n) for n in range(rows)} | {("payment", n) for n in range(payments)}
+    made = []
+    while left:
+        some = {left.pop()}
+        while True:
+            more = {("row", n) for n, m in near if ("payment", m) in some}
+            more |= {("payment", m) for n, m in near if ("row", n) in some}
+            if more <= some:
+                break
+            some |= more
+        left -= some
+        made.append(
+            (
+                sorted(n for kind, n in some if kind == "row"),
+                sorted(n for kind, n in some if kind != "row"),
+            )
+        )
+    return [each for each in made if all(each)]
