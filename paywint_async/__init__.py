@@ -51,6 +51,7 @@ from paywint_async.models import (
 )
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
+from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "IncompleteHistoryError",
     "InvalidRequestError",
     "Limiter",
+    "ListingRange",
     "Middleware",
     "NotFoundError",
     "OutcomeUnknownError",
