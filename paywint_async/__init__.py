@@ -3,6 +3,9 @@
 Start with `PaywintClient`; every public name is here, but for `paywint_async.emulator`.
 """
 
+from paywint_async.accounts.account import Account, SecretRef
+from paywint_async.accounts.fan_out import export_accounts
+from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
 from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
@@ -56,6 +59,9 @@ from paywint_async.payments import Payments
 
 __all__ = [
     "APIError",
+    "Account",
+    "AccountReport",
+    "AccountStatus",
     "AuthenticationError",
     "CheckoutToken",
     "CheckpointEvent",
@@ -65,6 +71,7 @@ __all__ = [
     "Direction",
     "Environment",
     "Event",
+    "ExportSummary",
     "Handler",
     "HistoryEntry",
     "HistoryListing",
@@ -96,12 +103,14 @@ __all__ = [
     "ResponseDecodeError",
     "RetryEvent",
     "RetryPolicy",
+    "SecretRef",
     "ServerError",
     "TransportError",
     "UnexpectedRedirectError",
     "UnprocessableRequestError",
     "WaitTimeoutError",
     "entries_to_arrow",
+    "export_accounts",
     "make_converter",
     "payments_to_arrow",
     "to_json_lines",

@@ -23,7 +23,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
-from paywint_async.export.errors import ExportError, translated
+from paywint_async.export.errors import ExportError, OutputInUseError, translated
 from paywint_async.export.files import sync_directory
 from paywint_async.export.sink import Checkpoint
 
@@ -134,7 +134,7 @@ class ParquetTable(Generic[R]):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise ExportError(f"{self._path} is being written by another export") from None
+            raise OutputInUseError(f"{self._path} is being written by another export") from None
         return fd
 
     def _count_parts(self) -> int:

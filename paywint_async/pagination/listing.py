@@ -114,6 +114,9 @@ class PaymentListing(Listing[Payment]):
                 async for page in listing.pages(each.limit): ...
                 each.check(listing.checkpoint)
 
+        What arrives meanwhile is in none of them. Where payments can also be moved, see to it that
+        no id is in two ranges: each range is proved by itself.
+
         Args:
             parts: how many; there are fewer where a range would be shorter than a page, and one
                 where the times on the first page do not tell the order of the list.

@@ -73,7 +73,10 @@ def read(
     found: dict[int, list[int]] = {}
     for number in random.sample(range(len(ranges)), len(ranges)):
         found[number] = list(_read_one(history, ranges[number], random, kinds))
-    return [key for number in sorted(found) for key in found[number]]
+    keys = [key for number in sorted(found) for key in found[number]]
+    if len(set(keys)) < len(keys):  # moved from one range into another: left to who has them all
+        raise IncompleteHistoryError("a payment is in two ranges")
+    return keys
 
 
 def _read_one(
