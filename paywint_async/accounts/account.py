@@ -146,14 +146,19 @@ class Account:
             )
         if direction not in _DIRECTIONS:
             raise ConfigurationError(f"direction must be sent, received or both, not {direction!r}")
-        self.__attrs_init__(
-            name=name,
-            api_key=key,
-            api_secret=secret,
-            environment=check_environment(environment),
-            base_url=None if base_url is None else check_base_url(base_url),
-            direction=direction,
-        )
+        values = {
+            "name": name,
+            "api_key": key,
+            "api_secret": secret,
+            "environment": check_environment(environment),
+            "base_url": None if base_url is None else check_base_url(base_url),
+            "direction": direction,
+        }
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
+
+    def __repr__(self) -> str:
+        return f"Account({getattr(self, 'name', None)!r})"  # None: it is being refused
 
     @property
     def directions(self) -> list[Direction]:

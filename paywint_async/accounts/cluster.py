@@ -52,7 +52,7 @@ async def _address(cluster: Any, most: int, held: AsyncExitStack) -> tuple[Any, 
     if isinstance(cluster, str):
         return cluster, None
     if isinstance(cluster, Cluster):
-        return cluster.scheduler_address, cluster.security
+        return cluster.scheduler_address, getattr(cluster, "security", None)
     if isinstance(cluster, Client) and cluster.scheduler is not None:
         return cluster.scheduler.address, cluster.security
     raise ConfigurationError(

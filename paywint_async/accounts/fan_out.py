@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import attrs
@@ -21,6 +21,8 @@ from paywint_async.errors import ConfigurationError, IncompleteHistoryError, Pay
 
 if TYPE_CHECKING:
     from distributed import Client
+
+T = TypeVar("T")
 
 _FIRST = 2**40  # the priority of planning: only when all sizes are known can the largest go first
 
@@ -71,8 +73,8 @@ async def export_accounts(
     """
     options = Options(
         max_concurrency=check_count("max_concurrency", max_concurrency),
-        retry=retry or RetryPolicy(),
-        rate_limit=rate_limit,
+        retry=_checked("retry", retry, RetryPolicy) or RetryPolicy(),
+        rate_limit=_checked("rate_limit", rate_limit, RateLimit),
         split_above=check_count("split_above", split_above),
         attempts=check_count("attempts", attempts),
     )
@@ -89,6 +91,12 @@ async def export_accounts(
         async with opened(cluster, most=len(jobs)) as client:
             reports = await _FanOut(client, jobs, on_progress).run()
     return ExportSummary(reports=reports, seconds=time.monotonic() - started)
+
+
+def _checked(name: str, value: object, kind: type[T]) -> T | None:
+    if value is None or isinstance(value, kind):
+        return value
+    raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
 
 
 def _jobs(accounts: Iterable[object], destination: object, options: Options) -> list[Job]:
@@ -111,19 +119,22 @@ class _Books:
     started: float | None = None
     starts: dict[str, int] = attrs.field(factory=dict)
     attempts: int = 0
-    counts: dict[str, int] = attrs.field(factory=dict)
+    read: dict[str, int] = attrs.field(factory=dict)  # of each range
+    written: int = 0
 
     def note(self, key: str, count: int | None) -> None:
         """A step has begun (None), or has so many payments."""
-        if count is not None:
-            self.counts[key] = count
-            return
-        self.started = self.started or time.monotonic()
-        self.starts[key] = self.starts.get(key, 0) + 1
+        if count is None:
+            self.started = self.started or time.monotonic()
+            self.starts[key] = self.starts.get(key, 0) + 1
+        elif key in self.read:
+            self.read[key] = count
+        else:
+            self.written = count
 
     def report(self, status: AccountStatus, **known: Any) -> AccountReport:
-        written = max([self.plan.held, *self.counts.values()])
-        payments = known.pop("payments", min(written, self.plan.total))
+        done = max(self.plan.held + sum(self.read.values()), self.written)
+        payments = known.pop("payments", min(done, self.plan.total))
         return AccountReport(
             account=self.job.account.name,
             status=status,
@@ -198,6 +209,8 @@ class _FanOut:
 
         key = "-".join([self._topic, books.job.account.name, step, *_name(part)])
         self._under_way[key] = books
+        if part is not None:
+            books.read[key] = 0
         future = self._client.submit(
             run, books.job, step, part, self._topic, key=key, pure=False, priority=priority
         )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from distributed import get_worker
+import distributed
 
 from paywint_async.accounts import steps
 from paywint_async.accounts.job import Job, OnCount, Outcome, Part
@@ -28,7 +28,7 @@ def run(job: Job, step: Step, part: Part | None, topic: str) -> Outcome:
     Cancellation: once the task is cancelled, or the worker closes, the requests end and what was
     written is committed, within about a second.
     """
-    worker: Any = get_worker()
+    worker = distributed.get_worker()
     task_key = str(worker.get_current_task())
     teller = _Teller(worker, topic, task_key)
     work = steps.patiently(_step(job, step, part, teller.count), job.options)
@@ -47,11 +47,10 @@ def _step(
 
 async def _unless_cancelled(work: Awaitable[Outcome], is_wanted: Callable[[], bool]) -> Outcome:
     task = asyncio.ensure_future(work)
-    while not task.done():
+    while not task.done() and is_wanted():
         await asyncio.wait([task], timeout=_LOOKED_EVERY)
-        if not is_wanted():
-            task.cancel()
-    return task.result()
+    task.cancel()  # once: a second time would break off the last commit
+    return await task
 
 
 def _is_wanted(worker: Any, key: str) -> bool:
@@ -65,7 +64,9 @@ class _Teller:
     """Tells that a step has begun, and now and then how many payments it has."""
 
     def __init__(self, worker: Any, topic: str, key: str) -> None:
-        self._tell = lambda count: worker.log_event(topic, {"key": key, "count": count})
+        self._worker = worker
+        self._topic = topic
+        self._key = key
         self._next = time.monotonic() + _TOLD_EVERY
         self._tell(None)
 
@@ -74,3 +75,6 @@ class _Teller:
         if now >= self._next:
             self._next = now + _TOLD_EVERY
             self._tell(count)
+
+    def _tell(self, count: int | None) -> None:
+        self._worker.log_event(self._topic, {"key": self._key, "count": count})
