@@ -49,10 +49,9 @@ def staging_of(output: str) -> str | None:
     return f"{path[1:]}.ranges" if scheme.lower() == "sqlite" and path.startswith("//") else None
 
 
-def folder_of(output: str) -> str | None:
-    """The directory that has to be there before an output is opened."""
-    beside = staging_of(output)
-    return None if beside is None else os.path.dirname(beside)
+def folder_of(output: str) -> str:
+    """The directory that has to be there before an output is opened; for a server any that is."""
+    return os.path.dirname(staging_of(output) or "./")
 
 
 def _template(destination: object) -> str:

@@ -17,7 +17,6 @@ from paywint_async.accounts.places import folder_of
 from paywint_async.accounts.staging import Staging
 from paywint_async.client import PaywintClient
 from paywint_async.errors import (
-    IncompleteHistoryError,
     PaywintError,
     RateLimitedError,
     ServerError,
@@ -34,7 +33,7 @@ from paywint_async.export import (
 )
 from paywint_async.export.errors import translated
 from paywint_async.export.reading import delivered
-from paywint_async.models import Payment
+from paywint_async.models import Direction, Payment
 from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 
@@ -75,10 +74,11 @@ async def plan(job: Job) -> Plan:
     """
     staging = Staging(job.output)
     async with job.open_client() as client:
-        total = sum([await _count(client.payments, each) for each in job.account.directions])
+        sizes = {each: await _count(client.payments, each) for each in job.account.directions}
+        total = sum(sizes.values())
         start = await _look_at_output(job)
         if start is None and total > job.options.split_above and staging.is_possible:
-            await _split(job, client.payments, staging)
+            await _split(job, client.payments, sizes, staging)
     is_open = start is None or not _is_finished(start)
     return Plan(held=held(start), total=total, parts=staging.parts if is_open else ())
 
@@ -171,9 +171,9 @@ async def _count(payments: Payments, direction: str) -> int:
 
 async def _look_at_output(job: Job) -> Checkpoint | None:
     """The checkpoint of an output, which is made where missing."""
-    if folder := folder_of(job.output):
-        with translated(f"cannot make {folder}"):
-            os.makedirs(folder, exist_ok=True)
+    folder = folder_of(job.output)
+    with translated(f"cannot make {folder}"):
+        os.makedirs(folder, exist_ok=True)
     table = make_table(job.output, job.account.direction)
     try:
         return await table.open()
@@ -181,13 +181,14 @@ async def _look_at_output(job: Job) -> Checkpoint | None:
         await table.close(complete=False)
 
 
-async def _split(job: Job, payments: Payments, staging: Staging) -> None:
+async def _split(
+    job: Job, payments: Payments, sizes: dict[Direction, int], staging: Staging
+) -> None:
     if staging.parts:
         return
     ranges = {}
-    for direction in job.account.directions:
+    for direction, size in sizes.items():
         listing = payments.sent() if direction == "sent" else payments.received()
-        size = await _count(payments, direction)
         ranges[direction.value] = await listing.split(max(1, -(-size // job.options.split_above)))
     if any(len(each) > 1 for each in ranges.values()):
         staging.plan(ranges)
@@ -234,8 +235,4 @@ class _RangeReading:
 def _left(part: ListingRange, place: Checkpoint, done: int) -> int | None:
     if place["finished"]:  # or the listing would go on to what is new
         return 0
-    if part.limit is None:
-        return None
-    if done > part.limit:
-        raise IncompleteHistoryError("more of a range was read than it has")
-    return part.limit - done
+    return None if part.limit is None else part.limit - done

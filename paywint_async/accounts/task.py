@@ -18,8 +18,8 @@ from paywint_async.accounts.job import Job, OnCount, Outcome, Part
 
 Step = Literal["plan", "part", "write"]
 
-_TOLD_EVERY = 0.5  # seconds: progress is for people
-_LOOKED_EVERY = 0.25  # seconds: whether anybody still waits for the step
+_TOLD_EVERY = 0.2  # seconds: progress is for people
+_LOOKED_EVERY = 0.1  # seconds: whether anybody still waits for the step
 
 
 def run(job: Job, step: Step, part: Part | None, topic: str) -> Outcome:

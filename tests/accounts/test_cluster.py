@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 from accounts.bank import Bank, served
@@ -40,15 +41,18 @@ def worker_processes() -> list[psutil.Process]:
 
 
 class KillOne:
-    """Kills a worker as soon as an account has payments, and one is still not complete."""
+    """Kills a worker when three steps of the first account that is planned have begun.
+
+    A worker does two at a time, so of two workers each is at one.
+    """
 
     def __init__(self) -> None:
         self.killed: list[int] = []
-        self.reports: list[AccountReport] = []
+        self.begun = 0
 
     def __call__(self, report: AccountReport) -> None:
-        self.reports.append(report)
-        if report.status == "running" and report.payments and not self.killed:
+        self.begun += report.status == "running" and report.total == 1600
+        if self.begun == 3 and not self.killed:
             worker = worker_processes()[0]
             worker.send_signal(signal.SIGKILL)
             self.killed.append(worker.pid)
@@ -64,7 +68,7 @@ async def test_a_killed_worker_costs_a_repeat_and_no_payment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill = KillOne()
-    with served([1800, 700, 250, 0], latency=0.05) as bank:
+    with served([800, 350, 120, 0], latency=0.05) as bank:
         accounts = bank.accounts(monkeypatch.setenv)
         summary = await export_accounts(
             [*accounts, bad_account(bank)],
@@ -73,13 +77,13 @@ async def test_a_killed_worker_costs_a_repeat_and_no_payment(
             on_progress=kill,
             max_concurrency=1,
             retry=RETRY,
-            split_above=1000,
+            split_above=400,
         )
 
         assert len(kill.killed) == 1
         assert [report.account for report in summary.failed] == ["bad"]
         assert isinstance(summary.failed[0].error, AuthenticationError)
-        assert [report.new for report in summary] == [3600, 1400, 500, 0, 0]
+        assert [report.new for report in summary] == [1600, 700, 240, 0, 0]
         assert max(report.attempts for report in summary) > 1
         for number, account in enumerate(accounts):
             assert bank.holds_exactly(number, tmp_path / f"{account.name}.jsonl")
@@ -109,6 +113,20 @@ async def test_a_cancelled_call_leaves_no_process_and_can_be_repeated(
         assert worker_processes() == []
 
 
+async def test_cancelled_while_the_cluster_starts_it_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
+    call = asyncio.create_task(export_accounts([account], tmp_path, cluster=1))
+    while not worker_processes():
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert worker_processes() == []
+
+
 @asynccontextmanager
 async def threads(**options: Any) -> AsyncIterator[LocalCluster]:
     """A cluster within this process: its worker has threads."""
@@ -117,7 +135,6 @@ async def threads(**options: Any) -> AsyncIterator[LocalCluster]:
         threads_per_worker=2,
         processes=False,
         asynchronous=True,
-        host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         **options,
     ) as cluster:
@@ -185,7 +202,7 @@ async def test_no_secret_is_on_the_wire_or_in_a_log(
     with served([150, 30]) as bank:
         accounts = bank.accounts(monkeypatch.setenv)
         secrets = [each.api_secret for each in bank.emulators]
-        async with threads(protocol="tcp://") as cluster:
+        async with threads(protocol="tcp://", host="127.0.0.1") as cluster:
             async with wiretap(cluster.scheduler_address, seen) as address:
                 summary = await export([*accounts, bad_account(bank)], tmp_path, address)
             told = repr(cluster.scheduler.get_events()) + repr(vars(cluster.scheduler))
@@ -221,12 +238,11 @@ async def wiretap(address: str, seen: bytearray) -> AsyncIterator[str]:
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def test_a_scheduler_that_is_not_there_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: Callable[[], int]
-) -> None:
+async def test_a_scheduler_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
-    import dask
 
-    with dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}):
-        with pytest.raises(TransportError, match="cannot reach the scheduler at tcp://127.0.0.1:1"):
-            await export_accounts([account], tmp_path, cluster="tcp://127.0.0.1:1")
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(TransportError, match=r"cannot reach the scheduler at tcp://127\.0\.0\.1:1"),
+    ):
+        await export_accounts([account], tmp_path, cluster="tcp://127.0.0.1:1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import sys
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
@@ -296,6 +297,14 @@ async def test_an_argument_that_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         await export_accounts(accounts, "exports", **options)
+
+
+async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "paywint_async.accounts.cluster", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'paywint-async\[dask\]'"):
+        await export_accounts([ACME], "exports")
 
 
 async def test_no_accounts_need_no_cluster() -> None:

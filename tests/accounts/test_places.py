@@ -79,10 +79,8 @@ def test_two_accounts_never_share_a_file(destination: str, names: list[str]) -> 
         ("/x/a.jsonl", "/x/a.jsonl.ranges", "/x"),
         ("/x/a/", "/x/a.ranges", "/x"),
         ("sqlite:////x/a.db", "/x/a.db.ranges", "/x"),
-        ("postgresql://host/a", None, None),
+        ("postgresql://host/a", None, "."),
     ],
 )
-def test_ranges_wait_beside_the_output(
-    output: str, staging: str | None, folder: str | None
-) -> None:
+def test_ranges_wait_beside_the_output(output: str, staging: str | None, folder: str) -> None:
     assert (staging_of(output), folder_of(output)) == (staging, folder)

@@ -82,8 +82,8 @@ async def test_an_account_is_exported_and_later_brought_up_to_date(
 async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
     serve: Serve, make_job: MakeJob, tmp_path: Path, order: str, direction: str
 ) -> None:
-    emulator = await serve(payments=2345, order=order)
-    job = make_job(emulator, direction=direction)
+    emulator = await serve(payments=1234, order=order)
+    job = make_job(emulator, direction=direction, split_above=500)
     await exported_at_once(emulator, f"{tmp_path}/expected.jsonl", direction)
 
     def arrive() -> None:
@@ -95,7 +95,7 @@ async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
     sides = 2 if direction == "both" else 1
     assert len(plan.parts) == 3 * sides
     assert Path(job.output).read_bytes() == (tmp_path / "expected.jsonl").read_bytes()
-    assert written.payments == 2345 * sides
+    assert written.payments == 1234 * sides
     assert (
         os.listdir(f"{tmp_path}/out") == ["acme-".replace("-", ".jsonl")]
         or not Path(f"{job.output}.ranges").exists()
@@ -254,11 +254,67 @@ async def test_a_part_that_was_cleared_away_meanwhile_is_done(
     assert emulator.request_count == 0
 
 
-async def test_where_there_is_no_place_for_ranges_an_account_is_not_split(
-    serve: Serve, make_job: MakeJob
-) -> None:
+def test_where_there_is_no_place_for_ranges_an_account_is_not_split() -> None:
     assert not Staging("postgresql://host/acme").is_possible
     assert Staging("postgresql://host/acme").parts == ()
+    Staging("postgresql://host/acme").remove()
+
+
+async def test_two_directions_that_are_not_large_are_read_in_one_piece(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=600)
+    job = make_job(emulator)  # split above 1,000
+
+    plan, written = await export(job)
+
+    assert plan == Plan(held=0, total=1200)
+    assert written.payments == 1200
+
+
+async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=2500)
+    job = make_job(emulator, direction="received")
+    await steps.plan(job)
+    staging = Staging(job.output)
+    first = staging.ranges
+
+    staging.plan({"received": []})
+
+    assert staging.ranges == first
+
+
+async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=2500)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    table = Staging(job.output).table(plan.parts[1])
+    await table.open()
+
+    writing = asyncio.create_task(steps.patiently(lambda: steps.write(job, nobody), job.options))
+    await asyncio.sleep(5)
+    assert not writing.done()
+    await table.close(complete=False)
+
+    assert (await writing).value.payments == 2500
+    assert pages_asked_for(emulator) < 40  # the ranges were used
+
+
+async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=2500)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    with open(f"{job.output}.ranges/received-000001.jsonl", "ab") as file:
+        file.write(b'{"payment_id":"half a line')
+
+    assert (await steps.write(job, nobody)).payments == 2500
+    assert ids_in(job.output, "received") == emulator.history("received")
 
 
 async def test_one_writer_waits_for_the_other_and_goes_on_from_there(
