@@ -16,10 +16,10 @@ from paywint_async import AccountReport, ExportSummary, export_accounts
 ACCOUNTS = int(os.environ.get("PAYWINT_ACCOUNTS", "200"))
 RANGES = (
     (0, 100, 50),
-    (100, 1_500, 35),
-    (1_500, 4_000, 12),
-    (9_000, 20_000, 3),
-)  # from, to, weight
+    (100, 1_000, 38),
+    (1_000, 3_000, 10),
+    (6_000, 9_000, 2),
+)  # from, to, weight  # from, to, weight
 
 
 def sizes() -> list[int]:

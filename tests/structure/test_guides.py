@@ -14,7 +14,7 @@ import pytest
 import paywint_async
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-GUIDES = ["exporting.md"]
+GUIDES = ["exporting.md", "many-accounts.md"]
 FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

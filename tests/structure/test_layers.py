@@ -35,17 +35,20 @@ LAYERS = {
     "payments": 4,
     "client": 4,
     "export": 5,
+    "accounts": 5,
     "cli": 5,
     "pytest_plugin": 5,
     "__main__": 5,
 }
-# Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export, and the middlewares ask the protocol what a `Retry-After` means.
+# Wiring inside a layer, in one direction only: the client owns the payments, the command line and
+# the workers of many accounts drive the export, and the middlewares ask the protocol what a
+# `Retry-After` means.
 NEIGHBOURS = {
     ("middleware", "protocol"),
     ("client", "payments"),
     ("payments", "created"),
     ("cli", "export"),
+    ("accounts", "export"),
     ("__main__", "cli"),
 }
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
@@ -60,6 +63,7 @@ OWNERS = {
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
+    "distributed": ("accounts.cluster", "accounts.fan_out", "accounts.task"),
     "pyarrow": ("arrow", "export.parquet"),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql"),
