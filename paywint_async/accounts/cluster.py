@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 from distributed.deploy.cluster import Cluster
 
@@ -44,7 +45,7 @@ async def opened(cluster: object, *, most: int) -> AsyncGenerator[Client, None]:
 async def _address(cluster: Any, most: int, held: AsyncExitStack) -> tuple[Any, Any]:
     """Where the scheduler is, and what is needed to speak to it."""
     if cluster is None or (isinstance(cluster, int) and not isinstance(cluster, bool)):
-        workers = min(os.cpu_count() or 1, most) if cluster is None else cluster
+        workers = min(CPU_COUNT, most) if cluster is None else cluster
         if workers < 1:
             raise ConfigurationError(f"cluster must have at least one worker, not {workers}")
         embedded = await _embedded(workers, held)
@@ -74,6 +75,7 @@ async def _embedded(workers: int, held: AsyncExitStack) -> Any:
         security=True,
         dashboard_address="127.0.0.1:0",
         scheduler_kwargs={"dashboard": False},
+        silence_logs=logging.CRITICAL,  # the reports say what matters; closing is noisy
     )
     held.push_async_callback(cluster.close)
     starting = asyncio.ensure_future(_start(cluster))

@@ -10,6 +10,7 @@ So the output is what one long read of the same moment would have made, at every
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -109,6 +110,7 @@ class Staging:
             held = open_locked(path)
             try:
                 if not self.ranges:
+                    self._clear(keep=_PLAN)  # what an earlier plan has left, half removed
                     with replacement(path) as fd:
                         write_all(fd, text)
                         put_in_place(fd, temporary_of(path), path)
@@ -166,9 +168,17 @@ class Staging:
                         yield line
 
     def remove(self) -> None:
-        """Removes the ranges. Idempotent."""
+        """Removes the ranges, their plan first: without it they count for nothing. Idempotent."""
         if self._folder is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._folder, _PLAN))
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _clear(self, *, keep: str) -> None:
+        assert self._folder is not None
+        for name in os.listdir(self._folder):
+            if name != keep:
+                os.unlink(os.path.join(self._folder, name))
 
     def _range(self, part: Part) -> ListingRange:
         return self.ranges[part.direction][part.number]

@@ -7,6 +7,7 @@ steps at a time as it has threads.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -15,6 +16,8 @@ import distributed
 
 from paywint_async.accounts import steps
 from paywint_async.accounts.job import Job, OnCount, Outcome, Part
+
+logger = logging.getLogger("paywint_async")
 
 Step = Literal["plan", "part", "write"]
 
@@ -32,7 +35,11 @@ def run(job: Job, step: Step, part: Part | None, topic: str) -> Outcome:
     task_key = str(worker.get_current_task())
     teller = _Teller(worker, topic, task_key)
     work = steps.patiently(_step(job, step, part, teller.count), job.options)
-    return asyncio.run(_unless_cancelled(work, lambda: _is_wanted(worker, task_key)))
+    try:
+        return asyncio.run(_unless_cancelled(work, lambda: _is_wanted(worker, task_key)))
+    except Exception:  # a mistake of ours: the caller is told its type only
+        logger.exception("the export of account %s broke off", job.account.name)
+        raise
 
 
 def _step(

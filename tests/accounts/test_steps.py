@@ -284,6 +284,22 @@ async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:
     assert staging.ranges == first
 
 
+async def test_what_an_earlier_plan_has_left_does_not_count(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=2500)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    await steps.read_part(job, plan.parts[1], nobody)
+    os.unlink(f"{job.output}.ranges/plan.json")  # as if killed while it was being removed
+    emulator.arrive("received", 300)
+
+    plan, _ = await export(job)
+
+    assert len(plan.parts) == 3
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
 async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=2500)
     job = make_job(emulator, direction="received")

@@ -63,6 +63,7 @@ OWNERS = {
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
+    "dask": ("accounts.cluster",),
     "distributed": ("accounts.cluster", "accounts.fan_out", "accounts.task"),
     "pyarrow": ("arrow", "export.parquet"),
     "rich": ("cli",),
