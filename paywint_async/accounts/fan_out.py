@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import os
 import time
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST = 2**40  # the priority of planning: only when all sizes are known can the largest go first
+
+_PROBLEMS = {"KilledWorker": "every worker that had it has died"}
 
 logger = logging.getLogger("paywint_async")
 
@@ -254,13 +257,14 @@ async def _outcome(future: Any, account: str) -> Outcome:
 
     try:
         outcome: Outcome = await future
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, concurrent.futures.CancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        problem = "the scheduler was lost"
+        problem = "the scheduler was lost, or has lost the task"
     except Exception as error:
-        problem = f"{type(error).__name__} on the cluster; the workers' logs say more"
+        name = type(error).__name__
+        problem = _PROBLEMS.get(name, f"{name} on the cluster; the workers' logs say more")
     else:
         return outcome
     raise ExportError(f"the export of account {account} broke off: {problem}")

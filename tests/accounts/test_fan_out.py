@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 import pytest
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
 
 from paywint_async import (
     Account,
@@ -191,12 +193,23 @@ async def test_one_bad_account_does_not_stop_the_rest() -> None:
     assert pickle.loads(pickle.dumps(bad)).account == "bad"
 
 
-async def test_a_lost_scheduler_is_an_error_and_no_cancellation() -> None:
-    cluster = Cluster({("acme", "plan"): asyncio.CancelledError()})
+@pytest.mark.parametrize(
+    ("failure", "problem"),
+    [
+        (asyncio.CancelledError(), "the scheduler was lost, or has lost the task"),
+        (FutureCancelledError("key", "lost"), "the scheduler was lost, or has lost the task"),
+        (KilledWorker("key", None, 3), "every worker that had it has died"),
+    ],
+    ids=repr,
+)
+async def test_what_happens_to_the_cluster_is_an_error_of_the_account(
+    failure: BaseException, problem: str
+) -> None:
+    cluster = Cluster({("acme", "plan"): failure})
 
     (report,) = await run(cluster)
 
-    assert str(report.error) == "the export of account acme broke off: the scheduler was lost"
+    assert str(report.error) == f"the export of account acme broke off: {problem}"
 
 
 async def test_cancelled_it_lets_go_of_every_task() -> None:
