@@ -40,7 +40,7 @@ def make_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., J
         output = (
             f"sqlite:///{tmp_path}/acme.db" if kind == "sqlite" else f"{tmp_path}/out/acme.{kind}"
         )
-        given = {"retry": RetryPolicy(max_attempts=1), "split_above": 1000} | options
+        given = {"retry": RetryPolicy(max_attempts=1), "split_above": 300} | options
         return Job(
             account=account_of(emulator, 0, direction=direction),
             output=output,
