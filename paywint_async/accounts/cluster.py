@@ -84,7 +84,14 @@ async def _embedded(workers: int, held: AsyncExitStack) -> Any:
     except asyncio.CancelledError:
         await asyncio.wait([starting])  # half a cluster cannot be closed
         raise
-    return cluster
+    except (RuntimeError, OSError) as error:
+        problem = str(error)
+    else:
+        return cluster
+    raise ConfigurationError(
+        f"the workers did not start ({problem}); a script that starts some has to call this under "
+        "`if __name__ == '__main__':`, since they import it"
+    )
 
 
 async def _start(cluster: Any) -> None:

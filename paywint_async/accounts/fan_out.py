@@ -68,7 +68,8 @@ async def export_accounts(
         A report of each account: also of those that failed, with the reason.
 
     Raises:
-        ConfigurationError: an argument cannot be used, or the extra is missing; nothing was begun.
+        ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
+            nothing was begun.
         TransportError: the scheduler cannot be reached.
 
     Cancellation: the tasks are cancelled; they commit what they have. A cluster of this call's own is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing.spawn
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from paywint_async import (
     Account,
     AccountReport,
     AuthenticationError,
+    ConfigurationError,
     ExportSummary,
     RetryPolicy,
     SecretRef,
@@ -123,6 +125,19 @@ async def test_cancelled_while_the_cluster_starts_it_leaves_no_process(
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+
+    assert worker_processes() == []
+
+
+async def test_workers_that_do_not_start_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
+    # As where a script has no `if __name__ == "__main__":`, the process ends before it is a worker.
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
+
+    with pytest.raises(ConfigurationError, match="the workers did not start"):
+        await export_accounts([account], tmp_path, cluster=1)
 
     assert worker_processes() == []
 
