@@ -17,6 +17,7 @@ from paywint_async.accounts.places import folder_of
 from paywint_async.accounts.staging import Staging
 from paywint_async.client import PaywintClient
 from paywint_async.errors import (
+    IncompleteHistoryError,
     PaywintError,
     RateLimitedError,
     ServerError,
@@ -187,9 +188,13 @@ async def _split(
     if staging.parts:
         return
     ranges = {}
-    for direction, size in sizes.items():
-        listing = payments.sent() if direction == "sent" else payments.received()
-        ranges[direction.value] = await listing.split(max(1, -(-size // job.options.split_above)))
+    try:
+        for direction, size in sizes.items():
+            listing = payments.sent() if direction == "sent" else payments.received()
+            parts = max(1, -(-size // job.options.split_above))
+            ranges[direction.value] = await listing.split(parts)
+    except IncompleteHistoryError:  # one long read may yet heal what the answers contradict
+        return
     if any(len(each) > 1 for each in ranges.values()):
         staging.plan(ranges)
 

@@ -64,7 +64,7 @@ def _is_wanted(worker: Any, key: str) -> bool:
     """Whether the task still belongs to this worker: Dask itself cannot stop what is on a thread."""
     task = worker.state.tasks.get(key)
     is_closing = worker.status.name in ("closing", "closed", "failed")
-    return task is not None and task.state == "executing" and not is_closing
+    return task is not None and task.state in ("executing", "resumed") and not is_closing
 
 
 class _Teller:

@@ -14,6 +14,7 @@ from destinations import rows_in
 from paywint_async import (
     AuthenticationError,
     IncompleteHistoryError,
+    PaymentListing,
     PaywintClient,
 )
 from paywint_async.accounts import steps
@@ -268,6 +269,22 @@ async def test_two_directions_that_are_not_large_are_read_in_one_piece(
 
     assert plan == Plan(held=0, total=400)
     assert written.payments == 400
+
+
+async def test_what_cannot_be_split_is_read_in_one_piece(
+    serve: Serve, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    monkeypatch.setattr(PaymentListing, "split", refuse)
+
+    plan, written = await export(job)
+
+    assert (plan.parts, written.payments) == ((), 750)
+
+
+async def refuse(listing: PaymentListing, parts: int) -> None:
+    raise IncompleteHistoryError("cannot be split")
 
 
 async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:

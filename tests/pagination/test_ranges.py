@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pytest
 from pagination.model import CHANGES, EPOCH, History, Reader
 
-from paywint_async import IncompleteHistoryError, InvalidRequestError, PaywintClient
+from paywint_async import (
+    Handler,
+    IncompleteHistoryError,
+    InvalidRequestError,
+    PaywintClient,
+    Request,
+    Response,
+)
 from paywint_async.emulator import Emulator
 from paywint_async.pagination.ledger import Answer
 from paywint_async.pagination.planner import Doubt
@@ -241,21 +249,17 @@ async def test_a_listing_that_continues_another_is_not_split() -> None:
 
 
 async def test_a_listing_that_cannot_be_split_says_so() -> None:
-    async with Emulator(payments=300) as emulator:
+    async with Emulator(payments=100) as emulator:
         keys = emulator.api_key, emulator.api_secret
 
-        async def empty_history(request, handler):  # type: ignore[no-untyped-def]
+        async def shrink(request: Request, handler: Handler) -> Response:
             answer = await handler(request)
-            emulator.delete("received", emulator.count("received"))
+            for rank in range(1, 100):
+                with suppress(ValueError):  # gone already
+                    emulator.delete("received", rank)
             return answer
 
-        async with PaywintClient(
-            *keys, base_url=emulator.url, middlewares=[empty_history]
-        ) as client:
+        async with PaywintClient(*keys, base_url=emulator.url, middlewares=[shrink]) as client:
             listing = client.payments.received(rows_per_page=10)
-            ranges = await listing.split(2)
-            with pytest.raises(IncompleteHistoryError):
-                first = client.payments.received(checkpoint=ranges[0].checkpoint)
-                async for _ in first.pages(ranges[0].limit):
-                    pass
-                ranges[0].check(first.checkpoint)
+            with pytest.raises(IncompleteHistoryError, match="received payments cannot be split"):
+                await listing.split(2)
