@@ -159,11 +159,12 @@ def backoff_fork(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def exactly_once(session: nox.Session) -> None:
-    """The planner against 10,000 random histories for each kind of change."""
+    """The planner, and what is split, against 10,000 random histories for each kind of change."""
     install_group(session, "tests")
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_HISTORIES": "10000"}
-    session.run("python", "-m", "pytest", "tests/pagination/test_planner.py", env=env)
+    tests = ("tests/pagination/test_planner.py", "tests/pagination/test_ranges.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
 
 
 @nox.session(requires=["wheel"])
@@ -174,6 +175,17 @@ def crash(session: nox.Session) -> None:
     env = TEST_THE_WHEEL | {"PAYWINT_CRASH_RUNS": "200"}
     tests = ("tests/cli/test_crash.py", "tests/cli/test_sync.py")
     session.run("python", "-m", "pytest", "-k", "killed", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
+def accounts(session: nox.Session) -> None:
+    """200 accounts on a local Dask cluster of four workers, one of which is killed; twice."""
+    install_group(session, "tests")
+    install_wheel(session)
+    patience = ("-o", "faulthandler_timeout=300")  # it is one test
+    session.run(
+        "python", "-m", "pytest", *patience, "tests/accounts/two_hundred.py", env=TEST_THE_WHEEL
+    )
 
 
 @nox.session(requires=["wheel"])

@@ -4,6 +4,9 @@ Start with `PaywintClient`; every public name is here, but for those of
 `paywint_async.emulator` and `paywint_async.webhooks`.
 """
 
+from paywint_async.accounts.account import Account, SecretRef
+from paywint_async.accounts.fan_out import export_accounts
+from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
 from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
@@ -58,11 +61,15 @@ from paywint_async.models import (
 )
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
+from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 from paywint_async.tracking import PaymentWatch
 
 __all__ = [
     "APIError",
+    "Account",
+    "AccountReport",
+    "AccountStatus",
     "AuthenticationError",
     "CheckoutToken",
     "CheckpointEvent",
@@ -72,12 +79,14 @@ __all__ = [
     "Direction",
     "Environment",
     "Event",
+    "ExportSummary",
     "Handler",
     "HistoryEntry",
     "HistoryListing",
     "IncompleteHistoryError",
     "InvalidRequestError",
     "Limiter",
+    "ListingRange",
     "Middleware",
     "NotFoundError",
     "OutcomeUnknownError",
@@ -103,6 +112,7 @@ __all__ = [
     "ResponseDecodeError",
     "RetryEvent",
     "RetryPolicy",
+    "SecretRef",
     "ServerError",
     "SharedRateLimit",
     "TransportError",
@@ -115,6 +125,7 @@ __all__ = [
     "WebhookSignatureError",
     "WebhookTimestampError",
     "entries_to_arrow",
+    "export_accounts",
     "make_converter",
     "payments_to_arrow",
     "to_json_lines",

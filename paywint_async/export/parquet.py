@@ -21,7 +21,7 @@ import pyarrow.compute
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.changes import Known
-from paywint_async.export.errors import ExportError, translated
+from paywint_async.export.errors import ExportError, OutputInUseError, translated
 from paywint_async.export.parts import PartWriter, read_batches, read_footer
 from paywint_async.export.sink import Checkpoint
 
@@ -127,7 +127,7 @@ class ParquetTable(Generic[R]):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise ExportError(f"{self._path} is being written by another export") from None
+            raise OutputInUseError(f"{self._path} is being written by another export") from None
         return fd
 
     def _count_parts(self) -> int:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.database import Database
-from paywint_async.export.errors import ExportError
+from paywint_async.export.errors import OutputInUseError
 from paywint_async.export.sink import Checkpoint
 
 _IDS_AT_ONCE = 1000
@@ -120,7 +120,7 @@ class SqlTable:
         """Commits both.
 
         Raises:
-            ExportError: also where another export has gone on from the same checkpoint meanwhile.
+            OutputInUseError: another export has gone on from the same checkpoint meanwhile.
         """
         mine = self._checkpoints.c
         saved = (
@@ -133,7 +133,7 @@ class SqlTable:
         )
         with self._database.translated("write"):
             if (await self._open_connection.execute(saved)).rowcount != 1:
-                raise ExportError(f"{self._database.name} is being written by another export")
+                raise OutputInUseError(f"{self._database.name} is being written by another export")
             await self._open_connection.commit()
         self._revision += 1
 

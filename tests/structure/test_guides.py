@@ -16,6 +16,7 @@ import paywint_async
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = [
     "exporting.md",
+    "many-accounts.md",
     "reconciling.md",
     "shared-rate-limit.md",
     "testing.md",

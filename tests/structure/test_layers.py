@@ -36,6 +36,7 @@ LAYERS = {
     "payments": 4,
     "client": 4,
     "export": 5,
+    "accounts": 5,
     "cli": 5,
     "pytest_plugin": 5,
     "reconcile": 5,
@@ -43,8 +44,8 @@ LAYERS = {
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export and the comparison, which reads histories and files as the export does, and the
-# middlewares ask the protocol what a `Retry-After` means.
+# drives the export and the comparison, which reads histories and files as the export does, the workers
+# of many accounts drive the export, and the middlewares ask the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("middleware", "protocol"),
     ("client", "payments"),
@@ -54,6 +55,7 @@ NEIGHBOURS = {
     ("cli", "export"),
     ("cli", "reconcile"),
     ("reconcile", "export"),
+    ("accounts", "export"),
     ("__main__", "cli"),
 }
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
@@ -68,6 +70,8 @@ OWNERS = {
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
+    "dask": ("accounts.cluster",),
+    "distributed": ("accounts.cluster", "accounts.fan_out", "accounts.task"),
     "jinja2": ("emulator.rendering", "reconcile.as_html"),
     "pyarrow": ("arrow", "export.parquet", "export.parts", "reconcile.parquet"),
     "redis": ("middleware.shared.store",),

@@ -12,15 +12,19 @@ from typing import assert_type
 from uuid import UUID
 
 from paywint_async import (
+    Account,
+    AccountReport,
     APIError,
     CheckoutToken,
     Direction,
     Environment,
+    ExportSummary,
     Handler,
     HistoryEntry,
     HistoryListing,
     IncompleteHistoryError,
     InvalidRequestError,
+    ListingRange,
     Middleware,
     OutcomeUnknownError,
     Payment,
@@ -39,10 +43,12 @@ from paywint_async import (
     Response,
     ResponseDecodeError,
     RetryPolicy,
+    SecretRef,
     SharedRateLimit,
     TransportError,
     UnprocessableRequestError,
     WaitTimeoutError,
+    export_accounts,
 )
 from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
@@ -159,6 +165,11 @@ async def listings(client: PaywintClient) -> None:
             assert_type(payment, Payment)
     resumed = client.payments.received(checkpoint=received.checkpoint)
     assert_type(resumed, PaymentListing)
+    for part in await client.payments.sent().split(4):
+        assert_type(part, ListingRange)
+        async for page in resumed.pages(part.limit):
+            assert_type(page, PaymentPage)
+        assert_type(part.check(resumed.checkpoint), None)
 
     async for entry in client.payments.history():
         assert_type(entry, HistoryEntry)
@@ -195,6 +206,22 @@ async def failures(client: PaywintClient) -> None:
     transport: type[TransportError] = RequestTimeoutError
     whole_tree: type[PaywintError] = transport
     print(timeouts, whole_tree)
+
+
+async def many_accounts() -> None:
+    account = Account(
+        "acme",
+        api_key=SecretRef.env("ACME_KEY"),
+        api_secret=SecretRef.file("/run/secrets/acme"),
+        environment="production",
+        direction="both",
+    )
+    summary = await export_accounts([account], "exports/{account}.jsonl", cluster=4)
+    assert_type(summary, ExportSummary)
+    for report in summary:
+        assert_type(report, AccountReport)
+        assert_type(report.payments, int)
+        assert_type(report.error, PaywintError | None)
 
 
 async def emulated() -> None:
