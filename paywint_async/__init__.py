@@ -4,9 +4,8 @@ Start with `PaywintClient`; every public name is here, but for those of
 `paywint_async.emulator` and `paywint_async.webhooks`.
 """
 
-from paywint_async.accounts.account import Account, SecretRef
-from paywint_async.accounts.fan_out import export_accounts
-from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
+from typing import TYPE_CHECKING
+
 from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
@@ -44,9 +43,9 @@ from paywint_async.events import (
     RequestEvent,
     RetryEvent,
 )
+from paywint_async.later import importer
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
-from paywint_async.middleware.shared import SharedRateLimit
 from paywint_async.middleware.tracing import tracing
 from paywint_async.models import (
     CheckoutToken,
@@ -64,6 +63,26 @@ from paywint_async.pagination.merge import HistoryListing
 from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 from paywint_async.tracking import PaymentWatch
+
+# What few programs need is imported when it is first asked for: the others do not pay for it.
+if TYPE_CHECKING:
+    from paywint_async.accounts.account import Account, SecretRef
+    from paywint_async.accounts.fan_out import export_accounts
+    from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
+    from paywint_async.middleware.shared import SharedRateLimit
+else:
+    __getattr__ = importer(
+        __name__,
+        {
+            "Account": "accounts.account",
+            "AccountReport": "accounts.report",
+            "AccountStatus": "accounts.report",
+            "ExportSummary": "accounts.report",
+            "SecretRef": "accounts.account",
+            "SharedRateLimit": "middleware.shared",
+            "export_accounts": "accounts.fan_out",
+        },
+    )
 
 __all__ = [
     "APIError",

@@ -38,6 +38,7 @@ from paywint_async.export.files import (
 from paywint_async.messages import Request, Response
 from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
+from paywint_async.tracking import Tracker
 
 _PLAN = "plan.json"
 _BUCKETS = 256
@@ -148,7 +149,7 @@ class Staging:
             body = lists[request.operation].page(asked["page_no"], asked["rows_per_page"])
             return Response(status=200, body=body)
 
-        return Payments(answer, 1)
+        return Payments(answer, 1, Tracker(answer, 1))
 
     def total(self, direction: str) -> int:
         """How many payments the ranges of a direction have together."""

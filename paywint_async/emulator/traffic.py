@@ -31,8 +31,8 @@ class Exchange:
     finished: float
     page_no: int | None
     # As text, ten thousand of them would take 40 MB: one emoji makes every character four bytes.
-    _request: bytes
-    _response: bytes
+    _request: bytes = attrs.field(alias="request")
+    _response: bytes = attrs.field(alias="response")
 
     @property
     def request_body(self) -> str:

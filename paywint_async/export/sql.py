@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.database import Database
-from paywint_async.export.errors import OutputInUseError
+from paywint_async.export.errors import ExportError, OutputInUseError
 from paywint_async.export.sink import Checkpoint
 
 _IDS_AT_ONCE = 1000

@@ -22,6 +22,8 @@ MODULES = [
     if module.name != "paywint_async.__main__"
 ]
 
+PACKAGE_BODY = ast.parse((PACKAGE / "__init__.py").read_text("utf-8")).body
+
 # One process for all modules, each with nothing of the package imported before it. The package's
 # `__init__` imports nearly everything in an order that works, which would hide a circular import,
 # so for the library itself an empty package stands in for it.
@@ -50,9 +52,11 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "cyclopts",
     "dask",
     "distributed",
+    "paywint_async.accounts",
     "paywint_async.cli",
     "paywint_async.emulator",
     "paywint_async.export",
+    "paywint_async.middleware.shared",
     "paywint_async.reconcile",
     "paywint_async.webhooks",
     "pyarrow",
@@ -105,25 +109,42 @@ def test_all_is_sorted_and_true(name: str) -> None:
 
 
 def test_the_package_offers_exactly_what_it_imports() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
     imported = {
         alias.asname or alias.name
-        for node in tree.body
+        for statement in PACKAGE_BODY
+        for node in ast.walk(statement)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
 
-    assert sorted(imported - {"annotations"}) == sorted(set(paywint_async.__all__))
+    assert sorted(imported - {"TYPE_CHECKING", "importer"}) == sorted(set(paywint_async.__all__))
+
+
+def test_what_is_imported_later_is_what_type_checkers_see() -> None:
+    (block,) = [node for node in PACKAGE_BODY if isinstance(node, ast.If)]
+    seen = {
+        f"{node.module}.{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    for place in seen:
+        module, _, name = place.rpartition(".")
+        assert getattr(paywint_async, name) is getattr(importlib.import_module(module), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        paywint_async.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_package_has_no_logic_of_its_own() -> None:
-    docstring, *rest = ast.parse((PACKAGE / "__init__.py").read_text("utf-8")).body
+    docstring, *rest = PACKAGE_BODY
 
     logic = [
         ast.unparse(node)
         for node in rest
         if not isinstance(node, ast.ImportFrom)
         and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     ]
 
     assert isinstance(docstring, ast.Expr)

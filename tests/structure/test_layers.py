@@ -20,6 +20,7 @@ PACKAGE = Path(paywint_async.__file__).parent
 # The README's layer table. A part imports from layers below its own, and from itself.
 LAYERS = {
     "errors": 0,
+    "later": 0,
     "models": 0,
     "arrow": 1,
     "codec": 1,
