@@ -110,10 +110,10 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def types(session: nox.Session) -> None:
-    """The package and the noxfile by mypy and pyright, and its public types as a user sees them."""
+    """The package, the examples and the noxfile by mypy, and its public types as a user sees them."""
     install_group(session, "types")
     install_wheel(session)
-    session.run("mypy", "paywint_async", "noxfile.py")
+    session.run("mypy", "paywint_async", "examples", "noxfile.py")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no look for updates
     with session.chdir("tests/typing"):  # from here the package is the installed one
         session.run("mypy", "--config-file", str(HERE / "pyproject.toml"), "api.py")
@@ -159,11 +159,12 @@ def backoff_fork(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def exactly_once(session: nox.Session) -> None:
-    """The planner against 10,000 random histories for each kind of change."""
+    """The planner, and what is split, against 10,000 random histories for each kind of change."""
     install_group(session, "tests")
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_HISTORIES": "10000"}
-    session.run("python", "-m", "pytest", "tests/pagination/test_planner.py", env=env)
+    tests = ("tests/pagination/test_planner.py", "tests/pagination/test_ranges.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
 
 
 @nox.session(requires=["wheel"])
@@ -177,6 +178,17 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def accounts(session: nox.Session) -> None:
+    """200 accounts on a local Dask cluster of four workers, one of which is killed; twice."""
+    install_group(session, "tests")
+    install_wheel(session)
+    patience = ("-o", "faulthandler_timeout=300")  # it is one test
+    session.run(
+        "python", "-m", "pytest", *patience, "tests/accounts/two_hundred.py", env=TEST_THE_WHEEL
+    )
+
+
+@nox.session(requires=["wheel"])
 def tables(session: nox.Session) -> None:
     """What DuckDB, pandas and polars make of the Parquet and Arrow output."""
     install_group(session, "tests")
@@ -185,17 +197,44 @@ def tables(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/services/readers.py", env=TEST_THE_WHEEL)
 
 
+def install_servers(session: nox.Session, *packages: str) -> None:
+    """Of Debian's packages, those that root finds missing; for others the tests say what they need."""
+    found = {
+        "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+        "redis-server": shutil.which("redis-server") is not None,
+    }
+    missing = [package for package in packages if not found[package]]
+    if missing and os.geteuid() == 0:
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", *missing, external=True)
+
+
 @nox.session(requires=["wheel"])
 def services(session: nox.Session) -> None:
-    """The tests of destinations over a real PostgreSQL, which this starts and stops."""
+    """Destinations, sync and reconcile over a real PostgreSQL and Redis, which this starts and stops."""
     install_group(session, "tests")
     install_wheel(session)
-    if os.geteuid() == 0 and not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        session.run("apt-get", "update", "-q", external=True)
-        session.run("apt-get", "install", "-qy", "postgresql", external=True)
-    tests = ("tests/export/test_tables.py", "tests/cli/test_sync.py", "tests/cli/test_reconcile.py")
+    install_servers(session, "postgresql", "redis-server")
+    files = (
+        "export/test_tables.py",
+        "export/test_sql.py",
+        "cli/test_sync.py",
+        "cli/test_reconcile.py",
+    )
+    tests = [f"tests/{each}" for each in files]
     pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
     session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
+    session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
+def redis(session: nox.Session) -> None:
+    """The shared rate limit, by four processes over a real Redis; prints what it measures."""
+    install_group(session, "tests")
+    install_wheel(session)
+    install_servers(session, "redis-server")
+    tests = ("tests/services/shared_limit.py", *session.posargs)
+    session.run("python", "-m", "pytest", "-s", *tests, env=TEST_THE_WHEEL)
 
 
 @nox.session(requires=["wheel"])
@@ -205,6 +244,26 @@ def chaos(session: nox.Session) -> None:
     install_wheel(session)
     env = TEST_THE_WHEEL | {"PAYWINT_SCHEDULES": "10000", "PAYWINT_CANCELLATIONS": "10000"}
     tests = ("tests/failures/test_creates.py", "tests/failures/test_cancellation.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
+def tracking(session: nox.Session) -> None:
+    """5,000 waits for 5,000 payments over one client and real HTTP."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_WAITS": "5000"}
+    tests = ("-k", "over_http", "-o", "faulthandler_timeout=600", "tests/core/test_tracking.py")
+    session.run("python", "-m", "pytest", *tests, env=env)
+
+
+@nox.session(requires=["wheel"])
+def deliveries(session: nox.Session) -> None:
+    """The example shop under 10,000 webhooks that come twice, out of order, or never; twice."""
+    install_group(session, "tests")
+    install_wheel(session)
+    env = TEST_THE_WHEEL | {"PAYWINT_DELIVERIES": "10000"}
+    tests = ("-k", "leave_every_order", "tests/examples/test_shop.py")
     session.run("python", "-m", "pytest", *tests, env=env)
 
 
@@ -249,7 +308,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
-    """The codec and protocol under atheris, for a minute; further arguments go to libFuzzer."""
+    """The codec, protocol and webhooks under atheris, for a minute; further arguments go to libFuzzer."""
     session.install("atheris")
     install_wheel(session)
     arguments = session.posargs or ["-max_total_time=60"]

@@ -37,6 +37,8 @@ async def create(request: web.Request) -> web.Response:
     try:
         asked = await request.json()
         amount, description = Decimal(asked["amount"]), asked.get("description")
+        if not isinstance(asked["amount"], str):  # a number would have been a float by now
+            raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation):
         raise web.HTTPBadRequest(text="amount must be a decimal number as text") from None
     link = await request.app[CLIENT].payments.create_link(amount, description=description)

@@ -11,17 +11,21 @@ Then open http://127.0.0.1:8000. With the real API leave the emulator out.
 
 from __future__ import annotations
 
+import asyncio
 import html
+import logging
 import os
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 import attrs
-from fastapi import FastAPI, Form, HTTPException, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import FastAPI, Form, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from paywint_async import (
     NotFoundError,
@@ -31,48 +35,95 @@ from paywint_async import (
     PaywintClient,
     PaywintError,
 )
-from paywint_async.webhooks import StandardWebhooks, WebhookEvent, WebhookReceiver
-from paywint_async.webhooks import starlette_endpoint as endpoint
+from paywint_async.webhooks import (
+    StandardWebhooks,
+    WebhookEvent,
+    WebhookReceiver,
+    starlette_endpoint,
+)
 
 PRICES = {"Coffee": Decimal("4.50"), "Cake": Decimal("6.25"), "Both": Decimal("9.99")}
+SWEEP_EVERY = 60.0  # seconds
+NEVER = datetime.min.replace(tzinfo=UTC)
+STYLE = """
+body { max-width: 26rem; margin: 12vh auto; padding: 0 1.5rem; font: 1.1rem/1.5 system-ui, sans-serif }
+button { display: flex; justify-content: space-between; width: 100%; margin: .6rem 0;
+  padding: .9rem 1.1rem; font: inherit; border: 1px solid #8888; border-radius: .6rem;
+  background: none; cursor: pointer }
+"""
+log = logging.getLogger("shop")
 
 
 @attrs.define
 class Order:
     """What somebody wants to buy; a database row in a real shop."""
 
+    number: str
     item: str
     payment_id: UUID
-    status: PaymentStatus
+    status: PaymentStatus = PaymentStatus.PENDING
+    created_at: datetime = NEVER
 
 
 class Shop:
-    """The orders, by the id of their payment."""
+    """The orders, by the number that also ends their payment's description."""
 
     def __init__(self, client: PaywintClient) -> None:
         self.client = client
-        self.orders: dict[UUID, Order] = {}
+        self.orders: dict[str, Order] = {}
 
     async def order(self, item: str) -> str:
         """A new order; the address at which it can be paid."""
-        link = await self.client.payments.create_link(PRICES[item], description=item)
-        self.orders[link.payment_id] = Order(item, link.payment_id, PaymentStatus.PENDING)
+        number = secrets.token_hex(8)
+        description = f"{item}, order {number}"
+        link = await self.client.payments.create_link(PRICES[item], description=description)
+        self.orders[number] = Order(number, item, link.payment_id)
         return link.payment_link
 
     async def on_event(self, event: WebhookEvent) -> None:
         """Believes Get Payment alone: events may be late, twice, out of order, or made up."""
-        order = self.orders.get(event.payment_id)
-        if order is None:
-            return
-        self.settle(order, await event.confirm(self.client))
-        if event.retry_payment_id is not None:  # a new payment takes this one's place
-            order = self.orders.setdefault(event.retry_payment_id, order)
-            self.settle(order, await self.client.payments.get(event.retry_payment_id))
+        self.settle(await event.confirm(self.client))
 
-    def settle(self, order: Order, payment: Payment) -> None:
-        """Notes how the payment stands, unless the order has gone on to a newer one."""
-        if payment.payment_id == order.payment_id or order.status == PaymentStatus.RETRIED:
+    def settle(self, payment: Payment) -> Order | None:
+        """Notes how a payment stands, and returns the order it is for.
+
+        Answers may overtake each other, so what is final stays, and of several payments for one
+        order the latest counts: what has failed can be tried again, which is a new payment.
+        """
+        order = self.orders.get((payment.description or "").rpartition(" ")[2])
+        if order is None or payment.amount != PRICES[order.item]:
+            return None
+        is_later = payment.created_at > order.created_at
+        is_open = not order.status.is_final or payment.status == "retried"
+        goes_on = payment.payment_id == order.payment_id and is_open
+        if payment.status == "success" or (order.status != "success" and (is_later or goes_on)):
             order.payment_id, order.status = payment.payment_id, payment.status
+            order.created_at = payment.created_at
+        return order
+
+    async def sweep(self) -> None:
+        """Learns what no webhook has told: reads the list back to the oldest order not paid.
+
+        (A real shop gives an order up after some days, or it would read ever more.)
+        """
+        unpaid = {o.payment_id for o in self.orders.values() if o.status != "success"}
+        if not unpaid:
+            return
+        async with self.client.payments.received() as payments:
+            async for payment in payments:
+                self.settle(payment)
+                unpaid.discard(payment.payment_id)
+                if not unpaid:
+                    break
+
+    async def keep_sweeping(self) -> None:
+        """Sweeps now and then, for as long as the shop is open."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                await self.sweep()
+            except PaywintError as error:
+                log.warning("the next sweep may do better: %s", error)
 
 
 @asynccontextmanager
@@ -81,19 +132,27 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with PaywintClient.from_env() as client:
         app.state.shop = shop = Shop(client)
         verifier = StandardWebhooks(os.environ["PAYWINT_WEBHOOK_SECRET"])
-        receiver = WebhookReceiver(shop.on_event, verifier=verifier)
-        app.add_route("/webhooks", endpoint(receiver), methods=["POST"])
+        app.state.endpoint = starlette_endpoint(WebhookReceiver(shop.on_event, verifier=verifier))
+        sweeping = asyncio.create_task(shop.keep_sweeping())
         yield
+        sweeping.cancel()
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/webhooks")
+async def webhooks(request: Request) -> Response:
+    """Where Paywint tells what has changed."""
+    answer: Response = await request.app.state.endpoint(request)
+    return answer
 
 
 @app.get("/")
 async def home() -> HTMLResponse:
     """What there is to buy."""
     buttons = "".join(
-        f'<p><button name="item" value="{item}">{item}, ${price}</button></p>'
+        f'<button name="item" value="{item}">{item} <b>${price}</b></button>'
         for item, price in PRICES.items()
     )
     return page("The shop", f'<form method="post" action="/orders">{buttons}</form>')
@@ -104,42 +163,46 @@ async def buy(request: Request, item: Annotated[str, Form()]) -> RedirectRespons
     """Makes an order, and sends the buyer to its payment link."""
     if item not in PRICES:
         raise HTTPException(422, "no such item")
-    try:
-        return RedirectResponse(await request.app.state.shop.order(item), status_code=303)
-    except OutcomeUnknownError:
-        raise HTTPException(502, "please look at your orders before trying again") from None
-    except PaywintError:
-        raise HTTPException(502, "payments are not available right now") from None
+    return RedirectResponse(await request.app.state.shop.order(item), status_code=303)
 
 
 @app.get("/back")
 async def back(request: Request, id: UUID) -> RedirectResponse:
     """Where the payer comes back to; the address says a status, and is not believed."""
     shop: Shop = request.app.state.shop
-    order = shop.orders.get(id)
+    order = shop.settle(await shop.client.payments.get(id))
     if order is None:
-        raise HTTPException(404)
-    try:
-        shop.settle(order, await shop.client.payments.get(id))
-    except NotFoundError:
-        raise HTTPException(404) from None
-    return RedirectResponse(f"/orders/{order.payment_id}", status_code=303)
+        raise HTTPException(404, "no such order")
+    return RedirectResponse(f"/orders/{order.number}", status_code=303)
 
 
-@app.get("/orders/{payment_id}")
-async def status(request: Request, payment_id: UUID) -> HTMLResponse:
+@app.get("/orders/{number}")
+async def status(request: Request, number: str) -> HTMLResponse:
     """How an order stands; looks again by itself until that is final."""
-    order: Order | None = request.app.state.shop.orders.get(payment_id)
+    order: Order | None = request.app.state.shop.orders.get(number)
     if order is None:
-        raise HTTPException(404)
+        raise HTTPException(404, "no such order")
     again = "" if order.status.is_final else '<meta http-equiv="refresh" content="1">'
-    name = html.escape(str(order.status))
+    name = html.escape(order.status)
     return page(f"Your {order.item}", f'{again}<p>Payment: <b id="status">{name}</b></p>')
+
+
+@app.exception_handler(PaywintError)
+async def apologize(request: Request, error: PaywintError) -> PlainTextResponse:
+    """What a buyer is told; what to do about it is in the log."""
+    if isinstance(error, NotFoundError):
+        return PlainTextResponse("no such payment", status_code=404)
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, OutcomeUnknownError):
+        return PlainTextResponse("please look at your orders before trying again", status_code=502)
+    return PlainTextResponse("payments are not available right now", status_code=502)
 
 
 def page(title: str, content: str) -> HTMLResponse:
     """A page of the shop."""
+    title = html.escape(title)
     return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<h1>{html.escape(title)}</h1>{content}</html>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<style>{STYLE}</style><h1>{title}</h1>{content}</html>"
     )

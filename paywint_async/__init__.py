@@ -1,8 +1,12 @@
 """paywint_async: an asyncio-native SDK for the Paywint payment API.
 
-Start with `PaywintClient`; every public name is here, but for `paywint_async.emulator`.
+Start with `PaywintClient`; every public name is here, but for those of
+`paywint_async.emulator` and `paywint_async.webhooks`.
 """
 
+from paywint_async.accounts.account import Account, SecretRef
+from paywint_async.accounts.fan_out import export_accounts
+from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
 from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
@@ -27,6 +31,10 @@ from paywint_async.errors import (
     UnexpectedRedirectError,
     UnprocessableRequestError,
     WaitTimeoutError,
+    WebhookDecodeError,
+    WebhookError,
+    WebhookSignatureError,
+    WebhookTimestampError,
 )
 from paywint_async.events import (
     CheckpointEvent,
@@ -38,6 +46,7 @@ from paywint_async.events import (
 )
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
+from paywint_async.middleware.shared import SharedRateLimit
 from paywint_async.middleware.tracing import tracing
 from paywint_async.models import (
     CheckoutToken,
@@ -48,13 +57,19 @@ from paywint_async.models import (
     PaymentMethod,
     PaymentPage,
     PaymentStatus,
+    WebhookEventName,
 )
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
+from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
+from paywint_async.tracking import PaymentWatch
 
 __all__ = [
     "APIError",
+    "Account",
+    "AccountReport",
+    "AccountStatus",
     "AuthenticationError",
     "CheckoutToken",
     "CheckpointEvent",
@@ -64,12 +79,14 @@ __all__ = [
     "Direction",
     "Environment",
     "Event",
+    "ExportSummary",
     "Handler",
     "HistoryEntry",
     "HistoryListing",
     "IncompleteHistoryError",
     "InvalidRequestError",
     "Limiter",
+    "ListingRange",
     "Middleware",
     "NotFoundError",
     "OutcomeUnknownError",
@@ -80,6 +97,7 @@ __all__ = [
     "PaymentMethod",
     "PaymentPage",
     "PaymentStatus",
+    "PaymentWatch",
     "Payments",
     "PaywintClient",
     "PaywintError",
@@ -94,12 +112,20 @@ __all__ = [
     "ResponseDecodeError",
     "RetryEvent",
     "RetryPolicy",
+    "SecretRef",
     "ServerError",
+    "SharedRateLimit",
     "TransportError",
     "UnexpectedRedirectError",
     "UnprocessableRequestError",
     "WaitTimeoutError",
+    "WebhookDecodeError",
+    "WebhookError",
+    "WebhookEventName",
+    "WebhookSignatureError",
+    "WebhookTimestampError",
     "entries_to_arrow",
+    "export_accounts",
     "make_converter",
     "payments_to_arrow",
     "to_json_lines",

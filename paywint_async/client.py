@@ -32,6 +32,7 @@ from paywint_async.middleware import (
 )
 from paywint_async.payments import Payments
 from paywint_async.session import SessionManager
+from paywint_async.tracking import Tracker
 
 _DEFAULT_RETRY = RetryPolicy()
 
@@ -52,8 +53,8 @@ class PaywintClient:
         request_timeout: seconds for one attempt, connect to last byte; 30 is far beyond a healthy
             answer, and short enough to try again.
         retry: how patient an operation is.
-        rate_limit: none by default, as none is published; a 429 is heeded in any case. A `Limiter`
-            of your own may be given instead.
+        rate_limit: none by default, as none is published; a 429 is heeded in any case. A
+            `SharedRateLimit` counts for all processes; a `Limiter` of your own may be given, too.
         middlewares: your own, outermost first; they see each operation once, around its retries.
         attempt_middlewares: your own, too, but around each attempt.
         on_event: called with each `Event`, at once, in the event loop; what it raises is logged.
@@ -92,15 +93,18 @@ class PaywintClient:
             ),
             ssl_context=_check_ssl_context(ssl_context),
         )
+        self._limiter = _limiter(rate_limit)
         tell = guarded(_check_hook(on_event))
         chain: tuple[Middleware, ...] = (
             *_check_callable("middlewares", middlewares),
-            *_patience(_check_retry(retry), rate_limit, tell),
+            *_patience(_check_retry(retry), self._limiter, tell, is_stated=rate_limit is not None),
             *_check_callable("attempt_middlewares", attempt_middlewares),
             *([Observe(tell)] if on_event else []),
         )
         handler: Handler = compose(chain, self._session.send)
-        self.payments = Payments(handler, check_count("max_concurrency", max_concurrency), tell)
+        at_once = check_count("max_concurrency", max_concurrency)
+        self._tracker = Tracker(handler, at_once)
+        self.payments = Payments(handler, at_once, self._tracker, tell)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -141,8 +145,21 @@ class PaywintClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes the connections; calls under way end with `ClientClosedError`. Idempotent."""
-        await self._session.aclose()
+        """Closes the connections; calls under way end with `ClientClosedError`. Idempotent.
+
+        A limiter of your own that has an `aclose` is closed, too.
+        """
+        try:
+            await self._tracker.aclose()
+        finally:
+            await self._close_connections()
+
+    async def _close_connections(self) -> None:
+        try:
+            await self._session.aclose()
+        finally:
+            if close_limiter := getattr(self._limiter, "aclose", None):
+                await close_limiter()
 
 
 def _wrap(api_key: object, api_secret: object) -> Credentials:
@@ -151,11 +168,11 @@ def _wrap(api_key: object, api_secret: object) -> Credentials:
 
 
 def _patience(
-    retry: RetryPolicy, rate_limit: RateLimit | Limiter | None, tell: OnEvent
+    retry: RetryPolicy, limiter: Limiter, tell: OnEvent, *, is_stated: bool
 ) -> list[Middleware]:
-    throttle = Throttle(_limiter(rate_limit), default_cooldown=retry.base_delay, on_event=tell)
+    throttle = Throttle(limiter, default_cooldown=retry.base_delay, on_event=tell)
     # Whoever states a limit needs no slow start to find one.
-    slow_start: list[Middleware] = [SlowStart()] if rate_limit is None else []
+    slow_start: list[Middleware] = [] if is_stated else [SlowStart()]
     return [Retry(retry, on_event=tell), *slow_start, throttle]
 
 

@@ -17,6 +17,10 @@ PaywintError
 ├── WaitTimeoutError              the payment was not final in time (also a TimeoutError)
 ├── ResponseDecodeError           the answer is not what the API promises, at ``path``
 ├── PrecisionError                an amount does not fit the asked form exactly; nothing is rounded
+├── WebhookError                  a delivery is refused: answer 4xx, and do nothing because of it
+│   ├── WebhookSignatureError     it is not proved who sent it
+│   ├── WebhookTimestampError     too old or too far ahead: a replay, or a clock is wrong
+│   └── WebhookDecodeError        it is not what Paywint sends, at ``path``
 ├── OutcomeUnknownError           a create may or may not have happened: look before repeating it
 └── IncompleteHistoryError        a listing cannot be proved complete; it says what is in doubt
 
@@ -168,6 +172,32 @@ class ResponseDecodeError(PaywintError):
 
 class PrecisionError(PaywintError):
     """An amount has more digits than the asked form keeps. It is never rounded: ask for another."""
+
+
+class WebhookError(PaywintError):
+    """A webhook's delivery is refused. Answer 4xx, and do nothing because of what it says."""
+
+
+class WebhookSignatureError(WebhookError):
+    """The verifier does not believe that the delivery came from whom it says."""
+
+
+class WebhookTimestampError(WebhookError):
+    """The delivery is of ``sent_at``, and more than ``tolerance`` seconds from now."""
+
+    def __init__(self, message: str, *, sent_at: datetime, tolerance: float) -> None:
+        super().__init__(message)
+        self.sent_at = sent_at
+        self.tolerance = tolerance
+
+
+class WebhookDecodeError(WebhookError):
+    """A delivery is not what Paywint sends. ``path`` leads to the problem: ``$.data.amount``."""
+
+    def __init__(self, problem: str, path: str = "$") -> None:
+        super().__init__(f"the webhook cannot be read: {problem} @ {path}")
+        self.problem = problem
+        self.path = path
 
 
 class OutcomeUnknownError(PaywintError):

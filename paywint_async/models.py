@@ -57,6 +57,19 @@ class PaymentStatus(OpenEnum):
 _FINAL = frozenset({"success", "failed", "rejected", "expired", "retried"})
 
 
+class WebhookEventName(OpenEnum):
+    """What a webhook tells of a payment. Source: published list; unknown names are kept."""
+
+    INITIATED = "payment.initiated"
+    OPENED = "payment.opened"
+    PROCESSING = "payment.processing"
+    SUCCESS = "payment.success"
+    FAILED = "payment.failed"
+    REJECTED = "payment.rejected"
+    RETRIED = "payment.retried"
+    EXPIRED = "payment.expired"
+
+
 class PaymentMethod(OpenEnum):
     """How money is paid or received. Source: values seen in the published examples; open."""
 

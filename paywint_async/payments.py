@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -18,7 +17,6 @@ from paywint_async.errors import (
     ResponseDecodeError,
     ServerError,
     TransportError,
-    WaitTimeoutError,
 )
 from paywint_async.events import OnEvent, ignore
 from paywint_async.messages import Handler, Response
@@ -26,19 +24,20 @@ from paywint_async.models import CheckoutToken, Direction, Payment, PaymentLink,
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
 from paywint_async.pagination.run import PageSource
+from paywint_async.tracking import PaymentWatch, Tracker
 
 T = TypeVar("T")
-
-_POLL_GROWTH = 1.5
-_MAX_POLL = 30.0  # seconds: a person who pays is watched closely, a forgotten link is not
 
 
 class Payments:
     """The payments of one account; reached as ``client.payments``."""
 
-    def __init__(self, handler: Handler, max_concurrency: int, on_event: OnEvent = ignore) -> None:
+    def __init__(
+        self, handler: Handler, max_concurrency: int, tracker: Tracker, on_event: OnEvent = ignore
+    ) -> None:
         self._handler = handler
         self._max_concurrency = max_concurrency
+        self._tracker = tracker
         self._on_event = on_event
 
     async def create_link(
@@ -195,36 +194,72 @@ class Payments:
     ) -> Payment:
         """The payment, once its status is final; asked for at growing intervals.
 
+        Any number of waits share the looks of one client: one at a payment for all who wait for it, at
+        most ``max_concurrency`` at a time, and at once where `wake` tells of it. A payment that is
+        `retried` is followed to its retry where `wake` has told which that is; what comes back then
+        has another ``payment_id``. Otherwise `retried` is the end.
+
         Args:
             payment_id: of the payment to watch.
             timeout: seconds to wait at most.
-            poll: seconds before the second look; each next wait is 1.5 times longer, 30 at most.
+            poll: seconds before the second look; each next wait is 1.5 times longer, 30 at most. Who
+                waits with the shortest one decides for all who wait for that payment; if more
+                payments than ``max_concurrency`` are waited for, up to a quarter is added, so that
+                what began together spreads out.
 
         Raises:
             WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
+            ClientClosedError: the client was closed meanwhile.
             APIError, TransportError: as `get`.
+
+        Cancellation: ends the look under way, unless somebody else waits for that payment, too.
         """
-        wanted = protocol.check_payment_id(payment_id)
-        wait = protocol.check_seconds("poll", poll)
-        limit = asyncio.timeout(protocol.check_seconds("timeout", timeout))
-        seen: Payment | None = None
-        try:
-            async with limit:
-                while True:
-                    seen = await self.get(wanted)
-                    if seen.status.is_final:
-                        return seen
-                    await asyncio.sleep(wait)
-                    wait = min(wait * _POLL_GROWTH, max(_MAX_POLL, poll))
-        except TimeoutError:
-            if not limit.expired():  # a single request's own timeout
-                raise
-        last = f"last seen {seen.status}" if seen else "never seen"
-        raise WaitTimeoutError(
-            f"payment {wanted} was not final within {timeout:g} s ({last})",
-            payment_id=wanted,
-            payment=seen,
+        watch = self.watch(
+            payment_id, timeout=protocol.check_seconds("timeout", timeout), poll=poll
         )
+        seen: Payment | None = None
+        async for payment in watch:
+            seen = payment
+        assert seen is not None  # a watch without any state ends in an error
+        return seen
+
+    def watch(
+        self, payment_id: UUID | str, *, timeout: float | None = None, poll: float = 1.0
+    ) -> PaymentWatch:
+        """The payment's states as they are seen, to iterate: the present one first, the final one last.
+
+        Args:
+            payment_id: of the payment to watch.
+            timeout: seconds from the first step to the final state at most; None: for ever.
+            poll: as `wait_until_final`, with which it shares its looks.
+
+        Raises:
+            InvalidRequestError: an argument was refused.
+        """
+        limit = None if timeout is None else protocol.check_seconds("timeout", timeout)
+        wanted = protocol.check_payment_id(payment_id)
+        return self._tracker.watch(wanted, limit, protocol.check_seconds("poll", poll))
+
+    def wake(self, payment_id: UUID | str, *, retry_payment_id: UUID | str | None = None) -> None:
+        """Looks at a payment at once, where it is waited for: to be called for each webhook of it.
+
+        It believes nothing: what a wait returns is what Get Payment says. Safe from any thread.
+
+        Args:
+            payment_id: of the payment that may have changed.
+            retry_payment_id: the payment that a `retried` event names. No API call can confirm that
+                it belongs to the other one, only that it asks the same payee for the same amount, so
+                take it from events whose signature was verified. The latest 10,000 are remembered.
+                Once a client was woken, waits that see `retried` give the webhook that names the
+                retry 10 seconds to come.
+
+        Raises:
+            InvalidRequestError: no UUID.
+        """
+        retry = retry_payment_id
+        if retry is not None:
+            retry = protocol.check_payment_id(retry, "retry_payment_id")
+        self._tracker.wake(protocol.check_payment_id(payment_id), retry)
 
     async def _create(self, call: protocol.Call[T]) -> T:
         """Sends a call that writes; what leaves its effect open becomes OutcomeUnknownError."""

@@ -2,15 +2,15 @@
 
 `paywint_emulator` and `paywint_client` live on the event loop of the test that asks for them, so one
 asynchronous fixture stands behind both, made for whichever plugin runs that test: pytest-asyncio
-(strict or auto; pytest-aiohttp builds on it) or anyio with its asyncio backend.
+(strict or auto, with a loop of any scope; pytest-aiohttp builds on it) or anyio with asyncio.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from paywint_async.emulator import Emulator
 
     _Pair: TypeAlias = tuple[Emulator, PaywintClient]
+    _LoopScope: TypeAlias = Literal["function", "class", "module", "package", "session"]
 
 _MARKER = "paywint(**arguments): how `paywint_emulator` is made, such as payments=1000, seed=7"
 
@@ -47,35 +48,60 @@ def paywint_client(request: pytest.FixtureRequest) -> PaywintClient:
     return pair[1]
 
 
-async def _emulator_and_client(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
-    from paywint_async import PaywintClient
-    from paywint_async.emulator import Emulator
+def _new_pair() -> Callable[[pytest.FixtureRequest], AsyncIterator[_Pair]]:
+    """A fixture function of its own each time, because pytest-asyncio writes the scope on it."""
 
-    async with Emulator(**_arguments(request)) as emulator:
-        keys = emulator.api_key, emulator.api_secret
-        async with PaywintClient(*keys, base_url=emulator.url) as client:
-            yield emulator, client
+    async def emulator_and_client(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
+        from paywint_async import PaywintClient
+        from paywint_async.emulator import Emulator
+
+        async with Emulator(**_arguments(request)) as emulator:
+            keys = emulator.api_key, emulator.api_secret
+            async with PaywintClient(*keys, base_url=emulator.url) as client:
+                yield emulator, client
+
+    return emulator_and_client
 
 
-_with_anyio = pytest.fixture(name="_paywint_with_anyio")(_emulator_and_client)
+_with_anyio = pytest.fixture(name="_paywint_with_anyio")(_new_pair())
 if importlib.util.find_spec("pytest_asyncio"):
     import pytest_asyncio
 
-    _with_asyncio = pytest_asyncio.fixture(name="_paywint_with_asyncio")(_emulator_and_client)
+    def _on_loop_of(scope: _LoopScope) -> Any:
+        make = pytest_asyncio.fixture(loop_scope=scope, name=f"_paywint_on_loop_of_{scope}")
+        return make(_new_pair())
+
+    # The test's loop may be shared with others; the emulator must live on that one, or it would
+    # stand still while the test runs.
+    _of_function = _on_loop_of("function")
+    _of_class = _on_loop_of("class")
+    _of_module = _on_loop_of("module")
+    _of_package = _on_loop_of("package")
+    _of_session = _on_loop_of("session")
 
 
 def _fixture_for(request: pytest.FixtureRequest) -> str:
     if "anyio_backend" in request.fixturenames:
         backend = request.getfixturevalue("anyio_backend_name")
         if backend != "asyncio":
-            raise pytest.UsageError(f"paywint_async runs on asyncio, and this test on {backend}")
+            raise pytest.UsageError(
+                f"paywint_async runs on asyncio, and this test on {backend}: mark it with "
+                "@pytest.mark.parametrize('anyio_backend', ['asyncio'])"
+            )
         return "_paywint_with_anyio"
     function = getattr(request.node, "obj", None)
     if not inspect.iscoroutinefunction(inspect.unwrap(function) if function else None):
         raise pytest.UsageError("paywint_emulator needs an `async def` test")
     if not request.config.pluginmanager.hasplugin("asyncio"):
         raise pytest.UsageError("paywint_emulator needs pytest-asyncio, pytest-aiohttp or anyio")
-    return "_paywint_with_asyncio"
+    return f"_paywint_on_loop_of_{_loop_scope(request)}"
+
+
+def _loop_scope(request: pytest.FixtureRequest) -> str:
+    """Whose event loop runs the test, as pytest-asyncio decides it."""
+    marker = request.node.get_closest_marker("asyncio")
+    said = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
+    return said or request.config.getini("asyncio_default_test_loop_scope") or "function"
 
 
 def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""What holds for every test: the virtual clock, and which copy of the package is under test."""
+"""What holds for every test: the virtual clock, disks that fill up, and which package is tested."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+import resource
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -35,6 +37,22 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("real_time"):
         return {"real_time": asyncio.new_event_loop}
     return {"virtual_time": VirtualTimeLoop}
+
+
+@pytest.fixture
+def disk_of() -> Callable[[int], AbstractContextManager[None]]:
+    """`with disk_of(size)`: no file of this process can grow beyond that many bytes."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 def _refuse_the_checkout() -> None:

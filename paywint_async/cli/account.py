@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paywint_async import PaywintClient
 from paywint_async.cli.options import UsageError
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from paywint_async.emulator import Emulator
 
 
-def make_emulator(*, payments: int, latency: float = 0.0, port: int = 0) -> Emulator:
-    """An emulator that has the same history each time, not yet started.
+def make_emulator(**arguments: Any) -> Emulator:
+    """An emulator that has the same history each time, not yet started; arguments as it has them.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -22,7 +22,7 @@ def make_emulator(*, payments: int, latency: float = 0.0, port: int = 0) -> Emul
     from paywint_async.emulator import Emulator  # a web server, which few commands need
 
     try:
-        return Emulator(payments=payments, seed=1, latency=latency, port=port)
+        return Emulator(seed=1, **arguments)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 from paywint_async.cli import emulator, export, link, payment, reconcile, sync
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
+from paywint_async.export import open_stdout
 from paywint_async.export.errors import translated
 
 _HELP = """Payments of a Paywint account.
@@ -58,6 +59,10 @@ def dispatch(arguments: Sequence[str]) -> int:
 
 async def _print(show: Callable[[], object]) -> None:
     """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
+    open_stdout()
     with translated("cannot write stdout"):
-        show()
-        sys.stdout.flush()
+        try:
+            show()
+            sys.stdout.flush()
+        except SystemExit:  # of rich, where the reader has gone away
+            raise BrokenPipeError from None

@@ -163,7 +163,8 @@ class _Job:
             yield "run the same command again to continue"
             return
         if self.output != "-" and os.path.exists(part := part_of(self.output)):
-            yield f"they are in {part}"
+            what = "what was written is" if isinstance(error, ExportError) else "they are"
+            yield f"{what} in {part}"
         yield "with --checkpoint it could be continued"
 
     @property

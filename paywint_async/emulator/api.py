@@ -101,6 +101,7 @@ class Api:
         response: web.StreamResponse | None = None
         try:
             response = await handler(request)
+            return response
         finally:
             body = response.body if isinstance(response, web.Response) else None
             exchange = Exchange(
@@ -112,11 +113,10 @@ class Api:
                 started=started,
                 finished=self._clock(),
                 page_no=request.get(_PAGE_NO),
-                request_body=self._journal.excerpt(request.get(_BODY, b"")),
-                response_body=self._journal.excerpt(body if isinstance(body, bytes) else b""),
+                request=self._journal.excerpt(request.get(_BODY, b"")),
+                response=self._journal.excerpt(body if isinstance(body, bytes) else b""),
             )
             self._journal.close(exchange)
-        return response
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -54,9 +54,14 @@ class Clock:
         Raises:
             ValueError: By less than nothing, or more than thirty years.
         """
+        self.check_advance(seconds)
+        self._added_us += round(seconds * 1_000_000)
+
+    @staticmethod
+    def check_advance(seconds: float) -> None:
+        """ValueError where it cannot be moved by that."""
         if not 0 <= seconds <= 1e9:
             raise ValueError(f"seconds must be from 0 to 1e9: {seconds!r}")
-        self._added_us += round(seconds * 1_000_000)
 
 
 def _wall_us() -> int:

@@ -12,6 +12,7 @@ import attrs
 from aiohttp import web
 
 from paywint_async.emulator import life, rendering
+from paywint_async.emulator.clock import Clock
 from paywint_async.emulator.controls import Controls
 from paywint_async.emulator.identity import DIRECTIONS
 from paywint_async.emulator.payment import Payment
@@ -81,7 +82,7 @@ class Console:
     def _matching(
         self, direction: Any, status: str, text: str, from_rank: str
     ) -> Iterator[tuple[int, Payment]]:
-        newest = int(from_rank) if from_rank.isdecimal() else None
+        newest = int(from_rank[:20]) if from_rank.isdecimal() else None
         for rank, payment in islice(self._controls.newest(direction, newest), _LOOKED_AT):
             told = (payment.payment_id, payment.payer_name, payment.payee_name, payment.description)
             has_text = any(text in (value or "").lower() for value in told)
@@ -130,7 +131,7 @@ class Console:
 
     async def _resend(self, request: web.Request) -> web.Response:
         try:
-            await self._webhooks.resend(request.match_info["delivery_id"])
+            self._webhooks.begin_resend(request.match_info["delivery_id"])
         except LookupError:
             raise web.HTTPNotFound from None
         raise web.HTTPSeeOther("/console/webhooks")
@@ -143,7 +144,7 @@ class Console:
         try:
             self._apply(given)
         except ValueError as error:
-            return self._render_settings(problem=str(error), status=422)
+            return self._render_settings(given, problem=str(error), status=422)
         raise web.HTTPSeeOther("/console/settings")
 
     def _apply(self, given: dict[str, str]) -> None:
@@ -151,6 +152,7 @@ class Console:
         fields = [field.name for field in attrs.fields(WebhookFaults)]
         faults = WebhookFaults(**{name: float(given.get(name) or 0) for name in fields})
         advance = float(given.get("advance") or 0)
+        Clock.check_advance(advance)
         url = given.get("webhook_url") or None
         self._webhooks.check(url)
         self._switches.turn(
@@ -161,15 +163,22 @@ class Console:
         self._webhooks.url, self._webhooks.faults = url, faults
         self._controls.advance(advance)
 
-    def _render_settings(self, *, problem: str = "", status: int = 200) -> web.Response:
+    def _render_settings(
+        self, given: dict[str, str] | None = None, *, problem: str = "", status: int = 200
+    ) -> web.Response:
+        """The form with what holds now, or with what somebody has just typed."""
+        switches = self._switches
+        numbers = {"latency": switches.latency, "failures": switches.failures}
+        numbers |= attrs.asdict(self._webhooks.faults)
+        limit = "" if switches.rate_limit is None else f"{switches.rate_limit:g}"
+        values = {"rate_limit": limit, "webhook_url": self._webhooks.url or "", "advance": ""}
+        values |= {name: f"{number:g}" for name, number in numbers.items()}
         return rendering.page(
             "settings.html",
             status=status,
             tab="settings",
             problem=problem,
-            switches=self._switches,
-            faults=self._webhooks.faults,
-            url=self._webhooks.url or "",
+            values=values | (given or {}),
             now_us=self._controls.now_us(),
         )
 

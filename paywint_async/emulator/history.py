@@ -14,7 +14,11 @@ from paywint_async.emulator.wire import payment_row
 
 CACHED_ROWS = 131_072
 """Rendered rows kept, about 90 MB once that many have been read: a benchmark of 100,000 payments
-then measures its client, not this server."""
+then measures its client, not this server. Of a longer history, read from end to end, each row would
+be gone before it is asked for again, so only the `RECENT_ROWS` are kept."""
+
+RECENT_ROWS = 2_048
+"""Those that a client asks for twice, since pages were shifted or an answer was lost."""
 
 
 class History:
@@ -37,7 +41,8 @@ class History:
         # After a written payment the generated times go on from its time: (first rank, shift).
         self._shift_ranks: list[int] = [0]
         self._shifts_us: list[int] = [0]
-        self._generated_row = lru_cache(maxsize=CACHED_ROWS)(self._make_row)
+        kept = CACHED_ROWS if size <= CACHED_ROWS else RECENT_ROWS
+        self._generated_row = lru_cache(maxsize=kept)(self._make_row)
 
     @property
     def total(self) -> int:

@@ -30,8 +30,19 @@ class Exchange:
     started: float
     finished: float
     page_no: int | None
-    request_body: str
-    response_body: str
+    # As text, ten thousand of them would take 40 MB: one emoji makes every character four bytes.
+    _request: bytes
+    _response: bytes
+
+    @property
+    def request_body(self) -> str:
+        """Its beginning."""
+        return self._request.decode()
+
+    @property
+    def response_body(self) -> str:
+        """Its beginning; empty where there was no answer."""
+        return self._response.decode()
 
     @property
     def duration(self) -> float:
@@ -78,11 +89,11 @@ class Journal:
         """The text without credentials."""
         return self._secrets.sub("***", text)
 
-    def excerpt(self, body: bytes) -> str:
-        """The beginning of a body as text, fit to be kept."""
+    def excerpt(self, body: bytes) -> bytes:
+        """The beginning of a body as UTF-8, fit to be kept."""
         # More than is kept is searched: a secret may lie across the cut.
         beginning = body[: BODY_LENGTH + self._longest].decode(errors="replace")
-        return self.blot(beginning)[:BODY_LENGTH]
+        return self.blot(beginning)[:BODY_LENGTH].encode()
 
 
 class TokenBucket:

@@ -197,18 +197,23 @@ class Webhooks:
 
         Cancellation: The delivery is broken off. Where the emulator closes first, it stays pending.
         """
-        if self._session is None:
-            raise RuntimeError("the emulator delivers nothing before it is started: await start()")
-        delivery = next((d for d in self.deliveries if d.delivery_id == delivery_id), None)
-        if delivery is None:
-            raise LookupError(f"the emulator has made no delivery {delivery_id!r}")
-        task = self._run(self._deliver(delivery))
+        delivery, task = self.begin_resend(delivery_id)
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
             task.cancel()
             raise
         return delivery
+
+    def begin_resend(self, delivery_id: str) -> tuple[Delivery, asyncio.Task[None]]:
+        """The same without waiting for what comes of it. Raises as `resend`."""
+        if self._session is None:
+            raise RuntimeError("the emulator delivers nothing before it is started: await start()")
+        delivery = next((d for d in self.deliveries if d.delivery_id == delivery_id), None)
+        if delivery is None:
+            raise LookupError(f"the emulator has made no delivery {delivery_id!r}")
+        delivery.outcome = "pending"
+        return delivery, self._run(self._deliver(delivery))
 
     def _dispatch(self, delivery: Delivery) -> None:
         drop, reorder, duplicate, wait = self._draw()

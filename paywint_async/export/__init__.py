@@ -4,15 +4,15 @@ Over the public API only. Knows nothing of command lines, terminals, signals or 
 
 Read it in this order: `sink` (the protocol) · `transfer` (from a reading into a sink) · `reading`
 (listings page by page) · `encoding` and `compression` (pages as bytes) · `resumable`, `replaced`,
-`stream` (the sinks of bytes), over `output` · `parquet` and `sql`, over `database` (those of tables) ·
-`checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what was not final yet) ·
-`destination` (which sink for an output).
+`stream` (the sinks of bytes), over `output` · `parquet`, over `parts`, and `sql`, over `database`
+(those of tables) · `checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what
+was not final yet) · `destination` (which sink for an output).
 """
 
 from paywint_async.export.checkpoint import CheckpointFile
 from paywint_async.export.destination import is_dataset, kind_of, make_sink, make_table, shown
 from paywint_async.export.encoding import ENTRIES, PAYMENTS, Encoding, Format, format_of
-from paywint_async.export.errors import ExportError, OutputClosedError
+from paywint_async.export.errors import ExportError, OutputClosedError, OutputInUseError
 from paywint_async.export.reading import HistoryReading, PaymentReading, Reading, reader
 from paywint_async.export.refresh import Refresh
 from paywint_async.export.replaced import ReplacedFile, part_of
@@ -30,6 +30,7 @@ __all__ = [
     "Format",
     "HistoryReading",
     "OutputClosedError",
+    "OutputInUseError",
     "PAYMENTS",
     "PaymentReading",
     "Reading",

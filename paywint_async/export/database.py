@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +23,7 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
-_OPTIONS = {"host", "ssl", "sslmode"}  # behind the URL's question mark
+_OPTIONS = {"host", "ssl", "sslmode"}  # of a server, behind the URL's question mark
 
 
 class Database:
@@ -37,7 +38,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
-        self.name = self._url.set(drivername=self.dialect).render_as_string(hide_password=True)
+        self.name = _name_of(self._url)
         self._errors = _errors_of(self.dialect)
 
     @property
@@ -77,12 +78,28 @@ def _parse(text: str) -> sa.URL:
         raise ConfigurationError(
             f"{url.drivername} is not a database that payments are written to: sqlite, postgresql"
         )
-    if unknown := sorted(set(url.query) - _OPTIONS):
+    if unknown := sorted(set(url.query) - (set() if url.drivername == "sqlite" else _OPTIONS)):
         raise ConfigurationError(f"{unknown[0]!r} is not an option of a database's URL here")
+    if url.drivername == "sqlite":
+        return url.set(drivername=_DRIVERS["sqlite"], database=_file_in(text))
     if not url.database:
         raise ConfigurationError(f"the {url.drivername} URL names no database")
     query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
     return url.set(drivername=_DRIVERS[url.drivername], query=query)
+
+
+def _file_in(text: str) -> str:
+    """SQLAlchemy decodes a file's name from 2.1 on, and not before."""
+    name = unquote(text.partition("?")[0].removeprefix("sqlite:///"))
+    if not text.startswith("sqlite:///") or name in ("", ":memory:"):
+        raise ConfigurationError("the sqlite URL names no file: sqlite:///payments.db does")
+    return name
+
+
+def _name_of(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":  # which would be shown encoded
+        return f"sqlite:///{url.database}"
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _errors_of(dialect: str) -> tuple[type[Exception], ...]:

@@ -18,7 +18,8 @@ from paywint_async.export.stream import StreamSink
 
 R = TypeVar("R")
 
-_URL = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
+_URL = re.compile(r"(?:sqlite|postgres|postgresql|[a-z][a-z0-9+]*(?=:/)):", re.IGNORECASE)
+_DATABASES = (".db", ".sqlite", ".sqlite3")  # files that are no others' by custom
 
 
 def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | None) -> Sink[R]:
@@ -55,12 +56,19 @@ def make_table(output: str, direction: str) -> Table[Any]:
         direction: ``sent``, ``received`` or ``both``.
 
     Raises:
-        ConfigurationError: an extra is missing, or the URL is wrong.
+        ConfigurationError: an extra is missing, or the URL is wrong, or was forgotten.
+        ExportError: a file is asked for where a directory is.
     """
     if _is_database(output):
         return _make_sql_table(output, direction)
     if is_dataset(output):
         return _make_parquet_table(output, direction)
+    if output.lower().endswith(_DATABASES):
+        raise ConfigurationError(
+            f"{output} would be a file of JSON lines: for a database say sqlite:///{output}"
+        )
+    if os.path.isdir(output):
+        raise ExportError(f"cannot open {output}: Is a directory")
     encodings: dict[Any, Encoding[Any]] = {**(ENTRIES if direction == "both" else PAYMENTS)}
     encoding, compression = encodings[format_of(output)], compression_of(output)
     checkpoint = CheckpointFile(

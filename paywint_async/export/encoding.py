@@ -119,11 +119,25 @@ def _identify_line(line: bytes) -> tuple[str, str]:
     return found.direction + found.payment_id, found.status
 
 
+def _fields(row: str) -> list[str]:
+    try:
+        (fields,) = csv.reader([row])
+    except csv.Error:  # perhaps a text is longer than what the process sets for all
+        former = csv.field_size_limit(len(row))
+        try:
+            (fields,) = csv.reader([row])
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+        finally:
+            csv.field_size_limit(former)
+    return fields
+
+
 def _identify_row(first: int) -> Callable[[bytes], tuple[str, str]]:
     status = first + _COLUMNS.index("status")
 
     def identify(row: bytes) -> tuple[str, str]:
-        (fields,) = csv.reader([row.decode()])
+        fields = _fields(row.decode())
         return "".join(fields[: first + 1]), fields[status]
 
     return identify

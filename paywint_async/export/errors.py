@@ -12,6 +12,10 @@ class ExportError(PaywintError):
     """An output or its checkpoint cannot be used or written; the message says which, and why."""
 
 
+class OutputInUseError(ExportError):
+    """Another export has the output right now; once that has ended, this one can go on from there."""
+
+
 class OutputClosedError(ExportError):
     """Whoever read the output has gone away: ``paywint export | head -1``."""
 

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from paywint_async.export.errors import ExportError, translated
+from paywint_async.export.errors import ExportError, OutputInUseError, translated
 
 
 def open_locked(path: str) -> int:
@@ -17,7 +17,8 @@ def open_locked(path: str) -> int:
     The lock is the system's own, so it ends with the process, however that ends.
 
     Raises:
-        ExportError: another export has it, or it cannot be opened, or is no regular file.
+        OutputInUseError: another export has it.
+        ExportError: it cannot be opened, or is no regular file.
     """
     with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
@@ -26,7 +27,7 @@ def open_locked(path: str) -> int:
             raise ExportError(f"{path} is not a regular file")
         # Between opening and locking, who had the lock may have put a new file in its place.
         if not _lock(fd) or not is_still(fd, path):
-            raise ExportError(f"{path} is being written by another export")
+            raise OutputInUseError(f"{path} is being written by another export")
         undo.pop_all()
     return fd
 

@@ -9,35 +9,29 @@ by one that begins with its rows, so that years of small additions do not make y
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
-import json
 import os
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet as pq
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
-from paywint_async.export.errors import ExportError, translated
-from paywint_async.export.files import sync_directory
+from paywint_async.export.changes import Known
+from paywint_async.export.errors import ExportError, OutputInUseError, translated
+from paywint_async.export.parts import PartWriter, read_batches, read_footer
 from paywint_async.export.sink import Checkpoint
 
 R = TypeVar("R", Payment, HistoryEntry)
 
 pc: Any = pyarrow.compute  # makes its functions when it is imported, which no type checker sees
-_KEY = b"paywint"  # of the footer's metadata
 _VERSION = 1
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _FEW_ROWS = 10_000  # a part with fewer is continued
-_ROW_GROUP = 10_000
 _FINAL = pa.array([each.value for each in PaymentStatus if each.is_final])
-
-Records = list[Payment] | list[HistoryEntry]
 
 
 class ParquetTable(Generic[R]):
@@ -52,15 +46,15 @@ class ParquetTable(Generic[R]):
     def __init__(
         self, path: str, *, direction: str, to_arrow: Callable[[Sequence[R]], Any]
     ) -> None:
-        self._path = path.rstrip("/")
+        self._path = path.rstrip("/") or "/"
         self._direction = direction
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
-        self._part = _Part(f"{self._path}.tmp", to_arrow([]).schema)
+        self._part = PartWriter(f"{self._path}.tmp", to_arrow([]).schema)
         self._fd = -1
         self._count = 0  # of parts
         self._last_rows = 0  # in the last part
         self._listing: Checkpoint | None = None
-        self._known: dict[str, int] = {}
+        self._known = Known()  # the rows that are not final
         self._changed: dict[str, Any] = {}
 
     async def open(self) -> Checkpoint | None:
@@ -99,9 +93,10 @@ class ParquetTable(Generic[R]):
     async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
         """The ids of the payments that are not final here."""
         for number in range(self._count):
-            for batch in self._batches(number):
+            for batch in read_batches(self._name(number)):
                 rows = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL))).to_pylist()
-                self._known |= {_key(row): _fingerprint(row) for row in rows}
+                for row in rows:
+                    self._known.note(_key(row), tuple(row.values()))
                 await asyncio.sleep(0)
                 if rows:
                     yield [UUID(row["payment_id"]) for row in rows]
@@ -111,14 +106,12 @@ class ParquetTable(Generic[R]):
         """Takes payments as they are now; the next commit replaces the parts that have them."""
         records = self._records(payments)
         rows = self._to_arrow(records).to_pylist()
-        changed = [
-            (_key(row), _fingerprint(row), record)
+        changed = {
+            _key(row): record
             for row, record in zip(rows, records, strict=True)
-            if self._known.get(_key(row), _fingerprint(row)) != _fingerprint(row)
-        ]
-        for key, fingerprint, record in changed:
-            self._known[key] = fingerprint
-            self._changed[key] = record
+            if self._known.take(_key(row), tuple(row.values()))
+        }
+        self._changed |= changed
         return len(changed)
 
     async def close(self, *, complete: bool) -> None:
@@ -134,7 +127,7 @@ class ParquetTable(Generic[R]):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(fd)
-            raise ExportError(f"{self._path} is being written by another export") from None
+            raise OutputInUseError(f"{self._path} is being written by another export") from None
         return fd
 
     def _count_parts(self) -> int:
@@ -150,7 +143,7 @@ class ParquetTable(Generic[R]):
 
     def _read_checkpoint(self) -> Checkpoint | None:
         name = self._name(self._count - 1)
-        told, self._last_rows = self._footer(self._count - 1)
+        told, self._last_rows = read_footer(name)
         if told.get("version") != _VERSION:
             raise ExportError(f"{name} is of another version of this export")
         if told["direction"] != self._direction:
@@ -161,28 +154,11 @@ class ParquetTable(Generic[R]):
         listing: Checkpoint | None = told["listing"]
         return listing
 
-    def _footer(self, number: int) -> tuple[dict[str, Any], int]:
-        """What a part says of the export, and how many rows it has."""
-        name = self._name(number)
-        try:
-            with translated(f"cannot read {name}"):
-                metadata = pq.read_metadata(name)
-            return json.loads((metadata.metadata or {})[_KEY]), metadata.num_rows
-        except (pa.ArrowException, KeyError, ValueError):
-            raise ExportError(f"{name} is not a part of an export") from None
-
     def _told(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
         return {"version": _VERSION, "direction": self._direction, "listing": checkpoint}
 
     def _name(self, number: int) -> str:
         return f"{self._path}/part-{number:06}.parquet"
-
-    def _batches(self, number: int) -> Iterable[Any]:
-        try:  # not in threads, nor ahead: each would keep memory of its own
-            with pq.ParquetFile(self._name(number), pre_buffer=False) as file:
-                yield from file.iter_batches(batch_size=_ROW_GROUP, use_threads=False)
-        except pa.ArrowException as error:
-            raise ExportError(f"cannot read {self._name(number)}: {error}") from None
 
     def _begin_part(self, *, continue_last: bool) -> None:
         if self._part.is_open:
@@ -190,23 +166,27 @@ class ParquetTable(Generic[R]):
         self._part.begin()
         if self._count and continue_last:
             self._count -= 1
-            self._part.add(self._batches(self._count))
+            self._part.add(read_batches(self._name(self._count)))
 
     async def _rewrite(self) -> None:
         """Replaces each part that has changed rows; each is whole, whenever this is broken off."""
         ids = pa.array({key[-36:] for key in self._changed})
         for number in range(self._count):
-            name = self._name(number)
-            column = pq.read_table(name, columns=["payment_id"])["payment_id"]
-            await asyncio.sleep(0)
-            if pc.any(pc.is_in(column, ids)).as_py():
+            if await self._has_any(number, ids):
                 await self._rewrite_part(number)
         self._changed.clear()
 
+    async def _has_any(self, number: int, ids: Any) -> bool:
+        for batch in read_batches(self._name(number), ["payment_id"]):
+            await asyncio.sleep(0)
+            if pc.any(pc.is_in(batch["payment_id"], ids)).as_py():
+                return True
+        return False
+
     async def _rewrite_part(self, number: int) -> None:
-        footer, _ = self._footer(number)
+        footer, _ = read_footer(self._name(number))
         self._part.begin()
-        for batch in self._batches(number):
+        for batch in read_batches(self._name(number)):
             self._part.add([self._brought_up_to_date(batch)])
             await asyncio.sleep(0)
         self._part.finish(self._name(number), footer)
@@ -219,7 +199,8 @@ class ParquetTable(Generic[R]):
         fresh = self._to_arrow([self._changed[key] for key in changed])
         place = {key: batch.num_rows + index for index, key in enumerate(changed)}
         indices = [place.get(key, index) for index, key in enumerate(keys)]
-        return pa.concat_batches([batch, fresh]).take(pa.array(indices))
+        both = pa.Table.from_batches([batch, fresh]).take(pa.array(indices))
+        return both.combine_chunks().to_batches()[0]
 
     def _key_columns(self, batch: Any) -> list[str]:
         return [name for name in ("direction", "payment_id") if name in batch.schema.names]
@@ -230,65 +211,5 @@ class ParquetTable(Generic[R]):
         return [HistoryEntry(direction=d, payment=each) for each in payments for d in Direction]
 
 
-class _Part:
-    """The part that is being written."""
-
-    def __init__(self, path: str, schema: Any) -> None:
-        self.path = path
-        self._schema = schema
-        self._writer: Any = None
-        self._batches: list[Any] = []
-        self._rows = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self._writer is not None
-
-    def begin(self) -> None:
-        self._file = open(self.path, "wb")  # noqa: SIM115  (closed by `finish` or `discard`)
-        self._writer = pq.ParquetWriter(self._file, self._schema)
-        self._rows = 0
-
-    def add(self, batches: Iterable[Any]) -> None:
-        for batch in batches:
-            self._batches.append(batch)
-            self._rows += batch.num_rows
-            if sum(each.num_rows for each in self._batches) >= _ROW_GROUP:
-                self._write_group()
-
-    def finish(self, name: str, told: dict[str, Any]) -> int:
-        """Puts it in its place, for good; returns how many rows it has."""
-        self._write_group()
-        self._writer.add_key_value_metadata({_KEY: json.dumps(told)})
-        self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._writer = None
-        os.replace(self.path, name)
-        sync_directory(name)
-        return self._rows
-
-    def discard(self) -> None:
-        """Removes it; also what a process that was killed has left."""
-        writer, self._writer = self._writer, None
-        self._batches.clear()
-        if writer is not None:
-            for each in (writer, self._file):
-                with contextlib.suppress(OSError):  # a full disk takes no footer either
-                    each.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
-
-    def _write_group(self) -> None:
-        if self._batches:
-            self._writer.write_table(pa.Table.from_batches(self._batches))
-            self._batches.clear()
-
-
 def _key(row: dict[str, Any]) -> str:
     return f"{row.get('direction', '')}{row['payment_id']}"
-
-
-def _fingerprint(row: dict[str, Any]) -> int:
-    return hash(tuple(row.values()))

@@ -52,8 +52,8 @@ class Refresh:
         Args:
             checkpoint: of the table, which stays the same.
         """
-        # A set, since a payment to oneself is open in both directions.
-        wanted = {each async for ids in table.pending() for each in ids}
+        # A set, since a payment to oneself is open in both directions; integers are half as large.
+        wanted = {each.int async for ids in table.pending() for each in ids}
         uncommitted = 0
         async with aclosing(await self._ask_again(wanted)) as batches:
             async for batch in batches:
@@ -66,7 +66,7 @@ class Refresh:
         if uncommitted:
             await table.commit(checkpoint)
 
-    async def _ask_again(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
+    async def _ask_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
         if len(wanted) > _FEW and len(wanted) > await self._count_pages():
             return self._read_again(wanted)
         return self._look_up(wanted)
@@ -75,10 +75,10 @@ class Refresh:
         pages = [await self._payments.page(each, 1, 10) for each in self._directions]
         return sum(page.total_records for page in pages) // self._rows_per_page
 
-    async def _look_up(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
+    async def _look_up(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
         rest = iter(wanted)
         while ids := list(islice(rest, _LOOKED_UP_AT_ONCE)):
-            yield await self._get_all(ids)
+            yield await self._get_all([UUID(int=each) for each in ids])
 
     async def _get_all(self, ids: Collection[UUID]) -> list[Payment]:
         found: list[Payment] = []
@@ -98,7 +98,7 @@ class Refresh:
             except NotFoundError:
                 self.missing += 1
 
-    async def _read_again(self, wanted: set[UUID]) -> AsyncGenerator[Sequence[Payment], None]:
+    async def _read_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
         for direction in self._directions:
             if not wanted:
                 break
@@ -108,8 +108,8 @@ class Refresh:
             )
             async with listing, aclosing(listing.pages()) as pages:
                 async for page in pages:
-                    found = [each for each in page.records if each.payment_id in wanted]
-                    wanted.difference_update(each.payment_id for each in found)
+                    found = [each for each in page.records if each.payment_id.int in wanted]
+                    wanted.difference_update(each.payment_id.int for each in found)
                     yield found
                     if not wanted:
                         break

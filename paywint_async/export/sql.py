@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.database import Database
-from paywint_async.export.errors import ExportError
+from paywint_async.export.errors import OutputInUseError
 from paywint_async.export.sink import Checkpoint
 
 _IDS_AT_ONCE = 1000
@@ -40,27 +40,39 @@ Row = dict[str, Any]
 def _text(value: Any) -> Any:
     """As SQLite has it: all is text."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = value.astimezone(UTC).replace(tzinfo=None)
+        return f"{moment.isoformat(timespec='microseconds')}Z"
     return str(value) if isinstance(value, UUID | Decimal) else value
+
+
+def _typed(value: Any) -> Any:
+    """As PostgreSQL has it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("PostgreSQL has no texts with the character U+0000")
+    return value
 
 
 @attrs.frozen(kw_only=True)
 class _Dialect:
+    lock: str
     types: dict[str, Any]
     insert: Callable[[sa.Table], Any]
     value: Callable[[Any], Any]
 
 
 _DIALECTS = {
-    "sqlite": _Dialect(types={}, insert=sqlite.insert, value=_text),
+    "sqlite": _Dialect(lock="BEGIN IMMEDIATE", types={}, insert=sqlite.insert, value=_text),
     "postgresql": _Dialect(
+        lock="SELECT pg_advisory_xact_lock(8245921732)",  # a number that is nobody else's
         types={
             "amount": sa.Numeric(),
             **dict.fromkeys(_IDS, sa.Uuid()),
             **dict.fromkeys(_TIMES, sa.TIMESTAMP(timezone=True)),
         },
         insert=postgresql.insert,
-        value=lambda value: value,
+        value=_typed,
     ),
 }
 
@@ -92,6 +104,8 @@ class SqlTable:
             engine = self._database.make_engine()
             self._held.push_async_callback(engine.dispose)
             connection = await self._held.enter_async_context(engine.connect())
+            # Of two that begin at once, both would find no tables; the second waits for the commit.
+            await connection.exec_driver_sql(self._dialect.lock)
             await connection.run_sync(self._catalogue.create_all)
             self._revision, listing = await self._read_checkpoint(connection)
             await connection.commit()
@@ -106,7 +120,7 @@ class SqlTable:
         """Commits both.
 
         Raises:
-            ExportError: also where another export has gone on from the same checkpoint meanwhile.
+            OutputInUseError: another export has gone on from the same checkpoint meanwhile.
         """
         mine = self._checkpoints.c
         saved = (
@@ -119,7 +133,7 @@ class SqlTable:
         )
         with self._database.translated("write"):
             if (await self._open_connection.execute(saved)).rowcount != 1:
-                raise ExportError(f"{self._database.name} is being written by another export")
+                raise OutputInUseError(f"{self._database.name} is being written by another export")
             await self._open_connection.commit()
         self._revision += 1
 
@@ -168,7 +182,11 @@ class SqlTable:
             payment, direction = record.payment, record.direction.value
         else:
             payment, direction = record, self._directions[0]
-        values = (self._dialect.value(getattr(payment, name)) for name in _COLUMNS[1:])
+        try:
+            values = [self._dialect.value(getattr(payment, name)) for name in _COLUMNS[1:]]
+        except (OverflowError, ValueError) as error:
+            place = f"payment {payment.payment_id} into {self._database.name}"
+            raise ExportError(f"cannot write {place}: {error}") from None
         return dict(zip(_COLUMNS, (direction, *values), strict=True))
 
     async def _write(self, rows: list[Row]) -> None:

@@ -14,7 +14,10 @@ from paywint_async.protocol import retry_after_seconds
 
 
 class Limiter(Protocol):
-    """What the throttle needs; a limiter shared between processes can take this place."""
+    """What the throttle needs; a limiter shared between processes can take this place.
+
+    Where it has an ``aclose``, too, each client that uses it awaits that when it is closed itself.
+    """
 
     async def acquire(self, deadline: float | None = None) -> None:
         """Returns once one request may leave.
@@ -158,6 +161,7 @@ class Throttle:
         self, limiter: Limiter, *, default_cooldown: float = 0.5, on_event: OnEvent = ignore
     ) -> None:
         self._limiter = limiter
+        # What one client learns is no pace for a limiter that others share; its owner states a limit.
         self._learner = Learner(limiter) if isinstance(limiter, RateLimiter) else None
         self._default_cooldown = default_cooldown
         self._on_event = on_event

@@ -13,7 +13,8 @@ from paywint_async.arrow import RecordBatch, payments_to_arrow
 from paywint_async.errors import InvalidRequestError
 from paywint_async.models import Payment, PaymentPage
 from paywint_async.pagination.position import Order, Position, from_json
-from paywint_async.pagination.run import PageSource, Run
+from paywint_async.pagination.ranges import ListingRange
+from paywint_async.pagination.run import PageSource, Run, split
 
 R = TypeVar("R")
 
@@ -36,9 +37,7 @@ class Listing(Generic[R]):
             InvalidRequestError: ``limit`` is no whole number, or negative.
             IncompleteHistoryError: as when iterating; what was collected is lost.
         """
-        if limit is not None and (type(limit) is not int or limit < 0):
-            raise InvalidRequestError("limit", f"must be a whole number, at least 0, not {limit!r}")
-        return [record async for record in self._iterate(limit)]
+        return [record async for record in self._iterate(_check_limit(limit))]
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,9 +104,45 @@ class PaymentListing(Listing[Payment]):
         included; None before the first answer."""
         return self._runs[0].total if self._runs else None
 
-    async def pages(self) -> AsyncGenerator[PaymentPage, None]:
-        """The same payments page by page; a page holds only records that are due, at least one."""
-        run = self._open(None)
+    async def split(self, parts: int) -> list[ListingRange]:
+        """The payments that exist now, as ranges to be read each by itself, at once or elsewhere.
+
+        Together, in their order, they are what one read of this moment would deliver::
+
+            for each in await client.payments.received().split(4):
+                listing = client.payments.received(checkpoint=each.checkpoint)
+                async for page in listing.pages(each.limit): ...
+                each.check(listing.checkpoint)
+
+        What arrives meanwhile is in none of them. Where payments can also be moved, see to it that
+        no id is in two ranges: each range is proved by itself.
+
+        Args:
+            parts: how many; there are fewer where a range would be shorter than a page, and one
+                where the times on the first page do not tell the order of the list.
+
+        Raises:
+            InvalidRequestError: ``parts`` is below 1, or this listing has a checkpoint.
+            IncompleteHistoryError: the answers contradict each other.
+            APIError, TransportError: a page could not be read.
+        """
+        if type(parts) is not int or parts < 1:
+            raise InvalidRequestError("parts", f"must be a whole number, at least 1, not {parts!r}")
+        if self._start is not None:
+            raise InvalidRequestError("checkpoint", "a listing that continues another is not split")
+        return await split(self._source, parts)
+
+    async def pages(self, limit: int | None = None) -> AsyncGenerator[PaymentPage, None]:
+        """The same payments page by page; a page holds only records that are due, at least one.
+
+        Args:
+            limit: of the payments on all pages together; None: all.
+
+        Raises:
+            InvalidRequestError: ``limit`` is no whole number, or negative.
+            and as when iterating.
+        """
+        run = self._open(_check_limit(limit))
         try:
             while (records := await run.next_batch()) is not None:
                 assert run.page is not None
@@ -159,3 +194,9 @@ class PaymentListing(Listing[Payment]):
 def read_start(checkpoint: object, direction: str) -> Position | None:
     """The position that a caller's checkpoint holds; InvalidRequestError where it is not one."""
     return None if checkpoint is None else from_json(checkpoint, direction)
+
+
+def _check_limit(limit: object) -> int | None:
+    if limit is None or (type(limit) is int and limit >= 0):
+        return limit
+    raise InvalidRequestError("limit", f"must be a whole number, at least 0, not {limit!r}")

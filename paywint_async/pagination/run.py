@@ -14,6 +14,7 @@ from paywint_async.models import Direction, Payment, PaymentPage
 from paywint_async.pagination.ledger import Answer
 from paywint_async.pagination.planner import Action, Doubt, Planner
 from paywint_async.pagination.position import Order, Position, to_json
+from paywint_async.pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async.pagination.window import Window
 
 _key = attrgetter("payment_id.int")
@@ -162,9 +163,7 @@ class Run:
             return taken
         self._ask(is_busy=True)
         await self._window.turn()
-        page = self._source.read(*taken)
-        keys, times = list(map(_key, page.records)), list(map(_time, page.records))
-        return Answer(page.page_no, page.total_records, page.records, keys, times, page)
+        return _read(self._source, taken)
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         planner = self._planner
@@ -176,3 +175,30 @@ class Run:
             ranks=planner.doubtful_ranks,
             checkpoint=self.checkpoint,
         )
+
+
+async def split(source: PageSource, parts: int) -> list[ListingRange]:
+    """A snapshot's ranges; one request at a time, about one for each.
+
+    Raises:
+        IncompleteHistoryError: the answers contradict each other.
+        PaywintError: whatever the requests raise.
+    """
+    asking = cut(source.rows_per_page, parts)
+    try:
+        page_no = next(asking)
+        while True:
+            page_no = asking.send(_read(source, await source.fetch(page_no)))
+    except StopIteration as end:
+        return make_ranges(end.value, source.direction)
+    except Doubt as doubt:
+        problem = str(doubt)
+    raise IncompleteHistoryError(
+        f"the list of {source.direction} payments cannot be split: {problem}"
+    )
+
+
+def _read(source: PageSource, fetched: Fetched) -> Answer:
+    page = source.read(*fetched)
+    keys, times = list(map(_key, page.records)), list(map(_time, page.records))
+    return Answer(page.page_no, page.total_records, page.records, keys, times, page)

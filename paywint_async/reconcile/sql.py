@@ -25,7 +25,7 @@ async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[Ledger
         LedgerError: a row cannot be understood; names its number and the column.
     """
     database = Database(url)
-    _refuse_new_file(url, database)
+    _refuse_new_file(database)
     query = sa.select(sa.text("*")).select_from(sa.table(format.table))
     async with AsyncExitStack() as held:
         with database.translated("read"):
@@ -46,8 +46,8 @@ async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[Ledger
                 return
 
 
-def _refuse_new_file(url: str, database: Database) -> None:
+def _refuse_new_file(database: Database) -> None:
     """SQLite would make a file where there is none: an empty ledger, and a surprise."""
-    path = sa.make_url(url).database
-    if database.dialect == "sqlite" and not os.path.isfile(str(path)):
+    path = database.name.removeprefix("sqlite:///")
+    if database.dialect == "sqlite" and not os.path.isfile(path):
         raise ExportError(f"cannot read {database.name}: there is no such file")

@@ -6,6 +6,7 @@ the folder that PAYWINT_SCREENSHOTS names.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -13,11 +14,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -28,13 +30,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
         time.sleep(0.05)
-    raise AssertionError(f"nothing listens on {port}")
+    raise AssertionError("a process did not start within 30 seconds")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_problem(line: ConsoleMessage) -> bool:
+    """Chromium counts an answer of 422 to a form as one, though the page says what is wrong."""
+    return line.type == "error" and "status of 422" not in line.text
 
 
 @pytest.fixture
@@ -48,13 +59,14 @@ def started(tmp_path: Path) -> Iterator[dict[str, str]]:
     account = (tmp_path / "account.sh").open("w+")
     processes = [subprocess.Popen(command, stdout=account, env=env)]
     try:
-        wait_for(emulator)
-        text = (tmp_path / "account.sh").read_text()
-        env |= dict(re.findall(r"export (\w+)='?([^'\n]*)'?\n", text))
+        told = tmp_path / "account.sh"
+        wait_until(lambda: "BASE_URL" in told.read_text())
+        env |= dict(re.findall(r"export (\w+)='?([^'\n]*)'?\n", told.read_text()))
         serve = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "shop:app"]
         processes.append(subprocess.Popen([*serve, "--port", str(shop)], env=env))
-        wait_for(shop)
-        yield {"shop": f"http://127.0.0.1:{shop}", "emulator": f"http://127.0.0.1:{emulator}"}
+        wait_until(lambda: listens(shop))
+        urls = {"shop": f"http://127.0.0.1:{shop}", "emulator": f"http://127.0.0.1:{emulator}"}
+        yield env | urls
     finally:
         for process in reversed(processes):
             process.send_signal(signal.SIGTERM)
@@ -62,14 +74,46 @@ def started(tmp_path: Path) -> Iterator[dict[str, str]]:
         account.close()
 
 
+@pytest.fixture(params=["desktop", "phone"])
+def page(
+    browser: Browser, started: dict[str, str], request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """An empty page, closed before the servers are; what it complained of fails the test."""
+    size = {"desktop": (1280, 900), "phone": (390, 800)}[request.param]
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if is_problem(line) else None)
+    yield page
+    context.close()
+    assert problems == []
+
+
 def keep(page: Page, name: str) -> None:
+    """A screenshot, if they are kept; and nothing on the page is wider than the screen."""
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
     if folder := os.environ.get("PAYWINT_SCREENSHOTS"):
         width = page.viewport_size["width"] if page.viewport_size else 0
         page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
 
 
+def make_link(started: dict[str, str], description: str) -> str:
+    """A payment link's address, made by somebody else than the shop."""
+    body = json.dumps({"amount": 1234567.89, "description": description}).encode()
+    request = urllib.request.Request(
+        f"{started['emulator']}/api/user-api/payment/create-payment-link", data=body
+    )
+    request.add_header("Content-Type", "application/json")
+    request.add_header("X-Api-Key", started["PAYWINT_API_KEY"])
+    request.add_header("X-Api-Secret", started["PAYWINT_API_SECRET"])
+    with urllib.request.urlopen(request) as answer:
+        return str(json.load(answer)["data"]["payment_link"])
+
+
 def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) -> None:
     page.goto(started["shop"])
+    keep(page, "shop")
     page.get_by_role("button", name="Coffee").click()
     expect(page.get_by_role("heading", name="$4.50")).to_be_visible()
     keep(page, "pay")
@@ -77,6 +121,7 @@ def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) ->
 
     page.wait_for_url(f"{started['shop']}/orders/*")
     expect(page.locator("#status")).to_have_text("success")
+    keep(page, "order")
 
     page.goto(f"{started['emulator']}/console/webhooks")
     expect(
@@ -86,6 +131,9 @@ def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) ->
     page.get_by_role("link", name="payment.success").click()
     expect(page.get_by_role("list").get_by_text("processing")).to_be_visible()
     keep(page, "payment")
+    page.get_by_role("link", name="Requests").click()
+    expect(page.get_by_role("row", name=re.compile("create-payment-link.*200"))).to_be_visible()
+    keep(page, "requests")
 
 
 def test_a_webhook_alone_settles_an_order(page: Page, started: dict[str, str]) -> None:
@@ -93,7 +141,7 @@ def test_a_webhook_alone_settles_an_order(page: Page, started: dict[str, str]) -
     page.get_by_role("button", name="Cake").click()
     payment_id = page.url.rpartition("/")[2]
     other = page.context.new_page()
-    other.goto(f"{started['shop']}/orders/{payment_id}")
+    other.goto(f"{started['shop']}/back?id={payment_id}")
     expect(other.locator("#status")).to_have_text("opened")
 
     page.goto(f"{started['emulator']}/console/payments/{payment_id}")
@@ -145,10 +193,78 @@ def test_settings_are_checked_and_hold(page: Page, started: dict[str, str]) -> N
     keep(page, "settings")
     page.get_by_label("Rate limit").fill("7")
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_label("Rate limit")).to_have_value("7.0")
+    expect(page.get_by_label("Rate limit")).to_have_value("7")
     page.get_by_label("Receiver").fill("http://example.com/")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_role("alert")).to_contain_text("webhook_url must be http(s) on localhost")
+    expect(page.get_by_label("Receiver")).to_have_value("http://example.com/")
+    keep(page, "problem")
+    page.get_by_label("Receiver").fill(f"{started['shop']}/webhooks")
+    page.get_by_label("Share lost").fill("1")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.goto(make_link(started, "lost"))
+    page.goto(f"{started['emulator']}/console/webhooks")
+    expect(page.get_by_role("row", name=re.compile("payment.opened.*dropped"))).to_be_visible()
+    keep(page, "dropped")
+
+
+HOSTILE = {
+    "script": "<script>document.title = 'broken'</script><img src=x onerror=alert(1)>",
+    "long": "W" * 255,
+    "rtl": "\u202e\u202eevil \u0627\u0644\u0639\u0631\u0628\u064a\u0629 ]]>--> {{ 7 * 7 }}",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_text_is_only_text(page: Page, started: dict[str, str], kind: str) -> None:
+    hostile = HOSTILE[kind]
+    link = make_link(started, hostile)
+    page.goto(link)
+    keep(page, f"hostile-{kind}")
+    expect(page.get_by_text(hostile, exact=True)).to_be_visible()
+    expect(page).to_have_title(re.compile("to Emulated Goods"))
+    for url in (started["emulator"], link.replace("/pay/", "/console/payments/")):
+        page.goto(url)
+        keep(page, f"hostile-{kind}-console")
+        expect(page.get_by_text(hostile, exact=True)).to_have_count(1)
+        expect(page).to_have_title(re.compile("Paywint emulator"))
+
+
+def test_the_keyboard_is_enough(page: Page, started: dict[str, str]) -> None:
+    page.goto(started["shop"])
+    for _ in "12":
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Cake")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pay")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Decline")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("rejected")
+
+    page.goto(started["emulator"])
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=re.compile("Received"))).to_be_focused()
+    make_link(started, "the page is fetched anew, and the focus stays")
+    expect(page.get_by_role("link", name=re.compile("Received 42"))).to_be_focused()
+
+
+def test_a_resend_does_not_wait_for_a_receiver_that_is_not_there(
+    page: Page, started: dict[str, str]
+) -> None:
+    page.goto(make_link(started, "told"))
+    page.goto(f"{started['emulator']}/console/settings")
+    page.get_by_label("Receiver").fill("http://127.0.0.1:1/nobody")
+    page.get_by_role("button", name="Apply").click()
+    page.goto(f"{started['emulator']}/console/webhooks")
+    page.get_by_role("button", name="Resend").first.click()
+    expect(page.get_by_role("row", name=re.compile("payment.opened.*pending"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("no connection"))).to_be_visible()
+    keep(page, "resent")
 
 
 def test_everything_works_without_a_script(browser: Browser, started: dict[str, str]) -> None:

@@ -72,6 +72,12 @@ class Account:
         happens = getattr(self._emulator, event)(payment_id)
         return asyncio.run_coroutine_threadsafe(happens, self._loop).result(TIMEOUT)
 
+    def note_arrivals(self) -> list[float]:
+        """What gets the time of each request from here on, by the emulator's clock."""
+        times: list[float] = []
+        self._call(self._emulator.journal.subscribe, lambda each: times.append(each.started))
+        return times
+
     @property
     def request_count(self) -> int:
         return self._emulator.request_count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -155,25 +154,36 @@ def test_a_full_disk(paywint: Command) -> None:
 
 
 def test_a_disk_that_fills_up_in_the_middle(
-    serve: Command, use: Command, paywint: Command, tmp_path: Path
+    serve: Command, use: Command, paywint: Command, tmp_path: Path, disk_of: Command
 ) -> None:
     account = serve(payments=500)
     use(account.environment)
     output = tmp_path / "out.jsonl"
     export = ["export", "--output", output, "--checkpoint", tmp_path / "cp"]
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
+    with disk_of(100_000):
         outcome = paywint(*export)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     line = f"cannot write {output}: File too large; run the same command again to continue"
     assert_failed(outcome, 1, line)
     assert paywint(*export).code == 0
     lines = output.read_text("utf-8").split("\n")[:-1]
     assert [json.loads(each)["payment_id"] for each in lines] == account.ids()
+
+
+def test_a_disk_that_fills_up_under_a_file_that_cannot_be_continued(
+    paywint: Command, tmp_path: Path, disk_of: Command
+) -> None:
+    output = tmp_path / "out.csv"
+
+    with disk_of(100_000):
+        outcome = paywint("export", "--emulator", 2000, "--output", output)
+
+    line = (
+        f"cannot write {output}.part: File too large; what was written is in {output}.part; "
+        "with --checkpoint it could be continued"
+    )
+    assert_failed(outcome, 1, line)
 
 
 def test_a_damaged_checkpoint(paywint: Command, tmp_path: Path) -> None:

@@ -227,6 +227,13 @@ def test_head_gets_its_line_and_nobody_complains(
             "paywint: cannot write stdout: No space left on device\n",
         ),
         (">/dev/full", "--help", 1, "paywint: cannot write stdout: No space left on device\n"),
+        (">&-", "--version", 1, "paywint: cannot write stdout: it is closed\n"),
+        (
+            "| true; exit ${PIPESTATUS[0]}",
+            "--help",
+            141,
+            "paywint: cannot write stdout: its reader has gone away\n",
+        ),
         (">/dev/null 2>&-", "export --emulator 9", 0, ""),
         (">/dev/null 2>/dev/full", "export --emulator 9", 0, ""),
         (">/dev/null 2>/dev/full", "export --nope", 2, ""),
@@ -326,6 +333,29 @@ def test_the_emulator_prints_what_a_shell_needs_and_serves_until_a_signal(
     assert len(ids_in(listed.out)) == 7
     assert (outcome.code, outcome.out) == (code, "")
     assert outcome.err.startswith("paywint: serving 7 payments in each direction at http://127.0.")
+
+
+def test_the_emulator_tells_of_changes_and_keeps_them(
+    tmp_path: Path, start: Command, end: Command, paywint: Command, use: Command
+) -> None:
+    state = ("--state", tmp_path / "state.db")
+    for has_restarted in (False, True):
+        hooks = ("--webhook-url", "http://127.0.0.1:1/hook", "--redirect-url", "http://shop/back")
+        process = start("emulator", "--payments", 0, *state, *hooks)
+        lines = [process.stdout.readline() for _ in range(4)]
+        use(dict(line.removeprefix("export ").strip().split("=", 1) for line in lines))
+        if has_restarted:
+            assert len(ids_in(paywint("payment", "list", "received").out)) == 1
+        else:
+            paywint("link", "create", "5")
+        process.send_signal(signal.SIGTERM)
+        assert end(process).code == 0
+
+    outcome = paywint("emulator", "--payments", 1, *state)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "is of an emulator with payments=0, not 1" in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 def test_a_port_that_is_taken(serve: Command, paywint: Command) -> None:

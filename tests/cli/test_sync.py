@@ -221,6 +221,25 @@ def test_a_destination_has_to_be_told(paywint: Command) -> None:
     assert "tell the destination, as an argument or in PAYWINT_DESTINATION" in outcome.err
 
 
+@pytest.mark.parametrize("name", ["books.db", "books.SQLITE3"])
+def test_a_databases_file_is_told_by_a_url(paywint: Command, tmp_path: Path, name: str) -> None:
+    outcome = paywint("sync", tmp_path / name, "--emulator", 10)
+
+    assert (outcome.code, outcome.out, os.listdir(tmp_path)) == (2, "", [])
+    assert outcome.err == (
+        f"paywint: {tmp_path / name} would be a file of JSON lines: "
+        f"for a database say sqlite:///{tmp_path / name}\n"
+    )
+
+
+def test_a_folder_is_no_file(paywint: Command, tmp_path: Path) -> None:
+    outcome = paywint("sync", tmp_path, "--emulator", 10)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == f"paywint: cannot open {tmp_path}: Is a directory\n"
+    assert not os.path.exists(f"{tmp_path}.checkpoint")
+
+
 @pytest.mark.parametrize("command", [("sync",), ("export", "--output")])
 def test_a_password_on_the_command_line_is_refused(
     paywint: Command, command: tuple[str, ...]

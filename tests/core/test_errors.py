@@ -32,6 +32,10 @@ TREE = {
     errors.WaitTimeoutError: errors.PaywintError,
     errors.ResponseDecodeError: errors.PaywintError,
     errors.PrecisionError: errors.PaywintError,
+    errors.WebhookError: errors.PaywintError,
+    errors.WebhookSignatureError: errors.WebhookError,
+    errors.WebhookTimestampError: errors.WebhookError,
+    errors.WebhookDecodeError: errors.WebhookError,
     errors.OutcomeUnknownError: errors.PaywintError,
     errors.IncompleteHistoryError: errors.PaywintError,
 }
@@ -64,6 +68,10 @@ EXAMPLES = [
         "gone", delivered=5, missing=3, ranks=(9, 7), checkpoint={"version": 1}
     ),
     errors.PrecisionError("too long"),
+    errors.WebhookError("refused"),
+    errors.WebhookSignatureError("no signature of this secret"),
+    errors.WebhookTimestampError("too old", sent_at=MOMENT, tolerance=300.0),
+    errors.WebhookDecodeError("expected whole cents", "$.data.amount"),
 ]
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 

@@ -8,6 +8,7 @@ that are valid by the file alone are brought within those rules; every check sta
 import asyncio
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,9 +40,16 @@ def emulator() -> Iterator[Emulator]:
         loop.close()
 
 
+@pytest.fixture(scope="module")
+def asked() -> Counter[str]:
+    """How many cases there were, by operation; one case may be several requests."""
+    return Counter()
+
+
 @schema.parametrize()
 @hypothesis.settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 15, database=None)
-def test_the_emulator_conforms(case, emulator):
+def test_the_emulator_conforms(case, emulator, asked):
+    asked[case.operation.label] += 1
     if isinstance(case.body, dict):
         is_valid = case.meta.generation.mode == GenerationMode.POSITIVE
         case.body = as_published(case.body, is_valid and "checkout" in case.path)
@@ -49,19 +57,24 @@ def test_the_emulator_conforms(case, emulator):
     case.call_and_validate(base_url=emulator.url, headers=keys)
 
 
-def test_so_many_cases_were_asked(emulator):
-    assert emulator.request_count >= 3 * EXAMPLES
+def test_so_many_cases_were_asked(asked):
+    assert len(asked) == 5
+    assert asked.total() >= 3 * EXAMPLES
 
 
 def as_published(body, needs_contact):
-    """The body within the rules that only the published page states.
+    """The body within the rules that only the published page states, and no further.
 
     Of an invalid body, what is valid by the file becomes so by the page too: the answer then shows
     whether the invalid part was found.
     """
-    amount, email = body.get("amount"), body.get("email")
+    body = dict(body)
+    amount, phone = body.get("amount"), body.get("phone")
     if isinstance(amount, int | float) and amount > 0 and amount is not True:
-        body = {**body, "amount": round(max(amount, 0.01), 2)}
-    if email == "":
-        body = {**body, "email": "somebody@example.com"}
-    return {**body, "phone": "5551234567", "phone_country_code": "+1"} if needs_contact else body
+        body["amount"] = round(max(amount, 0.01), 2)
+    if isinstance(phone, str):
+        body["phone"] = "".join(str(ord(letter) % 10) for letter in phone)
+    has_phone = None not in (body.get("phone"), body.get("phone_country_code"))
+    if needs_contact and body.get("email") is None and not has_phone:
+        body["email"] = "somebody@example.com"
+    return body

@@ -1,7 +1,9 @@
 """What a generated history holds, and that it follows from the seed alone."""
 
+import hashlib
 import json
 import time
+import tracemalloc
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -40,6 +42,7 @@ GOLDEN_ROW = (
     ',"created_at":"2015-01-01T00:00:51.079899Z","payment_date":"2015-01-03T00:37:55.688629Z"'
     ',"status":"success","failure_reason":null}]'
 )
+GOLDEN_DIGEST = "186f23c735e51e15048570b4d2e4e2448ca57a9e3d63f249c60eede3d156b56c"
 
 
 @pytest.fixture
@@ -64,6 +67,16 @@ async def test_the_same_seed_gives_the_same_bytes_on_every_platform(serve):
     async with serve(payments=1, seed=1) as account:
         page = await account.page("received", 1, 10)
     assert page.body.split(b'"records":')[1].split(b',"totalRecords"')[0].decode() == GOLDEN_ROW
+
+
+async def test_a_whole_history_has_the_same_bytes_on_every_python(serve):
+    digest = hashlib.sha256()
+    async with serve(payments=3000, seed=1) as account:
+        for way in ("sent", "received"):
+            for page_no in range(1, 31):
+                page = await account.page(way, page_no)
+                digest.update(page.body.split(b'"totalRecords"')[0])
+    assert digest.hexdigest() == GOLDEN_DIGEST
 
 
 async def test_another_seed_gives_another_history(serve):
@@ -167,6 +180,18 @@ async def test_the_depths_of_a_million_payments_are_served(serve):
     async with serve(payments=1_000_000) as deep, serve(payments=100) as shallow:
         last = await deep.page("received", 10_000)
         assert last.records == (await shallow.page("received", 1)).records
+
+
+async def test_a_long_history_that_is_read_through_is_not_kept_in_memory(serve):
+    async with serve(payments=1_000_000) as account:
+        await account.page("received", 1)
+        tracemalloc.start()
+        for page_no in range(2, 62):
+            await account.page("received", page_no)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert kept < 3_000_000
 
 
 async def test_text_is_written_as_itself_not_escaped(serve):

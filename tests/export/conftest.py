@@ -1,11 +1,9 @@
-"""Payments without a server, a listing that behaves as told, and disks that fill up."""
+"""Payments without a server, and a listing that behaves as told."""
 
 from __future__ import annotations
 
 import asyncio
-import resource
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -76,22 +74,6 @@ def read(payments: list[Payment]) -> Callable[..., Callable[[Any], ScriptedReadi
 def payment() -> Callable[..., Payment]:
     """`payment(number, **fields)`."""
     return make_payment
-
-
-@pytest.fixture
-def disk_of() -> Callable[[int], AbstractContextManager[None]]:
-    """`with disk_of(size)`: no file of this process can grow beyond that many bytes."""
-
-    @contextmanager
-    def limited(size: int) -> Iterator[None]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return limited
 
 
 @pytest.fixture

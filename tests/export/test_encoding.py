@@ -107,6 +107,24 @@ def test_a_value_that_a_spreadsheet_would_run_stays_as_it_is(
     assert line.endswith(b",success,\n")
 
 
+@pytest.mark.parametrize("format", Format)
+def test_a_row_is_told_by_its_id_however_long_a_text_in_it_is(
+    payment: Callable[..., Payment], format: Format
+) -> None:
+    long = payment(1, description='"x\n' * 100_000, status=PaymentStatus.PENDING)
+    limit = csv.field_size_limit()
+
+    (row,) = PAYMENTS[format].rows_of(long).values()
+
+    assert PAYMENTS[format].identify(row) == (str(long.payment_id), "pending")
+    assert csv.field_size_limit() == limit
+
+
+def test_what_is_no_row_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="new-line character seen in unquoted field"):
+        PAYMENTS[Format.CSV].identify(b"a\rb,c\n")
+
+
 @pytest.mark.parametrize(
     ("output", "wanted"),
     [

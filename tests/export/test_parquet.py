@@ -216,6 +216,11 @@ async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> No
     assert parts_of(tmp_path) == ["diary.txt"]
 
 
+async def test_the_root_of_all_folders_is_left_alone() -> None:
+    with pytest.raises(ExportError, match=r"^/ holds other files than an export's"):
+        await fill(make_table("/", "sent"))
+
+
 async def test_a_part_that_is_missing_is_noticed(tmp_path: Path, payment: Make) -> None:
     many = [payment(n) for n in range(1, 10_001)]
     await fill(table_in(tmp_path), many, many)
@@ -232,6 +237,38 @@ async def test_a_damaged_part_is_noticed(tmp_path: Path, payment: Make, content:
 
     with pytest.raises(ExportError, match="is not a part of an export"):
         await fill(table_in(tmp_path))
+
+
+async def test_a_part_that_is_damaged_within_is_named(tmp_path: Path, payment: Make) -> None:
+    await fill(table_in(tmp_path), [payment(n) for n in range(1, 200)])
+    part = tmp_path / "payments.parquet" / "part-000000.parquet"
+    whole = part.read_bytes()
+    part.write_bytes(whole[:4] + bytes(2000) + whole[2004:])
+    table = table_in(tmp_path)
+    await table.open()
+
+    with pytest.raises(ExportError, match=f"^cannot read {part}: "):
+        _ = [ids async for ids in table.pending()]
+
+    await table.close(complete=False)
+
+
+async def test_the_directorys_name_may_be_no_utf_8(tmp_path: Path, payment: Make) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    open_ = payment(1, status=PaymentStatus.PENDING)
+    folder.mkdir()
+    await fill(table_in(folder), [open_])
+    table = table_in(folder)
+    checkpoint = await table.open()
+
+    ids = [ids async for ids in table.pending()]
+    assert await table.refresh([payment(1)]) == 1
+    await table.commit(checkpoint)
+    await table.close(complete=True)
+
+    assert ids == [[open_.payment_id]]
+    with open(folder / "payments.parquet" / "part-000000.parquet", "rb") as file:
+        assert pq.read_table(file)["status"].to_pylist() == ["success"]
 
 
 async def test_another_directions_directory_is_refused(tmp_path: Path, payment: Make) -> None:

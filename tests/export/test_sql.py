@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from destinations import KINDS, output_in
 
 from paywint_async import ConfigurationError, Payment, PaymentStatus
 from paywint_async.export import ExportError, make_table, shown, transfer
@@ -62,6 +66,25 @@ async def test_sqlite_has_amounts_as_their_digits_and_times_that_sort(
     )
 
 
+async def test_the_first_year_has_four_digits_too(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1, created_at=datetime(1, 1, 1, tzinfo=UTC))])
+
+    with opened(tmp_path) as database:
+        found = database.execute("SELECT created_at FROM paywint_payments").fetchone()
+    assert found == ("0001-01-01T00:00:00.000000Z",)
+
+
+async def test_a_time_beyond_the_calendar_of_utc_is_refused(tmp_path: Path, payment: Make) -> None:
+    wrong = payment(1, created_at=datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))))
+
+    with pytest.raises(ExportError) as caught:
+        await fill(url_in(tmp_path), [wrong])
+
+    assert str(caught.value) == (
+        f"cannot write payment {wrong.payment_id} into {url_in(tmp_path)}: date value out of range"
+    )
+
+
 async def test_a_payment_that_comes_again_is_written_over(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1), payment(2)], [payment(2, description="corrected")])
 
@@ -78,6 +101,17 @@ async def test_each_direction_has_a_checkpoint_of_its_own(tmp_path: Path, paymen
     assert await fill(url_in(tmp_path), direction="sent") == {"delivered": 0}
     with opened(tmp_path) as database:
         assert database.execute("SELECT count(*) FROM paywint_payments").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if "sql" in each])
+def test_each_direction_may_begin_a_new_database_at_once(tmp_path: Path, kind: str) -> None:
+    output = output_in(tmp_path, kind)
+
+    async def begin_all() -> list[Any]:
+        directions = ("sent", "received", "both")
+        return await asyncio.gather(*(fill(output, direction=each) for each in directions))
+
+    assert asyncio.run(begin_all()) == [None, None, None]
 
 
 async def test_the_open_payments_of_another_direction_are_not_its_own(
@@ -119,6 +153,28 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert str(caught.value) == f"cannot open {url}: unable to open database file"
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("sp ace ünï", "sp ace ünï"),
+        ("100%.d", "100%.d"),
+        ("100%25.d", "100%.d"),
+        ("caf\udce9", "caf\udce9"),  # what is no UTF-8
+        ("line\nbreak", "line\nbreak"),
+    ],
+)
+async def test_a_files_name_is_read_as_urls_are(
+    tmp_path: Path, payment: Make, written: str, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    url = f"sqlite:///{tmp_path}/{written}/payments.db"
+
+    await fill(url, [payment(1)])
+
+    assert os.listdir(tmp_path / name) == ["payments.db"]
+    assert shown(url) == f"sqlite:///{tmp_path}/{name}/payments.db"
+
+
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "payments.db").write_bytes(b"dear diary, " * 100)
 
@@ -141,9 +197,13 @@ async def test_nobody_at_the_address_is_told_without_the_password() -> None:
     [
         (f"mysql://me:{SECRET}@host/books", "mysql is not a database that payments are written to"),
         (f"postgresql://me:{SECRET}@host", "the postgresql URL names no database"),
-        ("sqlite:///", "the sqlite URL names no database"),
+        ("sqlite:///", "the sqlite URL names no file"),
+        ("sqlite:///:memory:", "the sqlite URL names no file"),
+        ("sqlite://host/payments.db", "the sqlite URL names no file"),
+        ("sqlite:payments.db", "the destination is no database's URL"),
         (f"postgresql://me:{SECRET}@host:port/books", "the destination is no database's URL"),
         (f"postgresql://me@host/books?password={SECRET}", "'password' is not an option"),
+        ("sqlite:///payments.db?ssl=require", "'ssl' is not an option"),
     ],
 )
 def test_a_wrong_url_is_refused_without_its_password(url: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of codec and protocol, by atheris: `nox -s fuzz -- -max_total_time=60`."""
+"""Coverage-guided fuzzing of codec, protocol and webhooks, by atheris: `nox -s fuzz`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import atheris
 with atheris.instrument_imports():
     from paywint_async import PaywintError, Response, protocol
     from paywint_async.models import Direction
+    from paywint_async.webhooks import WebhookError, parse_event
 
 CALLS = [
     protocol.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"),
@@ -29,6 +30,19 @@ def one_answer(data: bytes) -> None:
         return
 
 
+def one_delivery(data: bytes) -> None:
+    """Any bytes as a webhook: an event or a WebhookError."""
+    try:
+        parse_event(data, {}, tolerance=None)
+    except WebhookError:
+        return
+
+
+def either(data: bytes) -> None:
+    """The first bit decides which."""
+    (one_delivery if data[:1] < b"\x80" else one_answer)(data[1:])
+
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_answer)
+    atheris.Setup(sys.argv, either)
     atheris.Fuzz()

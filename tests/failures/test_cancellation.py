@@ -28,6 +28,14 @@ async def _read_and_break(client: PaywintClient) -> None:
         await pass_time(0.002)
 
 
+async def _create_and_watch(client: PaywintClient) -> None:
+    link = await client.payments.create_link(Decimal("5.50"))
+    async for _ in client.payments.watch(link.payment_id, poll=0.01):
+        client.payments.wake(link.payment_id)
+        waits = (client.payments.wait_until_final(link.payment_id, timeout=0.02) for _ in "123")
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
 OPERATIONS: list[Callable[[PaywintClient], Awaitable[object]]] = [
     lambda client: client.payments.create_link(Decimal("5.50")),
     lambda client: client.payments.page("received", 1),
@@ -36,6 +44,7 @@ OPERATIONS: list[Callable[[PaywintClient], Awaitable[object]]] = [
     lambda client: client.payments.history(rows_per_page=10).collect(),
     lambda client: client.payments.wait_until_final(NOBODY, timeout=10),
     _read_and_break,
+    _create_and_watch,
 ]
 
 

@@ -129,10 +129,11 @@ class Reader:
         change_rate: float = 0.2,
         start: Position | None = None,
         stop_after: int | None = None,
+        limit: int | None = None,
     ) -> None:
         self.history, self.random, self.rows, self.window = history, random, rows, window
         self.kinds, self.change_rate, self.stop_after = kinds, change_rate, stop_after
-        self.planner = Planner(rows, start)
+        self.planner = Planner(rows, start, limit)
         self.slots: deque[Slot] = deque()
         self.requests = 0
         self.snapshots: list[list[int]] = []  # what the first answers could see

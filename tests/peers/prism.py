@@ -11,43 +11,58 @@ import json
 import os
 import socket
 import subprocess
+import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from faults import FaultServer, answer
 
 import paywint_async
 from paywint_async import APIError, Handler, Payment, PaywintClient, Request, Response, RetryPolicy
+from paywint_async.emulator import Emulator
 
 API = Path(__file__).resolve().parents[1] / "paywint-openapi.yaml"
 ROUNDS = 40  # of made-up answers
 
 
-def free_port() -> int:
+@contextmanager
+def prism(*arguments: str) -> Iterator[str]:
+    """A Prism process on a free port; its url, once it listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+    place = ("--host", "127.0.0.1", "--port", str(port))
+    command = [os.environ["PAYWINT_PRISM"], *arguments, *place]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # a full pipe would stop it
+    try:
+        wait_for(process, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    give_up_at = time.monotonic() + 60
+    while time.monotonic() < give_up_at and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"Prism does not listen (exit status {process.poll()})")
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    port = free_port()
-    command = [os.environ["PAYWINT_PRISM"], "mock", "--host", "127.0.0.1", "--dynamic"]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), str(API)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "is listening" in line:
-            break
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.stdout.close()
-    process.wait(20)
+    """Made-up answers."""
+    with prism("mock", "--dynamic", str(API)) as url:
+        yield url
 
 
 class Wire:
@@ -129,11 +144,20 @@ def check(told: Any, body: Any) -> None:
         assert told.checkout_token == body["data"]["checkout_token"]
 
 
+READ_AS: dict[str, Callable[[Any], Any]] = {
+    "created_at": datetime.fromisoformat,
+    "payment_date": datetime.fromisoformat,
+    "payment_id": uuid.UUID,
+    "payer_id": uuid.UUID,
+    "payee_id": uuid.UUID,
+}
+
+
 def check_payment(payment: Payment, row: Any) -> None:
-    assert str(payment.payment_id) == row["payment_id"]
-    assert payment.amount == row["amount"]
-    assert str(payment.status) == row["status"]
-    assert payment.description == row.get("description")
+    for field in attrs.fields(Payment):
+        sent = row.get(field.name)
+        expected = sent if sent is None else READ_AS.get(field.name, lambda value: value)(sent)
+        assert getattr(payment, field.name) == expected, field.name
 
 
 @pytest.mark.real_time
@@ -175,3 +199,47 @@ async def test_a_request_that_the_file_forbids_would_be_seen(url: str, wire: Wir
     async with spoiling:
         with pytest.raises(paywint_async.UnprocessableRequestError):
             await spoiling.payments.create_link(5)
+
+
+@pytest.mark.real_time
+async def test_what_the_sdk_sends_and_the_emulator_answers_is_as_the_file_has_it() -> None:
+    """Prism in between checks both, and answers with a 500 of its own where one is wrong."""
+    async with Emulator(payments=250) as emulator:
+        # Prism forwards everything, so the emulator sees the keys.
+        keys = emulator.api_key, emulator.api_secret
+        with prism("proxy", "--errors", str(API), emulator.url) as url:
+            async with PaywintClient(
+                *keys, base_url=url, retry=RetryPolicy(max_attempts=1)
+            ) as client:
+                link = await client.payments.create_link(
+                    Decimal("150.75"), description="Zoë's June", invoice_number="INV-12"
+                )
+                await client.payments.create_link(5)
+                await client.payments.create_checkout_token(5, email="a@b.example")
+                phone = {"phone": "5551234567", "phone_country_code": "+1"}
+                await client.payments.create_checkout_token(5, **phone)
+                received = await client.payments.received(rows_per_page=50).collect()
+                sent = await client.payments.sent().collect()
+                payment = await client.payments.get(link.payment_id)
+                with pytest.raises(paywint_async.NotFoundError):
+                    await client.payments.get(uuid.uuid4())
+            async with PaywintClient(
+                "a", "b", base_url=url, retry=RetryPolicy(max_attempts=1)
+            ) as stranger:
+                with pytest.raises(paywint_async.AuthenticationError):
+                    await stranger.payments.page("sent", 1)
+        assert (len(received), len(sent), payment) == (252, 250, received[1])
+
+
+@pytest.mark.real_time
+async def test_an_answer_that_the_file_forbids_would_be_seen() -> None:
+    """So that the test above says something: Prism does look at what is answered."""
+    spoilt = answer(
+        body=lambda body: body.replace(b"2025-06-16T10:04:51.739761Z", b"2025-06-16 10:04Z")
+    )
+    async with FaultServer(spoilt) as server:
+        with prism("proxy", "--errors", str(API), server.url) as url:
+            once = RetryPolicy(max_attempts=1)
+            async with PaywintClient(str(uuid.uuid4()), "b", base_url=url, retry=once) as client:
+                with pytest.raises(paywint_async.ServerError, match="response is not valid"):
+                    await client.payments.page("sent", 1)

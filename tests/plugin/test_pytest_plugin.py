@@ -38,10 +38,11 @@ filterwarnings =
 """
 
 
-def run(pytester: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
+def run(pytester: pytest.Pytester, test: str, *arguments: str, ini: str = INI) -> pytest.RunResult:
     pytester.makepyfile(test)
-    pytester.makeini(INI)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    pytester.makeini(ini)
+    without = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
+    return pytester.runpytest_subprocess(*without, *arguments, timeout=60)
 
 
 def test_under_pytest_asyncio_strict(pytester: pytest.Pytester) -> None:
@@ -53,6 +54,32 @@ def test_under_pytest_asyncio_auto(pytester: pytest.Pytester) -> None:
     mode = "--asyncio-mode=auto"
     answer = run(pytester, TEST.format(mark=""), mode, "-p", "no:anyio", "-p", "no:aiohttp")
     answer.assert_outcomes(passed=2)
+
+
+SCOPES = """
+[pytest]
+asyncio_default_fixture_loop_scope = session
+asyncio_default_test_loop_scope = {}
+"""
+
+
+@pytest.mark.parametrize("default", ["function", "module"])
+def test_under_pytest_asyncio_with_loops_of_any_scope(
+    pytester: pytest.Pytester, default: str
+) -> None:
+    test = "import pytest\n"
+    for number, scope in enumerate(["", *(f"loop_scope={s!r}" for s in ("class", "session"))]):
+        test += f"""
+@pytest.mark.asyncio({scope})
+class Test{number}:
+    @pytest.mark.paywint(payments=30)
+    async def test_fixtures(self, paywint_emulator, paywint_client):
+        assert len(await paywint_client.payments.received().collect()) == 30
+
+    async def test_another_is_empty(self, paywint_client):
+        assert await paywint_client.payments.received().collect() == []
+"""
+    run(pytester, test, ini=SCOPES.format(default)).assert_outcomes(passed=6)
 
 
 def test_under_pytest_aiohttp(pytester: pytest.Pytester) -> None:

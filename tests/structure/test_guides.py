@@ -14,7 +14,15 @@ import pytest
 import paywint_async
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-GUIDES = ["exporting.md", "reconciling.md"]
+GUIDES = [
+    "exporting.md",
+    "many-accounts.md",
+    "reconciling.md",
+    "shared-rate-limit.md",
+    "testing.md",
+    "tracking.md",
+    "webhooks.md",
+]
 # Stands for `timeout --signal=INT SECONDS COMMAND`: what counts is not the time, which a busy machine
 # needs for its start alone, but that the command is at work, and so has said something.
 TIMEOUT = """

@@ -32,42 +32,52 @@ LAYERS = {
     "pagination": 2,
     "session": 3,
     "created": 4,
+    "tracking": 4,
     "payments": 4,
     "client": 4,
     "export": 5,
+    "accounts": 5,
     "cli": 5,
     "pytest_plugin": 5,
     "reconcile": 5,
+    "webhooks": 5,
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export and the comparison, which reads histories and files as the export does, and the
-# middlewares ask the protocol what a `Retry-After` means.
+# drives the export and the comparison, which reads histories and files as the export does, the workers
+# of many accounts drive the export, and the middlewares ask the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("middleware", "protocol"),
     ("client", "payments"),
+    ("client", "tracking"),
     ("payments", "created"),
+    ("payments", "tracking"),
     ("cli", "export"),
     ("cli", "reconcile"),
     ("reconcile", "export"),
+    ("accounts", "export"),
     ("__main__", "cli"),
 }
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
-OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "reconcile", "__main__"}
+OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "reconcile", "webhooks", "__main__"}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("session", "emulator"),
+    "aiohttp": ("session", "emulator", "webhooks.adapters"),
     "asyncpg": ("export.database",),
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
     "cyclopts": ("cli",),
+    "dask": ("accounts.cluster",),
+    "distributed": ("accounts.cluster", "accounts.fan_out", "accounts.task"),
     "jinja2": ("emulator.rendering", "reconcile.as_html"),
-    "pyarrow": ("arrow", "export.parquet", "reconcile.parquet"),
+    "pyarrow": ("arrow", "export.parquet", "export.parts", "reconcile.parquet"),
+    "redis": ("middleware.shared.store",),
     "rich": ("cli",),
     "sqlalchemy": ("export.database", "export.sql", "reconcile.sql"),
+    "starlette": ("webhooks.adapters",),
 }
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}

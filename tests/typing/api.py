@@ -12,15 +12,19 @@ from typing import assert_type
 from uuid import UUID
 
 from paywint_async import (
+    Account,
+    AccountReport,
     APIError,
     CheckoutToken,
     Direction,
     Environment,
+    ExportSummary,
     Handler,
     HistoryEntry,
     HistoryListing,
     IncompleteHistoryError,
     InvalidRequestError,
+    ListingRange,
     Middleware,
     OutcomeUnknownError,
     Payment,
@@ -29,6 +33,7 @@ from paywint_async import (
     PaymentMethod,
     PaymentPage,
     PaymentStatus,
+    PaymentWatch,
     PaywintClient,
     PaywintError,
     RateLimit,
@@ -38,11 +43,25 @@ from paywint_async import (
     Response,
     ResponseDecodeError,
     RetryPolicy,
+    SecretRef,
+    SharedRateLimit,
     TransportError,
     UnprocessableRequestError,
     WaitTimeoutError,
+    export_accounts,
 )
 from paywint_async.emulator import Emulator
+from paywint_async.webhooks import (
+    MemoryReplayStore,
+    ReplayStore,
+    StandardWebhooks,
+    Verifier,
+    WebhookEvent,
+    WebhookEventName,
+    WebhookReceiver,
+    asgi_app,
+    parse_event,
+)
 
 
 async def log(request: Request, handler: Handler) -> Response:
@@ -74,6 +93,10 @@ async def opening() -> None:
         middlewares=[log],
     )
     assert_type(await configured.aclose(), None)
+    shared = SharedRateLimit(
+        RateLimit(50), "redis://127.0.0.1", key="shop", processes=4, timeout=0.5
+    )
+    assert_type(PaywintClient("key", "secret", rate_limit=shared), PaywintClient)
 
 
 async def single_calls(client: PaywintClient) -> None:
@@ -88,6 +111,12 @@ async def single_calls(client: PaywintClient) -> None:
     assert_type(payment, Payment)
     assert_type(await client.payments.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"), Payment)
     assert_type(await client.payments.wait_until_final(payment.payment_id, timeout=60), Payment)
+    watch = client.payments.watch(link.payment_id, timeout=60, poll=1.0)
+    assert_type(watch, PaymentWatch)
+    async for change in watch:
+        assert_type(change, Payment)
+    assert_type(client.payments.wake(link.payment_id), None)
+    assert_type(client.payments.wake(link.payment_id, retry_payment_id=payment.payment_id), None)
 
     token = await client.payments.create_checkout_token(Decimal(20), email="a@example.com")
     assert_type(token, CheckoutToken)
@@ -136,6 +165,11 @@ async def listings(client: PaywintClient) -> None:
             assert_type(payment, Payment)
     resumed = client.payments.received(checkpoint=received.checkpoint)
     assert_type(resumed, PaymentListing)
+    for part in await client.payments.sent().split(4):
+        assert_type(part, ListingRange)
+        async for page in resumed.pages(part.limit):
+            assert_type(page, PaymentPage)
+        assert_type(part.check(resumed.checkpoint), None)
 
     async for entry in client.payments.history():
         assert_type(entry, HistoryEntry)
@@ -174,8 +208,43 @@ async def failures(client: PaywintClient) -> None:
     print(timeouts, whole_tree)
 
 
+async def many_accounts() -> None:
+    account = Account(
+        "acme",
+        api_key=SecretRef.env("ACME_KEY"),
+        api_secret=SecretRef.file("/run/secrets/acme"),
+        environment="production",
+        direction="both",
+    )
+    summary = await export_accounts([account], "exports/{account}.jsonl", cluster=4)
+    assert_type(summary, ExportSummary)
+    for report in summary:
+        assert_type(report, AccountReport)
+        assert_type(report.payments, int)
+        assert_type(report.error, PaywintError | None)
+
+
 async def emulated() -> None:
     async with Emulator(payments=10_000, seed=1) as emulator:
         assert_type(emulator.url, str)
         assert_type(emulator.api_key, str)
         assert_type(emulator.api_secret, str)
+
+
+async def told(client: PaywintClient, body: bytes) -> None:
+    verifier: Verifier = StandardWebhooks("secret", "older secret")
+    event = parse_event(body, {"webhook-id": "x"}, verifier=verifier)
+    assert_type(event, WebhookEvent)
+    assert_type(event.event, WebhookEventName)
+    assert_type(event.amount, Decimal)
+    assert_type(event.event_generated_time, datetime)
+    assert_type(event.retry_payment_id, UUID | None)
+    assert_type(await event.confirm(client), Payment)
+
+    async def on_event(event: WebhookEvent) -> None:
+        print(event)
+
+    store: ReplayStore = MemoryReplayStore(capacity=10)
+    receiver = WebhookReceiver(on_event, verifier=lambda body, headers: True, store=store)
+    assert_type(await receiver.handle("POST", [(b"a", b"b")], body), int)
+    print(asgi_app(receiver))

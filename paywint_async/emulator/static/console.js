@@ -5,7 +5,8 @@ let shown = main.innerHTML;
 
 function isBusy() {
   const focused = document.activeElement;
-  return document.hidden || (focused !== null && focused.closest("form[data-quiet]") !== null);
+  const isReading = !document.getSelection().isCollapsed;
+  return document.hidden || isReading || (focused !== null && focused.closest("form[data-quiet]") !== null);
 }
 
 async function refresh() {
@@ -14,8 +15,10 @@ async function refresh() {
   if (!answer.ok || isBusy()) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#main");
   if (fresh !== null && fresh.innerHTML !== shown) {
+    const link = main.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     main.replaceChildren(...fresh.childNodes);
     shown = main.innerHTML;
+    if (link !== null) [...main.querySelectorAll("a")].find((a) => a.getAttribute("href") === link)?.focus();
   }
 }
 

@@ -1,0 +1,41 @@
+"""Layer 5: webhooks in, over the public API only: who sent it, what it says, and only once.
+
+`parse_event` makes a typed event of one delivery. `WebhookReceiver` does all that a web application
+has to, and `aiohttp_handler`, `starlette_endpoint` and `asgi_app` put it into one.
+"""
+
+from paywint_async import (
+    WebhookDecodeError,
+    WebhookError,
+    WebhookEventName,
+    WebhookSignatureError,
+    WebhookTimestampError,
+)
+from paywint_async.webhooks.adapters import aiohttp_handler, asgi_app, starlette_endpoint
+from paywint_async.webhooks.event import WebhookEvent
+from paywint_async.webhooks.headers import Headers
+from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks.receiver import WebhookReceiver
+from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
+from paywint_async.webhooks.signatures import StandardWebhooks, Verifier
+
+__all__ = [
+    "Headers",
+    "MAX_BODY",
+    "MemoryReplayStore",
+    "ReplayStore",
+    "StandardWebhooks",
+    "TOLERANCE",
+    "Verifier",
+    "WebhookDecodeError",
+    "WebhookError",
+    "WebhookEvent",
+    "WebhookEventName",
+    "WebhookReceiver",
+    "WebhookSignatureError",
+    "WebhookTimestampError",
+    "aiohttp_handler",
+    "asgi_app",
+    "parse_event",
+    "starlette_endpoint",
+]

@@ -1,0 +1,126 @@
+"""What a web application does with a delivery, without knowing which framework brought it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async.webhooks.event import WebhookEvent
+from paywint_async.webhooks.headers import HeadersLike
+from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
+from paywint_async.webhooks.signatures import Verifier
+
+OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
+
+logger = logging.getLogger("paywint_async.webhooks")
+
+OK, BAD_REQUEST, UNAUTHORIZED, NOT_ALLOWED, TOO_LARGE, FAILED = 204, 400, 401, 405, 413, 500
+
+
+class _Payments(Protocol):
+    def wake(self, payment_id: UUID, /, *, retry_payment_id: UUID | None = ...) -> object: ...
+
+
+class Wakes(Protocol):
+    """A client whose waits for a payment can be told to look at once."""
+
+    @property
+    def payments(self) -> _Payments: ...
+
+
+class WebhookReceiver:
+    """Takes deliveries, and calls ``on_event`` with each event once.
+
+    Args:
+        on_event: a coroutine function; the delivery is answered when it returns, and comes again
+            when it raises. Answer fast, work later: the sender will not wait for long.
+        verifier: who vouches for deliveries, such as ``StandardWebhooks(secret)``. None has to be
+            said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
+            believe nothing but `WebhookEvent.confirm`.
+        store: what remembers the deliveries already processed; None: this process, a
+            `MemoryReplayStore`.
+        client: whose waits for the event's payment look at once, instead of at their next interval.
+        tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
+        clock: Unix seconds.
+
+    Raises:
+        ConfigurationError: an argument cannot be used; the message names it.
+    """
+
+    def __init__(
+        self,
+        on_event: OnEvent,
+        *,
+        verifier: Verifier | None,
+        store: ReplayStore | None = None,
+        client: Wakes | None = None,
+        tolerance: float | None = TOLERANCE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not callable(on_event):
+            raise ConfigurationError("on_event must be a coroutine function that takes an event")
+        if verifier is not None and not callable(verifier):
+            raise ConfigurationError("verifier must be callable, or None to verify nothing")
+        if tolerance is not None and not tolerance > 0:
+            raise ConfigurationError(f"tolerance must be above 0 seconds, or None: {tolerance!r}")
+        self._on_event = on_event
+        self._verifier = verifier
+        self._store = MemoryReplayStore() if store is None else store
+        self._client = client
+        self._tolerance = tolerance
+        self._clock = clock
+
+    async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
+        """The HTTP status to answer with; an answer needs nothing more, and should say no more.
+
+        204: processed, now or before. 400, 401, 405, 413: refused; it would not do better later.
+        500: ``on_event`` or the store failed, so it is delivered again.
+
+        Cancellation: ends ``on_event``; the next delivery of the event will be processed.
+        """
+        if method != "POST":
+            return NOT_ALLOWED
+        if len(body) > MAX_BODY:
+            return TOO_LARGE
+        try:
+            event = self._parse(headers, body)
+        except WebhookError as error:
+            logger.warning("a webhook was refused: %s", error)
+            return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
+        try:
+            await self._process(event)
+        except Exception:
+            logger.exception("webhook %s was not processed; it should come again", event.id)
+            return FAILED
+        return OK
+
+    def _parse(self, headers: HeadersLike, body: bytes) -> WebhookEvent:
+        return parse_event(
+            body, headers, verifier=self._verifier, tolerance=self._tolerance, clock=self._clock
+        )
+
+    async def _process(self, event: WebhookEvent) -> None:
+        if not await self._store.claim(event.id):
+            logger.debug("webhook %s was processed before", event.id)
+            return
+        try:
+            self._wake(event)
+            await self._on_event(event)
+            await self._store.complete(event.id)
+        except BaseException:
+            await self._store.release(event.id)
+            raise
+
+    def _wake(self, event: WebhookEvent) -> None:
+        if self._client is None:
+            return
+        wake, retry = self._client.payments.wake, event.retry_payment_id
+        if retry is None or not event.is_verified:  # no API call can confirm whose retry it is
+            wake(event.payment_id)
+        else:
+            wake(event.payment_id, retry_payment_id=retry)

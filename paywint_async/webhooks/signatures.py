@@ -1,0 +1,157 @@
+"""Who sent a delivery: the verifier's protocol, and the scheme of Standard Webhooks.
+
+Paywint says to verify a signature, but publishes neither its header nor its algorithm. So the
+verifier is an argument; the one here checks what `paywint_async.emulator` signs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NoReturn, Protocol
+
+from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async.webhooks.headers import Headers
+
+_UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
+_PREFIX = b"whsec_"
+_SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
+_SEEN = 32  # signatures of one delivery
+
+
+class Verifier(Protocol):
+    """Decides whether a delivery is genuine; any callable of this shape will do.
+
+    It gets the raw body and the headers (names in any case), and returns the time at which the
+    delivery was signed, or True where the signature has no time of its own. To refuse it raises
+    anything, or returns something false: None is a refusal, so that a forgotten ``return`` accepts
+    nothing. Compare by `hmac.compare_digest`.
+    """
+
+    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime | bool: ...
+
+
+class StandardWebhooks:
+    """Verifies `Standard Webhooks <https://www.standardwebhooks.com>`_ signatures, version ``v1``.
+
+    ``webhook-signature`` holds, among others, ``v1,`` and the base64 of
+    HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text as it
+    stands, as the emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard.
+
+    Args:
+        secret: what the sender signs with.
+        older: further secrets, as long as the sender may still use them.
+
+    Raises:
+        ConfigurationError: a secret is missing or no text.
+    """
+
+    def __init__(self, secret: str | bytes, *older: str | bytes) -> None:
+        self._secrets = _Secrets(secret, *older)
+        del secret, older  # a traceback shows the locals of its frames
+        self._secrets.check()
+
+    def __repr__(self) -> str:
+        return "StandardWebhooks(***)"
+
+    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime:
+        """The time at which this delivery was signed.
+
+        Raises:
+            WebhookSignatureError: it was not, or not with one of the secrets.
+        """
+        headers = Headers(headers)
+        delivery, moment = _required(headers, "webhook-id"), _required(headers, "webhook-timestamp")
+        if "." in delivery or not _UNIX_SECONDS.fullmatch(moment):  # the signed text's own seams
+            raise WebhookSignatureError("webhook-id or webhook-timestamp is not well-formed")
+        signatures = _required(headers, "webhook-signature").split()[:_SEEN]
+        signed = f"{delivery}.{moment}.".encode("utf-8", "surrogatepass") + body
+        if not self._secrets.have_signed(signed, signatures):
+            raise WebhookSignatureError(
+                "webhook-signature has no v1 signature of this body by a known secret: compare the "
+                "secrets of sender and receiver, and pass the body's bytes as they came"
+            )
+        return datetime.fromtimestamp(int(moment), UTC)
+
+
+class _Secrets:
+    """The secrets, in the one object that holds them; neither repr, copy nor pickle shows them.
+
+    Making one never fails, so that no frame that still has a secret as a local ends in a traceback.
+    """
+
+    __slots__ = ("__secrets",)
+
+    def __init__(self, *secrets: str | bytes) -> None:
+        self.__secrets = secrets
+
+    def __repr__(self) -> str:
+        return "_Secrets(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets are not pickled or copied; make the verifier where it is used")
+
+    def check(self) -> None:
+        """Raises ConfigurationError where one of them cannot sign anything."""
+        if not all(map(_is_secret, self.__secrets)):
+            raise ConfigurationError("secret is missing: pass what the sender signs with")
+
+    def have_signed(self, signed: bytes, signatures: Iterable[str]) -> bool:
+        """Whether one of the signatures is of one of the secrets; how long it takes says nothing."""
+        given = [signature.encode("utf-8", "surrogatepass") for signature in signatures]
+        expected = [
+            b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
+            for secret in self.__secrets
+            for key in _keys(secret)
+        ]
+        return sum(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given) > 0
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str | bytes) and len(value) > 0
+
+
+def _keys(secret: str | bytes) -> list[bytes]:
+    # Whatever an environment variable may hold can be encoded so; an error would show it.
+    text = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+    if not text.startswith(_PREFIX):
+        return [text]
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        return [text]
+    return [text, key] if len(key) >= _SHORTEST_KEY else [text]
+
+
+def _required(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise WebhookSignatureError(f"the header {name} is missing: the delivery is not signed")
+    return value
+
+
+def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:
+    """The time that was signed; None where the verifier accepts and says none.
+
+    Raises:
+        WebhookError: the verifier refuses, in whatever way.
+    """
+    problem = ""
+    try:
+        answer: object = verifier(body, headers)
+    except WebhookError:
+        raise
+    except Exception as error:
+        problem = f"raised {type(error).__name__}"
+    else:
+        if isinstance(answer, datetime) and answer.tzinfo is not None:
+            return answer
+        if answer and not isinstance(answer, datetime):
+            return None
+        problem = f"returned {answer!r:.40}, which is neither True nor a time with a zone"
+    raise WebhookSignatureError(f"the verifier refuses the delivery: it {problem}")

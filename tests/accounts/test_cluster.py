@@ -1,0 +1,263 @@
+"""Accounts on real Dask clusters: killed workers, cancelled calls, and nothing secret on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing.spawn
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+import psutil
+import pytest
+from accounts.bank import Bank, served
+from distributed import Client, LocalCluster
+
+from paywint_async import (
+    Account,
+    AccountReport,
+    AuthenticationError,
+    ConfigurationError,
+    ExportSummary,
+    RetryPolicy,
+    SecretRef,
+    TransportError,
+    export_accounts,
+)
+
+pytestmark = pytest.mark.real_time
+
+RETRY = RetryPolicy(max_attempts=2, base_delay=0.01)
+
+
+def worker_processes() -> list[psutil.Process]:
+    """The workers that this process has started."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+
+
+class KillOne:
+    """Kills a worker when three steps of the first account that is planned have begun.
+
+    A worker does two at a time, so of two workers each is at one.
+    """
+
+    def __init__(self) -> None:
+        self.killed: list[int] = []
+        self.begun = 0
+
+    def __call__(self, report: AccountReport) -> None:
+        self.begun += report.status == "running" and report.total == 1600
+        if self.begun == 3 and not self.killed:
+            worker = worker_processes()[0]
+            worker.send_signal(signal.SIGKILL)
+            self.killed.append(worker.pid)
+
+
+def bad_account(bank: Bank) -> Account:
+    """Whose secret is another account's."""
+    key, secret = SecretRef.env("TEST_KEY_0"), SecretRef.env("TEST_SECRET_1")
+    return Account("bad", api_key=key, api_secret=secret, base_url=bank.emulators[0].url)
+
+
+async def test_a_killed_worker_costs_a_repeat_and_no_payment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = KillOne()
+    with served([800, 350, 120, 0], latency=0.05) as bank:
+        accounts = bank.accounts(monkeypatch.setenv)
+        summary = await export_accounts(
+            [*accounts, bad_account(bank)],
+            tmp_path / "{account}.jsonl",
+            cluster=2,
+            on_progress=kill,
+            max_concurrency=1,
+            retry=RETRY,
+            split_above=400,
+        )
+
+        assert len(kill.killed) == 1
+        assert [report.account for report in summary.failed] == ["bad"]
+        assert isinstance(summary.failed[0].error, AuthenticationError)
+        assert [report.new for report in summary] == [1600, 700, 240, 0, 0]
+        assert max(report.attempts for report in summary) > 1
+        for number, account in enumerate(accounts):
+            assert bank.holds_exactly(number, tmp_path / f"{account.name}.jsonl")
+    assert worker_processes() == []
+    assert not list(tmp_path.glob("*.ranges"))
+
+
+async def test_a_cancelled_call_leaves_no_process_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served([900], latency=0.1) as bank:
+        is_under_way = asyncio.Event()
+        call = asyncio.create_task(
+            export_accounts(
+                bank.accounts(monkeypatch.setenv),
+                tmp_path,
+                cluster=1,
+                max_concurrency=1,
+                on_progress=lambda report: report.payments and is_under_way.set(),
+            )
+        )
+        await asyncio.wait_for(is_under_way.wait(), 30)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        assert worker_processes() == []
+
+
+async def test_cancelled_while_the_cluster_starts_it_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
+    call = asyncio.create_task(export_accounts([account], tmp_path, cluster=1))
+    while not worker_processes():
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert worker_processes() == []
+
+
+async def test_workers_that_do_not_start_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
+    # As where a script has no `if __name__ == "__main__":`, the process ends before it is a worker.
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
+
+    with pytest.raises(ConfigurationError, match="the workers did not start"):
+        await export_accounts([account], tmp_path, cluster=1)
+
+    assert worker_processes() == []
+
+
+@asynccontextmanager
+async def threads(**options: Any) -> AsyncIterator[LocalCluster]:
+    """A cluster within this process: its worker has threads."""
+    async with LocalCluster(
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        asynchronous=True,
+        dashboard_address="127.0.0.1:0",
+        **options,
+    ) as cluster:
+        yield cluster
+
+
+async def export(
+    accounts: list[Account], destination: object, cluster: object, **options: Any
+) -> ExportSummary:
+    return await export_accounts(accounts, destination, cluster=cluster, retry=RETRY, **options)
+
+
+async def test_a_cluster_that_is_there_is_used_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served([250, 30]) as bank:
+        accounts = bank.accounts(monkeypatch.setenv)
+        async with threads() as cluster:
+            async with Client(cluster, asynchronous=True) as client:
+                first = await export(accounts, tmp_path, client)
+                assert await client.submit(int, 5) == 5
+            bank.arrive(0, 20)
+            second = await export(accounts, tmp_path, cluster)
+            third = await export(accounts, tmp_path, cluster.scheduler_address)
+
+        assert [summary.new for summary in (first, second, third)] == [560, 20, 0]
+        assert [summary.payments for summary in (first, second, third)] == [560, 580, 580]
+        for number, account in enumerate(accounts):
+            assert bank.holds_exactly(number, tmp_path / f"{account.name}.jsonl")
+
+
+async def test_cancelled_tasks_end_on_a_cluster_that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served([900], latency=0.1) as bank:
+        accounts = bank.accounts(monkeypatch.setenv, direction="sent")
+        async with threads() as cluster:
+            is_under_way = asyncio.Event()
+            call = asyncio.create_task(
+                export(
+                    accounts,
+                    tmp_path,
+                    cluster,
+                    max_concurrency=1,
+                    on_progress=lambda report: report.payments and is_under_way.set(),
+                )
+            )
+            await asyncio.wait_for(is_under_way.wait(), 30)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+            # The thread lets go of the file, having committed what it had.
+            summary = await export(accounts, tmp_path, cluster)
+
+        assert summary.is_complete
+        assert 0 < summary.new < 900
+        assert bank.holds_exactly(0, tmp_path / "account-000.jsonl", "sent")
+
+
+async def test_no_secret_is_on_the_wire_or_in_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = bytearray()
+    with served([150, 30]) as bank:
+        accounts = bank.accounts(monkeypatch.setenv)
+        secrets = [each.api_secret for each in bank.emulators]
+        async with threads(protocol="tcp://", host="127.0.0.1") as cluster:
+            async with wiretap(cluster.scheduler_address, seen) as address:
+                summary = await export([*accounts, bad_account(bank)], tmp_path, address)
+            told = repr(cluster.scheduler.get_events()) + repr(vars(cluster.scheduler))
+
+    assert [report.account for report in summary.failed] == ["bad"]
+    assert b"TEST_SECRET_1" in seen  # so it is the wire, and not compressed
+    assert not any(secret.encode() in seen for secret in secrets)
+    assert not any(secret in told + caplog.text + repr(summary) for secret in secrets)
+
+
+@asynccontextmanager
+async def wiretap(address: str, seen: bytearray) -> AsyncIterator[str]:
+    """An address behind which is the other one; keeps every byte that passes."""
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    pumps: list[asyncio.Task[None]] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            seen.extend(data)
+            writer.write(data)
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, ahead = await asyncio.open_connection(host, int(port))
+        pumps.append(asyncio.create_task(pump(behind, writer)))
+        pumps.append(asyncio.create_task(pump(reader, ahead)))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    try:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def test_a_scheduler_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "0.2s"}),
+        pytest.raises(TransportError, match=r"cannot reach the scheduler at tcp://127\.0\.0\.1:1"),
+    ):
+        await export_accounts([account], tmp_path, cluster="tcp://127.0.0.1:1")

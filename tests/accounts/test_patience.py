@@ -1,0 +1,57 @@
+"""Which steps are tried again, and how often: what may pass is, and who is in the way is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from paywint_async import ConfigurationError, ServerError
+from paywint_async.accounts import steps
+from paywint_async.accounts.job import Options
+from paywint_async.export import OutputInUseError
+
+
+class Failing:
+    """A step that fails so often before it succeeds."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    async def __call__(self) -> str:
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+async def test_what_may_pass_is_tried_again() -> None:
+    error = ServerError(503, "busy")
+
+    outcome = await steps.patiently(Failing(error, error), Options(attempts=3))
+
+    assert (outcome.value, outcome.error, outcome.attempts) == ("done", None, 3)
+
+
+async def test_what_does_not_pass_is_the_outcome() -> None:
+    error = ServerError(503, "busy")
+
+    outcome = await steps.patiently(Failing(error, error, error), Options(attempts=2))
+
+    assert (outcome.error, outcome.attempts) == (error, 2)
+    assert error.__traceback__ is None
+
+
+async def test_what_nobody_can_pass_is_not_tried_again() -> None:
+    step = Failing(ConfigurationError("no such secret"), ConfigurationError("again"))
+
+    outcome = await steps.patiently(step, Options(attempts=3))
+
+    assert (str(outcome.error), outcome.attempts) == ("no such secret", 1)
+
+
+async def test_a_writer_that_never_ends_is_not_waited_for_for_ever() -> None:
+    step = Failing(*[OutputInUseError("in use")] * 1000)
+    started = asyncio.get_running_loop().time()
+
+    outcome = await steps.patiently(step, Options(attempts=1))
+
+    assert isinstance(outcome.error, OutputInUseError)
+    assert 60 <= asyncio.get_running_loop().time() - started < 62

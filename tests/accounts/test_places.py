@@ -1,0 +1,86 @@
+"""Each account has an output of its own, and none leads out of the destination."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paywint_async import ConfigurationError
+from paywint_async.accounts.places import folder_of, places, staging_of
+
+HERE = os.getcwd()
+
+
+@pytest.mark.parametrize(
+    ("destination", "output"),
+    [
+        ("exports", f"{HERE}/exports/a.jsonl"),
+        ("exports/", f"{HERE}/exports/a.jsonl"),
+        (Path("/x/exports"), "/x/exports/a.jsonl"),
+        ("/x/{account}.csv.gz", "/x/a.csv.gz"),
+        ("/x/{account}.parquet", "/x/a.parquet"),
+        ("/x/{account}/", "/x/a/"),
+        ("/x/{account}/{account}.jsonl", "/x/a/a.jsonl"),
+        ("sqlite:////x/{account}.db", "sqlite:////x/a.db"),
+        ("sqlite:///x/{account}.db", f"sqlite:///{HERE}/x/a.db"),
+        ("postgresql://me@host/{account}", "postgresql://me@host/a"),
+    ],
+    ids=str,
+)
+def test_an_account_has_its_place(destination: Any, output: str) -> None:
+    assert places(destination, ["a"]) == {"a": output}
+
+
+@pytest.mark.parametrize(
+    ("destination", "problem"),
+    [
+        ("", "must be a path or a URL"),
+        (5, "must be a path or a URL"),
+        (b"x", "must be a path or a URL"),
+        (Path, "must be a path or a URL"),
+        ("a\0b", "must be a path or a URL"),
+        ("payments.jsonl", "each account needs a file of its own"),
+        ("all.parquet", "each account needs a file of its own"),
+        ("sqlite:///all.db", "each account needs a database of its own"),
+        ("postgresql://me:pw@host/{account}", "must not have a password"),
+        ("postgresql://host/{account}?password=pw", "must not have a password"),
+    ],
+    ids=str,
+)
+def test_a_destination_that_cannot_be_one_is_refused(destination: Any, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        places(destination, ["a"])
+
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("destination", "names"),
+    [
+        ("exports", ["acme", "Acme"]),
+        ("exports", ["acme", "acme"]),
+        ("exports/{account}", ["acme", "acme.checkpoint"]),
+        ("exports/{account}", ["acme.tmp", "acme"]),
+        ("exports/{account}", ["acme", "ACME.ranges"]),
+    ],
+    ids=str,
+)
+def test_two_accounts_never_share_a_file(destination: str, names: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="would share"):
+        places(destination, names)
+
+
+@pytest.mark.parametrize(
+    ("output", "staging", "folder"),
+    [
+        ("/x/a.jsonl", "/x/a.jsonl.ranges", "/x"),
+        ("/x/a/", "/x/a.ranges", "/x"),
+        ("sqlite:////x/a.db", "/x/a.db.ranges", "/x"),
+        ("postgresql://host/a", None, "."),
+    ],
+)
+def test_ranges_wait_beside_the_output(output: str, staging: str | None, folder: str) -> None:
+    assert (staging_of(output), folder_of(output)) == (staging, folder)

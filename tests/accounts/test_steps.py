@@ -1,0 +1,390 @@
+"""What a worker does for an account: exactly once, in pieces or at once, whatever breaks it off."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from accounts.conftest import Serve
+from destinations import rows_in
+
+from paywint_async import (
+    AuthenticationError,
+    IncompleteHistoryError,
+    PaymentListing,
+    PaywintClient,
+)
+from paywint_async.accounts import steps
+from paywint_async.accounts.job import Job, Part, Plan, Written
+from paywint_async.accounts.staging import Staging
+from paywint_async.emulator import Emulator
+from paywint_async.export import ExportError, make_table, reader, transfer
+
+MakeJob = Callable[..., Job]
+KINDS = ("jsonl", "csv.gz", "parquet", "sqlite")
+
+
+def nobody(count: int) -> None:
+    """Is told how many payments there are."""
+
+
+async def export(job: Job, arrive: Callable[[], None] = lambda: None) -> tuple[Plan, Written]:
+    """All steps, one after the other."""
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        arrive()
+        await steps.read_part(job, part, nobody)
+    arrive()
+    return plan, await steps.write(job, nobody)
+
+
+def ids_in(output: str, direction: str) -> list[str]:
+    return [
+        row["payment_id"] for row in rows_in(output) if row.get("direction", direction) == direction
+    ]
+
+
+def pages_asked_for(emulator: Emulator) -> int:
+    return sum("/list/" in exchange.path for exchange in emulator.requests)
+
+
+async def exported_at_once(emulator: Emulator, output: str, direction: str) -> None:
+    keys = emulator.api_key, emulator.api_secret
+    async with PaywintClient(*keys, base_url=emulator.url) as client:
+        await transfer(reader(client.payments, direction), make_table(output, direction))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_account_is_exported_and_later_brought_up_to_date(
+    serve: Serve, make_job: MakeJob, kind: str
+) -> None:
+    emulator = await serve(payments=121)
+    job = make_job(emulator, kind)
+
+    first = await export(job)
+    emulator.arrive("sent", 5)
+    second = await export(job)
+
+    assert first[0] == Plan(held=0, total=242)
+    assert first[1].payments == 242
+    assert second[0] == Plan(held=242, total=247)
+    assert second[1].payments == 247
+    for direction in ("sent", "received"):
+        assert sorted(ids_in(job.output, direction)) == sorted(emulator.history(direction))
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("direction", ["sent", "both"])
+async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
+    serve: Serve, make_job: MakeJob, tmp_path: Path, order: str, direction: str
+) -> None:
+    emulator = await serve(payments=700, order=order)
+    job = make_job(emulator, direction=direction)
+    await exported_at_once(emulator, f"{tmp_path}/expected.jsonl", direction)
+
+    def arrive() -> None:
+        emulator.arrive("sent", 37)
+        emulator.arrive("received", 211)
+
+    plan, written = await export(job, arrive)
+
+    sides = 2 if direction == "both" else 1
+    assert len(plan.parts) == 3 * sides
+    assert Path(job.output).read_bytes() == (tmp_path / "expected.jsonl").read_bytes()
+    assert written.payments == 700 * sides
+    assert (
+        os.listdir(f"{tmp_path}/out") == ["acme-".replace("-", ".jsonl")]
+        or not Path(f"{job.output}.ranges").exists()
+    )
+
+    assert (await export(job))[0].parts == ()
+    for each in job.account.directions:
+        assert sorted(ids_in(job.output, each)) == sorted(emulator.history(each))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_large_account_goes_anywhere(serve: Serve, make_job: MakeJob, kind: str) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, kind, direction="received")
+
+    plan, _ = await export(job)
+
+    assert len(plan.parts) == 3
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_one_direction_may_be_empty(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=0)
+    emulator.arrive("received", 750)
+    job = make_job(emulator)
+
+    plan, written = await export(job)
+
+    assert [part.direction for part in plan.parts] == ["received"] * 3
+    assert written.payments == 750
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_a_step_that_was_broken_off_is_done_again_from_where_it_was(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=2500, latency=0.01)
+    job = make_job(emulator, direction="received", max_concurrency=1, split_above=1000)
+    plan = await steps.plan(job)
+    assert (await steps.plan(job)) == plan  # a repeat does not split it again
+
+    for part in plan.parts:
+        step = asyncio.create_task(steps.read_part(job, part, nobody))
+        await asyncio.sleep(0.05)
+        step.cancel()
+        await asyncio.wait([step])
+        asked = emulator.request_count
+        await steps.read_part(job, part, nobody)
+        assert emulator.request_count - asked < 10  # of the range's dozen
+        asked = emulator.request_count
+        await steps.read_part(job, part, nobody)
+        assert emulator.request_count == asked
+    written = await steps.write(job, nobody)
+
+    assert written.payments == 2500
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_the_output_is_continued_from_the_ranges_or_without_them(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    for keeps_ranges in (True, False):
+        emulator = await serve(payments=750, seed=int(keeps_ranges))
+        job = make_job(emulator, f"{keeps_ranges}.jsonl", direction="received")
+        plan = await steps.plan(job)
+        for part in plan.parts:
+            await steps.read_part(job, part, nobody)
+
+        def stop(count: int) -> None:
+            if count >= 350:
+                raise IncompleteHistoryError("stopped by the test")
+
+        with pytest.raises(IncompleteHistoryError):
+            await steps.write(job, stop)
+        staging = Staging(job.output)
+        if not keeps_ranges:
+            staging.remove()
+        emulator.arrive("received", 50)
+        again = await steps.plan(job)
+        assert 350 <= again.held < 750
+        assert bool(again.parts) == keeps_ranges
+        asked = pages_asked_for(emulator)
+        assert (await steps.write(job, nobody)).payments == 750
+        assert (pages_asked_for(emulator) == asked) == keeps_ranges
+        assert ids_in(job.output, "received") == emulator.history("received")[50:]
+
+
+async def test_ranges_that_do_not_join_are_read_in_one_piece(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    emulator.delete("received", 700)  # of the first range
+
+    with pytest.raises(IncompleteHistoryError):
+        await steps.read_part(job, plan.parts[0], nobody)
+    for part in plan.parts[1:]:
+        await steps.read_part(job, part, nobody)
+    written = await steps.write(job, nobody)
+
+    assert written.payments == 749
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_a_payment_in_two_ranges_is_noticed(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    staging = Staging(job.output)
+    assert await staging.is_whole()
+
+    first = Path(f"{job.output}.ranges/received-000000.jsonl")
+    lines = first.read_bytes().splitlines(keepends=True)
+    last = Path(f"{job.output}.ranges/received-000002.jsonl").read_bytes().splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines[:-20]) if len(line) == len(last[7]))
+    first.write_bytes(b"".join([*lines[:at], last[7], *lines[at + 1 :]]))
+
+    assert not await staging.is_whole()
+    assert (await steps.write(job, nobody)).payments == 750
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_an_account_that_cannot_be_read_leaves_no_output(
+    serve: Serve, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = make_job(await serve(payments=10))
+    monkeypatch.setenv("TEST_SECRET_0", "wrong")
+
+    with pytest.raises(AuthenticationError):
+        await steps.plan(job)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_that_cannot_be_made_is_said(
+    serve: Serve, make_job: MakeJob, tmp_path: Path
+) -> None:
+    job = make_job(await serve(payments=10))
+    (tmp_path / "out").write_text("in the way")
+
+    with pytest.raises(ExportError, match="cannot make"):
+        await steps.plan(job)
+
+
+async def test_a_part_that_was_cleared_away_meanwhile_is_done(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=10)
+    job = make_job(emulator)
+
+    await steps.read_part(job, Part(direction="sent", number=3), nobody)
+
+    assert emulator.request_count == 0
+
+
+def test_where_there_is_no_place_for_ranges_an_account_is_not_split() -> None:
+    assert not Staging("postgresql://host/acme").is_possible
+    assert Staging("postgresql://host/acme").parts == ()
+    Staging("postgresql://host/acme").remove()
+
+
+async def test_two_directions_that_are_not_large_are_read_in_one_piece(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=200)
+    job = make_job(emulator)  # split above 300
+
+    plan, written = await export(job)
+
+    assert plan == Plan(held=0, total=400)
+    assert written.payments == 400
+
+
+async def test_what_cannot_be_split_is_read_in_one_piece(
+    serve: Serve, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    monkeypatch.setattr(PaymentListing, "split", refuse)
+
+    plan, written = await export(job)
+
+    assert (plan.parts, written.payments) == ((), 750)
+
+
+async def refuse(listing: PaymentListing, parts: int) -> None:
+    raise IncompleteHistoryError("cannot be split")
+
+
+async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    await steps.plan(job)
+    staging = Staging(job.output)
+    first = staging.ranges
+
+    staging.plan({"received": []})
+
+    assert staging.ranges == first
+
+
+async def test_what_an_earlier_plan_has_left_does_not_count(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    await steps.read_part(job, plan.parts[1], nobody)
+    os.unlink(f"{job.output}.ranges/plan.json")  # as if killed while it was being removed
+    emulator.arrive("received", 100)
+
+    plan, _ = await export(job)
+
+    assert len(plan.parts) == 3
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    asked = pages_asked_for(emulator)
+    table = Staging(job.output).table(plan.parts[1])
+    await table.open()
+
+    writing = asyncio.create_task(steps.patiently(lambda: steps.write(job, nobody), job.options))
+    await asyncio.sleep(5)
+    assert not writing.done()
+    await table.close(complete=False)
+
+    assert (await writing).value.payments == 750
+    assert pages_asked_for(emulator) == asked  # the ranges were used
+
+
+async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    with open(f"{job.output}.ranges/received-000001.jsonl", "ab") as file:
+        file.write(b'{"payment_id":"half a line')
+
+    assert (await steps.write(job, nobody)).payments == 750
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+async def test_one_writer_waits_for_the_other_and_goes_on_from_there(
+    serve: Serve, make_job: MakeJob
+) -> None:
+    emulator = await serve(payments=500, latency=0.5)
+    job = make_job(emulator, direction="received", max_concurrency=1)
+    await steps.plan(job)
+
+    outcomes = await asyncio.gather(
+        *(steps.patiently(lambda: steps.write(job, nobody), job.options) for _ in range(3))
+    )
+
+    assert [outcome.error for outcome in outcomes] == [None, None, None]
+    assert [outcome.attempts for outcome in outcomes] == [1, 1, 1]
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
+def test_what_an_output_holds_is_told_by_its_checkpoint() -> None:
+    side = {"snapshot": 10, "remaining": 3, "finished": False}
+
+    assert steps.held(None) == 0
+    assert steps.held(side) == 7
+    assert steps.held({"sent": side, "received": None}) == 7
+
+
+async def test_progress_counts_what_the_output_has(serve: Serve, make_job: MakeJob) -> None:
+    emulator = await serve(payments=250)
+    job = make_job(emulator, direction="received")
+    counts: list[int] = []
+
+    await steps.write(await planned(job), counts.append)
+    emulator.arrive("received", 150)
+    await steps.write(job, counts.append)
+
+    assert counts == [100, 200, 250, 350, 400]
+
+
+async def planned(job: Job) -> Job:
+    await steps.plan(job)
+    return job

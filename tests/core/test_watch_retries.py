@@ -1,0 +1,241 @@
+"""A payment that was retried: followed to the new one where that is known, and never guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import web
+from faults import PAYMENT, PAYMENT_ID, FaultServer, answer
+from virtual_time import pass_time
+from waits import now, states
+
+from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
+from paywint_async.emulator import Emulator
+from paywint_async.tracking.tracker import KNOWN_RETRIES
+from paywint_async.webhooks import (
+    StandardWebhooks,
+    WebhookEvent,
+    WebhookReceiver,
+    aiohttp_handler,
+)
+
+
+class TestRetries:
+    @staticmethod
+    async def retried(client, emulator) -> tuple[UUID, UUID]:
+        """A payment that was retried, and the retry."""
+        link = await client.payments.create_link(Decimal("5.50"), description="coffee")
+        await emulator.fail(link.payment_id)
+        return link.payment_id, UUID(await emulator.retry(link.payment_id))
+
+    async def test_that_nobody_told_of_end_with_retried_at_once(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, _ = await self.retried(client, emulator)
+            started = now()
+            payment = await client.payments.wait_until_final(old, timeout=60)
+        assert (payment.payment_id, payment.status) == (old, "retried")
+        assert now() - started < 0.1
+
+    async def test_that_are_known_are_followed_to_the_end(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, new = await self.retried(client, emulator)
+            client.payments.wake(old, retry_payment_id=str(new))
+            waiting = asyncio.ensure_future(client.payments.wait_until_final(old, timeout=60))
+            await pass_time(3)
+            assert not waiting.done()
+            await emulator.pay(new)
+            payment = await waiting
+        assert (payment.payment_id, payment.status) == (new, "success")
+
+    async def test_are_seen_in_a_watch(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, new = await self.retried(client, emulator)
+            client.payments.wake(old, retry_payment_id=new)
+            await emulator.fail(new)
+            newest = UUID(await emulator.retry(new))
+            client.payments.wake(new, retry_payment_id=newest)
+            await emulator.pay(newest)
+            seen = await states(client.payments.watch(old))
+        assert seen == [(str(old), "retried"), (str(new), "retried"), (str(newest), "success")]
+
+    async def test_that_are_told_of_later_are_waited_for_where_webhooks_are_heard(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, new = await self.retried(client, emulator)
+            client.payments.wake(old)  # the webhook of its failing; that of the retry follows
+            waiting = asyncio.ensure_future(client.payments.wait_until_final(old, timeout=60))
+            await pass_time(5)
+            assert not waiting.done()
+            before = emulator.request_count
+            client.payments.wake(old)  # a duplicate
+            await pass_time(3)
+            assert emulator.request_count == before  # it is final: nothing to look for
+            await emulator.pay(new)
+            client.payments.wake(old, retry_payment_id=new)
+            assert (await waiting).payment_id == new
+
+    async def test_that_are_never_told_of_are_waited_for_ten_seconds(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, _ = await self.retried(client, emulator)
+            client.payments.wake(old)
+            started = now()
+            payment = await client.payments.wait_until_final(old, timeout=60)
+        assert (payment.status, now() - started) == ("retried", pytest.approx(10, abs=0.1))
+
+    async def test_are_waited_for_no_longer_once_the_client_is_closed(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, _ = await self.retried(client, emulator)
+            client.payments.wake(old)
+            watch = client.payments.watch(old)
+            await anext(watch)
+            await client.aclose()
+            started = now()
+            with pytest.raises(ClientClosedError):
+                await anext(watch)
+        assert now() == started
+
+    async def test_that_are_not_told_of_in_time_end_with_retried(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, _ = await self.retried(client, emulator)
+            client.payments.wake(old)
+            started = now()
+            payment = await client.payments.wait_until_final(old, timeout=4)
+        assert (payment.status, now() - started) == ("retried", pytest.approx(4, abs=0.1))
+
+    async def test_whose_end_is_not_seen_in_time_are_a_timeout(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            old, new = await self.retried(client, emulator)
+            client.payments.wake(old, retry_payment_id=new)
+            with pytest.raises(WaitTimeoutError) as caught:
+                await client.payments.wait_until_final(old, timeout=4)
+        assert caught.value.payment_id == old
+        assert (caught.value.payment.payment_id, caught.value.payment.status) == (new, "pending")
+
+    async def test_are_not_followed_before_the_api_says_retried(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            link = await client.payments.create_link(5)
+            other = await client.payments.create_link(5)
+            await emulator.pay(other.payment_id)
+            client.payments.wake(link.payment_id, retry_payment_id=other.payment_id)  # a forgery
+            with pytest.raises(WaitTimeoutError):
+                await client.payments.wait_until_final(link.payment_id, timeout=60)
+
+    @pytest.mark.parametrize("wrong", ["amount", "time", "unknown", "itself"])
+    async def test_that_cannot_be_are_not_followed(self, connect, caplog, wrong):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            earlier = await client.payments.create_link(Decimal("5.50"), description="coffee")
+            old, _ = await self.retried(client, emulator)
+            other = await client.payments.create_link(Decimal("5.51"))
+            said = {
+                "amount": other.payment_id,
+                "time": earlier.payment_id,
+                "unknown": uuid4(),
+                "itself": old,
+            }[wrong]
+            client.payments.wake(old, retry_payment_id=said)
+            payment = await client.payments.wait_until_final(old, timeout=60)
+        assert (payment.payment_id, payment.status) == (old, "retried")
+        assert caplog.text.count(f"payment {said}, said to be the retry of {old}") == (
+            wrong != "itself"
+        )
+
+    async def test_of_another_payee_or_currency_are_not_followed(self, connect, caplog):
+        def payment(number: int, **fields: str):
+            facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number)), **fields}
+            return answer(body=json.dumps({"success": True, "data": facts}).encode())
+
+        me, you = str(UUID(int=7)), str(UUID(int=8))
+        for fields in ({"payee_id": you}, {"payee_id": me, "currency": "EUR"}):
+            old = payment(1, status="retried", payee_id=me)
+            async with FaultServer(old, payment(2, **fields)) as server:
+                client = connect(server)
+                client.payments.wake(UUID(int=1), retry_payment_id=UUID(int=2))
+                told = await client.payments.wait_until_final(UUID(int=1), timeout=60)
+            assert (told.payment_id, len(server.requests)) == (UUID(int=1), 2)
+
+    async def test_that_go_in_a_circle_end(self, connect):
+        def payment(number: int):
+            facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number))}
+            body = {"success": True, "data": {**facts, "status": "retried"}}
+            return answer(body=json.dumps(body).encode())
+
+        async with FaultServer(payment(1), payment(2)) as server:
+            client = connect(server)
+            client.payments.wake(UUID(int=1), retry_payment_id=UUID(int=2))
+            client.payments.wake(UUID(int=2), retry_payment_id=UUID(int=1))
+            seen = await states(client.payments.watch(UUID(int=1)))
+        assert [name for name, _ in seen] == [str(UUID(int=1)), str(UUID(int=2))]
+
+    async def test_that_cannot_be_looked_at_are_an_error(self, connect):
+        body = PAYMENT.replace(b'"success"', b'"retried"')
+        old = answer(body=b'{"success":true,"data":%s}' % body)
+        async with FaultServer(old, answer(403)) as server:
+            client = connect(server)
+            client.payments.wake(PAYMENT_ID, retry_payment_id=uuid4())
+            watch = client.payments.watch(PAYMENT_ID)
+            assert (await anext(watch)).status == "retried"
+            with pytest.raises(PermissionDeniedError):
+                await anext(watch)
+            assert await states(watch) == []
+
+    async def test_are_remembered_so_many(self, connect):
+        async with Emulator() as emulator:
+            client = connect(emulator)
+            for number in range(KNOWN_RETRIES + 5):
+                client.payments.wake(UUID(int=number), retry_payment_id=UUID(int=number + 1))
+            client.payments.wake(UUID(int=10), retry_payment_id=UUID(int=99))
+            for number in range(10):  # told anew, it is one of the latest
+                client.payments.wake(UUID(int=-1 - number + 2**128), retry_payment_id=uuid4())
+            known = client._tracker._retries
+        assert (len(known), UUID(int=4) in known, known[UUID(int=10)]) == (
+            KNOWN_RETRIES,
+            False,
+            UUID(int=99),
+        )
+
+    async def test_are_followed_over_real_webhooks(self, connect):
+        """As an application wires it: the receiver wakes, the wait comes back at once."""
+
+        async def on_event(event: WebhookEvent) -> None:
+            heard.append(event.event)
+
+        heard: list[str] = []
+        async with Emulator(webhook_secret="whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==") as emulator:
+            client = connect(emulator)
+            receiver = WebhookReceiver(
+                on_event, verifier=StandardWebhooks(emulator.webhook_secret), client=client
+            )
+            app = web.Application()
+            app.router.add_post("/webhooks", aiohttp_handler(receiver))
+            runner = web.AppRunner(app)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            emulator.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks"
+            link = await client.payments.create_link(5)
+            waiting = asyncio.ensure_future(
+                client.payments.wait_until_final(link.payment_id, timeout=3600, poll=1000)
+            )
+            await pass_time(1)
+            started = now()
+            await emulator.fail(link.payment_id)
+            new = await emulator.retry(link.payment_id)
+            await emulator.pay(new)
+            payment = await waiting
+            assert (str(payment.payment_id), payment.status) == (new, "success")
+            assert now() - started < 1
+            await emulator.delivered()
+            await runner.cleanup()
+        assert "payment.retried" in heard

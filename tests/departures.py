@@ -1,0 +1,49 @@
+"""When requests may leave, for tests of limiters. All on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from paywint_async import Limiter
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def departures(limiter: Limiter, arrivals: Sequence[float]) -> list[float]:
+    """When each of those who come at these times may leave, in order of arrival."""
+    start = now()
+
+    async def one(arrival: float) -> float:
+        await asyncio.sleep(arrival)
+        await limiter.acquire()
+        return now() - start
+
+    return await asyncio.gather(*map(one, arrivals))
+
+
+async def waiters(limiter: Limiter, count: int) -> list[asyncio.Task[float]]:
+    """Tasks that stand in line, each to end at the time of its turn."""
+
+    async def one() -> float:
+        await limiter.acquire()
+        return now()
+
+    tasks = []
+    for _ in range(count):
+        tasks.append(asyncio.ensure_future(one()))
+        await asyncio.sleep(0)
+    return tasks
+
+
+def most_in_a_window(times: Sequence[float], seconds: float) -> int:
+    """The most of the times that lie in any half-open window of that length."""
+    ordered = sorted(times)
+    most = first = 0
+    for last, time in enumerate(ordered):
+        while time - ordered[first] >= seconds - 1e-9:
+            first += 1
+        most = max(most, last - first + 1)
+    return most

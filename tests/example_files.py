@@ -1,0 +1,20 @@
+"""The examples, as modules made from their files."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+SECRET = "whsec_of_the_examples"
+
+
+def load(name: str) -> ModuleType:
+    """A new copy of an example, which remembers nothing of an earlier test."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,192 @@
+"""A Redis for the tests, in their event loop: its clock is the loop's, and it misbehaves on demand.
+
+It speaks as much of the protocol as redis-py needs to run a script, over real TCP, and runs the
+script in the Lua that Redis has. What a real Redis makes of it is the session `redis` of the noxfile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from lupa.lua51 import LuaRuntime
+
+EPOCH = 1_750_000_000  # Unix seconds at the loop's 0
+SILENCE = b""
+HANG_UP = b"\0"
+
+
+class RedisServer:
+    """`async with RedisServer() as server:` serves on a free port; `stop` and `start` keep the port.
+
+    Args:
+        password: what clients have to say first.
+    """
+
+    def __init__(self, password: str | None = None) -> None:
+        self.password = password
+        self.port = 0
+        self.clock_is_off = 0.0
+        self.hashes: dict[str, dict[str, str]] = {}
+        self.expire_at: dict[str, float] = {}
+        self.scripts: dict[str, str] = {}
+        self.scripts_run: list[list[str]] = []
+        self.connections = 0
+        self.latency = 0.0
+        self.fault: bytes | None = None
+        """What answers a script instead: an error line, `SILENCE` or `HANG_UP`."""
+        self._conversations: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._lua = LuaRuntime()
+        self._lua.globals().redis = self._lua.table(call=self._called)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """With the password in it."""
+        user = f":{self.password}@" if self.password else ""
+        return f"redis://{user}127.0.0.1:{self.port}/0"
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections neither side has closed."""
+        return len(self._conversations)
+
+    async def start(self) -> None:
+        """Serves; after `stop` at the same port."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Refuses connections and drops those there are; remembers everything."""
+        if self._server is not None:
+            self._server.close()
+            for conversation in self._conversations:
+                conversation.cancel()
+            await asyncio.gather(*self._conversations, return_exceptions=True)
+            await self._server.wait_closed()
+            self._server = None
+
+    def lose_everything(self) -> None:
+        """As a restart without persistence does."""
+        self.hashes.clear()
+        self.scripts.clear()
+
+    def now(self) -> float:
+        """Unix seconds, by the server's own clock."""
+        return EPOCH + asyncio.get_running_loop().time() + self.clock_is_off
+
+    def run_script(self, script: str, keys: list[str], arguments: list[str]) -> Any:
+        """What the script returns."""
+        variables = self._lua.globals()
+        variables.KEYS, variables.ARGV = self._lua.table(*keys), self._lua.table(*arguments)
+        return list(self._lua.execute(script).values())
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_known = self.password is None
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    name, *arguments = await self._read(reader)
+                    if "AUTH" in (name.upper(), *arguments[1:2]):
+                        is_known = arguments[-1] == self.password
+                    answer = self._answer(name.upper(), arguments, is_known=is_known)
+                    if answer == HANG_UP:
+                        return
+                    if self.latency:
+                        await asyncio.sleep(self.latency)
+                    writer.write(answer)
+                    await writer.drain()
+        finally:
+            writer.close()
+
+    @staticmethod
+    async def _read(reader: asyncio.StreamReader) -> list[str]:
+        count = int((await reader.readuntil(b"\r\n"))[1:])
+        words = []
+        for _ in range(count):
+            size = int((await reader.readuntil(b"\r\n"))[1:])
+            words.append((await reader.readexactly(size + 2))[:-2].decode())
+        return words
+
+    def _answer(self, name: str, arguments: list[str], *, is_known: bool) -> bytes:
+        if name == "AUTH":
+            return b"+OK\r\n" if is_known else b"-WRONGPASS invalid username-password pair\r\n"
+        if not is_known:
+            # As some servers do: all they were told, in the error.
+            return f"-NOAUTH Authentication required, not {arguments}\r\n".encode()
+        if name == "HELLO":
+            return b"%1\r\n$5\r\nproto\r\n:3\r\n"
+        if name in ("EVAL", "EVALSHA"):
+            return self._eval(name, arguments)
+        if name in ("CLIENT", "SELECT"):
+            return b"+OK\r\n"
+        return b"-ERR unknown command\r\n"
+
+    def _eval(self, name: str, arguments: list[str]) -> bytes:
+        script, count, *rest = arguments
+        if self.fault is not None:
+            return self.fault
+        if name == "EVAL":
+            digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+            self.scripts[digest] = script
+        elif script not in self.scripts:
+            return b"-NOSCRIPT No matching script. Please use EVAL.\r\n"
+        script = script if name == "EVAL" else self.scripts[script]
+        keys, values = rest[: int(count)], rest[int(count) :]
+        self.scripts_run.append(values)
+        return _encode(self.run_script(script, keys, values))
+
+    def _called(self, command: str, *arguments: Any) -> Any:
+        """`redis.call`: the commands that the script has."""
+        commands: dict[str, Callable[..., Any]] = {
+            "TIME": self._time,
+            "HMGET": self._hmget,
+            "HSET": self._hset,
+            "PEXPIRE": self._pexpire,
+        }
+        return commands[command](*arguments)
+
+    def _time(self) -> Any:
+        microseconds = round(self.now() * 1_000_000)
+        return self._lua.table(*map(str, divmod(microseconds, 1_000_000)))
+
+    def _hmget(self, key: str, *fields: str) -> Any:
+        if self.expire_at.get(key, float("inf")) <= self.now():
+            del self.hashes[key], self.expire_at[key]
+        return self._lua.table(*(self.hashes.get(key, {}).get(field, False) for field in fields))
+
+    def _hset(self, key: str, *pairs: str) -> int:
+        self.hashes.setdefault(key, {}).update(zip(pairs[::2], pairs[1::2], strict=True))
+        return 1
+
+    def _pexpire(self, key: str, milliseconds: str) -> int:
+        self.expire_at[key] = self.now() + int(milliseconds) / 1000
+        return 1
+
+
+def _encode(numbers: list[float]) -> bytes:
+    """As Redis does: what Lua returns are whole numbers."""
+    lines = [f"*{len(numbers)}", *(f":{int(number)}" for number in numbers)]
+    return "".join(f"{line}\r\n" for line in lines).encode()

@@ -1,0 +1,97 @@
+"""A real Redis of one's own on a free loopback port, which can be killed, started again and stopped."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from types import TracebackType
+from typing import Self
+
+PASSWORD = "s3cret-of-the-redis"
+SECONDS = 20  # to start or stop at most
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+class RealRedis:
+    """`with RealRedis() as redis:` serves; what it knows is lost whenever it ends.
+
+    Args:
+        is_cluster: it is a cluster, of one node.
+    """
+
+    def __init__(self, *, is_cluster: bool = False) -> None:
+        self.port = free_port()
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        self._is_cluster = is_cluster
+        self._folder = tempfile.mkdtemp(prefix="paywint-redis-", dir="/tmp")
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        if self._is_cluster:
+            self.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        program = shutil.which("redis-server")
+        if program is None:
+            raise SystemExit("redis-server is not installed: apt-get install redis-server")
+        lines = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"requirepass {PASSWORD}"]
+        lines += [f"dir {self._folder}", f"logfile {self._folder}/log"]
+        lines += ["cluster-enabled yes"] if self._is_cluster else []
+        self._process = subprocess.Popen([program, "-"], stdin=subprocess.PIPE, text=True)
+        assert self._process.stdin
+        self._process.stdin.write("\n".join(lines))
+        self._process.stdin.close()
+        until = time.monotonic() + SECONDS
+        while not self._answers():
+            assert time.monotonic() < until, "the Redis does not start"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(SECONDS)
+            self._process = None
+
+    def pause(self) -> None:
+        """It accepts connections, and says nothing."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def command(self, *words: str) -> str:
+        """What it answers, by its own command line."""
+        command = ["redis-cli", "-p", str(self.port), "--no-auth-warning", "-a", PASSWORD, *words]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=SECONDS
+        ).stdout
+
+    def _answers(self) -> bool:
+        try:
+            return "PONG" in self.command("PING")
+        except subprocess.CalledProcessError:
+            return False

@@ -1,0 +1,40 @@
+"""A Redis, and limiters that share it as if each were a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from redis_server import RedisServer
+
+from paywint_async import RateLimit, SharedRateLimit
+
+Share = Callable[..., SharedRateLimit]
+PASSWORD = "s3cret-of-the-redis"
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[RedisServer]:
+    """An empty Redis with a password."""
+    async with RedisServer(PASSWORD) as server:
+        yield server
+        await asyncio.sleep(0.01)  # until it has seen who left
+        assert server.open_connections == 0
+
+
+@pytest.fixture
+async def share(redis: RedisServer) -> AsyncIterator[Share]:
+    """`share(limit, **options)`: one more limiter over the Redis, closed when the test ends."""
+    limiters: list[SharedRateLimit] = []
+
+    def new_limiter(limit: RateLimit, **options: Any) -> SharedRateLimit:
+        limiters.append(
+            SharedRateLimit(limit, redis.url, **{"key": "the account", "timeout": 0.5, **options})
+        )
+        return limiters[-1]
+
+    yield new_limiter
+    for limiter in limiters:
+        await limiter.aclose()

@@ -1,0 +1,85 @@
+"""Waiting in tests: short ways to say it, an API in memory, and what must not be left afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+from faults import PAYMENT, PAYMENT_ID, Fault, answer
+from virtual_time import pass_time
+
+from paywint_async import Payment, PaymentWatch, PaywintClient, Request, Response
+from paywint_async.emulator import Emulator, Exchange
+
+
+def now() -> float:
+    """The loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def status(name: str) -> Fault:
+    """A server's answer: one payment in that status."""
+    payment = PAYMENT.replace(b'"success"', json.dumps(name).encode())
+    return answer(body=b'{"success":true,"data":%s}' % payment, name=name)
+
+
+def wait(client: PaywintClient, payment_id: UUID | str, **options: Any) -> asyncio.Future[Payment]:
+    """A wait under way."""
+    options = {"timeout": 3600, **options}
+    return asyncio.ensure_future(client.payments.wait_until_final(payment_id, **options))
+
+
+async def final(watch: PaymentWatch) -> Payment:
+    """The last state of a watch."""
+    return [payment async for payment in watch][-1]
+
+
+async def states(watch: PaymentWatch) -> list[tuple[str, str]]:
+    """Id and status of each state of a watch."""
+    return [(str(payment.payment_id), str(payment.status)) async for payment in watch]
+
+
+def looks(emulator: Emulator) -> list[Exchange]:
+    """The requests for single payments that an emulator has seen."""
+    return [exchange for exchange in emulator.requests if exchange.operation == "get"]
+
+
+def looks_under_way() -> list[asyncio.Task[Any]]:
+    """The tasks that ask for a payment now."""
+    return [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"]
+
+
+def check_that_nothing_is_left(client: PaywintClient) -> None:
+    """No look, and no timer of those who waited."""
+    loop: Any = asyncio.get_running_loop()
+    timers = [repr(timer) for timer in loop._scheduled if not timer.cancelled()]
+    assert looks_under_way() == []
+    assert [timer for timer in timers if "Poller" in timer or "Waiter" in timer] == []
+    for poller in client._tracker._pollers.values():
+        assert (poller._looks, any(poller._lines)) == (set(), False)
+
+
+class Remembered:
+    """An API in memory, where HTTP would take most of the time: each look takes a moment."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked: list[tuple[float, str]] = []
+        self.in_flight = self.peak = 0
+        self.final_at = float("inf")
+
+    async def __call__(self, request: Request) -> Response:
+        payment_id = request.path.rpartition("/")[2]
+        self.asked.append((now(), payment_id))
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await pass_time(self.seconds)
+        finally:
+            self.in_flight -= 1
+        payment = PAYMENT.replace(PAYMENT_ID.encode(), payment_id.encode())
+        if now() < self.final_at:
+            payment = payment.replace(b"success", b"pending")
+        return Response(status=200, body=b'{"success":true,"data":%s}' % payment)

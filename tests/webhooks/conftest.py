@@ -1,0 +1,5 @@
+"""What an error shows, as the core's tests look at it."""
+
+from core.conftest import shown
+
+__all__ = ["shown"]

@@ -1,0 +1,283 @@
+"""What a sender is answered, what the handler is told, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import attrs
+import pytest
+from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
+from virtual_time import pass_time
+
+from paywint_async import ConfigurationError, NotFoundError, PaywintClient
+from paywint_async.emulator import Emulator
+from paywint_async.webhooks import (
+    MAX_BODY,
+    MemoryReplayStore,
+    StandardWebhooks,
+    WebhookReceiver,
+    parse_event,
+)
+
+BODY = delivery()
+
+
+@attrs.define
+class Handler:
+    """Keeps what it is told; `outcomes` are raised one after the other, None: it works."""
+
+    outcomes: list = attrs.field(factory=list)
+    events: list = attrs.field(factory=list)
+    seconds: float = 0.0
+    at_once: int = 0
+    peak: int = 0
+
+    async def __call__(self, event):
+        self.events.append(event)
+        self.at_once += 1
+        self.peak = max(self.peak, self.at_once)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.at_once -= 1
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is not None:
+            raise outcome
+
+
+@pytest.fixture
+def handler():
+    return Handler()
+
+
+@pytest.fixture
+def receiver(handler):
+    return make(handler)
+
+
+def make(handler, **options):
+    options = {"verifier": StandardWebhooks(SECRET), "clock": clock} | options
+    return WebhookReceiver(handler, **options)
+
+
+def post(receiver, body=BODY, headers=None):
+    return receiver.handle("POST", signed(body) if headers is None else headers, body)
+
+
+class TestAnAnswer:
+    async def test_is_204_once_the_event_is_processed(self, receiver, handler):
+        assert await post(receiver) == 204
+        assert handler.events == [
+            attrs.evolve(parse_event(BODY, {}, clock=clock), is_verified=True)
+        ]
+
+    async def test_is_204_for_a_repeat_which_is_not_processed(self, receiver, handler):
+        assert [await post(receiver) for _ in range(3)] == [204] * 3
+        assert len(handler.events) == 1
+
+    @pytest.mark.parametrize(
+        ("headers", "body", "status"),
+        [
+            ({}, BODY, 401),
+            (signed(BODY, secret="other"), BODY, 401),
+            ([("a",)], BODY, 401),
+            (signed(BODY, at=int(NOW) - 400), BODY, 400),
+            (signed(BODY, at=int(NOW) + 400), BODY, 400),
+            (signed(b"{"), b"{", 400),
+            (signed(b""), b"", 400),
+            (signed(delivery(amount=5.99)), delivery(amount=5.99), 400),
+            (signed(BODY), b" " * (MAX_BODY + 1), 413),
+        ],
+    )
+    async def test_is_4xx_for_what_is_refused(self, receiver, handler, headers, body, status):
+        assert await post(receiver, body, headers) == status
+        assert handler.events == []
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "post", ""])
+    async def test_is_405_for_another_method(self, receiver, handler, method):
+        assert await receiver.handle(method, signed(BODY), BODY) == 405
+        assert handler.events == []
+
+    async def test_is_500_when_the_handler_fails_and_the_next_delivery_is_processed(
+        self, receiver, handler
+    ):
+        handler.outcomes = [ValueError("x"), KeyError("y")]
+        assert [await post(receiver) for _ in range(4)] == [500, 500, 204, 204]
+        assert len(handler.events) == 3
+
+    async def test_is_500_when_the_event_is_made_up(self, receiver, handler):
+        handler.outcomes = [NotFoundError(404, "no such payment")]
+        assert await post(receiver) == 500
+
+    @pytest.mark.parametrize("fails", ["claim", "complete"])
+    async def test_is_500_when_the_store_fails(self, handler, fails):
+        store = MemoryReplayStore()
+        works = getattr(store, fails)
+
+        async def fail(event_id):
+            setattr(store, fails, works)
+            raise OSError("the database is gone")
+
+        setattr(store, fails, fail)
+        receiver = make(handler, store=store)
+        assert [await post(receiver), await post(receiver)] == [500, 204]
+
+    async def test_is_500_when_the_handler_is_no_coroutine_function(self):
+        assert await post(make(lambda event: None)) == 500
+
+
+class TestConcurrentDuplicates:
+    async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
+        handler.seconds = 5.0
+        assert await asyncio.gather(*[post(receiver) for _ in range(10)]) == [204] * 10
+        assert (len(handler.events), handler.peak) == (1, 1)
+
+    async def test_are_processed_again_until_one_works(self, receiver, handler):
+        handler.seconds = 5.0
+        handler.outcomes = [ValueError(), ValueError()]
+        answers = await asyncio.gather(*[post(receiver) for _ in range(10)])
+        assert Counter(answers) == {500: 2, 204: 8}
+        assert (len(handler.events), handler.peak) == (3, 1)
+
+    async def test_of_different_events_do_not_wait_for_each_other(self, receiver, handler):
+        handler.seconds = 5.0
+        bodies = [delivery(id=str(uuid4())) for _ in range(10)]
+        await asyncio.gather(*[post(receiver, body) for body in bodies])
+        assert handler.peak == 10
+
+    async def test_go_on_after_one_that_was_cancelled(self, receiver, handler):
+        handler.seconds = 5.0
+        first, second = (asyncio.ensure_future(post(receiver)) for _ in range(2))
+        await pass_time(1.0)
+        first.cancel()
+        assert await second == 204
+        assert (first.cancelled(), len(handler.events), handler.at_once) == (True, 2, 0)
+
+    async def test_in_any_order_with_any_failures_end_processed_once(self, handler):
+        draw = random.Random(5)
+        handler.seconds = 0.5
+        handler.outcomes = [ValueError() if draw.random() < 0.4 else None for _ in range(500)]
+        receiver = make(handler)
+        bodies = [delivery(id=str(UUID(int=n))) for n in range(40)]
+
+        async def deliver(body):  # until an answer is 2xx, as a sender does
+            await pass_time(draw.random() * 10)
+            while await post(receiver, body) != 204:
+                await pass_time(draw.random())
+
+        outcomes = list(handler.outcomes)
+        await asyncio.gather(*[deliver(body) for body in bodies * 3])
+        worked = outcomes[: len(handler.events)].count(None)
+        assert (worked, {event.id.int for event in handler.events}) == (40, set(range(40)))
+
+
+class TestWithoutAVerifier:
+    async def test_that_has_to_be_said(self, handler):
+        with pytest.raises(TypeError, match="verifier"):
+            WebhookReceiver(handler)
+
+    async def test_the_event_says_that_nobody_has_vouched_for_it(self, handler):
+        assert await post(make(handler, verifier=None), headers={}) == 204
+        assert [event.is_verified for event in handler.events] == [False]
+
+    async def test_an_old_event_is_refused_unless_any_age_is_allowed(self, handler):
+        old = delivery(at=NOW - 301)
+        assert await post(make(handler, verifier=None), old, {}) == 400
+        assert await post(make(handler, verifier=None, tolerance=None), old, {}) == 204
+
+
+class TestAWaitingClient:
+    def client(self, woken):
+        def wake(payment_id, **retry):
+            woken.append((payment_id, retry) if retry else payment_id)
+
+        return SimpleNamespace(payments=SimpleNamespace(wake=wake))
+
+    async def test_is_woken_by_each_event_once_also_when_the_handler_fails(self, handler):
+        woken = []
+        handler.outcomes = [ValueError()]
+        receiver = make(handler, client=self.client(woken))
+        assert await post(receiver) == 500
+        assert woken == [UUID(PAYMENT_ID)]
+        assert [await post(receiver), await post(receiver)] == [204, 204]
+        assert woken == [UUID(PAYMENT_ID)] * 2
+
+    async def test_is_told_of_a_retry_where_somebody_vouches_for_it(self, handler):
+        woken = []
+        body = delivery(status="retried", retry_payment_id=RETRY_ID)
+        await post(make(handler, client=self.client(woken)), body)
+        await post(make(handler, client=self.client(woken), verifier=None), body, {})
+        named = {"retry_payment_id": UUID(RETRY_ID)}
+        assert woken == [(UUID(PAYMENT_ID), named), UUID(PAYMENT_ID)]
+
+    async def test_that_cannot_be_woken_makes_the_event_come_again(self, handler):
+        client = SimpleNamespace(payments=SimpleNamespace())
+        assert await post(make(handler, client=client)) == 500
+        assert handler.events == []
+
+    async def test_is_not_woken_by_what_is_refused(self, handler):
+        woken = []
+        await post(make(handler, client=self.client(woken)), headers={})
+        assert woken == []
+
+
+class TestTheLog:
+    async def test_says_one_line_for_a_refusal(self, receiver, caplog):
+        await post(receiver, headers={})
+        ((_name, level, line),) = caplog.record_tuples
+        assert level == logging.WARNING
+        assert line.startswith("a webhook was refused: the header webhook-id is missing")
+
+    async def test_keeps_a_strangers_text_on_its_line(self, handler, caplog):
+        receiver = make(handler, verifier=None)
+        await post(receiver, delivery(amount="1\nERROR everything is lost"), {})
+        assert "\n" not in caplog.messages[0]
+
+    async def test_has_the_handlers_failure_with_its_traceback(self, receiver, handler, caplog):
+        handler.outcomes = [ValueError("out of stock")]
+        await post(receiver)
+        (record,) = caplog.records
+        assert (record.levelno, ID in record.getMessage()) == (logging.ERROR, True)
+        assert "out of stock" in caplog.text
+
+    async def test_has_no_secret(self, receiver, handler, caplog):
+        caplog.set_level(logging.DEBUG)
+        handler.outcomes = [ValueError()]
+        for headers in (None, None, {}, signed(BODY, secret="other")):
+            await post(receiver, headers=headers)
+        assert len(caplog.records) == 3
+        assert SECRET not in caplog.text + "".join(str(vars(r)) for r in caplog.records)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"on_event": None},
+        {"verifier": "secret"},
+        {"tolerance": 0},
+        {"tolerance": -1},
+        {"tolerance": float("nan")},
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
+    arguments = {"on_event": handler, "verifier": None} | wrong
+    on_event = arguments.pop("on_event")
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        WebhookReceiver(on_event, **arguments)
+
+
+async def test_confirming_believes_get_payment_alone():
+    async with Emulator() as emulator:
+        keys = emulator.api_key, emulator.api_secret
+        async with PaywintClient(*keys, base_url=emulator.url) as client:
+            link = await client.payments.create_link(5)
+            body = delivery(payment_id=str(link.payment_id), status="success", amount=10**9)
+            payment = await parse_event(body, {}, clock=clock).confirm(client)
+            assert (payment.status, payment.amount) == ("pending", 5)
+            with pytest.raises(NotFoundError):
+                await parse_event(delivery(), {}, clock=clock).confirm(client)

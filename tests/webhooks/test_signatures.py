@@ -1,0 +1,238 @@
+"""Who sent it: verifiers of any kind, and the signatures of Standard Webhooks."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+from deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywint_async import ConfigurationError
+from paywint_async.webhooks import (
+    Headers,
+    StandardWebhooks,
+    WebhookDecodeError,
+    WebhookSignatureError,
+    WebhookTimestampError,
+    parse_event,
+)
+
+BODY = delivery()
+KEY = bytes(range(24))
+STANDARD_SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+def parse(headers, *, verifier=None, body=BODY, **options):
+    verifier = StandardWebhooks(SECRET) if verifier is None else verifier
+    return parse_event(body, headers, verifier=verifier, clock=clock, **options)
+
+
+def refusal(headers, **options):
+    with pytest.raises(WebhookSignatureError) as caught:
+        parse(headers, **options)
+    return str(caught.value)
+
+
+class TestStandardWebhooks:
+    def test_verify_what_the_secret_has_signed(self):
+        assert parse(signed(BODY)).is_verified is True
+
+    @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
+    def test_find_their_headers_in_any_case(self, change):
+        headers = {change(name): value for name, value in signed(BODY).items()}
+        assert parse(headers).is_verified
+
+    def test_take_headers_as_pairs_and_as_bytes(self):
+        pairs = [(name.encode(), value.encode()) for name, value in signed(BODY).items()]
+        assert parse(pairs).is_verified
+
+    @pytest.mark.parametrize("name", ["Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"])
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_miss_a_header_by_its_name(self, name, value):
+        headers = signed(BODY)
+        headers.pop(name)
+        assert f"{name.lower()} is missing" in refusal(
+            headers if value is None else headers | {name: value}
+        )
+
+    def test_refuse_another_body(self):
+        assert "no v1 signature of this body" in refusal(signed(BODY), body=BODY + b" ")
+
+    @pytest.mark.parametrize(("name", "value"), [("Webhook-Id", "x"), ("Webhook-Timestamp", "1")])
+    def test_refuse_headers_that_were_not_signed_with_it(self, name, value):
+        assert "no v1 signature" in refusal(signed(BODY) | {name: value})
+
+    def test_refuse_another_secret(self):
+        assert "no v1 signature" in refusal(signed(BODY, secret="other"))
+
+    @pytest.mark.parametrize("spoil", [str.swapcase, lambda s: s[:-4], lambda s: s[3:], str.upper])
+    def test_refuse_a_signature_that_is_not_exactly_it(self, spoil):
+        headers = signed(BODY)
+        headers["Webhook-Signature"] = spoil(headers["Webhook-Signature"])
+        assert "no v1 signature" in refusal(headers)
+
+    @given(st.text(min_size=1))
+    def test_refuse_any_other_text_as_a_signature(self, text):
+        refusal(signed(BODY) | {"Webhook-Signature": text})
+
+    def test_find_their_signature_among_several(self):
+        good = signed(BODY)["Webhook-Signature"]
+        several = f"v1,AAAA v1a,{good[3:]} {good} v2,BBBB"
+        assert parse(signed(BODY) | {"Webhook-Signature": several}).is_verified
+        refusal(signed(BODY) | {"Webhook-Signature": several.replace(good, "")})
+
+    def test_look_at_so_many_signatures_and_no_more(self):
+        good = signed(BODY)["Webhook-Signature"]
+        assert parse(signed(BODY) | {"Webhook-Signature": "v1,A " * 31 + good}).is_verified
+        refusal(signed(BODY) | {"Webhook-Signature": "v1,A " * 32 + good})
+
+    def test_know_several_secrets_while_one_takes_over(self):
+        verifier = StandardWebhooks("new", SECRET)
+        assert parse(signed(BODY), verifier=verifier).is_verified
+        assert parse(signed(BODY, secret="new"), verifier=verifier).is_verified
+        refusal(signed(BODY, secret="newer"), verifier=verifier)
+
+    def test_read_the_standards_own_secrets(self):
+        headers = signed(BODY) | {"Webhook-Signature": signature(BODY, secret=KEY)}
+        assert parse(headers, verifier=StandardWebhooks(STANDARD_SECRET)).is_verified
+        assert parse(headers, verifier=StandardWebhooks(KEY)).is_verified
+
+    @pytest.mark.parametrize("secret", ["whsec_", "whsec_dGVzdA==", "whsec_AAAA"])
+    def test_make_no_guessable_key_of_a_short_secret(self, secret):
+        short = base64.b64decode(secret.removeprefix("whsec_"))
+        headers = signed(BODY) | {"Webhook-Signature": signature(BODY, secret=short)}
+        refusal(headers, verifier=StandardWebhooks(secret))
+        assert parse(signed(BODY, secret=secret), verifier=StandardWebhooks(secret)).is_verified
+
+    @pytest.mark.parametrize("moment", ["now", "-1", "1.5", "1" * 12, "１７５", " 1", "1e9"])
+    def test_refuse_a_time_that_is_none_though_it_was_signed(self, moment):
+        assert "not well-formed" in refusal(signed(BODY, at=moment))
+
+    def test_refuse_an_id_that_would_shift_what_was_signed(self):
+        assert "not well-formed" in refusal(signed(BODY, delivery_id="a.b"))
+
+    def test_refuse_a_header_that_comes_twice(self):
+        pairs = [*signed(BODY).items(), ("webhook-id", ID)]
+        assert "no v1 signature" in refusal(pairs)
+
+    def test_tell_when_it_was_signed(self):
+        signed_at = StandardWebhooks(SECRET)(BODY, signed(BODY))
+        assert signed_at == datetime.fromtimestamp(int(NOW), UTC)
+
+    @pytest.mark.parametrize("age", [-300, 300])
+    def test_count_the_window_from_the_signed_time(self, age):
+        late = delivery(at=NOW - 3600)  # delivered again after an hour, signed anew
+        assert parse(signed(late, at=int(NOW) - age + (age > 0)), body=late).is_verified
+
+    @pytest.mark.parametrize("age", [-302, 302])
+    def test_do_not_let_a_recorded_delivery_be_played_again(self, age):
+        with pytest.raises(WebhookTimestampError):
+            parse(signed(BODY, at=int(NOW) - age))
+
+    def test_come_before_the_body_is_read(self):
+        refusal({}, body=b"{")
+        with pytest.raises(WebhookDecodeError):
+            parse(signed(b"{"), body=b"{")
+
+    @pytest.mark.parametrize("secret", ["", b"", None, 5, ["x"]])
+    def test_need_a_secret(self, secret):
+        with pytest.raises(ConfigurationError, match="secret is missing"):
+            StandardWebhooks(secret)
+        with pytest.raises(ConfigurationError, match="secret is missing"):
+            StandardWebhooks(SECRET, secret)
+
+    @pytest.mark.parametrize("secret", ["ü", "\ud800", "a b\n", "\0", "whsec_ü"])
+    def test_take_any_text_as_a_secret(self, secret):
+        with pytest.raises(WebhookSignatureError):
+            StandardWebhooks(secret)(BODY, signed(BODY))
+
+
+class TestTheSecret:
+    def test_is_in_no_repr_and_no_copy(self):
+        verifier = StandardWebhooks(SECRET)
+        assert SECRET not in f"{verifier!r} {verifier} {vars(verifier)}"
+        with pytest.raises(TypeError, match="not pickled or copied"):
+            pickle.dumps(verifier)
+        with pytest.raises(TypeError, match="not pickled or copied"):
+            copy.deepcopy(verifier)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, signed(BODY, secret="other"), signed(BODY, at="x"), signed(BODY, at=1)],
+    )
+    def test_is_in_nothing_that_a_refusal_shows(self, headers, shown):
+        verifier = StandardWebhooks(SECRET, "another one")
+        with pytest.raises((WebhookSignatureError, WebhookTimestampError)) as caught:
+            parse(headers, verifier=verifier)
+        assert SECRET not in shown(caught.value)
+
+    def test_is_in_nothing_that_a_wrong_secret_beside_it_shows(self, shown):
+        with pytest.raises(ConfigurationError) as caught:
+            StandardWebhooks(SECRET, "")
+        assert SECRET not in shown(caught.value)
+
+    def test_that_comes_in_a_header_is_not_shown_either(self, shown):
+        with pytest.raises(WebhookSignatureError) as caught:
+            parse({"Authorization": SECRET}, verifier=lambda body, headers: False)
+        assert SECRET not in shown(caught.value)
+
+
+class TestAnyVerifier:
+    @pytest.mark.parametrize("answer", [True, 1, "yes", {"payload": 1}])
+    def test_accepts_by_something_true(self, answer):
+        event = parse({}, verifier=lambda body, headers: answer)
+        assert event.is_verified
+
+    @pytest.mark.parametrize("answer", [False, None, 0, "", {}, datetime(2025, 6, 16, 10, 4)])
+    def test_refuses_by_anything_else_even_by_forgetting_to_return(self, answer):
+        assert "the verifier refuses" in refusal({}, verifier=lambda body, headers: answer)
+
+    def test_refuses_by_raising(self):
+        def verifier(body, headers):
+            raise KeyError("x-signature")
+
+        assert "raised KeyError" in refusal({}, verifier=verifier)
+
+    def test_may_raise_our_own_error(self):
+        def verifier(body, headers):
+            raise WebhookSignatureError("not from this address")
+
+        assert refusal({}, verifier=verifier) == "not from this address"
+
+    def test_gets_the_bytes_and_the_headers_in_any_case(self):
+        seen = []
+        parse(
+            {"X-Sig": "a"}, verifier=lambda *given: seen.append(given) or True, body=BODY.decode()
+        )
+        ((body, headers),) = seen
+        assert (body, headers["x-sig"], headers.get("X-SIG")) == (BODY, "a", "a")
+        assert "X-sig" in headers
+
+    def test_may_say_when_it_was_signed(self):
+        old = datetime.fromtimestamp(NOW - 1000, UTC)
+        with pytest.raises(WebhookTimestampError):
+            parse({}, verifier=lambda body, headers: old)
+
+    def test_that_knows_no_time_leaves_it_to_the_events(self):
+        with pytest.raises(WebhookTimestampError):
+            parse({}, verifier=lambda body, headers: True, body=delivery(at=NOW - 301))
+
+
+class TestHeaders:
+    def test_show_their_names_only(self):
+        headers = Headers({"Authorization": "Bearer x", "Host": "y"})
+        assert repr(headers) == "<Headers authorization, host>"
+        assert (len(headers), list(headers)) == (2, ["authorization", "host"])
+
+    def test_join_what_comes_twice(self):
+        assert Headers([("A", "1"), (b"a", b"\xff")])["a"] == "1, ÿ"
+
+    @pytest.mark.parametrize("headers", [None, 5, [1], [("a",)], {"a": 1}, {1: "a"}, "ab"])
+    def test_must_be_headers(self, headers):
+        with pytest.raises(WebhookSignatureError, match="names and values"):
+            Headers(headers)
