@@ -169,6 +169,28 @@ def test_what_sync_keeps_agrees_and_what_is_spoiled_in_it_is_found(
     assert paywint("reconcile", ledger, "--direction", "both").code == 0
 
 
+@pytest.mark.parametrize("kind", ["csv.gz", *KINDS[KINDS.index("sqlite") + 1 :]])
+def test_a_sync_that_was_killed_and_run_again_agrees(
+    paywint: Command,
+    serve: Command,
+    use: Command,
+    start: Command,
+    wait_until: Command,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    account = serve(payments=200, latency=0.02)
+    use(account.environment)
+    ledger = without_password(output_in(tmp_path, kind), use)
+    process = start("sync", ledger, "--rows-per-page", 10, "--concurrency", 2)
+    wait_until(process, lambda: account.request_count > 8)
+    process.kill()
+    process.wait()
+
+    assert paywint("sync", ledger).code == 0
+    assert paywint("reconcile", ledger).code == 0
+
+
 @pytest.mark.parametrize(("direction", "ending"), [("sent", "csv"), ("received", "parquet")])
 def test_a_ledger_of_one_direction_agrees_with_that(
     paywint: Command, tmp_path: Path, direction: str, ending: str

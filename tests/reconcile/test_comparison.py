@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -101,6 +102,21 @@ class ScriptedListing:
 
     async def __aexit__(self, *error: object) -> None:
         pass
+
+
+async def test_a_payments_day_is_that_of_its_payment_in_the_ledgers_zone(
+    tmp_path: Path, make_payment: Any
+) -> None:
+    ledger = tmp_path / "a.csv"
+    ledger.write_text("date,amount\n2026-02-01,10\n")
+    payment = make_payment(payment_date=datetime(2026, 1, 31, 23, 30, tzinfo=UTC))
+    told = LedgerFormat(zone=ZoneInfo("Europe/Berlin"))
+    compared = Settings(ledger=str(ledger), format=told, date_window=0)
+
+    report = await reconcile(Scripted(payment), compared)  # type: ignore[arg-type]
+
+    assert report.agrees
+    assert list(report.activities["received"].paid) == [date(2026, 2, 1)]
 
 
 async def test_a_payment_in_another_currency_is_no_number_to_compare(

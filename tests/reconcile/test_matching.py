@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from books import day, found, match, paid, pairs_by, row
 
-from paywint_async.reconcile import Kind, Outcome, Period
+from paywint_async.reconcile import Kind, Outcome, Period, ReconcileError
 
 # -- by id -----------------------------------------------------------------------------------------
 
@@ -28,6 +28,12 @@ def test_an_amount_is_compared_by_its_value_and_not_by_its_digits() -> None:
 
 def test_a_row_whose_payment_is_unknown_is_missing_at_paywint() -> None:
     assert found(match([row(2, payment_id=7)], [])) == [("missing_at_paywint", [2], [])]
+
+
+def test_so_is_one_that_calls_its_unknown_payment_failed() -> None:
+    unknown = row(2, payment_id=7, status="failed")
+
+    assert found(match([unknown], [])) == [("missing_at_paywint", [2], [])]
 
 
 def test_a_row_that_names_a_payment_belongs_to_no_other() -> None:
@@ -135,6 +141,14 @@ def test_an_invoice_whose_only_payment_failed_differs_in_status() -> None:
     assert found(match([row(2, invoice="INV-1")], payments)) == [("status", [2], [1])]
 
 
+def test_a_failed_payment_of_an_invoice_is_found_whatever_its_day_and_amount() -> None:
+    payments = [paid(1, 11, status="failed", description="INV-1", when=day(90))]
+
+    result = match([row(2, invoice="INV-1")], payments)
+
+    assert found(result) == [("amount", [2], [1]), ("status", [2], [1])]
+
+
 def test_an_open_invoice_that_was_paid_differs_in_status() -> None:
     result = match([row(2, invoice="INV-1", status="open")], [paid(1, description="INV-1")])
 
@@ -163,6 +177,13 @@ def test_an_invoice_paid_in_two_parts_is_told_apart_by_amount_or_day() -> None:
 
     rows = [row(2, invoice="INV-1", when=day(30)), row(3, invoice="INV-1", when=day(0))]
     payments = [paid(1, description="INV-1"), paid(2, description="INV-1", when=day(31))]
+    assert match(rows, payments).agrees
+
+
+def test_two_equal_parts_of_an_invoice_agree_without_any_dates() -> None:
+    rows = [row(2, invoice="INV-1", when=None), row(3, invoice="INV-1", when=None)]
+    payments = [paid(1, description="INV-1"), paid(2, description="INV-1", when=day(40))]
+
     assert match(rows, payments).agrees
 
 
@@ -320,3 +341,8 @@ def test_sums_keep_every_digit() -> None:
     assert result.paywint.paid("received").amount == Decimal(
         "100000000000000070368744177664.1200000001"
     )
+
+
+def test_a_sum_that_cannot_be_exact_is_refused() -> None:
+    with pytest.raises(ReconcileError, match="cannot be added exactly"):
+        match([], [paid(1, "1E+500"), paid(2, "0.01")])
