@@ -30,6 +30,7 @@ LAYERS = {
     "protocol": 2,
     "middleware": 2,
     "pagination": 2,
+    "exchange": 3,
     "session": 3,
     "created": 4,
     "payments": 4,
@@ -40,9 +41,11 @@ LAYERS = {
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export, and the middlewares ask the protocol what a `Retry-After` means.
+# drives the export, the session makes exchanges, and the middlewares ask the protocol what a
+# `Retry-After` means.
 NEIGHBOURS = {
     ("middleware", "protocol"),
+    ("session", "exchange"),
     ("client", "payments"),
     ("payments", "created"),
     ("cli", "export"),
@@ -55,7 +58,7 @@ OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "__main__"}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("session", "emulator"),
+    "aiohttp": ("exchange", "session", "emulator"),
     "asyncpg": ("export.database",),
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
