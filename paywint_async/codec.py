@@ -40,6 +40,9 @@ _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DO
 # Without the first quote and letter, at which it would stop in every field.
 _AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
 _ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
+# What stands before and behind a list of records.
+_HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
+_TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 _KEY = re.compile(rb'"(\w+)"\s*:')
 _TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
@@ -195,15 +198,13 @@ def _is_plain(data: bytes) -> bool:
 
 def _is_plain_page(data: bytes, records: int) -> bool:
     quotes = _AMOUNT.findall(data)
-    if len(quotes) != records or b'"' in quotes:
+    if not 0 < records == len(quotes) == quotes.count(b""):
         return False
     if b"\\" in data and _ESCAPED_AMOUNT.search(data):
         return False
-    try:
-        _load_strictly(data[: data.find(b"[") + 1] + data[data.rfind(b"]") :])
-    except ResponseDecodeError:
-        return False
-    return True
+    # What surrounds the records is flat, so no second list can hide between its two ends.
+    head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))
+    return head is not None and tail is not None and _is_plain(head[0] + tail[0])
 
 
 def _load_strictly(data: bytes) -> Any:

@@ -137,6 +137,21 @@ class TestAmbiguity:
             in self.refusal(page_json(*[payment_json()] * size, total=total), size).problem
         )
 
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ('"records":[],', ""),
+            ('"warnings":[{}],"totalRecords":1,', ""),
+            ("", ',"warnings":[],"totalRecords":1'),
+            ("", ',"warnings":[{"a":[]}],"totalRecords":1,"b":[]'),
+        ],
+    )
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_though_another_list_stands_between(self, size, before, behind):
+        page = page_json(*[payment_json()] * size).strip()
+        odd = b"{" + before.encode() + page[1:-1] + behind.encode() + b"}"
+        assert "comes twice" in self.refusal(odd, size).problem
+
     @pytest.mark.parametrize("size", [3, 100])
     def test_an_amount_that_comes_twice_is_refused(self, size):
         odd = payment_json(amount='5,"amount":6')
