@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,9 +18,23 @@ from paywint_async.pagination.position import Order, Position, to_json
 from paywint_async.pagination.window import Window
 
 _key = attrgetter("payment_id.int")
-_time = attrgetter("created_at")
 
 Fetched: TypeAlias = tuple[int, Response]
+
+
+class _Times(Sequence[datetime]):
+    """When payments were created, looked up where it is asked: as a rule of two in a page."""
+
+    __slots__ = ("_payments",)
+
+    def __init__(self, payments: Sequence[Payment]) -> None:
+        self._payments = payments
+
+    def __len__(self) -> int:
+        return len(self._payments)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._payments[index].created_at
 
 
 class PageSource(NamedTuple):
@@ -163,8 +178,8 @@ class Run:
         self._ask(is_busy=True)
         await self._window.turn()
         page = self._source.read(*taken)
-        keys, times = list(map(_key, page.records)), list(map(_time, page.records))
-        return Answer(page.page_no, page.total_records, page.records, keys, times, page)
+        records, keys = page.records, tuple(map(_key, page.records))
+        return Answer(page.page_no, page.total_records, records, keys, _Times(records), page)
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         planner = self._planner
