@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from itertools import starmap
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -241,8 +242,9 @@ def encode(value: Any) -> bytes:
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
 # msgspec writes a slotted class in alphabetical order; a Struct keeps the API's order.
-_Row: Any = msgspec.defstruct("_Row", _COLUMNS)
-_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS))
+# The garbage collector need not know the rows: they are gone before it would look.
+_Row: Any = msgspec.defstruct("_Row", _COLUMNS, gc=False)
+_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS), gc=False)
 
 
 def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> bytes:
@@ -253,7 +255,7 @@ def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> 
         direction: written as a first field ``direction`` where given.
     """
     if direction is None:
-        rows = [_Row(*_values(payment)) for payment in payments]
+        rows = list(starmap(_Row, map(_values, payments)))
     else:
         rows = [_DirectedRow(direction, *_values(payment)) for payment in payments]
     return WireConverter.encoder.encode_lines(rows)
