@@ -38,8 +38,10 @@ T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
-# Without the first quote and letter, at which it would stop in every field.
-_AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
+# Without the first quote and letter, at which it would stop in every field; and what follows, unless
+# it is a colon and a number. The first one is the quicker, the second one allows for spaces.
+_AMOUNT = re.compile(rb'mount"(?::[\d-]|(.?))', re.DOTALL)
+_SPACED_AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
 _ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 # What stands before and behind a list of records.
 _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
@@ -198,14 +200,20 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _is_plain_page(data: bytes, records: int) -> bool:
-    quotes = _AMOUNT.findall(data)
-    if not 0 < records == len(quotes) == quotes.count(b""):
+    if not (
+        _are_numbers(_AMOUNT.findall(data), records)
+        or _are_numbers(_SPACED_AMOUNT.findall(data), records)
+    ):
         return False
     if b"\\" in data and _ESCAPED_AMOUNT.search(data):
         return False
     # What surrounds the records is flat, so no second list can hide between its two ends.
     head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))
     return head is not None and tail is not None and _is_plain(head[0] + tail[0])
+
+
+def _are_numbers(amounts: list[bytes], count: int) -> bool:
+    return 0 < count == len(amounts) == amounts.count(b"")
 
 
 def _load_strictly(data: bytes) -> Any:

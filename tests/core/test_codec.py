@@ -160,6 +160,19 @@ class TestAmbiguity:
             in self.refusal(page_json(*[payment_json()] * (size - 1), odd), size).problem
         )
 
+    @pytest.mark.parametrize("first", ["5", '"5"'])
+    @pytest.mark.parametrize("colon", [" :", ": ", "\t:\n"])
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_however_its_spaces_are(self, size, colon, first):
+        odd = payment_json(amount=f'{first},"amount"{colon}"6"')
+        page = page_json(*[payment_json()] * (size - 1), odd)
+        assert "comes twice" in self.refusal(page, size).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_a_page_may_have_spaces(self, size):
+        page = page_json(*[payment_json()] * size).replace(b'":', b'" : ')
+        assert refuse_ambiguity(page, size) is None
+
     @pytest.mark.parametrize(
         "data",
         [
