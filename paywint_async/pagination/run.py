@@ -177,7 +177,10 @@ class Run:
             return taken
         self._ask(is_busy=True)
         await self._window.turn()
-        page = self._source.read(*taken)
+        if taken[1].is_large:  # no honest page is
+            page = await asyncio.to_thread(self._source.read, *taken)
+        else:
+            page = self._source.read(*taken)
         records, keys = page.records, tuple(map(_key, page.records))
         return Answer(page.page_no, page.total_records, records, keys, _Times(records), page)
 
