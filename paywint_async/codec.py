@@ -23,7 +23,6 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from itertools import starmap
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -263,7 +262,26 @@ def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> 
         direction: written as a first field ``direction`` where given.
     """
     if direction is None:
-        rows = list(starmap(_Row, map(_values, payments)))
+        # Written out, in the order of `_COLUMNS`: half of what an attrgetter of all of them costs.
+        rows = [
+            _Row(
+                p.payment_id,
+                p.payer_id,
+                p.payer_name,
+                p.payee_id,
+                p.payee_name,
+                p.amount,
+                p.currency,
+                p.description,
+                p.payment_method,
+                p.receiving_method,
+                p.created_at,
+                p.payment_date,
+                p.status,
+                p.failure_reason,
+            )
+            for p in payments
+        ]
     else:
         rows = [_DirectedRow(direction, *_values(payment)) for payment in payments]
     return WireConverter.encoder.encode_lines(rows)
