@@ -38,9 +38,10 @@ T = TypeVar("T")
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 # Without the first quote and letter, at which it would stop in every field; and what follows, unless
-# it is a colon and a number. The first one is the quicker, the second one allows for spaces.
+# it is a colon and a number. The first one is the quicker; the second one allows for spaces, and for
+# other keys that end so.
 _AMOUNT = re.compile(rb'mount"(?::[\d-]|(.?))', re.DOTALL)
-_SPACED_AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
+_SPACED_AMOUNT = re.compile(rb'"amount"\s*:\s*("?)')
 _ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
 # What stands before and behind a list of records.
 _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')

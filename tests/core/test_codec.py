@@ -192,6 +192,7 @@ class TestAmbiguity:
             {"description": r'"\u0061mount [1]"'},
             {"new": '{"amount":"5"}'},
             {"new": "[[]]"},
+            {"fee_amount": '"5"', "description": '"amount"'},
         ],
         ids=str,
     )
