@@ -130,15 +130,17 @@ class Exchange:
             raise aiohttp.ConnectionTimeoutError from error
 
     def _bytes_of(self, request: Request) -> bytes:
-        first = f"{request.method} {self._path}{request.path} HTTP/1.1\r\n{self.__head}"
+        # The head is in no local here either: a body that is no bytes would show it in a traceback.
+        first = f"{request.method} {self._path}{request.path} HTTP/1.1\r\n"
         if request.body is None:
-            return f"{first}\r\n".encode()
+            return f"{first}{self.__head}\r\n".encode()
         last = f"Content-Type: {JSON}\r\nContent-Length: {len(request.body)}\r\n\r\n"
-        return f"{first}{last}".encode() + request.body
+        return f"{first}{self.__head}{last}".encode() + request.body
 
 
 async def _begun(connection: aiohttp.connector.Connection, protocol: ResponseHandler) -> Answer:
     while True:
         message, content = await protocol.read()
-        if message.code >= 200:  # else it is only a notice that one will come
+        # Below 200 it is only a notice that an answer will come; 101 is the last word over HTTP.
+        if not 100 <= message.code < 200 or message.code == 101:
             return Answer(connection, message.code, message.headers, content)

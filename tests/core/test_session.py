@@ -14,13 +14,16 @@ from faults import (
     API_SECRET,
     CUT_BODY,
     GOOD,
+    GOT,
     KEEP_ALIVE_DROPPED,
     PAGE,
     SILENCE,
     FaultServer,
     answer,
     drip,
+    head,
     late,
+    sends,
 )
 from virtual_time import pass_time
 
@@ -214,6 +217,21 @@ class TestTheAnswer:
         async with FaultServer(answer(status, body)) as server:
             response = await session_for(server).send(GET)
         assert (response.status, response.body) == (status, body)
+
+    async def test_may_be_announced_before_it_comes(self, session_for):
+        notice = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        announced = sends("announced", lambda body: notice + head(len(body)) + body)
+        async with FaultServer(announced) as server:
+            response = await session_for(server).send(GET)
+        assert (response.status, response.body) == (200, GOT)
+
+    async def test_to_switch_protocols_is_an_answer(self, session_for):
+        switching = sends(
+            "101", lambda body: head(None, 101, "Upgrade: x\r\nConnection: upgrade\r\n")
+        )
+        async with FaultServer(switching) as server:
+            response = await session_for(server).send(GET)
+        assert response.status == 101
 
     async def test_is_read_whole_however_it_comes(self, session_for):
         async with FaultServer(drip(0.001)) as server:
