@@ -37,9 +37,15 @@ T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
-# Without the first quote and letter, at which it would stop in every field.
-_AMOUNT = re.compile(rb'mount"\s*:\s*("?)')
+# Without the first quote and letter, at which it would stop in every field; and what follows, unless
+# it is a colon and a number. The first one is the quicker; the second one allows for spaces, and for
+# other keys that end so.
+_AMOUNT = re.compile(rb'mount"(?::[\d-]|(.?))', re.DOTALL)
+_SPACED_AMOUNT = re.compile(rb'"amount"\s*:\s*("?)')
 _ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
+# What stands before and behind a list of records.
+_HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
+_TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 _KEY = re.compile(rb'"(\w+)"\s*:')
 _TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
@@ -194,16 +200,20 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _is_plain_page(data: bytes, records: int) -> bool:
-    quotes = _AMOUNT.findall(data)
-    if len(quotes) != records or b'"' in quotes:
+    if not (
+        _are_numbers(_AMOUNT.findall(data), records)
+        or _are_numbers(_SPACED_AMOUNT.findall(data), records)
+    ):
         return False
     if b"\\" in data and _ESCAPED_AMOUNT.search(data):
         return False
-    try:
-        _load_strictly(data[: data.find(b"[") + 1] + data[data.rfind(b"]") :])
-    except ResponseDecodeError:
-        return False
-    return True
+    # What surrounds the records is flat, so no second list can hide between its two ends.
+    head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))
+    return head is not None and tail is not None and _is_plain(head[0] + tail[0])
+
+
+def _are_numbers(amounts: list[bytes], count: int) -> bool:
+    return 0 < count == len(amounts) == amounts.count(b"")
 
 
 def _load_strictly(data: bytes) -> Any:
@@ -240,8 +250,9 @@ def encode(value: Any) -> bytes:
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
 # msgspec writes a slotted class in alphabetical order; a Struct keeps the API's order.
-_Row: Any = msgspec.defstruct("_Row", _COLUMNS)
-_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS))
+# The garbage collector need not know the rows: they are gone before it would look.
+_Row: Any = msgspec.defstruct("_Row", _COLUMNS, gc=False)
+_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS), gc=False)
 
 
 def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> bytes:
@@ -252,7 +263,26 @@ def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> 
         direction: written as a first field ``direction`` where given.
     """
     if direction is None:
-        rows = [_Row(*_values(payment)) for payment in payments]
+        # Written out, in the order of `_COLUMNS`: half of what an attrgetter of all of them costs.
+        rows = [
+            _Row(
+                p.payment_id,
+                p.payer_id,
+                p.payer_name,
+                p.payee_id,
+                p.payee_name,
+                p.amount,
+                p.currency,
+                p.description,
+                p.payment_method,
+                p.receiving_method,
+                p.created_at,
+                p.payment_date,
+                p.status,
+                p.failure_reason,
+            )
+            for p in payments
+        ]
     else:
         rows = [_DirectedRow(direction, *_values(payment)) for payment in payments]
     return WireConverter.encoder.encode_lines(rows)

@@ -205,7 +205,7 @@ def check_base_url(url: str) -> str:
         raise ConfigurationError("base_url must not contain credentials")
     if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f\\]", url):
         raise ConfigurationError(f"base_url must be an https URL with a host, not {url!r}")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(
             f"base_url must be https: plain http would show the secret ({url})"
         )
@@ -214,7 +214,8 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine itself, without asking any resolver."""
     if host == "localhost":
         return True
     try:

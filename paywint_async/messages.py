@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 _NO_HEADERS: Mapping[str, str] = {}
+_LARGE = 256 * 1024  # bytes: five of the largest pages seen, decoded in about a millisecond
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +53,11 @@ class Response:
     status: int
     headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether reading it would hold the event loop for too long: that is for a thread."""
+        return len(self.body) > _LARGE
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

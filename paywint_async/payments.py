@@ -100,8 +100,7 @@ class Payments:
 
         Source: Get Payment.
         """
-        call = protocol.get(payment_id)
-        return call.read(await self._handler(call.request))
+        return await self._send(protocol.get(payment_id))
 
     async def find_created(self, error: OutcomeUnknownError) -> Payment | None:
         """The payment that a `create_link` of unknown outcome has made after all, or None.
@@ -144,7 +143,7 @@ class Payments:
             protocol.check_whole("page_no", page_no, low=1),
             protocol.check_rows_per_page(rows_per_page),
         )
-        return call.read(await self._handler(call.request))
+        return await self._send(call)
 
     def sent(
         self,
@@ -261,11 +260,17 @@ class Payments:
             retry = protocol.check_payment_id(retry, "retry_payment_id")
         self._tracker.wake(protocol.check_payment_id(payment_id), retry)
 
+    async def _send(self, call: protocol.Call[T]) -> T:
+        response = await self._handler(call.request)
+        if response.is_large:
+            return await asyncio.to_thread(call.read, response)
+        return call.read(response)
+
     async def _create(self, call: protocol.Call[T]) -> T:
         """Sends a call that writes; what leaves its effect open becomes OutcomeUnknownError."""
         started_at = datetime.now(UTC)
         try:
-            return call.read(await self._handler(call.request))
+            return await self._send(call)
         except PaywintError as error:
             if not _leaves_outcome_open(error):
                 raise

@@ -14,11 +14,13 @@ import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
 import yarl
+from aiohttp.http import HttpProcessingError
 
-from paywint_async.config import Credentials
+from paywint_async.config import Credentials, is_loopback
 from paywint_async.deadlines import Deadlines
 from paywint_async.errors import (
     ClientClosedError,
@@ -28,6 +30,7 @@ from paywint_async.errors import (
     ResponseDecodeError,
     TransportError,
 )
+from paywint_async.exchange import JSON, Answer, Exchange
 from paywint_async.messages import Request, Response
 
 # 350 times the largest page seen: no honest answer comes near it, and a bomb stops in time.
@@ -39,11 +42,12 @@ _SLOWEST_BODY = 1024
 _DRIP_GRACE = 5.0
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-_JSON = "application/json"
-_HEADERS = {"Accept": _JSON, "User-Agent": "paywint-async"}
+_HEADERS = {"Accept": JSON, "User-Agent": "paywint-async"}
+# To inflate a page takes longer than to send it whole at more than 1.5 Gbit/s: nowhere but here.
+_UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
 
-_Pool: TypeAlias = tuple[aiohttp.ClientSession, Deadlines]
+_Pool: TypeAlias = tuple[Exchange, Deadlines]
 
 
 class _TooLargeError(Exception):
@@ -75,7 +79,7 @@ class SessionManager:
         self._request_timeout = request_timeout
         # Sooner than the whole attempt, so that what was never sent is known as such.
         self._connect_timeout = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
-        self._ssl_context = ssl_context
+        self._tls = ssl_context or True
         self._max_response_bytes = max_response_bytes
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._pid = os.getpid()
@@ -100,7 +104,7 @@ class SessionManager:
         """
         try:
             return await self._exchange(request)
-        except (aiohttp.ClientError, OSError, UnicodeError, _TooLargeError) as error:
+        except (*_FOREIGN, _TooLargeError) as error:
             failure = self._translate(request, error)
         # Raised out here, so that no foreign exception hangs on it (theirs print request headers),
         # and no frame of the traceback holds aiohttp's session (which has ours).
@@ -111,9 +115,9 @@ class SessionManager:
         self._closed = True
         self._leave_parent()
         while self._pools:
-            _, (session, deadlines) = self._pools.popitem()
+            _, (exchange, deadlines) = self._pools.popitem()
             deadlines.close()
-            await session.close()
+            await exchange.close()
 
     def __del__(self) -> None:
         if self._pools and self._pid == os.getpid():
@@ -123,19 +127,36 @@ class SessionManager:
             warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
 
     async def _exchange(self, request: Request) -> Response:
-        session, deadlines = self._open_pool()
+        exchange, deadlines = self._open_pool()
         with deadlines.until(self._attempt_deadline(request)):
-            async with session.request(
-                request.method,
-                _join(self._base_url, request.path),
-                data=_payload(request.body),
-                headers=self._headers(request),
-                allow_redirects=False,
-                ssl=self._ssl_context or True,
-            ) as answer:
-                return self._respond(answer, await self._read(answer))
+            if exchange.can_send(request):
+                answer: Answer | aiohttp.ClientResponse = await exchange.begin(request)
+            else:
+                answer = await self._begin(exchange.session, request)
+            try:
+                body = await self._read(answer.content)
+            except BaseException:
+                answer.close()
+                raise
+            answer.release()
+            return self._respond(answer, body)
 
-    def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
+    async def _begin(
+        self, session: aiohttp.ClientSession, request: Request
+    ) -> aiohttp.ClientResponse:
+        """What `Exchange.begin` does, by aiohttp's own way."""
+        if not request.path.startswith("/"):  # behind the host it could be part of its name
+            raise InvalidRequestError("path", f"must begin with a slash, not {request.path[:80]!r}")
+        return await session.request(
+            request.method,
+            _join(self._base_url, request.path),
+            data=_payload(request.body),
+            headers=self._headers(request),
+            allow_redirects=False,
+            ssl=self._tls,
+        )
+
+    def _respond(self, answer: Answer | aiohttp.ClientResponse, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
@@ -165,7 +186,7 @@ class SessionManager:
         if pool is None:
             # A loop that has ended took its connections along; nobody can close them any more.
             self._pools = {home: p for home, p in self._pools.items() if not home.is_closed()}
-            pool = self._pools[loop] = (self._new_session(), Deadlines())
+            pool = self._pools[loop] = (self._new_exchange(), Deadlines())
         return pool
 
     def _leave_parent(self) -> None:
@@ -175,9 +196,18 @@ class SessionManager:
             self._pools = {}
             self._pid = os.getpid()
 
+    def _new_exchange(self) -> Exchange:
+        return Exchange(
+            self._new_session(),
+            self._base_url,
+            connect_timeout=self._connect_timeout,
+            tls=self._tls,
+        )
+
     def _new_session(self) -> aiohttp.ClientSession:
+        is_here = is_loopback(urlsplit(self._base_url).hostname or "")
         session = aiohttp.ClientSession(
-            headers=self._credentials.sign(_HEADERS),
+            headers=self._credentials.sign(_HEADERS | (_UNCOMPRESSED if is_here else {})),
             # Unlimited: the listings and the caller bound what is in flight, not the pool.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -188,16 +218,14 @@ class SessionManager:
         session._retry_connection = False
         return session
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
         """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""
         clock = asyncio.get_running_loop().time
         started, size = clock(), 0
         chunks: list[bytes] = []
-        content = answer.content
         while chunk := await content.readany():
             size += len(chunk)
             if size > self._max_response_bytes:
-                answer.close()
                 raise _TooLargeError
             elapsed = clock() - started
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
@@ -235,7 +263,7 @@ def _join(base_url: str, path: str) -> yarl.URL:
 
 
 def _payload(body: bytes | None) -> aiohttp.BytesPayload | None:
-    return None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
+    return None if body is None else aiohttp.BytesPayload(body, content_type=JSON)
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -252,8 +280,10 @@ def _may_echo(status: int, body: bytes) -> bool:
 
 
 _PAYMENT_KEY = re.compile(rb'"(?:payment_id|checkout_token|records)"')
+_FOREIGN = (aiohttp.ClientError, HttpProcessingError, OSError, UnicodeError)
 _WORDS: dict[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer was cut off",
     aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
     aiohttp.ClientResponseError: "the answer is no valid HTTP",
+    HttpProcessingError: "the answer is no valid HTTP",
 }

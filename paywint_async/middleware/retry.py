@@ -95,6 +95,10 @@ class Retry:
             outcome = await handler(request)
         except TransportError as error:
             outcome = error
+        else:
+            if outcome.status not in PASSING_STATUSES:  # as a rule: nothing to note
+                self._budget.refill()
+                return outcome
         operation = _Operation(request, handler)
         try:
             return self._conclude(operation, outcome)

@@ -58,7 +58,8 @@ class Ledger:
         self.head = list(opening.head)
         self._kept_heads = len(self.head)  # of those, how many were delivered before this run
         self.recent: deque[Key] = deque(opening.last, maxlen=_RECENT)
-        self._known = set(self.recent)  # the same, and older ones that are still at hand
+        self._entered = list(self.recent)  # the same, and older ones that are still at hand
+        self._known = set(self._entered)
         self.due: tuple[Key, ...] = opening.due
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
@@ -105,6 +106,7 @@ class Ledger:
         self.snapshot = total
         self.remaining = self.expected = max(0, total - self.floor)
         self.recent.clear()
+        self._entered.clear()
         self._known.clear()
 
     def reopen(self) -> None:
@@ -145,7 +147,9 @@ class Ledger:
 
     def _know(self, answer: Answer, index: int) -> None:
         self.is_anchored = True
-        self._known.update(answer.keys[:index])  # above the frontier: none of them may come again
+        above = answer.keys[:index]  # the frontier: none of them may come again
+        self._entered.extend(above)
+        self._known.update(above)
         if index:
             self._last_time = answer.times[index - 1]
 
@@ -167,12 +171,23 @@ class Ledger:
         return self.order
 
     def problem(self, answer: Answer, skip: int, fresh: Sequence[Key]) -> str | None:
-        """Why ``fresh`` (the answer's keys behind its first ``skip``) may not be delivered, or None."""
+        """Why ``fresh`` (the answer's keys behind its first ``skip``) may not be delivered, or None.
+
+        Where there is no problem they are known from now on, and have to be delivered or withheld.
+        """
         if not self._overlap_agrees(answer.keys, skip):
             return "two answers name different payments at one rank"
-        new = set(fresh)
-        if len(new) != len(fresh) or not new.isdisjoint(self._known):
+        size = len(self._known)
+        self._known.update(fresh)  # one walk: what was known, or comes twice, does not make it grow
+        if len(self._known) != size + len(fresh):
+            self._known = set(self._entered)
             return "a payment that was already delivered stands further on again"
+        problem = self._misplacement(answer, skip, fresh)
+        if problem is not None:
+            self._known.difference_update(fresh)
+        return problem
+
+    def _misplacement(self, answer: Answer, skip: int, fresh: Sequence[Key]) -> str | None:
         if fresh and not self.is_anchored and self._time_jumps(answer.times[skip], fresh[0]):
             return "the times of two pages contradict the order of the list"
         floor = answer.total - self.floor - self.offset_of(answer.page_no)
@@ -250,6 +265,7 @@ class Ledger:
     def withhold(self, shown: Sequence[Key], fresh: Sequence[Key]) -> None:
         """Enters as delivered what the earlier read had already, and what was moved since."""
         withheld = len(shown) - len(fresh)
+        self._known.difference_update(set(shown).difference(fresh))
         self.remaining -= withheld
         self.expected -= withheld
         self._kept_heads += withheld
@@ -260,9 +276,10 @@ class Ledger:
         if len(self.head) < ANCHORS:
             self.head.extend(shown[: ANCHORS - len(self.head)])
         self.recent.extend(fresh)
-        self._known.update(fresh)
-        if len(self._known) > _KNOWN:
-            self._known = set(self.recent)
+        self._entered.extend(fresh)
+        if len(self._entered) > _KNOWN:
+            self._entered = list(self.recent)
+            self._known = set(self._entered)
         self._last_time = last_time
         self.remaining -= len(fresh)
         self.delivered += len(fresh)

@@ -145,8 +145,10 @@ class PaymentListing(Listing[Payment]):
         run = self._open(_check_limit(limit))
         try:
             while (records := await run.next_batch()) is not None:
-                assert run.page is not None
-                page = attrs.evolve(run.page, records=tuple(records))
+                page = run.page
+                assert page is not None
+                if records is not page.records:
+                    page = attrs.evolve(page, records=tuple(records))
                 del records  # as in `_iterate`: nothing holds on to a page
                 yield page
                 del page

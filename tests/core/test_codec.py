@@ -137,6 +137,21 @@ class TestAmbiguity:
             in self.refusal(page_json(*[payment_json()] * size, total=total), size).problem
         )
 
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ('"records":[],', ""),
+            ('"warnings":[{}],"totalRecords":1,', ""),
+            ("", ',"warnings":[],"totalRecords":1'),
+            ("", ',"warnings":[{"a":[]}],"totalRecords":1,"b":[]'),
+        ],
+    )
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_though_another_list_stands_between(self, size, before, behind):
+        page = page_json(*[payment_json()] * size).strip()
+        odd = b"{" + before.encode() + page[1:-1] + behind.encode() + b"}"
+        assert "comes twice" in self.refusal(odd, size).problem
+
     @pytest.mark.parametrize("size", [3, 100])
     def test_an_amount_that_comes_twice_is_refused(self, size):
         odd = payment_json(amount='5,"amount":6')
@@ -144,6 +159,19 @@ class TestAmbiguity:
             "comes twice"
             in self.refusal(page_json(*[payment_json()] * (size - 1), odd), size).problem
         )
+
+    @pytest.mark.parametrize("first", ["5", '"5"'])
+    @pytest.mark.parametrize("colon", [" :", ": ", "\t:\n"])
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_however_its_spaces_are(self, size, colon, first):
+        odd = payment_json(amount=f'{first},"amount"{colon}"6"')
+        page = page_json(*[payment_json()] * (size - 1), odd)
+        assert "comes twice" in self.refusal(page, size).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_a_page_may_have_spaces(self, size):
+        page = page_json(*[payment_json()] * size).replace(b'":', b'" : ')
+        assert refuse_ambiguity(page, size) is None
 
     @pytest.mark.parametrize(
         "data",
@@ -164,6 +192,7 @@ class TestAmbiguity:
             {"description": r'"\u0061mount [1]"'},
             {"new": '{"amount":"5"}'},
             {"new": "[[]]"},
+            {"fee_amount": '"5"', "description": '"amount"'},
         ],
         ids=str,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 
+import attrs
 import pytest
 from faults import (
     API_KEY,
@@ -19,6 +21,7 @@ from faults import (
     head,
     sends,
 )
+from virtual_time import pass_time
 
 from paywint_async import APIError, PaywintClient, PaywintError, RetryPolicy, ServerError
 
@@ -46,6 +49,27 @@ class TestTheSecret:
             with pytest.raises(PaywintError) as caught:
                 await client.payments.create_link(5)
         assert server.requests[0].headers["x-api-secret"] == API_SECRET
+        shows = shown(caught.value)
+        assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
+
+    async def test_is_in_nothing_that_a_cancellation_shows(self, connect, shown):
+        async with FaultServer(SILENCE) as server:
+            waiting = asyncio.create_task(connect(server).payments.page("sent", 1))
+            await pass_time(1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await waiting
+        assert len(server.requests) == 1
+        shows = shown(caught.value)
+        assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
+
+    async def test_is_in_nothing_that_a_body_of_no_bytes_shows(self, connect, shown):
+        async def text(request, handler):
+            return await handler(attrs.evolve(request, body="{}"))
+
+        async with FaultServer() as server:
+            with pytest.raises(TypeError) as caught:
+                await connect(server, middlewares=[text]).payments.page("sent", 1)
         shows = shown(caught.value)
         assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
 

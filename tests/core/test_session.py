@@ -5,25 +5,39 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+from contextlib import suppress
 
+import attrs
 import pytest
 from faults import (
     API_KEY,
     API_SECRET,
     CUT_BODY,
     GOOD,
+    GOT,
     KEEP_ALIVE_DROPPED,
     PAGE,
     SILENCE,
     FaultServer,
     answer,
     drip,
+    head,
     late,
+    sends,
 )
 from virtual_time import pass_time
 
-from paywint_async import Request, RequestTimeoutError, ResponseDecodeError
+from paywint_async import (
+    InvalidRequestError,
+    PaywintError,
+    Request,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    exchange,
+)
 from paywint_async.session import MAX_RESPONSE_BYTES
+
+pytestmark = pytest.mark.usefixtures("way")
 
 GET = Request(operation="get", method="GET", path="/api/x")
 POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
@@ -52,6 +66,49 @@ class TestWhatIsSent:
         }
         headers = server.requests[0].headers
         assert {name: headers.get(name) for name in expected} == expected
+
+    @pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
+    async def test_is_the_same_by_both_ways(self, session_for, monkeypatch, request_):
+        async with FaultServer() as server:
+            for is_known in (True, False):
+                monkeypatch.setattr(exchange, "IS_KNOWN", is_known)
+                await session_for(server).send(request_)
+        here, by_aiohttp = server.requests
+        assert here == by_aiohttp
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"headers": {"traceparent": "00-1", "x-api-key": "another"}},
+            {"path": "/api/x?y=1#z"},
+            {"method": "PUT"},
+        ],
+        ids=str,
+    )
+    async def test_may_be_out_of_the_ordinary(self, session_for, changed):
+        async with FaultServer() as server:
+            await session_for(server).send(attrs.evolve(POST, **changed))
+        (seen,) = server.requests
+        assert (seen.headers["x-api-key"], seen.body) == (API_KEY, b"{}")
+
+    @pytest.mark.parametrize("path", ["/x HTTP/1.1\r\nA: b\r\n\r\n", "/x\nA: b"])
+    async def test_has_no_second_head_in_its_path(self, session_for, path):
+        async with FaultServer() as server:
+            with suppress(PaywintError, ValueError):
+                await session_for(server).send(attrs.evolve(GET, path=path))
+        assert [seen.headers.get("a") for seen in server.requests] in ([], [None])
+
+    async def test_goes_to_no_other_host_than_the_base_urls(self, session_for):
+        async with FaultServer() as server, FaultServer() as other:
+            request = attrs.evolve(GET, path=f"@{other.url.removeprefix('http://')}/")
+            with pytest.raises(InvalidRequestError, match="path: must begin with a slash"):
+                await session_for(server).send(request)
+        assert (server.requests, other.requests) == ([], [])
+
+    async def test_asks_for_no_compression_on_the_same_machine(self, session_for):
+        async with FaultServer() as server:
+            await session_for(server).send(GET)
+        assert server.requests[0].headers["accept-encoding"] == "identity"
 
     async def test_has_no_content_type_without_a_body(self, session_for):
         async with FaultServer() as server:
@@ -160,6 +217,21 @@ class TestTheAnswer:
         async with FaultServer(answer(status, body)) as server:
             response = await session_for(server).send(GET)
         assert (response.status, response.body) == (status, body)
+
+    async def test_may_be_announced_before_it_comes(self, session_for):
+        notice = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        announced = sends("announced", lambda body: notice + head(len(body)) + body)
+        async with FaultServer(announced) as server:
+            response = await session_for(server).send(GET)
+        assert (response.status, response.body) == (200, GOT)
+
+    async def test_to_switch_protocols_is_an_answer(self, session_for):
+        switching = sends(
+            "101", lambda body: head(None, 101, "Upgrade: x\r\nConnection: upgrade\r\n")
+        )
+        async with FaultServer(switching) as server:
+            response = await session_for(server).send(GET)
+        assert response.status == 101
 
     async def test_is_read_whole_however_it_comes(self, session_for):
         async with FaultServer(drip(0.001)) as server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from paywint_async import (
     Request,
     Response,
     TransportError,
+    codec,
 )
 from paywint_async.emulator import Emulator
 
@@ -92,6 +94,31 @@ async def test_a_slow_consumer_makes_the_fetching_wait() -> None:
             await pass_time(5)
             break
         assert emulator.request_count <= 1 + 3
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("padding", "is_in_loop"), [(1_000, True), (300_000, False)])
+async def test_a_page_too_large_for_the_event_loop_is_read_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, padding: int, is_in_loop: bool
+) -> None:
+    threads: set[bool] = set()
+
+    async def pad(request: Request, handler: Any) -> Response:
+        response = await handler(request)
+        body = response.body.rstrip()[:-1] + b',"new":"' + padding * b"x" + b'"}'
+        return Response(status=response.status, body=body)
+
+    def noting(data: bytes, kind: Any) -> Any:
+        threads.add(threading.current_thread() is threading.main_thread())
+        return decode(data, kind)
+
+    decode = codec.decode
+    monkeypatch.setattr(codec, "decode", noting)
+    async with account(1234, middlewares=[pad]) as (emulator, client):
+        assert ids(await client.payments.received().collect()) == emulator.history("received")
+        payment = await client.payments.get(emulator.history("received")[7])
+        assert ids([payment]) == emulator.history("received")[7:8]
+    assert threads == {is_in_loop}
 
 
 async def test_break_ends_the_requests_under_way() -> None:

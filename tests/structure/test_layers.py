@@ -31,6 +31,7 @@ LAYERS = {
     "protocol": 2,
     "middleware": 2,
     "pagination": 2,
+    "exchange": 3,
     "session": 3,
     "created": 4,
     "tracking": 4,
@@ -46,9 +47,11 @@ LAYERS = {
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export and the comparison, which reads histories and files as the export does, the workers
-# of many accounts drive the export, and the middlewares ask the protocol what a `Retry-After` means.
+# of many accounts drive the export, the session makes exchanges, and the middlewares ask the protocol
+# what a `Retry-After` means.
 NEIGHBOURS = {
     ("middleware", "protocol"),
+    ("session", "exchange"),
     ("client", "payments"),
     ("client", "tracking"),
     ("payments", "created"),
@@ -66,7 +69,7 @@ OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "reconcile", "webhooks"
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("session", "emulator", "webhooks.adapters"),
+    "aiohttp": ("exchange", "session", "emulator", "webhooks.adapters"),
     "asyncpg": ("export.database",),
     "backoff": ("middleware.retry",),
     "cattrs": ("codec",),
