@@ -28,7 +28,8 @@ def aiohttp_handler(
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            body = await _read(request.content.iter_any())
+            # Nothing is left where a middleware has read the body, which aiohttp then keeps.
+            body = await _read(request.content.iter_any()) or await request.read()
         except (ConnectionError, web.RequestPayloadError):  # it went away, or wrote no proper HTTP
             return web.Response(status=BAD_REQUEST)
         status = await receiver.handle(request.method, request.headers.items(), body)
@@ -41,11 +42,15 @@ def starlette_endpoint(
     receiver: WebhookReceiver,
 ) -> "Callable[[StarletteRequest], Awaitable[StarletteResponse]]":
     """For Starlette and FastAPI: ``app.add_route("/webhooks", endpoint, methods=["POST"])``."""
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import Response
 
     async def endpoint(request: Request) -> Response:
-        status = await _take(receiver, request.scope, request.receive)
+        try:
+            body = await _read(request.stream())  # also where a dependency has read it already
+        except ClientDisconnect:
+            return Response(status_code=BAD_REQUEST)
+        status = await receiver.handle(request.method, request.scope["headers"], body)
         return Response(status_code=status, headers=_headers(status))
 
     return endpoint

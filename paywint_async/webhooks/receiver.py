@@ -92,6 +92,7 @@ class WebhookReceiver:
         except WebhookError as error:
             logger.warning("a webhook was refused: %s", error)
             return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
+        del headers  # a traceback shows the locals of its frames, and a header may be a token
         try:
             await self._process(event)
         except Exception:
@@ -113,8 +114,14 @@ class WebhookReceiver:
             await self._on_event(event)
             await self._store.complete(event.id)
         except BaseException:
-            await self._store.release(event.id)
+            await self._release(event)
             raise
+
+    async def _release(self, event: WebhookEvent) -> None:
+        try:
+            await self._store.release(event.id)
+        except Exception:  # must not take the place of what ended the processing
+            logger.exception("webhook %s could not be released for its next attempt", event.id)
 
     def _wake(self, event: WebhookEvent) -> None:
         if self._client is None:

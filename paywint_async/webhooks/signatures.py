@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from paywint_async.webhooks.headers import Headers
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
 _SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
+# True as they stand, and yet no verdict: a digest that nobody compared, or `False, "why"`.
+_MISTAKEN = (datetime, str, bytes, tuple, list)
 _SEEN = 32  # signatures of one delivery
 
 
@@ -30,7 +33,7 @@ class Verifier(Protocol):
     It gets the raw body and the headers (names in any case), and returns the time at which the
     delivery was signed, or True where the signature has no time of its own. To refuse it raises
     anything, or returns something false: None is a refusal, so that a forgotten ``return`` accepts
-    nothing. Compare by `hmac.compare_digest`.
+    nothing; so are texts, tuples and coroutines. Compare by `hmac.compare_digest`.
     """
 
     def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime | bool: ...
@@ -151,7 +154,9 @@ def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str])
     else:
         if isinstance(answer, datetime) and answer.tzinfo is not None:
             return answer
-        if answer and not isinstance(answer, datetime):
+        if inspect.iscoroutine(answer):
+            answer.close()  # an `async def`: true as it stands, whatever it would have said
+        elif answer and not isinstance(answer, _MISTAKEN) and not inspect.isawaitable(answer):
             return None
         problem = f"returned {answer!r:.40}, which is neither True nor a time with a zone"
     raise WebhookSignatureError(f"the verifier refuses the delivery: it {problem}")

@@ -14,7 +14,7 @@ import attrs
 import pytest
 from aiohttp import web
 from deliveries import SECRET, delivery, signed
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from servers import serve_aiohttp, serve_asgi
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
@@ -65,8 +65,29 @@ def serve_mounted(receiver):
     return serve_asgi(Starlette(routes=[Mount(PATH, app=asgi_app(receiver))]))
 
 
+def serve_in_aiohttp_behind_a_reader(receiver):
+    @web.middleware
+    async def log(request, handler):
+        await request.read()
+        return await handler(request)
+
+    app = web.Application(middlewares=[log])
+    app.router.add_route("*", PATH, aiohttp_handler(receiver))
+    return serve_aiohttp(app)
+
+
+def serve_in_fastapi_behind_a_reader(receiver):
+    async def log(request: Request):
+        await request.body()
+
+    app = FastAPI(dependencies=[Depends(log)])
+    app.api_route(PATH, methods=["GET", "POST"])(starlette_endpoint(receiver))
+    return serve_asgi(app)
+
+
 ADAPTERS = [serve_in_aiohttp, serve_in_starlette, serve_in_fastapi, serve_in_fastapi_as_a_route]
 ADAPTERS += [serve_as_asgi, serve_mounted]
+ADAPTERS += [serve_in_aiohttp_behind_a_reader, serve_in_fastapi_behind_a_reader]
 # One of each reading: the others differ in their routing only.
 READERS = [serve_in_aiohttp, serve_in_starlette, serve_as_asgi]
 

@@ -127,6 +127,18 @@ class TestAnAnswer:
         receiver = make(handler, store=store)
         assert [await post(receiver), await post(receiver)] == [500, 204]
 
+    async def test_is_a_cancellation_even_when_the_store_cannot_release(self):
+        async def cancelled(event):
+            raise asyncio.CancelledError
+
+        async def fail(event_id):
+            raise OSError("no store")
+
+        store = MemoryReplayStore()
+        store.release = fail
+        with pytest.raises(asyncio.CancelledError):
+            await post(make(cancelled, store=store))
+
     async def test_is_500_when_the_handler_is_no_coroutine_function(self):
         assert await post(make(lambda event: None)) == 500
 
