@@ -30,7 +30,9 @@ class Wakes(Protocol):
     """A client whose waits for a payment can be told to look at once."""
 
     @property
-    def payments(self) -> _Payments: ...
+    def payments(self) -> _Payments:
+        """The client's payments."""
+        ...
 
 
 class WebhookReceiver:
