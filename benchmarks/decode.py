@@ -16,7 +16,7 @@ import msgspec
 from _measure import Rounds, Row, interleave_calls, report
 
 from paywint_async import protocol
-from paywint_async.codec import ListEnvelope, converter
+from paywint_async.codec import ListEnvelope, own_converter
 from paywint_async.messages import Response
 from paywint_async.models import Direction
 
@@ -31,7 +31,7 @@ ORJSON = "orjson, dicts only"
 
 def contenders() -> dict[str, Callable[[], object]]:
     """Each turns the same bytes into records."""
-    ours = converter.get_loads_hook(ListEnvelope)
+    ours = own_converter().get_loads_hook(ListEnvelope)
     bare = msgspec.json.Decoder(ListEnvelope).decode
     read = protocol.page(Direction.RECEIVED, 3, 100).read
     response = Response(status=200, body=PAGE)

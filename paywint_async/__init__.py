@@ -6,7 +6,6 @@ Start with `PaywintClient`; every public name is here, but for those of
 
 from typing import TYPE_CHECKING
 
-from paywint_async.arrow import entries_to_arrow, payments_to_arrow
 from paywint_async.client import PaywintClient
 from paywint_async.codec import make_converter, to_json_lines
 from paywint_async.config import Environment, RateLimit, RetryPolicy
@@ -46,7 +45,6 @@ from paywint_async.events import (
 from paywint_async.later import importer
 from paywint_async.messages import Handler, Middleware, Request, Response
 from paywint_async.middleware import Limiter
-from paywint_async.middleware.tracing import tracing
 from paywint_async.models import (
     CheckoutToken,
     Direction,
@@ -69,7 +67,9 @@ if TYPE_CHECKING:
     from paywint_async.accounts.account import Account, SecretRef
     from paywint_async.accounts.fan_out import export_accounts
     from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
+    from paywint_async.arrow import entries_to_arrow, payments_to_arrow
     from paywint_async.middleware.shared import SharedRateLimit
+    from paywint_async.middleware.tracing import tracing
 else:
     __getattr__ = importer(
         __name__,
@@ -80,7 +80,10 @@ else:
             "ExportSummary": "accounts.report",
             "SecretRef": "accounts.account",
             "SharedRateLimit": "middleware.shared",
+            "entries_to_arrow": "arrow",
             "export_accounts": "accounts.fan_out",
+            "payments_to_arrow": "arrow",
+            "tracing": "middleware.tracing",
         },
     )
 

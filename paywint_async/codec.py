@@ -23,6 +23,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -36,13 +37,13 @@ from paywint_async.models import CheckoutToken, Payment, PaymentLink
 T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
-_PROBLEM_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+_PROBLEM_PATH = r"(?s)^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$"
 # Without the first quote and letter, at which it would stop in every field; and what follows, unless
 # it is a colon and a number. The first one is the quicker; the second one allows for spaces, and for
 # other keys that end so.
 _AMOUNT = re.compile(rb'mount"(?::[\d-]|(.?))', re.DOTALL)
-_SPACED_AMOUNT = re.compile(rb'"amount"\s*:\s*("?)')
-_ESCAPED_AMOUNT = re.compile(rb"\\u00(?:6[1DEFdef]|7[45])")  # a letter of "amount", as \u0061
+_SPACED_AMOUNT = rb'"amount"\s*:\s*("?)'
+_ESCAPED_AMOUNT = rb"\\u00(?:6[1DEFdef]|7[45])"  # a letter of "amount", as \u0061
 # What stands before and behind a list of records.
 _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
 _TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
@@ -114,9 +115,13 @@ for _record in _RECORDS:
 
 # For other classes: their numbers, too, keep the digits they were written with.
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
-_DECODERS: dict[Any, Callable[[bytes], Any]] = {
-    wire_type: msgspec.json.Decoder(wire_type).decode for wire_type in (*_RECORDS, *_ENVELOPES)
-}
+_WIRE_TYPES = frozenset((*_RECORDS, *_ENVELOPES))
+
+
+# Made when one is needed: to make all of them takes half a millisecond of an import.
+_decoder: Callable[[Any], Callable[[bytes], Any]] = cache(
+    lambda wire_type: msgspec.json.Decoder(wire_type).decode
+)
 
 
 class WireConverter(MsgspecJsonConverter):
@@ -126,14 +131,15 @@ class WireConverter(MsgspecJsonConverter):
 
     def get_loads_hook(self, cl: type[T]) -> Callable[[bytes], T]:
         """The function that turns bytes into ``cl``: for wire types msgspec's own, bound."""
-        return _DECODERS.get(cl) or super().get_loads_hook(cl)
+        return _decoder(cl) if cl in _WIRE_TYPES else super().get_loads_hook(cl)
 
     def loads(self, data: bytes, cl: type[T], **kwargs: Any) -> T:
         """``cl`` from JSON bytes. Raises: what msgspec and cattrs raise; see `decode` for ours."""
         if kwargs:
             return super().loads(data, cl, **kwargs)
-        decoder = _DECODERS.get(cl)
-        return decoder(data) if decoder else self.structure(_decode_exactly(data), cl)
+        if cl in _WIRE_TYPES:
+            return _decoder(cl)(data)  # type: ignore[no-any-return]
+        return self.structure(_decode_exactly(data), cl)
 
 
 def make_converter() -> WireConverter:
@@ -150,7 +156,10 @@ def _structure(value: Any, record: type[T]) -> T:
     return msgspec.convert(value, record)
 
 
-converter = make_converter()
+@cache
+def own_converter() -> WireConverter:
+    """The library's own converter, made when the first answer is read."""
+    return make_converter()
 
 
 def decode(data: bytes, wire_type: type[T]) -> T:
@@ -161,9 +170,9 @@ def decode(data: bytes, wire_type: type[T]) -> T:
     """
     problem, path = "", "$"
     try:
-        return converter.get_loads_hook(wire_type)(data)
+        return own_converter().get_loads_hook(wire_type)(data)
     except msgspec.ValidationError as error:
-        match = _PROBLEM_PATH.match(str(error))
+        match = re.match(_PROBLEM_PATH, str(error))
         problem, path = (match["problem"], match["path"] or "$") if match else (str(error), "$")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = f"no valid JSON ({error})"
@@ -202,10 +211,10 @@ def _is_plain(data: bytes) -> bool:
 def _is_plain_page(data: bytes, records: int) -> bool:
     if not (
         _are_numbers(_AMOUNT.findall(data), records)
-        or _are_numbers(_SPACED_AMOUNT.findall(data), records)
+        or _are_numbers(re.findall(_SPACED_AMOUNT, data), records)
     ):
         return False
-    if b"\\" in data and _ESCAPED_AMOUNT.search(data):
+    if b"\\" in data and re.search(_ESCAPED_AMOUNT, data):
         return False
     # What surrounds the records is flat, so no second list can hide between its two ends.
     head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))

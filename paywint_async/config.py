@@ -18,7 +18,7 @@ from paywint_async.errors import ConfigurationError
 
 _LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
 # Visible ASCII: what a header may carry; a line break would smuggle in a second header.
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]+")
+_HEADER_VALUE = r"[\x21-\x7e]+"
 
 
 class Environment(StrEnum):
@@ -69,7 +69,7 @@ class Credentials:
             return f"{argument} is missing: pass it, or set PAYWINT_{argument.upper()}"
         if not isinstance(self.__headers[name], str):
             return f"{argument} must be a string"
-        if not _HEADER_VALUE.fullmatch(str(self.__headers[name])):
+        if not re.fullmatch(_HEADER_VALUE, str(self.__headers[name])):
             return f"{argument} has characters that no header may carry (spaces, line breaks, …)"
         return None
 

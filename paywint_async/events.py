@@ -10,14 +10,13 @@ import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
-import attrs
+import msgspec
 
 logger = logging.getLogger("paywint_async")
 logger.addHandler(logging.NullHandler())  # whether anything is printed is the application's choice
 
 
-@attrs.frozen(kw_only=True)
-class RequestEvent:
+class RequestEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt has ended: with an HTTP ``status``, or without an answer (None)."""
 
     operation: str
@@ -27,8 +26,7 @@ class RequestEvent:
     bytes_received: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class RetryEvent:
+class RetryEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An operation will be tried again in ``wait`` seconds, because of ``reason``."""
 
     operation: str
@@ -37,16 +35,14 @@ class RetryEvent:
     reason: str
 
 
-@attrs.frozen(kw_only=True)
-class CooldownEvent:
+class CooldownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The API said 429: no request of this client leaves for ``seconds``."""
 
     operation: str
     seconds: float
 
 
-@attrs.frozen(kw_only=True)
-class PageEvent:
+class PageEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A listing has taken a page; ``records`` of it are handed on."""
 
     direction: str
@@ -55,8 +51,7 @@ class PageEvent:
     total_records: int
 
 
-@attrs.frozen(kw_only=True)
-class CheckpointEvent:
+class CheckpointEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A caller took a listing's checkpoint, with ``delivered`` of ``total`` payments behind it."""
 
     direction: str

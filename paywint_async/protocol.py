@@ -36,7 +36,7 @@ _LIST = {
 _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_SECONDS = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
 _MAX_ERROR_TEXT = 2_000
 
@@ -325,7 +325,7 @@ def retry_after_seconds(response: Response, now: float | None = None) -> float |
     None where it is absent, in the past, negative or nonsense: then the caller's own wait holds.
     """
     text = response.headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         return float(text)
     try:
         moment = parsedate_to_datetime(text).timestamp()

@@ -31,7 +31,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import attrs
+import msgspec
 
 from paywint_async.errors import InvalidRequestError
 
@@ -49,8 +49,7 @@ class Order(StrEnum):
     OLDEST_FIRST = "oldest_first"
 
 
-@attrs.frozen(kw_only=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where a listing stands; the fields are those of the table above."""
 
     order: Order = Order.UNKNOWN
