@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import attrs
@@ -38,10 +38,7 @@ T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = r"(?s)^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$"
-# Without the first quote and letter, at which it would stop in every field; and what follows, unless
-# it is a colon and a number. The first one is the quicker; the second one allows for spaces, and for
-# other keys that end so.
-_AMOUNT = re.compile(rb'mount"(?::[\d-]|(.?))', re.DOTALL)
+_AMOUNT, _SIGNS = b'"amount"', b"-0123456789"
 _SPACED_AMOUNT = rb'"amount"\s*:\s*("?)'
 _ESCAPED_AMOUNT = rb"\\u00(?:6[1DEFdef]|7[45])"  # a letter of "amount", as \u0061
 # What stands before and behind a list of records.
@@ -49,6 +46,7 @@ _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
 _TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 _KEY = re.compile(rb'"(\w+)"\s*:')
+_second = itemgetter(1)
 _TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
 
 
@@ -209,20 +207,25 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _is_plain_page(data: bytes, records: int) -> bool:
-    if not (
-        _are_numbers(_AMOUNT.findall(data), records)
-        or _are_numbers(re.findall(_SPACED_AMOUNT, data), records)
-    ):
-        return False
     if b"\\" in data and re.search(_ESCAPED_AMOUNT, data):
+        return False
+    if not (_are_plain_amounts(data, records) or _are_spaced_amounts(data, records)):
         return False
     # What surrounds the records is flat, so no second list can hide between its two ends.
     head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))
     return head is not None and tail is not None and _is_plain(head[0] + tail[0])
 
 
-def _are_numbers(amounts: list[bytes], count: int) -> bool:
-    return 0 < count == len(amounts) == amounts.count(b"")
+def _are_plain_amounts(data: bytes, records: int) -> bool:
+    # Each record has an amount, so where there are no more of that word, it is these keys alone,
+    # and a colon and a value follow. From the right: CPython's search is three times as fast there.
+    behind = data.rsplit(_AMOUNT, records + 1)[1:]
+    return 0 < records == len(behind) and not bytes(map(_second, behind)).strip(_SIGNS)
+
+
+def _are_spaced_amounts(data: bytes, records: int) -> bool:
+    quotes = re.findall(_SPACED_AMOUNT, data)
+    return 0 < records == len(quotes) == quotes.count(b"")
 
 
 def _load_strictly(data: bytes) -> Any:

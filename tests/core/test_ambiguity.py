@@ -1,0 +1,77 @@
+"""What the quick look at a page lets pass is what a strict parser would let pass, too."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from paywint_async.codec import ListEnvelope, decode, refuse_ambiguity
+from paywint_async.errors import ResponseDecodeError
+
+ID, TIME = '"d4211545-cfc9-4aa0-8fcc-e4c2639e8052"', '"2025-06-16T07:25:03.123Z"'
+FILLING = '"description":"' + 5000 * "-" + '"'  # a small page would be looked at more closely
+
+SPACES = st.sampled_from(["", " ", "\t", "\r\n"])
+WORDS = st.sampled_from(
+    ['"amount"', r'"\u0061mount"', r'"amoun\u0074"', r'"\"amount"', '"tip_amount"', '"x"']
+)
+VALUES = st.sampled_from(
+    ["5", "-5", "0.5", '"5"', '""', '"amount"', "null", '["amount",5]', '{"amount":5}', "[]"]
+)
+FIELDS = st.tuples(WORDS, SPACES, SPACES, VALUES).map(lambda f: f"{f[0]}{f[1]}:{f[2]}{f[3]}")
+RECORDS = st.lists(FIELDS, max_size=3)
+AROUND = st.lists(FIELDS, max_size=1)
+
+
+def page_of(records: list[list[str]], before: list[str], behind: list[str]) -> bytes:
+    fixed = [f'"payment_id":{ID},"created_at":{TIME},"status":"success"', FILLING]
+    objects = ",".join("{" + ",".join([*fixed, *fields]) + "}" for fields in records)
+    total = f'"totalRecords":{len(records)}'
+    return ("{" + ",".join([*before, f'"records":[{objects}]', total, *behind]) + "}").encode()
+
+
+def is_sound(data: bytes) -> bool:
+    """Whether no object of it has a key twice, and no record an amount that is text."""
+    keys_are_unique = True
+
+    def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal keys_are_unique
+        names = [name for name, _ in pairs]
+        # Of a large page the amounts and what is around the records are looked at; see the docs.
+        watched = names if "records" in names else [name for name in names if name == "amount"]
+        keys_are_unique &= len(set(watched)) == len(watched)
+        return dict(pairs)
+
+    value = json.loads(data, object_pairs_hook=note)
+    return keys_are_unique and not any(isinstance(r["amount"], str) for r in value["records"])
+
+
+@settings(max_examples=1500)
+@given(st.lists(RECORDS, min_size=1, max_size=3), AROUND, AROUND)
+@example([['"amount" :5'], ['"amount":5', '"amount":6']], [], [])
+@example([[r'"\u0061mount":5']], [], ['"z":"amount"'])
+@example([['"amount":5', r'"amoun\u0074":"5"']], [], [])
+@example([['"amount":5', '"x":["amount",5]']], [], [])
+def test_nothing_passes_that_a_strict_parser_would_refuse(
+    records: list[list[str]], before: list[str], behind: list[str]
+) -> None:
+    data = page_of(records, before, behind)
+    try:
+        envelope = decode(data, ListEnvelope)
+    except ResponseDecodeError:
+        return
+    try:
+        refuse_ambiguity(data, len(envelope.records))
+    except ResponseDecodeError:
+        return
+    assert is_sound(data)
+
+
+@given(st.lists(st.sampled_from(["5", "0.5", "1200"]), min_size=1, max_size=3), SPACES, SPACES)
+def test_an_honest_page_passes(amounts: list[str], left: str, right: str) -> None:
+    data = page_of([[f'"amount"{left}:{right}{amount}'] for amount in amounts], [], [])
+
+    refuse_ambiguity(data, len(msgspec.json.decode(data, type=ListEnvelope).records))
