@@ -2,7 +2,7 @@
 
 Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`,
 `emulator` (one command or group each) · `options` (their arguments) · `account` (whose payments) ·
-`run` (signals, errors and exit codes) · `progress` and `report` (what goes to stderr).
+`run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
 
 This module imports nothing of that, so that a missing extra can be told in a line.
 """
@@ -41,14 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: Sequence[str]) -> int:
     try:
-        from paywint_async.cli.app import dispatch
+        import rich  # noqa: F401  (the help and the bar need it, and both come late)
+
+        from paywint_async.cli.app import dispatch, make_app
+
+        app = make_app(arguments)
     except ModuleNotFoundError as error:
         library = str(error.name).partition(".")[0]
         if library not in _MISSING:
             raise
         print(f"paywint: {_MISSING[library]}", file=sys.stderr)
         return 2
-    return dispatch(arguments)
+    return dispatch(app, arguments)
 
 
 def _flush(stream: TextIO | None) -> None:

@@ -10,11 +10,21 @@ from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
-from paywint_async.cli import emulator, export, link, payment, reconcile, sync
 from paywint_async.cli.report import say
 from paywint_async.cli.run import run
 from paywint_async.export import open_stdout
 from paywint_async.export.errors import translated
+
+# Where each command is. To import all of them takes longer than a small export runs, so that is done
+# only for the help that tells what each one does.
+_COMMANDS = {
+    "export": "export",
+    "sync": "sync",
+    "reconcile": "reconcile",
+    "link": "group",
+    "payment": "group",
+    "emulator": "emulator",
+}
 
 _HELP = """Payments of a Paywint account.
 
@@ -31,24 +41,21 @@ def _version() -> str:
     return next((each.version for each in installed), "not installed")
 
 
-def make_app() -> App:
-    """The command line as cyclopts sees it."""
+def make_app(arguments: Sequence[str]) -> App:
+    """The command line as cyclopts sees it, with the command that the words ask for imported."""
     app = App(name="paywint", help=_HELP, version=_version)
-    app.command(export.export)
-    app.command(sync.sync)
-    app.command(reconcile.reconcile)
-    app.command(link.group)
-    app.command(payment.group)
-    app.command(emulator.emulator)
+    for name, function in _COMMANDS.items():
+        app.command(f"paywint_async.cli.{name}:{function}", name=name)
+    asked = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
+    for name in asked:
+        app[name]  # which imports it
     return app
 
 
-def dispatch(arguments: Sequence[str]) -> int:
+def dispatch(app: App, arguments: Sequence[str]) -> int:
     """Runs the command that the words ask for; returns the exit code."""
     try:
-        command, bound, _ = make_app().parse_args(
-            list(arguments), exit_on_error=False, print_error=False
-        )
+        command, bound, _ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
         say(str(error))
         return 2
