@@ -12,7 +12,6 @@ import attrs
 from aiohttp import web
 
 from paywint_async.emulator import life, posted, rendering
-from paywint_async.emulator.clock import Clock
 from paywint_async.emulator.controls import Controls
 from paywint_async.emulator.identity import DIRECTIONS
 from paywint_async.emulator.payment import Payment
@@ -152,7 +151,7 @@ class Console:
         fields = [field.name for field in attrs.fields(WebhookFaults)]
         faults = WebhookFaults(**{name: float(given.get(name) or 0) for name in fields})
         advance = float(given.get("advance") or 0)
-        Clock.check_advance(advance)
+        self._controls.check_advance(advance)
         url = given.get("webhook_url") or None
         self._webhooks.check(url)
         self._switches.turn(

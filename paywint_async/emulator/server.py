@@ -231,6 +231,7 @@ class Emulator(Controls):
         await runner.cleanup()
         if self._state is not None:
             self._state.close()
+        self._arrivals.stop()
         self._clock.stop()
 
     async def __aenter__(self) -> Self:

@@ -36,6 +36,7 @@ _TIMEOUT = 5.0
 _AT_ONCE = 32
 _LONGEST_DETOUR = 0.1  # seconds
 _chance: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1)]
+_seconds: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1e9)]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,13 +44,13 @@ class WebhookFaults:
     """What goes wrong on the way, drawn from the seed.
 
     Args:
-        delay: Seconds each delivery waits before its first attempt.
+        delay: Seconds each delivery waits before its first attempt, up to 1e9.
         duplicate: Probability that a delivery is made twice, with the same id.
         reorder: Probability that later events of the payment may overtake it.
         drop: Probability that nothing is sent at all.
     """
 
-    delay: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    delay: float = attrs.field(default=0.0, validator=_seconds)
     duplicate: float = attrs.field(default=0.0, validator=_chance)
     reorder: float = attrs.field(default=0.0, validator=_chance)
     drop: float = attrs.field(default=0.0, validator=_chance)

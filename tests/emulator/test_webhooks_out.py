@@ -372,7 +372,9 @@ def test_webhooks_go_to_this_machine_only(url):
 
 
 @pytest.mark.parametrize(
-    "fault", [{"drop": -0.1}, {"drop": 1.1}, {"duplicate": 2}, {"reorder": -1}, {"delay": -1}]
+    "fault",
+    [{"drop": -0.1}, {"drop": 1.1}, {"duplicate": 2}, {"reorder": -1}, {"delay": -1}]
+    + [{name: value} for name in ("delay", "drop") for value in (float("inf"), float("nan"))],
 )
 def test_a_fault_out_of_range_is_named(fault):
     (name,) = fault
