@@ -9,7 +9,7 @@ from datetime import datetime
 from paywint_async import WebhookDecodeError, WebhookTimestampError
 from paywint_async.webhooks.decoding import decode_event
 from paywint_async.webhooks.event import WebhookEvent
-from paywint_async.webhooks.headers import Headers, HeadersLike
+from paywint_async.webhooks.headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks.signatures import Verifier, check_signature
 
 MAX_BODY = 65_536
@@ -45,8 +45,10 @@ def parse_event(
         WebhookTimestampError: it is too old or too far ahead.
         WebhookDecodeError: it is too large, or not what Paywint sends.
     """
-    received = Headers(headers)
+    received = read_headers(headers)
     del headers  # a traceback shows the locals of its frames, and a header may hold a secret
+    if received is None:
+        raise no_headers()
     raw = _bytes(body)
     signed_at = None if verifier is None else check_signature(verifier, raw, received)
     event = decode_event(raw, is_verified=verifier is not None)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
 from paywint_async.webhooks.event import WebhookEvent
-from paywint_async.webhooks.headers import HeadersLike
+from paywint_async.webhooks.headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
 from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
 from paywint_async.webhooks.signatures import Verifier
@@ -89,12 +89,15 @@ class WebhookReceiver:
             return NOT_ALLOWED
         if len(body) > MAX_BODY:
             return TOO_LARGE
+        received = read_headers(headers)
+        del headers  # a traceback shows the locals of its frames, and a header may be a token
         try:
-            event = self._parse(headers, body)
+            if received is None:
+                raise no_headers()
+            event = self._parse(received, body)
         except WebhookError as error:
             logger.warning("a webhook was refused: %s", error)
             return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
-        del headers  # a traceback shows the locals of its frames, and a header may be a token
         try:
             await self._process(event)
         except Exception:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import NoReturn, Protocol
 
 from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
-from paywint_async.webhooks.headers import Headers
+from paywint_async.webhooks.headers import no_headers, read_headers
 
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
@@ -68,13 +68,17 @@ class StandardWebhooks:
         Raises:
             WebhookSignatureError: it was not, or not with one of the secrets.
         """
-        headers = Headers(headers)
-        delivery, moment = _required(headers, "webhook-id"), _required(headers, "webhook-timestamp")
+        received = read_headers(headers)
+        del headers  # a traceback shows the locals of its frames, and these may hold a secret
+        if received is None:
+            raise no_headers()
+        delivery, moment = (
+            _required(received, name) for name in ("webhook-id", "webhook-timestamp")
+        )
         if "." in delivery or not _UNIX_SECONDS.fullmatch(moment):  # the signed text's own seams
             raise WebhookSignatureError("webhook-id or webhook-timestamp is not well-formed")
-        signatures = _required(headers, "webhook-signature").split()[:_SEEN]
         signed = f"{delivery}.{moment}.".encode("utf-8", "surrogatepass") + body
-        if not self._secrets.have_signed(signed, signatures):
+        if not self._secrets.have_signed(signed, _signatures(received)):
             raise WebhookSignatureError(
                 "webhook-signature has no v1 signature of this body by a known secret: compare the "
                 "secrets of sender and receiver, and pass the body's bytes as they came"
@@ -138,6 +142,10 @@ def _required(headers: Mapping[str, str], name: str) -> str:
     return value
 
 
+def _signatures(headers: Mapping[str, str]) -> list[str]:
+    return _required(headers, "webhook-signature").split()[:_SEEN]
+
+
 def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:
     """The time that was signed; None where the verifier accepts and says none.
 
@@ -158,5 +166,8 @@ def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str])
             answer.close()  # an `async def`: true as it stands, whatever it would have said
         elif answer and not isinstance(answer, _MISTAKEN) and not inspect.isawaitable(answer):
             return None
-        problem = f"returned {answer!r:.40}, which is neither True nor a time with a zone"
+        # Not its repr: whoever returns a signature instead of comparing it would find it in the log.
+        kind = repr(answer) if answer is None or answer is False else f"a {type(answer).__name__}"
+        problem = f"returned {kind}, which is neither True nor a time with a zone"
+        del answer
     raise WebhookSignatureError(f"the verifier refuses the delivery: it {problem}")

@@ -143,6 +143,17 @@ class TestAnAnswer:
         assert await post(make(lambda event: None)) == 500
 
 
+class TestAFailingClock:
+    async def test_shows_no_header(self, handler, shown):
+        def fail():
+            raise OSError("no time")
+
+        headers = signed(BODY) | {"Authorization": SECRET}
+        with pytest.raises(OSError, match="no time") as caught:
+            await post(make(handler, clock=fail), headers=headers)
+        assert SECRET not in shown(caught.value)
+
+
 class TestConcurrentDuplicates:
     async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
         handler.seconds = 5.0

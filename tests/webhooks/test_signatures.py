@@ -152,6 +152,31 @@ class TestStandardWebhooks:
             StandardWebhooks(secret)(BODY, signed(BODY))
 
 
+class Hostile(dict):
+    def items(self):
+        raise RuntimeError
+
+
+def broken_off():
+    yield ("a", SECRET)
+    raise KeyError
+
+
+SPOILT = [
+    lambda: {"webhook-signature": 5, "a": SECRET},
+    lambda: {"a": [SECRET]},
+    lambda: [("a", SECRET, 1)],
+    lambda: [("a", SECRET), ("b", None)],
+    lambda: [(SECRET.encode(), 5)],
+    lambda: [(["x"], SECRET)],
+    lambda: [("a", bytearray(SECRET.encode()))],
+    lambda: [SECRET],
+    lambda: SECRET,
+    lambda: Hostile(a=SECRET),
+    broken_off,
+]
+
+
 class TestTheSecret:
     def test_is_in_no_repr_and_no_copy(self):
         verifier = StandardWebhooks(SECRET)
@@ -179,6 +204,28 @@ class TestTheSecret:
     def test_that_comes_in_a_header_is_not_shown_either(self, shown):
         with pytest.raises(WebhookSignatureError) as caught:
             parse({"Authorization": SECRET}, verifier=lambda body, headers: False)
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize(
+        "take", [Headers, parse, lambda given: StandardWebhooks("x")(BODY, given)]
+    )
+    @pytest.mark.parametrize("spoil", SPOILT)
+    def test_among_malformed_headers_is_not_shown_either(self, take, spoil, shown):
+        with pytest.raises(WebhookSignatureError, match="names and values") as caught:
+            take(spoil())
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize("headers", [{}, signed(BODY, secret="other"), signed(BODY, at="x")])
+    def test_beside_the_signature_of_a_refusal_is_not_shown_either(self, headers, shown):
+        headers = headers | {"Webhook-Signature": f"v1,{SECRET}"}
+        with pytest.raises(WebhookSignatureError) as caught:
+            StandardWebhooks("x")(BODY, headers)
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize("answer", [SECRET, SECRET.encode(), [SECRET], (False, SECRET)])
+    def test_that_a_verifier_answers_by_mistake_is_not_shown_either(self, answer, shown):
+        with pytest.raises(WebhookSignatureError) as caught:
+            parse({}, verifier=lambda body, headers: answer)
         assert SECRET not in shown(caught.value)
 
 
