@@ -22,8 +22,6 @@ from paywint_async.webhooks.headers import no_headers, read_headers
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
 _SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
-# True as they stand, and yet no verdict: a digest that nobody compared, or `False, "why"`.
-_MISTAKEN = (datetime, str, bytes, tuple, list)
 _SEEN = 32  # signatures of one delivery
 
 
@@ -32,8 +30,9 @@ class Verifier(Protocol):
 
     It gets the raw body and the headers (names in any case), and returns the time at which the
     delivery was signed, or True where the signature has no time of its own. To refuse it raises
-    anything, or returns something false: None is a refusal, so that a forgotten ``return`` accepts
-    nothing; so are texts, tuples and coroutines. Compare by `hmac.compare_digest`.
+    anything, or returns anything else: None is a refusal, so that a forgotten ``return`` accepts
+    nothing; so are texts, tuples and coroutines. Only a mapping that is not empty counts as True, since
+    some libraries return the payload. Compare by `hmac.compare_digest`.
     """
 
     def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime | bool: ...
@@ -152,22 +151,28 @@ def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str])
     Raises:
         WebhookError: the verifier refuses, in whatever way.
     """
-    problem = ""
+    verdict = _ask(verifier, body, headers)
+    if isinstance(verdict, str):
+        raise WebhookSignatureError(f"the verifier refuses the delivery: it {verdict}")
+    return verdict
+
+
+def _ask(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | str | None:
+    """The time that was signed, None, or why it is refused, which never shows what was answered.
+
+    Whoever returns a signature instead of comparing it would find it in the log.
+    """
     try:
         answer: object = verifier(body, headers)
+        if isinstance(answer, datetime) and answer.utcoffset() is not None:
+            return answer
+        if (isinstance(answer, int) and answer == 1) or (isinstance(answer, Mapping) and answer):
+            return None
+        if inspect.iscoroutine(answer):
+            answer.close()  # an `async def`: true as it stands, whatever it would have said
+        kind = repr(answer) if answer is None or answer is False else f"a {type(answer).__name__}"
+        return f"returned {kind}, which is neither True nor a time with a zone"
     except WebhookError:
         raise
     except Exception as error:
-        problem = f"raised {type(error).__name__}"
-    else:
-        if isinstance(answer, datetime) and answer.tzinfo is not None:
-            return answer
-        if inspect.iscoroutine(answer):
-            answer.close()  # an `async def`: true as it stands, whatever it would have said
-        elif answer and not isinstance(answer, _MISTAKEN) and not inspect.isawaitable(answer):
-            return None
-        # Not its repr: whoever returns a signature instead of comparing it would find it in the log.
-        kind = repr(answer) if answer is None or answer is False else f"a {type(answer).__name__}"
-        problem = f"returned {kind}, which is neither True nor a time with a zone"
-        del answer
-    raise WebhookSignatureError(f"the verifier refuses the delivery: it {problem}")
+        return f"raised {type(error).__name__}"

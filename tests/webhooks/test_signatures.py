@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import copy
+import hmac
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import pytest
 from deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
@@ -229,6 +230,28 @@ class TestTheSecret:
         assert SECRET not in shown(caught.value)
 
 
+class NoZone(tzinfo):
+    def utcoffset(self, moment):
+        return None
+
+
+class Broken:
+    def __bool__(self):
+        raise RuntimeError(SECRET)
+
+    __repr__ = __bool__
+
+
+class BrokenPayload(dict):
+    __len__ = __bool__ = __repr__ = Broken.__bool__
+
+
+class Disguised:
+    @property
+    def __class__(self):
+        raise RuntimeError(SECRET)
+
+
 class TestAnyVerifier:
     @pytest.mark.parametrize("answer", [True, 1, {"payload": 1}])
     def test_accepts_by_something_true(self, answer):
@@ -252,6 +275,29 @@ class TestAnyVerifier:
     )
     def test_refuses_by_anything_else_even_by_forgetting_to_return(self, answer):
         assert "the verifier refuses" in refusal({}, verifier=lambda body, headers: answer)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            (False for _ in "x"),
+            ValueError("refused"),
+            bytearray(b"\1"),
+            hmac.new(b"k", BODY, "sha256"),
+            hmac.compare_digest,
+            object(),
+            2,
+            datetime(2025, 6, 16, 10, 4, tzinfo=NoZone()),
+        ],
+        ids=lambda answer: type(answer).__name__,
+    )
+    def test_refuses_by_what_is_true_as_it_stands_and_yet_no_verdict(self, answer):
+        assert "the verifier refuses" in refusal({}, verifier=lambda body, headers: answer)
+
+    @pytest.mark.parametrize("kind", [Broken, BrokenPayload, Disguised])
+    def test_refuses_by_an_answer_that_cannot_be_looked_at(self, kind, shown):
+        with pytest.raises(WebhookSignatureError, match="the verifier refuses") as caught:
+            parse({}, verifier=lambda body, headers: kind())
+        assert SECRET not in shown(caught.value)
 
     def test_is_no_coroutine_which_would_be_true_whatever_it_says(self):
         async def verifier(body, headers):
