@@ -12,7 +12,7 @@ from paywint_async import ConfigurationError, WebhookError, WebhookSignatureErro
 from paywint_async.webhooks.event import WebhookEvent
 from paywint_async.webhooks.headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
-from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
+from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore, is_above_zero
 from paywint_async.webhooks.signatures import Verifier
 
 OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
@@ -64,18 +64,15 @@ class WebhookReceiver:
         tolerance: float | None = TOLERANCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not callable(on_event):
-            raise ConfigurationError("on_event must be a coroutine function that takes an event")
-        if verifier is not None and not callable(verifier):
-            raise ConfigurationError("verifier must be callable, or None to verify nothing")
-        if tolerance is not None and not tolerance > 0:
-            raise ConfigurationError(f"tolerance must be above 0 seconds, or None: {tolerance!r}")
         self._on_event = on_event
         self._verifier = verifier
         self._store = MemoryReplayStore() if store is None else store
         self._client = client
         self._tolerance = tolerance
         self._clock = clock
+        # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
+        del on_event, verifier, store, client
+        self._check()
 
     async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
         """The HTTP status to answer with; an answer needs nothing more, and should say no more.
@@ -104,6 +101,22 @@ class WebhookReceiver:
             logger.exception("webhook %s was not processed; it should come again", event.id)
             return FAILED
         return OK
+
+    def _check(self) -> None:
+        if not callable(self._on_event):
+            raise ConfigurationError("on_event must be a coroutine function that takes an event")
+        if self._verifier is not None and not callable(self._verifier):
+            raise ConfigurationError("verifier must be callable, or None to verify nothing")
+        if not _has(self._store, "claim", "complete", "release"):
+            raise ConfigurationError("store must be a ReplayStore, such as MemoryReplayStore()")
+        if self._client is not None and not _has(getattr(self._client, "payments", None), "wake"):
+            raise ConfigurationError("client must be a PaywintClient, or None to wake nobody")
+        if self._tolerance is not None and not is_above_zero(self._tolerance, int, float):
+            raise ConfigurationError(
+                f"tolerance must be seconds, more than 0, or None for any: {self._tolerance!r}"
+            )
+        if not callable(self._clock):
+            raise ConfigurationError("clock must be callable and return Unix seconds")
 
     def _parse(self, headers: HeadersLike, body: bytes) -> WebhookEvent:
         return parse_event(
@@ -136,3 +149,8 @@ class WebhookReceiver:
             wake(event.payment_id)
         else:
             wake(event.payment_id, retry_payment_id=retry)
+
+
+def _has(value: object, *methods: str) -> bool:
+    is_instance = not isinstance(value, type)
+    return is_instance and all(callable(getattr(value, name, None)) for name in methods)

@@ -57,8 +57,12 @@ class MemoryReplayStore:
         keep: float = _KEEP,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if capacity < 1 or not keep > 0:
-            raise ConfigurationError(f"capacity and keep must be above 0: {capacity!r}, {keep!r}")
+        if not is_above_zero(capacity, int):
+            raise ConfigurationError(f"capacity must be a whole number, above 0, not {capacity!r}")
+        if not is_above_zero(keep, int, float):
+            raise ConfigurationError(f"keep must be seconds, more than 0, not {keep!r}")
+        if not callable(clock):
+            raise ConfigurationError("clock must be callable and return seconds")
         self._capacity = capacity
         self._keep = keep
         self._clock = clock
@@ -104,3 +108,8 @@ class MemoryReplayStore:
             if moment > too_old and len(self._processed) <= self._capacity:
                 return
             del self._processed[oldest]
+
+
+def is_above_zero(value: object, *kinds: type[float]) -> bool:
+    """Whether it is a number of one of these kinds, and more than 0."""
+    return isinstance(value, kinds) and not isinstance(value, bool) and value > 0

@@ -150,7 +150,10 @@ def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str])
 
     Raises:
         WebhookError: the verifier refuses, in whatever way.
+        ConfigurationError: it is none.
     """
+    if not callable(verifier):
+        raise ConfigurationError("verifier must be callable, or None to verify nothing")
     verdict = _ask(verifier, body, headers)
     if isinstance(verdict, str):
         raise WebhookSignatureError(f"the verifier refuses the delivery: it {verdict}")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -239,7 +240,10 @@ class TestAWaitingClient:
         assert woken == [(UUID(PAYMENT_ID), named), UUID(PAYMENT_ID)]
 
     async def test_that_cannot_be_woken_makes_the_event_come_again(self, handler):
-        client = SimpleNamespace(payments=SimpleNamespace())
+        def wake(payment_id):
+            raise RuntimeError("closed")
+
+        client = SimpleNamespace(payments=SimpleNamespace(wake=wake))
         assert await post(make(handler, client=client)) == 500
         assert handler.events == []
 
@@ -285,6 +289,16 @@ class TestTheLog:
         {"tolerance": 0},
         {"tolerance": -1},
         {"tolerance": float("nan")},
+        {"tolerance": "300"},
+        {"tolerance": True},
+        {"tolerance": timedelta(minutes=5)},
+        {"clock": None},
+        {"clock": 5.0},
+        {"store": "redis://localhost"},
+        {"store": MemoryReplayStore},
+        {"store": SimpleNamespace(claim=print, complete=print)},
+        {"client": "client"},
+        {"client": SimpleNamespace(payments=SimpleNamespace())},
     ],
 )
 def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
@@ -292,6 +306,14 @@ def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
     on_event = arguments.pop("on_event")
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         WebhookReceiver(on_event, **arguments)
+
+
+@pytest.mark.parametrize("name", ["verifier", "store", "client"])
+def test_an_argument_that_cannot_work_is_not_shown(handler, name, shown):
+    arguments = {"verifier": None, name: SECRET}
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        WebhookReceiver(handler, **arguments)
+    assert SECRET not in shown(caught.value)
 
 
 async def test_confirming_believes_get_payment_alone():

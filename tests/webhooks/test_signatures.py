@@ -7,6 +7,7 @@ import copy
 import hmac
 import pickle
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 
 import pytest
 from deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
@@ -153,6 +154,10 @@ class TestStandardWebhooks:
             StandardWebhooks(secret)(BODY, signed(BODY))
 
 
+def refuse(secret, body, headers):
+    raise WebhookSignatureError("no")
+
+
 class Hostile(dict):
     def items(self):
         raise RuntimeError
@@ -221,6 +226,32 @@ class TestTheSecret:
         headers = headers | {"Webhook-Signature": f"v1,{SECRET}"}
         with pytest.raises(WebhookSignatureError) as caught:
             StandardWebhooks("x")(BODY, headers)
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize(
+        ("verify", "error"),
+        [
+            (lambda secret, body, headers: False, WebhookSignatureError),
+            (refuse, WebhookSignatureError),
+            (lambda secret, body, headers: datetime.fromtimestamp(1, UTC), WebhookTimestampError),
+            (lambda secret, body, headers: True, WebhookDecodeError),
+        ],
+    )
+    def test_that_is_bound_to_a_verifier_is_not_shown_either(self, verify, error, shown):
+        body = b"{" if error is WebhookDecodeError else BODY
+        with pytest.raises(error) as caught:
+            parse({}, body=body, verifier=partial(verify, SECRET))
+        assert SECRET not in shown(caught.value)
+
+    def test_that_is_passed_for_a_verifier_is_not_shown_either(self, shown):
+        with pytest.raises(ConfigurationError, match="verifier must be callable") as caught:
+            parse({}, verifier=SECRET)
+        assert SECRET not in shown(caught.value)
+
+    @pytest.mark.parametrize("body", [5, b" " * 70_000])
+    def test_beside_a_body_that_is_none_is_not_shown_either(self, body, shown):
+        with pytest.raises(WebhookDecodeError) as caught:
+            parse({"Authorization": SECRET}, body=body)
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("answer", [SECRET, SECRET.encode(), [SECRET], (False, SECRET)])
