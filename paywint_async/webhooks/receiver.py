@@ -12,7 +12,7 @@ from paywint_async import ConfigurationError, WebhookError, WebhookSignatureErro
 from paywint_async.webhooks.event import WebhookEvent
 from paywint_async.webhooks.headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
-from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore, is_above_zero
+from paywint_async.webhooks.replay import KEEP, MemoryReplayStore, ReplayStore, is_above_zero
 from paywint_async.webhooks.signatures import Verifier
 
 OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
@@ -45,7 +45,7 @@ class WebhookReceiver:
             said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
             believe nothing but `WebhookEvent.confirm`.
         store: what remembers the deliveries already processed; None: this process, a
-            `MemoryReplayStore`.
+            `MemoryReplayStore`, for a day or twice the tolerance.
         client: whose waits for the event's payment look at once, instead of at their next interval.
         tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
         clock: Unix seconds.
@@ -66,7 +66,8 @@ class WebhookReceiver:
     ) -> None:
         self._on_event = on_event
         self._verifier = verifier
-        self._store = MemoryReplayStore() if store is None else store
+        self._window = 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
+        self._store = MemoryReplayStore(keep=max(KEEP, self._window)) if store is None else store
         self._client = client
         self._tolerance = tolerance
         self._clock = clock
@@ -114,6 +115,10 @@ class WebhookReceiver:
         if self._tolerance is not None and not is_above_zero(self._tolerance, int, float):
             raise ConfigurationError(
                 f"tolerance must be seconds, more than 0, or None for any: {self._tolerance!r}"
+            )
+        if isinstance(self._store, MemoryReplayStore) and self._store.keep < self._window:
+            raise ConfigurationError(
+                f"store must keep deliveries for twice the tolerance, {self._window:g} s, or longer"
             )
         if not callable(self._clock):
             raise ConfigurationError("clock must be callable and return Unix seconds")

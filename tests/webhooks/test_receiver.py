@@ -128,6 +128,34 @@ class TestAnAnswer:
         receiver = make(handler, store=store)
         assert [await post(receiver), await post(receiver)] == [500, 204]
 
+    async def test_is_500_where_the_store_is_full_and_never_a_second_time_processed(
+        self, handler, caplog
+    ):
+        receiver = make(handler, store=MemoryReplayStore(capacity=1))
+        other = delivery(id=str(uuid4()))
+        answers = [await post(receiver, body) for body in (BODY, other, BODY, other)]
+        assert answers == [204, 500, 204, 500]
+        assert [str(event.id) for event in handler.events] == [ID]
+        assert "the replay store is full" in caplog.text
+
+    async def test_is_the_same_for_a_recording_that_is_played_at_the_end_of_its_window(
+        self, handler
+    ):
+        now = 0.0
+        store = MemoryReplayStore(keep=600, clock=lambda: now)
+        receiver = make(handler, store=store, clock=lambda: NOW + now)
+        early = signed(BODY, at=int(NOW) + 300)  # the sender's clock is ahead
+        assert await post(receiver, headers=early) == 204
+        now = 599.0
+        assert await post(receiver, headers=early) == 204
+        now = 601.0
+        assert await post(receiver, headers=early) == 400
+        assert len(handler.events) == 1
+
+    async def test_is_of_a_store_that_outlasts_the_window_where_none_is_given(self, handler):
+        kept = [make(handler, tolerance=t)._store.keep for t in (None, 300, 100_000)]
+        assert kept == [86_400, 86_400, 200_000]
+
     async def test_is_a_cancellation_even_when_the_store_cannot_release(self):
         async def cancelled(event):
             raise asyncio.CancelledError
@@ -297,6 +325,8 @@ class TestTheLog:
         {"store": "redis://localhost"},
         {"store": MemoryReplayStore},
         {"store": SimpleNamespace(claim=print, complete=print)},
+        {"store": MemoryReplayStore(keep=599)},
+        {"store": MemoryReplayStore(keep=1e5), "tolerance": 50_001},
         {"client": "client"},
         {"client": SimpleNamespace(payments=SimpleNamespace())},
     ],
