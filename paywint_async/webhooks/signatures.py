@@ -14,6 +14,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import NoReturn, Protocol
 
 from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
@@ -41,8 +42,8 @@ class Verifier(Protocol):
 class StandardWebhooks:
     """Verifies `Standard Webhooks <https://www.standardwebhooks.com>`_ signatures, version ``v1``.
 
-    ``webhook-signature`` holds, among others, ``v1,`` and the base64 of
-    HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text as it
+    ``webhook-signature``, a list, also when it comes as several headers, holds ``v1,`` and the base64
+    of HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text as it
     stands, as the emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard.
 
     Args:
@@ -142,7 +143,10 @@ def _required(headers: Mapping[str, str], name: str) -> str:
 
 
 def _signatures(headers: Mapping[str, str]) -> list[str]:
-    return _required(headers, "webhook-signature").split()[:_SEEN]
+    """Those of version 1; a space is between them, or the comma by which HTTP joins headers."""
+    entries = [entry.split(",") for entry in _required(headers, "webhook-signature").split()]
+    pairs = (pair for entry in entries for pair in pairwise(entry))
+    return [f"v1,{digest}" for version, digest in pairs if version == "v1"][:_SEEN]
 
 
 def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:

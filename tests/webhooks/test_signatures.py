@@ -6,6 +6,7 @@ import base64
 import copy
 import hmac
 import pickle
+import re
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 
@@ -87,6 +88,26 @@ class TestStandardWebhooks:
         several = f"v1,AAAA v1a,{good[3:]} {good} v2,BBBB"
         assert parse(signed(BODY) | {"Webhook-Signature": several}).is_verified
         refusal(signed(BODY) | {"Webhook-Signature": several.replace(good, "")})
+
+    @pytest.mark.parametrize("joint", [" ", ",", ", ", " , ", ",\t"])
+    @pytest.mark.parametrize("others", [["v1,AAAA"], ["v1a,BBBB", "v2,CCCC"], ["v1,v1AA"]])
+    def test_find_it_wherever_a_proxy_has_joined_several_headers(self, joint, others):
+        good = signed(BODY)["Webhook-Signature"]
+        for place in range(len(others) + 1):
+            joined = joint.join([*others[:place], good, *others[place:]])
+            assert parse(signed(BODY) | {"Webhook-Signature": joined}).is_verified
+        refusal(signed(BODY) | {"Webhook-Signature": joint.join(others)})
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_find_it_where_the_header_comes_twice(self, is_first):
+        headers = list(signed(BODY).items())
+        other = ("webhook-signature", "v1,AAAA")
+        assert parse([*headers, other] if is_first else [other, *headers]).is_verified
+
+    def test_find_one_that_looks_like_the_beginning_of_another(self):
+        bodies = (delivery(amount=n) for n in range(10**6))
+        body = next(b for b in bodies if re.match("v1,v[0-9]", signed(b)["Webhook-Signature"]))
+        assert parse(signed(body), body=body).is_verified
 
     def test_look_at_so_many_signatures_and_no_more(self):
         good = signed(BODY)["Webhook-Signature"]
