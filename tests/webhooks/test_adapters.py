@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -185,6 +186,23 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(adapter):
         except aiohttp.ClientError:  # it was hung up on, while it still had much to say
             status = 413
     assert (status, sent < 20_000_000) == (413, True)
+
+
+@pytest.mark.parametrize("adapter", READERS)
+async def test_a_body_that_is_too_large_leaves_no_generator_to_be_collected(adapter):
+    def collect(generator):
+        left.append(generator.__qualname__)
+        hooks.finalizer(generator)
+
+    left = []
+    async with served(adapter) as app:
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(finalizer=collect)
+        try:
+            assert (await post(app.url, b" " * (MAX_BODY * 3)))[0] == 413
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    assert left == []
 
 
 HEAD = b"POST /webhooks HTTP/1.1\r\nHost: x\r\n"
