@@ -337,6 +337,7 @@ class TestSettings:
             ({"drop": "1.5"}, "drop"),
             ({"delay": "nan"}, "delay"),
             ({"webhook_url": "http://example.com/"}, "webhook_url must be"),
+            ({"webhook_url": "http://evil\\@localhost/"}, "webhook_url must be"),
             ({"advance": "-1"}, "seconds must be"),
             ({"advance": "1e10"}, "seconds must be"),
             ({"advance": "2e8"}, "before the year 9000"),

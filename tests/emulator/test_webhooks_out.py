@@ -359,6 +359,36 @@ async def test_what_was_broken_off_is_delivered_after_a_restart(receiver, faults
         "ftp://127.0.0.1/",
         "127.0.0.1:80",
         "http://[::1",
+        "http://[::1%lo]/",
+        "http://evil\\@localhost/",
+        "http://localhost\\@example.com/",
+        "http://localhost/\\@example.com/",
+        "http://example.com\\.localhost/",
+        "http://user@localhost/",
+        "http://user:secret@127.0.0.1:80/",
+        "http://@localhost/",
+        "http:/localhost/",
+        "http:localhost/",
+        "http:///localhost/",
+        "//localhost/",
+        "http://localhost:/",
+        "http://localhost:0/",
+        "http://localhost:8०/",
+        "http://localhost:-1/",
+        "http://localhost :80/",
+        "http://loc\talhost/",
+        " http://localhost/",
+        "http://localhost/\n",
+        "http://localhost/a b",
+        "http://localhost/\0",
+        "http://localhost/\ud800",
+        "http://localhoſt/",
+        "httpſ://localhost/",
+        "http://127.0.0.1。/",
+        "http://１27.0.0.1/",
+        "http://127.1/",
+        "http://0x7f000001/",
+        "http://localhost.example.com/",
         "http://127.0.0.1:99999/",
         "",
     ],
@@ -369,6 +399,21 @@ def test_webhooks_go_to_this_machine_only(url):
     emulator = Emulator()
     with pytest.raises(ValueError, match="webhook_url must be http"):
         emulator.webhook_url = url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "HTTP://LocalHost:65535/Hook",
+        "https://127.0.0.1/hook?a=b@c:d/e#f",
+        "http://[::1]:80",
+        "http://localhost?a=%C3%BC",
+        "http://localhost/ü",
+    ],
+)
+def test_webhooks_go_anywhere_on_this_machine(url):
+    assert Emulator(webhook_url=url).webhook_url == url
 
 
 @pytest.mark.parametrize(
