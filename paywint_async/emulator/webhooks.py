@@ -109,7 +109,7 @@ class Webhooks:
         self._identity = identity
         self._clock = clock
         self._url = None if url is None else check_url(url)
-        self._key = None if secret is None else secret.encode()
+        self.secret = secret
         self.faults = faults
         self._retry_delays = retry_delays
         self._count = 0
@@ -121,7 +121,7 @@ class Webhooks:
 
     @property
     def url(self) -> str | None:
-        """Where they go."""
+        """Where they go; None: nowhere. Setting another than http(s) on loopback is a ValueError."""
         return self._url
 
     @url.setter
@@ -133,15 +133,6 @@ class Webhooks:
         """ValueError where webhooks cannot go there."""
         if url is not None:
             check_url(url)
-
-    @property
-    def secret(self) -> str | None:
-        """What they are signed with."""
-        return None if self._key is None else self._key.decode()
-
-    @secret.setter
-    def secret(self, secret: str | None) -> None:
-        self._key = None if secret is None else secret.encode()
 
     def start(self) -> None:
         """Send what is waiting, and from now on at once."""
@@ -285,13 +276,12 @@ class Webhooks:
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
-        if self._key is not None:
+        if self.secret is not None:
             timestamp = self._clock.unmoved_us() // 1_000_000  # moving it makes no replay
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
-            headers["webhook-signature"] = sign(
-                self._key, delivery.delivery_id, timestamp, delivery.body
-            )
+            key = self.secret.encode("utf-8", "surrogatepass")  # whatever an environment may hold
+            headers["webhook-signature"] = sign(key, delivery.delivery_id, timestamp, delivery.body)
         return headers
 
 

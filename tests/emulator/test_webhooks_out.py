@@ -131,8 +131,8 @@ async def test_an_expiry_is_told_by_itself(serve, receiver):
     assert receiver.names == ["payment.expired"]
 
 
-async def test_a_delivery_is_signed_as_documented(serve, receiver):
-    secret = "pässwörd, a plain string"
+@pytest.mark.parametrize("secret", ["pässwörd, a plain string", "\udcff from an environment"])
+async def test_a_delivery_is_signed_as_documented(serve, receiver, secret):
     async with serve(webhook_url=receiver.url, webhook_secret=secret) as account:
         await account.emulator.pay(await link(account))
         await account.emulator.delivered()
@@ -140,7 +140,7 @@ async def test_a_delivery_is_signed_as_documented(serve, receiver):
     headers, body = receiver.seen[0]
     headers = {name.lower(): value for name, value in headers.items()}
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    digest = hmac.new(secret.encode("utf-8", "surrogatepass"), signed, hashlib.sha256).digest()
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
     assert headers["webhook-id"] == json.loads(body)["id"]
     assert abs(int(headers["webhook-timestamp"]) - now_us // 1_000_000) < 60
