@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
@@ -71,6 +72,7 @@ class WebhookReceiver:
         self._client = client
         self._tolerance = tolerance
         self._clock = clock
+        self._ending: set[asyncio.Task[None]] = set()  # the loop itself holds no task
         # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
         del on_event, verifier, store, client
         self._check()
@@ -81,7 +83,8 @@ class WebhookReceiver:
         204: processed, now or before. 400, 401, 405, 413: refused; it would not do better later.
         500: ``on_event`` or the store failed, so it is delivered again.
 
-        Cancellation: ends ``on_event``; the next delivery of the event will be processed.
+        Cancellation: ends ``on_event``; the next delivery of the event will be processed. Where
+        ``on_event`` had returned, the store remembers that first.
         """
         if method != "POST":
             return NOT_ALLOWED
@@ -135,8 +138,15 @@ class WebhookReceiver:
         try:
             self._wake(event)
             await self._on_event(event)
-            await self._store.complete(event.id)
         except BaseException:
+            await self._to_its_end(self._release(event))
+            raise
+        await self._to_its_end(self._complete(event))
+
+    async def _complete(self, event: WebhookEvent) -> None:
+        try:
+            await self._store.complete(event.id)
+        except Exception:
             await self._release(event)
             raise
 
@@ -145,6 +155,19 @@ class WebhookReceiver:
             await self._store.release(event.id)
         except Exception:  # must not take the place of what ended the processing
             logger.exception("webhook %s could not be released for its next attempt", event.id)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await it. A cancellation waits for it, too: half told, the store would let nobody through,
+        or let the next delivery be processed again. A second one leaves it to end by itself.
+        """
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
 
     def _wake(self, event: WebhookEvent) -> None:
         if self._client is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections import Counter
 from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
@@ -13,61 +11,16 @@ from uuid import UUID, uuid4
 import attrs
 import pytest
 from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
-from virtual_time import pass_time
+from webhooks.receiving import BODY, make, post
 
 from paywint_async import ConfigurationError, NotFoundError, PaywintClient
 from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
     MAX_BODY,
     MemoryReplayStore,
-    StandardWebhooks,
     WebhookReceiver,
     parse_event,
 )
-
-BODY = delivery()
-
-
-@attrs.define
-class Handler:
-    """Keeps what it is told; `outcomes` are raised one after the other, None: it works."""
-
-    outcomes: list = attrs.field(factory=list)
-    events: list = attrs.field(factory=list)
-    seconds: float = 0.0
-    at_once: int = 0
-    peak: int = 0
-
-    async def __call__(self, event):
-        self.events.append(event)
-        self.at_once += 1
-        self.peak = max(self.peak, self.at_once)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            self.at_once -= 1
-        outcome = self.outcomes.pop(0) if self.outcomes else None
-        if outcome is not None:
-            raise outcome
-
-
-@pytest.fixture
-def handler():
-    return Handler()
-
-
-@pytest.fixture
-def receiver(handler):
-    return make(handler)
-
-
-def make(handler, **options):
-    options = {"verifier": StandardWebhooks(SECRET), "clock": clock} | options
-    return WebhookReceiver(handler, **options)
-
-
-def post(receiver, body=BODY, headers=None):
-    return receiver.handle("POST", signed(body) if headers is None else headers, body)
 
 
 class TestAnAnswer:
@@ -181,51 +134,6 @@ class TestAFailingClock:
         with pytest.raises(OSError, match="no time") as caught:
             await post(make(handler, clock=fail), headers=headers)
         assert SECRET not in shown(caught.value)
-
-
-class TestConcurrentDuplicates:
-    async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
-        handler.seconds = 5.0
-        assert await asyncio.gather(*[post(receiver) for _ in range(10)]) == [204] * 10
-        assert (len(handler.events), handler.peak) == (1, 1)
-
-    async def test_are_processed_again_until_one_works(self, receiver, handler):
-        handler.seconds = 5.0
-        handler.outcomes = [ValueError(), ValueError()]
-        answers = await asyncio.gather(*[post(receiver) for _ in range(10)])
-        assert Counter(answers) == {500: 2, 204: 8}
-        assert (len(handler.events), handler.peak) == (3, 1)
-
-    async def test_of_different_events_do_not_wait_for_each_other(self, receiver, handler):
-        handler.seconds = 5.0
-        bodies = [delivery(id=str(uuid4())) for _ in range(10)]
-        await asyncio.gather(*[post(receiver, body) for body in bodies])
-        assert handler.peak == 10
-
-    async def test_go_on_after_one_that_was_cancelled(self, receiver, handler):
-        handler.seconds = 5.0
-        first, second = (asyncio.ensure_future(post(receiver)) for _ in range(2))
-        await pass_time(1.0)
-        first.cancel()
-        assert await second == 204
-        assert (first.cancelled(), len(handler.events), handler.at_once) == (True, 2, 0)
-
-    async def test_in_any_order_with_any_failures_end_processed_once(self, handler):
-        draw = random.Random(5)
-        handler.seconds = 0.5
-        handler.outcomes = [ValueError() if draw.random() < 0.4 else None for _ in range(500)]
-        receiver = make(handler)
-        bodies = [delivery(id=str(UUID(int=n))) for n in range(40)]
-
-        async def deliver(body):  # until an answer is 2xx, as a sender does
-            await pass_time(draw.random() * 10)
-            while await post(receiver, body) != 204:
-                await pass_time(draw.random())
-
-        outcomes = list(handler.outcomes)
-        await asyncio.gather(*[deliver(body) for body in bodies * 3])
-        worked = outcomes[: len(handler.events)].count(None)
-        assert (worked, {event.id.int for event in handler.events}) == (40, set(range(40)))
 
 
 class TestWithoutAVerifier:
