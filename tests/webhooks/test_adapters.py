@@ -285,6 +285,32 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_refused():
         assert (await post(app.url, bomb, headers=headers))[0] == 413
 
 
+@pytest.mark.parametrize("adapter", READERS)
+async def test_an_event_that_comes_ten_times_at_once_is_processed_till_it_works_and_never_twice(
+    adapter,
+):
+    ends, at_once = [ValueError(), asyncio.CancelledError(), None], 0
+
+    async def on_event(event):
+        nonlocal at_once
+        at_once += 1
+        peaks.append(at_once)
+        for _ in range(20):  # turns of the loop, in which the others come
+            await asyncio.sleep(0)
+        at_once -= 1
+        end = ends.pop(0)
+        if end is not None:
+            raise end
+
+    peaks, body = [], fresh()
+    receiver = WebhookReceiver(on_event, verifier=StandardWebhooks(SECRET))
+    async with adapter(receiver) as url:
+        posts = [post(f"{url}{PATH}", body) for _ in range(10)]
+        answers = await asyncio.gather(*posts, return_exceptions=True)
+    worked = [answer for answer in answers if answer == (204, b"")]
+    assert (len(worked), peaks) == (8, [1, 1, 1])
+
+
 async def test_an_asgi_application_takes_http_only():
     async def on_event(event):
         raise AssertionError
