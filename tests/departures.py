@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from virtual_time import pass_time
+
 from paywint_async import Limiter
 
 
@@ -17,7 +19,8 @@ async def departures(limiter: Limiter, arrivals: Sequence[float]) -> list[float]
     start = now()
 
     async def one(arrival: float) -> float:
-        await asyncio.sleep(arrival)
+        if arrival:
+            await pass_time(arrival)
         await limiter.acquire()
         return now() - start
 

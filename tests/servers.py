@@ -30,7 +30,9 @@ async def serve_asgi(app: Any, port: int = 0) -> AsyncIterator[str]:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        # Without a configuration of its own its log reaches the tests, failures and all.
+        config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)
+        server = uvicorn.Server(config)
         serving = asyncio.ensure_future(server.serve([listening]))
         while not server.started and not serving.done():
             await asyncio.sleep(0)

@@ -3,6 +3,9 @@
 import asyncio
 import time
 
+LATEST_US = 221_845_392_000_000_000
+"""The year 9000: the calendar ends with 9999, and payments have times after the clock's."""
+
 _SLEPT_US = 60_000_000
 
 
@@ -52,16 +55,17 @@ class Clock:
         """Move it ahead.
 
         Raises:
-            ValueError: By less than nothing, or more than thirty years.
+            ValueError: By less than nothing, more than thirty years, or into the year 9000.
         """
         self.check_advance(seconds)
         self._added_us += round(seconds * 1_000_000)
 
-    @staticmethod
-    def check_advance(seconds: float) -> None:
+    def check_advance(self, seconds: float) -> None:
         """ValueError where it cannot be moved by that."""
         if not 0 <= seconds <= 1e9:
             raise ValueError(f"seconds must be from 0 to 1e9: {seconds!r}")
+        if self.now_us() + seconds * 1_000_000 >= LATEST_US:
+            raise ValueError(f"the clock must stay before the year 9000: {seconds!r} is too much")
 
 
 def _wall_us() -> int:

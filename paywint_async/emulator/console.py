@@ -11,8 +11,7 @@ from typing import Any
 import attrs
 from aiohttp import web
 
-from paywint_async.emulator import life, rendering
-from paywint_async.emulator.clock import Clock
+from paywint_async.emulator import life, posted, rendering
 from paywint_async.emulator.controls import Controls
 from paywint_async.emulator.identity import DIRECTIONS
 from paywint_async.emulator.payment import Payment
@@ -102,7 +101,7 @@ class Console:
 
     async def _change(self, request: web.Request) -> web.Response:
         payment_id = self._find(request).payment_id
-        status = str((await request.post()).get("status", ""))
+        status = (await posted.fields(request)).get("status", "")
         try:
             if status == life.RETRIED:
                 payment_id = await self._controls.retry(payment_id)
@@ -140,7 +139,7 @@ class Console:
         return self._render_settings()
 
     async def _set(self, request: web.Request) -> web.Response:
-        given = {name: str(value) for name, value in (await request.post()).items()}
+        given = await posted.fields(request)
         try:
             self._apply(given)
         except ValueError as error:
@@ -152,7 +151,7 @@ class Console:
         fields = [field.name for field in attrs.fields(WebhookFaults)]
         faults = WebhookFaults(**{name: float(given.get(name) or 0) for name in fields})
         advance = float(given.get("advance") or 0)
-        Clock.check_advance(advance)
+        self._controls.check_advance(advance)
         url = given.get("webhook_url") or None
         self._webhooks.check(url)
         self._switches.turn(

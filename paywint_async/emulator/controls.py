@@ -31,11 +31,12 @@ class Controls:
         """Let that many payments of a direction come now. For tests.
 
         Raises:
-            ValueError: No such direction, or a negative count.
+            ValueError: No such direction, a negative count, or more than the calendar has room for.
         """
         if count < 0:
             raise ValueError(f"count must not be negative: {count}")
         self._settle()
+        self._ledger.check_growth(direction, count)
         self._ledger.history(direction).grow(count)
         self._changed()
 
@@ -159,11 +160,18 @@ class Controls:
         """Move the emulator's clock ahead: links expire, the timetable goes on.
 
         Raises:
-            ValueError: By less than nothing, or more than thirty years.
+            ValueError: By less than nothing, more than thirty years, or further than the year 9000;
+                then nothing is moved.
         """
+        self.check_advance(seconds)
         self._clock.advance(seconds)
         self._settle()
         self._changed()
+
+    def check_advance(self, seconds: float) -> None:
+        """ValueError where `advance` would raise one."""
+        self._clock.check_advance(seconds)
+        self._ledger.check_settle(self._clock.now_us() / 1_000_000 + seconds)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
         """Hear of every change of a payment, in order, in the loop's next turn.

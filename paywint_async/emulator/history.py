@@ -7,7 +7,7 @@ HTTP; whoever holds it says when a payment comes.
 from bisect import bisect_left, bisect_right, insort
 from functools import lru_cache
 
-from paywint_async.emulator.generator import Generator
+from paywint_async.emulator.generator import EPOCH_US, STEP_US, Generator
 from paywint_async.emulator.identity import Direction
 from paywint_async.emulator.payment import Payment
 from paywint_async.emulator.wire import payment_row
@@ -58,6 +58,11 @@ class History:
     def next_rank(self) -> int:
         """The rank of the next payment to come."""
         return self._newest_rank + 1
+
+    def time_after(self, count: int) -> int:
+        """No later than this would be the last of so many more payments, in Unix microseconds."""
+        rank = self._newest_rank + count
+        return EPOCH_US + rank * STEP_US + self._shift_us(rank)
 
     def grow(self, count: int) -> None:
         """Let that many generated payments come."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 import attrs
 
+from paywint_async.emulator.clock import LATEST_US
 from paywint_async.emulator.generator import Generator
 from paywint_async.emulator.history import History
 from paywint_async.emulator.identity import DIRECTIONS, Direction, Identity
@@ -47,17 +48,27 @@ class Arrivals:
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
-        self._since = 0.0
+        self._since: float | None = None
         self._taken = 0
 
     def start(self, now: float) -> None:
         """Begin to count at this monotonic time."""
         self._since, self._taken = now, 0
 
+    def stop(self) -> None:
+        """Let none come until it is started again."""
+        self._since = None
+
+    def waiting(self, now: float) -> int:
+        """How many will have come by this time, since the last `take`."""
+        if self._since is None:
+            return 0
+        return int((now - self._since) * self._per_second) - self._taken
+
     def take(self, now: float) -> int:
         """How many have come since the last call."""
-        due = int((now - self._since) * self._per_second)
-        new, self._taken = due - self._taken, due
+        new = self.waiting(now)
+        self._taken += new
         return new
 
 
@@ -88,6 +99,16 @@ class Ledger:
         count = self._arrivals.take(now)
         for history in self._histories.values():
             history.grow(count)
+
+    def check_settle(self, now: float) -> None:
+        """ValueError where the calendar has no room for what will have arrived by this time."""
+        for direction in DIRECTIONS:
+            self.check_growth(direction, self._arrivals.waiting(now))
+
+    def check_growth(self, direction: Direction, count: int) -> None:
+        """ValueError where the calendar has no room for so many more payments."""
+        if count and self.history(direction).time_after(count) >= LATEST_US:
+            raise ValueError(f"all payments must be before the year 9000: {count} are too many")
 
     def history(self, direction: Direction) -> History:
         """One direction.

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
 
-from paywint_async.emulator import life, rendering
+from paywint_async.emulator import life, posted, rendering
 from paywint_async.emulator.controls import Controls
 from paywint_async.emulator.payment import Payment
 
@@ -43,7 +43,7 @@ class PayerPage:
         payment = self._find(request)
         if payment is None:
             return rendering.page("no_payment.html", status=404)
-        action = str((await request.post()).get("action", ""))
+        action = (await posted.fields(request)).get("action", "")
         try:
             await self._do(action, payment.payment_id)
         except life.IllegalChange:  # another tab was quicker; the page says what holds now

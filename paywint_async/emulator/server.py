@@ -115,11 +115,7 @@ class Emulator(Controls):
             faults=webhook_faults or WebhookFaults(),
             retry_delays=webhook_retry_delays,
         )
-        self._state: StateFile | None = None
-        if state is not None:
-            shape: dict[str, object] = {"seed": seed, "payments": payments, "order": order}
-            self._state = StateFile(os.fspath(state), shape)
-            self._lives.subscribe(self._state.note)
+        self._state = None if state is None else self._remember(os.fspath(state))
         self._lives.subscribe(self._webhooks.note)
         self._timer: asyncio.TimerHandle | None = None
         self._port = port
@@ -231,6 +227,7 @@ class Emulator(Controls):
         await runner.cleanup()
         if self._state is not None:
             self._state.close()
+        self._arrivals.stop()
         self._clock.stop()
 
     async def __aenter__(self) -> Self:
@@ -247,7 +244,11 @@ class Emulator(Controls):
 
     @property
     def webhook_url(self) -> str | None:
-        """Where each change is told; None: nowhere. Can be set while it runs."""
+        """Where each change is told; None: nowhere. Can be set while it runs.
+
+        Raises:
+            ValueError: When it is set: it is not http(s) on loopback.
+        """
         return self._webhooks.url
 
     @webhook_url.setter
@@ -289,6 +290,12 @@ class Emulator(Controls):
             RuntimeError: It is not running.
         """
         return await self._webhooks.resend(delivery_id)
+
+    def _remember(self, path: str) -> StateFile:
+        made = self._settings
+        file = StateFile(path, {"seed": made.seed, "payments": made.payments, "order": made.order})
+        self._lives.subscribe(file.note)
+        return file
 
     def _changed(self) -> None:
         if self._state is not None:

@@ -10,10 +10,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
@@ -31,11 +31,17 @@ RETRY_DELAYS = (1.0, 5.0)
 KEPT = 100_000
 """Deliveries remembered."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Spelled out: about a URL that is odd, what checks it and what opens it could disagree.
+_OWN_URL = re.compile(
+    r"https?://(localhost|127\.0\.0\.1|\[::1\])(:(?P<port>[0-9]{1,5}))?"
+    r"([/?#][^\s\\\x00-\x20\x7f\ud800-\udfff]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 _TIMEOUT = 5.0
 _AT_ONCE = 32
 _LONGEST_DETOUR = 0.1  # seconds
 _chance: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1)]
+_seconds: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1e9)]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,13 +49,13 @@ class WebhookFaults:
     """What goes wrong on the way, drawn from the seed.
 
     Args:
-        delay: Seconds each delivery waits before its first attempt.
+        delay: Seconds each delivery waits before its first attempt, up to 1e9.
         duplicate: Probability that a delivery is made twice, with the same id.
         reorder: Probability that later events of the payment may overtake it.
         drop: Probability that nothing is sent at all.
     """
 
-    delay: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    delay: float = attrs.field(default=0.0, validator=_seconds)
     duplicate: float = attrs.field(default=0.0, validator=_chance)
     reorder: float = attrs.field(default=0.0, validator=_chance)
     drop: float = attrs.field(default=0.0, validator=_chance)
@@ -103,7 +109,7 @@ class Webhooks:
         self._identity = identity
         self._clock = clock
         self._url = None if url is None else check_url(url)
-        self._key = None if secret is None else secret.encode()
+        self.secret = secret
         self.faults = faults
         self._retry_delays = retry_delays
         self._count = 0
@@ -115,7 +121,7 @@ class Webhooks:
 
     @property
     def url(self) -> str | None:
-        """Where they go."""
+        """Where they go; None: nowhere. Setting another than http(s) on loopback is a ValueError."""
         return self._url
 
     @url.setter
@@ -127,15 +133,6 @@ class Webhooks:
         """ValueError where webhooks cannot go there."""
         if url is not None:
             check_url(url)
-
-    @property
-    def secret(self) -> str | None:
-        """What they are signed with."""
-        return None if self._key is None else self._key.decode()
-
-    @secret.setter
-    def secret(self, secret: str | None) -> None:
-        self._key = None if secret is None else secret.encode()
 
     def start(self) -> None:
         """Send what is waiting, and from now on at once."""
@@ -279,13 +276,12 @@ class Webhooks:
 
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
-        if self._key is not None:
+        if self.secret is not None:
             timestamp = self._clock.unmoved_us() // 1_000_000  # moving it makes no replay
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
-            headers["webhook-signature"] = sign(
-                self._key, delivery.delivery_id, timestamp, delivery.body
-            )
+            key = self.secret.encode("utf-8", "surrogatepass")  # whatever an environment may hold
+            headers["webhook-signature"] = sign(key, delivery.delivery_id, timestamp, delivery.body)
         return headers
 
 
@@ -308,12 +304,7 @@ def check_url(url: str) -> str:
     Raises:
         ValueError: It is not.
     """
-    try:
-        parts = urlsplit(url)
-        is_own = parts.scheme in ("http", "https") and parts.hostname in _LOOPBACK
-        is_own = is_own and parts.port != 0
-    except ValueError:  # brackets or port that are none
-        is_own = False
-    if not is_own:
+    found = _OWN_URL.fullmatch(url)
+    if found is None or not 0 < int(found["port"] or 80) < 65_536:
         raise ValueError(f"webhook_url must be http(s) on localhost, 127.0.0.1 or [::1]: {url!r}")
     return url

@@ -3,7 +3,8 @@
 Annotations are not postponed in this module: FastAPI reads those of the endpoint.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paywint_async.webhooks.parsing import MAX_BODY
@@ -47,7 +48,8 @@ def starlette_endpoint(
 
     async def endpoint(request: Request) -> Response:
         try:
-            body = await _read(request.stream())  # also where a dependency has read it already
+            async with aclosing(request.stream()) as chunks:  # also where it was read already
+                body = await _read(chunks)
         except ClientDisconnect:
             return Response(status_code=BAD_REQUEST)
         status = await receiver.handle(request.method, request.scope["headers"], body)
@@ -73,11 +75,12 @@ def asgi_app(receiver: WebhookReceiver) -> "Callable[[_Message, _Receive, _Send]
 async def _take(
     receiver: WebhookReceiver, scope: MutableMapping[str, Any], receive: _Receive
 ) -> int:
-    body = await _read(_chunks(receive))
+    async with aclosing(_chunks(receive)) as chunks:  # of a body that is too large it is left early
+        body = await _read(chunks)
     return await receiver.handle(scope["method"], scope["headers"], body)
 
 
-async def _chunks(receive: _Receive) -> AsyncIterator[bytes]:
+async def _chunks(receive: _Receive) -> AsyncGenerator[bytes, None]:
     """What has come of the body; a sender that goes away leaves it cut, so that it is refused."""
     is_more = True
     while is_more:

@@ -21,13 +21,11 @@ class Headers(Mapping[str, str]):
     """
 
     def __init__(self, headers: HeadersLike) -> None:
-        self._values: dict[str, str] = {}
-        try:
-            pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
-            for name, value in pairs:
-                self._add(_text(name).lower(), _text(value))
-        except (TypeError, ValueError):
-            raise WebhookSignatureError("headers must be names and values, as text") from None
+        values = _read(headers)
+        del headers  # a traceback shows the locals of its frames, and a header may hold a secret
+        if values is None:
+            raise no_headers()
+        self._values = values
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(self._values)}>"
@@ -41,9 +39,29 @@ class Headers(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def _add(self, name: str, value: str) -> None:
-        known = self._values.get(name)
-        self._values[name] = value if known is None else f"{known}, {value}"
+
+def read_headers(headers: HeadersLike) -> Headers | None:
+    """The headers; None where they are none, so that a caller can let go of them and then refuse."""
+    try:
+        return Headers(headers)
+    except WebhookSignatureError:
+        return None
+
+
+def no_headers() -> WebhookSignatureError:
+    """What is raised where `read_headers` has None."""
+    return WebhookSignatureError("headers must be names and values, as text")
+
+
+def _read(headers: Any) -> dict[str, str] | None:
+    values: dict[str, str] = {}
+    try:
+        for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+            key, text = _text(name).lower(), _text(value)
+            values[key] = f"{values[key]}, {text}" if key in values else text
+    except Exception:  # also what somebody else's mapping or generator may raise
+        return None
+    return values
 
 
 def _text(value: _Text) -> str:

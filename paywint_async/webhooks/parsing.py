@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from paywint_async import WebhookDecodeError, WebhookTimestampError
+from paywint_async import (
+    ConfigurationError,
+    PaywintError,
+    WebhookDecodeError,
+    WebhookTimestampError,
+)
 from paywint_async.webhooks.decoding import decode_event
 from paywint_async.webhooks.event import WebhookEvent
 from paywint_async.webhooks.headers import Headers, HeadersLike
@@ -44,15 +49,29 @@ def parse_event(
         WebhookSignatureError: the verifier refuses it.
         WebhookTimestampError: it is too old or too far ahead.
         WebhookDecodeError: it is too large, or not what Paywint sends.
+        ConfigurationError: verifier or tolerance cannot be used, whatever the delivery is.
     """
-    received = Headers(headers)
-    del headers  # a traceback shows the locals of its frames, and a header may hold a secret
-    raw = _bytes(body)
-    signed_at = None if verifier is None else check_signature(verifier, raw, received)
-    event = decode_event(raw, is_verified=verifier is not None)
+    checked, is_verified = _verify(body, headers, verifier), verifier is not None
+    # A traceback shows the locals of its frames: headers, or what was bound to a partial.
+    del headers, verifier
+    if isinstance(checked, PaywintError):
+        raise checked
+    raw, signed_at = checked
+    event = decode_event(raw, is_verified=is_verified)
     if tolerance is not None:
         _check_age(signed_at or event.event_generated_time, tolerance, clock())
     return event
+
+
+def _verify(
+    body: object, headers: HeadersLike, verifier: Verifier | None
+) -> tuple[bytes, datetime | None] | PaywintError:
+    """The bytes and when they were signed, if that is known, or what is to be raised."""
+    try:
+        raw, received = _bytes(body), Headers(headers)
+        return raw, None if verifier is None else check_signature(verifier, raw, received)
+    except PaywintError as error:
+        return error.with_traceback(None)
 
 
 def _bytes(body: object) -> bytes:
@@ -66,6 +85,8 @@ def _bytes(body: object) -> bytes:
 
 
 def _check_age(sent_at: datetime, tolerance: float, now: float) -> None:
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+        raise ConfigurationError(f"tolerance must be seconds, or None for any: {tolerance!r}")
     age = now - sent_at.timestamp()
     if abs(age) <= tolerance:
         return

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
 from paywint_async.webhooks.event import WebhookEvent
-from paywint_async.webhooks.headers import HeadersLike
+from paywint_async.webhooks.headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
-from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
+from paywint_async.webhooks.replay import KEEP, MemoryReplayStore, ReplayStore, is_above_zero
 from paywint_async.webhooks.signatures import Verifier
 
 OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
@@ -45,7 +46,7 @@ class WebhookReceiver:
             said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
             believe nothing but `WebhookEvent.confirm`.
         store: what remembers the deliveries already processed; None: this process, a
-            `MemoryReplayStore`.
+            `MemoryReplayStore`, for a day or twice the tolerance.
         client: whose waits for the event's payment look at once, instead of at their next interval.
         tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
         clock: Unix seconds.
@@ -64,18 +65,17 @@ class WebhookReceiver:
         tolerance: float | None = TOLERANCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not callable(on_event):
-            raise ConfigurationError("on_event must be a coroutine function that takes an event")
-        if verifier is not None and not callable(verifier):
-            raise ConfigurationError("verifier must be callable, or None to verify nothing")
-        if tolerance is not None and not tolerance > 0:
-            raise ConfigurationError(f"tolerance must be above 0 seconds, or None: {tolerance!r}")
         self._on_event = on_event
         self._verifier = verifier
-        self._store = MemoryReplayStore() if store is None else store
+        self._window = 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
+        self._store = MemoryReplayStore(keep=max(KEEP, self._window)) if store is None else store
         self._client = client
         self._tolerance = tolerance
         self._clock = clock
+        self._ending: set[asyncio.Task[None]] = set()  # the loop itself holds no task
+        # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
+        del on_event, verifier, store, client
+        self._check()
 
     async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
         """The HTTP status to answer with; an answer needs nothing more, and should say no more.
@@ -83,24 +83,48 @@ class WebhookReceiver:
         204: processed, now or before. 400, 401, 405, 413: refused; it would not do better later.
         500: ``on_event`` or the store failed, so it is delivered again.
 
-        Cancellation: ends ``on_event``; the next delivery of the event will be processed.
+        Cancellation: ends ``on_event``; the next delivery of the event will be processed. Where
+        ``on_event`` had returned, the store remembers that first.
         """
         if method != "POST":
             return NOT_ALLOWED
         if len(body) > MAX_BODY:
             return TOO_LARGE
+        received = read_headers(headers)
+        del headers  # a traceback shows the locals of its frames, and a header may be a token
         try:
-            event = self._parse(headers, body)
+            if received is None:
+                raise no_headers()
+            event = self._parse(received, body)
         except WebhookError as error:
             logger.warning("a webhook was refused: %s", error)
             return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
-        del headers  # a traceback shows the locals of its frames, and a header may be a token
         try:
             await self._process(event)
         except Exception:
             logger.exception("webhook %s was not processed; it should come again", event.id)
             return FAILED
         return OK
+
+    def _check(self) -> None:
+        if not callable(self._on_event):
+            raise ConfigurationError("on_event must be a coroutine function that takes an event")
+        if self._verifier is not None and not callable(self._verifier):
+            raise ConfigurationError("verifier must be callable, or None to verify nothing")
+        if not _has(self._store, "claim", "complete", "release"):
+            raise ConfigurationError("store must be a ReplayStore, such as MemoryReplayStore()")
+        if self._client is not None and not _has(getattr(self._client, "payments", None), "wake"):
+            raise ConfigurationError("client must be a PaywintClient, or None to wake nobody")
+        if self._tolerance is not None and not is_above_zero(self._tolerance, int, float):
+            raise ConfigurationError(
+                f"tolerance must be seconds, more than 0, or None for any: {self._tolerance!r}"
+            )
+        if isinstance(self._store, MemoryReplayStore) and self._store.keep < self._window:
+            raise ConfigurationError(
+                f"store must keep deliveries for twice the tolerance, {self._window:g} s, or longer"
+            )
+        if not callable(self._clock):
+            raise ConfigurationError("clock must be callable and return Unix seconds")
 
     def _parse(self, headers: HeadersLike, body: bytes) -> WebhookEvent:
         return parse_event(
@@ -114,8 +138,15 @@ class WebhookReceiver:
         try:
             self._wake(event)
             await self._on_event(event)
-            await self._store.complete(event.id)
         except BaseException:
+            await self._to_its_end(self._release(event))
+            raise
+        await self._to_its_end(self._complete(event))
+
+    async def _complete(self, event: WebhookEvent) -> None:
+        try:
+            await self._store.complete(event.id)
+        except Exception:
             await self._release(event)
             raise
 
@@ -125,6 +156,19 @@ class WebhookReceiver:
         except Exception:  # must not take the place of what ended the processing
             logger.exception("webhook %s could not be released for its next attempt", event.id)
 
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await it. A cancellation waits for it, too: half told, the store would let nobody through,
+        or let the next delivery be processed again. A second one leaves it to end by itself.
+        """
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
     def _wake(self, event: WebhookEvent) -> None:
         if self._client is None:
             return
@@ -133,3 +177,8 @@ class WebhookReceiver:
             wake(event.payment_id)
         else:
             wake(event.payment_id, retry_payment_id=retry)
+
+
+def _has(value: object, *methods: str) -> bool:
+    is_instance = not isinstance(value, type)
+    return is_instance and all(callable(getattr(value, name, None)) for name in methods)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeGuard
 from uuid import UUID
 
 from paywint_async import ConfigurationError
 
-_CAPACITY = 100_000  # deliveries; some 20 MB
-_KEEP = 86_400.0  # seconds: whoever delivers again after a day finds a handler that confirms
+_CAPACITY = 1_000_000  # deliveries, eleven a second; some 180 MB
+KEEP = 86_400.0
+"""Seconds: whoever delivers again after a day finds a handler that confirms."""
 
 
 class ReplayStore(Protocol):
@@ -41,7 +42,8 @@ class MemoryReplayStore:
     """Remembers in this process, for one event loop.
 
     Args:
-        capacity: how many processed deliveries; beyond that the oldest is forgotten.
+        capacity: how many deliveries; where it is full, `claim` raises: new ones are answered by 500
+            and come again, rather than that one is forgotten and processed twice.
         keep: seconds for which each is remembered. At least twice the receiver's tolerance: within
             that a delivery that somebody has recorded could be played again.
         clock: seconds that never go back.
@@ -54,11 +56,15 @@ class MemoryReplayStore:
         self,
         *,
         capacity: int = _CAPACITY,
-        keep: float = _KEEP,
+        keep: float = KEEP,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if capacity < 1 or not keep > 0:
-            raise ConfigurationError(f"capacity and keep must be above 0: {capacity!r}, {keep!r}")
+        if not is_above_zero(capacity, int):
+            raise ConfigurationError(f"capacity must be a whole number, above 0, not {capacity!r}")
+        if not is_above_zero(keep, int, float):
+            raise ConfigurationError(f"keep must be seconds, more than 0, not {keep!r}")
+        if not callable(clock):
+            raise ConfigurationError("clock must be callable and return seconds")
         self._capacity = capacity
         self._keep = keep
         self._clock = clock
@@ -68,16 +74,30 @@ class MemoryReplayStore:
     def __repr__(self) -> str:
         return f"<MemoryReplayStore {len(self)} processed, {len(self._under_way)} under way>"
 
+    @property
+    def keep(self) -> float:
+        """Seconds for which each is remembered."""
+        return self._keep
+
     def __len__(self) -> int:
         return len(self._processed)
 
     async def claim(self, event_id: UUID) -> bool:
-        """As `ReplayStore.claim`; waits while another task is processing this delivery."""
+        """As `ReplayStore.claim`; waits while another task is processing this delivery.
+
+        Raises:
+            ConfigurationError: it is full, and none is old enough to be forgotten.
+        """
         while (other := self._under_way.get(event_id)) is not None:
             await other.wait()
         self._forget()
         if event_id in self._processed:
             return False
+        if len(self._processed) + len(self._under_way) >= self._capacity:
+            raise ConfigurationError(
+                f"the replay store is full: {self._capacity:,} deliveries within {self._keep:g} s; "
+                "give it more capacity, or keep them in a database"
+            )
         self._under_way[event_id] = asyncio.Event()
         return True
 
@@ -85,7 +105,6 @@ class MemoryReplayStore:
         """As `ReplayStore.complete`."""
         self._processed.pop(event_id, None)  # so that it becomes the newest
         self._processed[event_id] = self._clock()
-        self._forget()
         self._end(event_id)
 
     async def release(self, event_id: UUID) -> None:
@@ -101,6 +120,11 @@ class MemoryReplayStore:
         too_old = self._clock() - self._keep
         while self._processed:
             oldest, moment = next(iter(self._processed.items()))
-            if moment > too_old and len(self._processed) <= self._capacity:
+            if moment > too_old:
                 return
             del self._processed[oldest]
+
+
+def is_above_zero(value: object, *kinds: type[float]) -> TypeGuard[float]:
+    """Whether it is a number of one of these kinds, and more than 0."""
+    return isinstance(value, kinds) and not isinstance(value, bool) and value > 0

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from receivers import Receiver, listening
 
 from paywint_async.emulator import Emulator
 
@@ -55,6 +56,11 @@ class Account:
     async def create_link(self, body: Any) -> Answer:
         return await self.send(f"{PAYMENTS}/create-payment-link", body)
 
+    async def link(self, amount: str = "5.99") -> str:
+        """The id of a new link."""
+        answer = await self.create_link(b'{"amount": %s}' % amount.encode())
+        return str(answer.json["data"]["payment_id"])
+
     async def create_token(self, body: Any) -> Answer:
         return await self.send("/api/checkout/token/developer", body)
 
@@ -89,3 +95,10 @@ def serve() -> Serve:
                 yield Account(emulator=emulator, session=session)
 
     return running
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Where webhooks can go."""
+    async with listening() as receiver:
+        yield receiver

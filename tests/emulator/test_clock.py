@@ -1,7 +1,7 @@
 """Time in the emulator: links that end, timetables, plans, and a clock that tests move."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from virtual_time import pass_time
@@ -166,6 +166,47 @@ async def test_the_clock_goes_ahead_only(serve, seconds):
     async with serve() as account:
         with pytest.raises(ValueError, match="seconds must be from 0"):
             account.emulator.advance(seconds)
+
+
+async def test_the_clock_stops_short_of_the_calendars_end(serve):
+    async with serve() as account:
+        with pytest.raises(ValueError, match="the clock must stay before the year 9000"):
+            for _ in range(400):
+                account.emulator.advance(1e9)
+        reached_us = account.emulator.now_us()
+        payment_id = await link(account)
+        token = await account.create_token({"amount": 1, "email": "a@b"})
+        page = await account.ask("GET", "/console/settings")
+        assert (await status(account, payment_id), token.status, page.status) == (
+            "pending",
+            200,
+            200,
+        )
+    year = datetime.fromtimestamp(reached_us // 1_000_000, UTC).year
+    assert 8900 < year < 9000
+
+
+async def test_no_more_payments_arrive_than_the_calendar_has_room_for(serve):
+    async with serve(payments=3, arrivals=1.0) as account:
+        before_us = account.emulator.now_us()
+        with pytest.raises(ValueError, match="before the year 9000"):
+            account.emulator.advance(1e9)
+        with pytest.raises(ValueError, match="before the year 9000"):
+            account.emulator.arrive("sent", 10**9)
+        with pytest.raises(ValueError, match="before the year 9000"):
+            account.emulator.arrive("sent", 10**30)
+        assert account.emulator.now_us() - before_us < DAY * 1_000_000
+        assert (await account.page("sent", 1)).json["totalRecords"] < DAY
+
+
+async def test_nothing_arrives_while_it_does_not_run():
+    emulator = Emulator(payments=5, arrivals=1.0)
+    emulator.advance(10)
+    before = emulator.count("sent")
+    async with emulator:
+        await pass_time(3)
+    emulator.advance(10)
+    assert (before, emulator.count("sent")) == (5, 8)
 
 
 async def test_answers_and_new_payments_have_the_time_of_the_moved_clock(serve):

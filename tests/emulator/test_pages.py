@@ -4,11 +4,13 @@ import asyncio
 import html
 import json
 import re
+import time
 
 import pytest
 from aiohttp import web
 
 from paywint_async.emulator import WebhookFaults, rendering
+from paywint_async.emulator.clock import LATEST_US
 
 NOBODY = "d4211545-cfc9-4aa0-8fcc-e4c2639e8052"
 
@@ -294,6 +296,7 @@ GIVEN = {
     "advance": "60",
 }
 GIVEN |= {"delay": "1", "duplicate": "0.1", "reorder": "0.2", "drop": "0.3"}
+NUMBERS = ["latency", "rate_limit", "failures", "delay", "duplicate", "reorder", "drop"]
 
 
 class TestSettings:
@@ -334,12 +337,21 @@ class TestSettings:
             ({"drop": "1.5"}, "drop"),
             ({"delay": "nan"}, "delay"),
             ({"webhook_url": "http://example.com/"}, "webhook_url must be"),
+            ({"webhook_url": "http://evil\\@localhost/"}, "webhook_url must be"),
             ({"advance": "-1"}, "seconds must be"),
             ({"advance": "1e10"}, "seconds must be"),
+            ({"advance": "2e8"}, "before the year 9000"),
+            *[({name: "inf"}, name) for name in NUMBERS],
+            *[({name: "nan"}, name) for name in NUMBERS],
+            ({"advance": "inf"}, "seconds must be"),
+            ({"advance": "nan"}, "seconds must be"),
         ],
     )
     async def test_that_are_wrong_change_nothing_and_stay_to_be_corrected(self, serve, wrong, said):
         async with serve() as account:
+            account.emulator._clock.restore(
+                LATEST_US - 100_000_000_000_000 - time.time_ns() // 1000
+            )
             before = await read(account, "/console/settings")
             answer = await account.ask("POST", "/console/settings", data=GIVEN | wrong)
             page = answer.body.decode()

@@ -1,5 +1,17 @@
-"""What an error shows, as the core's tests look at it."""
+"""What an error shows, as the core's tests look at it; a handler, and what calls it."""
 
+import pytest
 from core.conftest import shown
+from webhooks.receiving import Handler, make
 
 __all__ = ["shown"]
+
+
+@pytest.fixture
+def handler():
+    return Handler()
+
+
+@pytest.fixture
+def receiver(handler):
+    return make(handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -187,8 +188,25 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(adapter):
     assert (status, sent < 20_000_000) == (413, True)
 
 
+@pytest.mark.parametrize("adapter", READERS)
+async def test_a_body_that_is_too_large_leaves_no_generator_to_be_collected(adapter):
+    def collect(generator):
+        left.append(generator.__qualname__)
+        hooks.finalizer(generator)
+
+    left = []
+    async with served(adapter) as app:
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(finalizer=collect)
+        try:
+            assert (await post(app.url, b" " * (MAX_BODY * 3)))[0] == 413
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+    assert left == []
+
+
 HEAD = b"POST /webhooks HTTP/1.1\r\nHost: x\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
 @asynccontextmanager
@@ -199,6 +217,12 @@ async def connected(app):
     finally:
         writer.close()
         await asyncio.wait_for(asyncio.shield(closed(writer)), 5)
+
+
+async def begin(reader, writer, kind):
+    """Send the headers, and return when the application reads the body."""
+    writer.write(HEAD + kind + b"Expect: 100-continue\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def closed(writer):
@@ -212,17 +236,17 @@ def failures_in(caplog):
 
 @pytest.mark.parametrize("adapter", READERS)
 @pytest.mark.parametrize(
-    ("beginning", "is_abrupt"),
-    [(HEAD + b"Content-Length: 500\r\n\r\n{", False), (CHUNKED, True)],
+    ("kind", "beginning", "is_abrupt"),
+    [(b"Content-Length: 500\r\n", b"{", False), (CHUNKED, b"1\r\n{\r\n", True)],
 )
 async def test_a_sender_that_goes_away_within_the_body_does_no_harm(
-    adapter, beginning, is_abrupt, caplog
+    adapter, kind, beginning, is_abrupt, caplog
 ):
     async with served(adapter) as app:
-        async with connected(app) as (_reader, writer):
+        async with connected(app) as (reader, writer):
+            await begin(reader, writer, kind)
             writer.write(beginning)
             await writer.drain()
-            await asyncio.sleep(0.01)  # the handler is reading by now, or what follows is no test
             if is_abrupt:
                 writer.transport.abort()
         assert (await post(app.url, fresh()))[0] == 204
@@ -232,10 +256,8 @@ async def test_a_sender_that_goes_away_within_the_body_does_no_harm(
 @pytest.mark.parametrize("adapter", READERS)
 async def test_a_chunk_that_is_none_is_refused(adapter, caplog):
     async with served(adapter) as app, connected(app) as (reader, writer):
-        writer.write(CHUNKED)
-        await writer.drain()
-        await asyncio.sleep(0.01)
-        writer.write(b"zz\r\n{\r\n")
+        await begin(reader, writer, CHUNKED)
+        writer.write(b"1\r\n{\r\nzz\r\n{\r\n")
         writer.write_eof()
         answer = await reader.read(10_000)
     assert answer.split()[1:2] in ([b"400"], [])  # or it hangs up
@@ -265,6 +287,32 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_refused():
     async with served(serve_in_aiohttp) as app:
         headers = {"Content-Encoding": "gzip"}
         assert (await post(app.url, bomb, headers=headers))[0] == 413
+
+
+@pytest.mark.parametrize("adapter", READERS)
+async def test_an_event_that_comes_ten_times_at_once_is_processed_till_it_works_and_never_twice(
+    adapter,
+):
+    ends, at_once = [ValueError(), asyncio.CancelledError(), None], 0
+
+    async def on_event(event):
+        nonlocal at_once
+        at_once += 1
+        peaks.append(at_once)
+        for _ in range(20):  # turns of the loop, in which the others come
+            await asyncio.sleep(0)
+        at_once -= 1
+        end = ends.pop(0)
+        if end is not None:
+            raise end
+
+    peaks, body = [], fresh()
+    receiver = WebhookReceiver(on_event, verifier=StandardWebhooks(SECRET))
+    async with adapter(receiver) as url:
+        posts = [post(f"{url}{PATH}", body) for _ in range(10)]
+        answers = await asyncio.gather(*posts, return_exceptions=True)
+    worked = [answer for answer in answers if answer == (204, b"")]
+    assert (len(worked), peaks) == (8, [1, 1, 1])
 
 
 async def test_an_asgi_application_takes_http_only():

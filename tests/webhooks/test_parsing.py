@@ -13,7 +13,7 @@ from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paywint_async import PaymentStatus
+from paywint_async import ConfigurationError, PaymentStatus
 from paywint_async.webhooks import (
     MAX_BODY,
     WebhookDecodeError,
@@ -300,6 +300,11 @@ class TestTheWindow:
     def test_is_of_the_wall_clock_where_no_other_is_given(self):
         with pytest.raises(WebhookTimestampError):
             parse_event(delivery(at=NOW), {})
+
+    @pytest.mark.parametrize("tolerance", ["300", [], True])
+    def test_that_is_none_is_a_setting_to_be_mended(self, tolerance):
+        with pytest.raises(ConfigurationError, match="tolerance"):
+            parse(delivery(), tolerance=tolerance)
 
     def test_lets_nothing_through_where_it_is_no_number(self):
         with pytest.raises(WebhookTimestampError):

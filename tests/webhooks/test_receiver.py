@@ -4,69 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections import Counter
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import attrs
 import pytest
 from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
-from virtual_time import pass_time
+from webhooks.receiving import BODY, make, post
 
 from paywint_async import ConfigurationError, NotFoundError, PaywintClient
 from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
     MAX_BODY,
     MemoryReplayStore,
-    StandardWebhooks,
     WebhookReceiver,
     parse_event,
 )
-
-BODY = delivery()
-
-
-@attrs.define
-class Handler:
-    """Keeps what it is told; `outcomes` are raised one after the other, None: it works."""
-
-    outcomes: list = attrs.field(factory=list)
-    events: list = attrs.field(factory=list)
-    seconds: float = 0.0
-    at_once: int = 0
-    peak: int = 0
-
-    async def __call__(self, event):
-        self.events.append(event)
-        self.at_once += 1
-        self.peak = max(self.peak, self.at_once)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            self.at_once -= 1
-        outcome = self.outcomes.pop(0) if self.outcomes else None
-        if outcome is not None:
-            raise outcome
-
-
-@pytest.fixture
-def handler():
-    return Handler()
-
-
-@pytest.fixture
-def receiver(handler):
-    return make(handler)
-
-
-def make(handler, **options):
-    options = {"verifier": StandardWebhooks(SECRET), "clock": clock} | options
-    return WebhookReceiver(handler, **options)
-
-
-def post(receiver, body=BODY, headers=None):
-    return receiver.handle("POST", signed(body) if headers is None else headers, body)
 
 
 class TestAnAnswer:
@@ -127,6 +81,34 @@ class TestAnAnswer:
         receiver = make(handler, store=store)
         assert [await post(receiver), await post(receiver)] == [500, 204]
 
+    async def test_is_500_where_the_store_is_full_and_never_a_second_time_processed(
+        self, handler, caplog
+    ):
+        receiver = make(handler, store=MemoryReplayStore(capacity=1))
+        other = delivery(id=str(uuid4()))
+        answers = [await post(receiver, body) for body in (BODY, other, BODY, other)]
+        assert answers == [204, 500, 204, 500]
+        assert [str(event.id) for event in handler.events] == [ID]
+        assert "the replay store is full" in caplog.text
+
+    async def test_is_the_same_for_a_recording_that_is_played_at_the_end_of_its_window(
+        self, handler
+    ):
+        now = 0.0
+        store = MemoryReplayStore(keep=600, clock=lambda: now)
+        receiver = make(handler, store=store, clock=lambda: NOW + now)
+        early = signed(BODY, at=int(NOW) + 300)  # the sender's clock is ahead
+        assert await post(receiver, headers=early) == 204
+        now = 599.0
+        assert await post(receiver, headers=early) == 204
+        now = 601.0
+        assert await post(receiver, headers=early) == 400
+        assert len(handler.events) == 1
+
+    async def test_is_of_a_store_that_outlasts_the_window_where_none_is_given(self, handler):
+        kept = [make(handler, tolerance=t)._store.keep for t in (None, 300, 100_000)]
+        assert kept == [86_400, 86_400, 200_000]
+
     async def test_is_a_cancellation_even_when_the_store_cannot_release(self):
         async def cancelled(event):
             raise asyncio.CancelledError
@@ -143,49 +125,15 @@ class TestAnAnswer:
         assert await post(make(lambda event: None)) == 500
 
 
-class TestConcurrentDuplicates:
-    async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
-        handler.seconds = 5.0
-        assert await asyncio.gather(*[post(receiver) for _ in range(10)]) == [204] * 10
-        assert (len(handler.events), handler.peak) == (1, 1)
+class TestAFailingClock:
+    async def test_shows_no_header(self, handler, shown):
+        def fail():
+            raise OSError("no time")
 
-    async def test_are_processed_again_until_one_works(self, receiver, handler):
-        handler.seconds = 5.0
-        handler.outcomes = [ValueError(), ValueError()]
-        answers = await asyncio.gather(*[post(receiver) for _ in range(10)])
-        assert Counter(answers) == {500: 2, 204: 8}
-        assert (len(handler.events), handler.peak) == (3, 1)
-
-    async def test_of_different_events_do_not_wait_for_each_other(self, receiver, handler):
-        handler.seconds = 5.0
-        bodies = [delivery(id=str(uuid4())) for _ in range(10)]
-        await asyncio.gather(*[post(receiver, body) for body in bodies])
-        assert handler.peak == 10
-
-    async def test_go_on_after_one_that_was_cancelled(self, receiver, handler):
-        handler.seconds = 5.0
-        first, second = (asyncio.ensure_future(post(receiver)) for _ in range(2))
-        await pass_time(1.0)
-        first.cancel()
-        assert await second == 204
-        assert (first.cancelled(), len(handler.events), handler.at_once) == (True, 2, 0)
-
-    async def test_in_any_order_with_any_failures_end_processed_once(self, handler):
-        draw = random.Random(5)
-        handler.seconds = 0.5
-        handler.outcomes = [ValueError() if draw.random() < 0.4 else None for _ in range(500)]
-        receiver = make(handler)
-        bodies = [delivery(id=str(UUID(int=n))) for n in range(40)]
-
-        async def deliver(body):  # until an answer is 2xx, as a sender does
-            await pass_time(draw.random() * 10)
-            while await post(receiver, body) != 204:
-                await pass_time(draw.random())
-
-        outcomes = list(handler.outcomes)
-        await asyncio.gather(*[deliver(body) for body in bodies * 3])
-        worked = outcomes[: len(handler.events)].count(None)
-        assert (worked, {event.id.int for event in handler.events}) == (40, set(range(40)))
+        headers = signed(BODY) | {"Authorization": SECRET}
+        with pytest.raises(OSError, match="no time") as caught:
+            await post(make(handler, clock=fail), headers=headers)
+        assert SECRET not in shown(caught.value)
 
 
 class TestWithoutAVerifier:
@@ -228,7 +176,10 @@ class TestAWaitingClient:
         assert woken == [(UUID(PAYMENT_ID), named), UUID(PAYMENT_ID)]
 
     async def test_that_cannot_be_woken_makes_the_event_come_again(self, handler):
-        client = SimpleNamespace(payments=SimpleNamespace())
+        def wake(payment_id):
+            raise RuntimeError("closed")
+
+        client = SimpleNamespace(payments=SimpleNamespace(wake=wake))
         assert await post(make(handler, client=client)) == 500
         assert handler.events == []
 
@@ -274,6 +225,18 @@ class TestTheLog:
         {"tolerance": 0},
         {"tolerance": -1},
         {"tolerance": float("nan")},
+        {"tolerance": "300"},
+        {"tolerance": True},
+        {"tolerance": timedelta(minutes=5)},
+        {"clock": None},
+        {"clock": 5.0},
+        {"store": "redis://localhost"},
+        {"store": MemoryReplayStore},
+        {"store": SimpleNamespace(claim=print, complete=print)},
+        {"store": MemoryReplayStore(keep=599)},
+        {"store": MemoryReplayStore(keep=1e5), "tolerance": 50_001},
+        {"client": "client"},
+        {"client": SimpleNamespace(payments=SimpleNamespace())},
     ],
 )
 def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
@@ -281,6 +244,14 @@ def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
     on_event = arguments.pop("on_event")
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         WebhookReceiver(on_event, **arguments)
+
+
+@pytest.mark.parametrize("name", ["verifier", "store", "client"])
+def test_an_argument_that_cannot_work_is_not_shown(handler, name, shown):
+    arguments = {"verifier": None, name: SECRET}
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        WebhookReceiver(handler, **arguments)
+    assert SECRET not in shown(caught.value)
 
 
 async def test_confirming_believes_get_payment_alone():

@@ -75,24 +75,41 @@ async def test_one_who_waits_and_is_cancelled_takes_nobody_along():
     assert (leaves.cancelled(), await stays) == (True, True)
 
 
-async def test_only_so_many_are_remembered_the_latest():
+async def test_one_that_is_full_takes_no_new_one_and_forgets_none():
     store = MemoryReplayStore(capacity=3)
-    ids = [uuid4() for _ in range(5)]
+    ids = [uuid4() for _ in range(3)]
     await processed(store, *ids)
-    assert len(store) == 3
-    assert [await store.claim(event_id) for event_id in ids] == [True] * 2 + [False] * 3
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="full: 3 deliveries"):
+            await store.claim(OTHER)
+    assert [await store.claim(event_id) for event_id in ids] == [False] * 3
+    assert repr(store) == "<MemoryReplayStore 3 processed, 0 under way>"
 
 
-async def test_what_is_under_way_is_never_forgotten():
+async def test_one_that_is_full_has_room_again_for_whatever_has_grown_old():
+    clock = FakeClock()
+    store = MemoryReplayStore(capacity=2, keep=600, clock=clock)
+    await processed(store, ID)
+    clock.now = 300.0
+    await processed(store, OTHER)
+    clock.now = 600.0
+    assert await store.claim(uuid4())
+    with pytest.raises(ConfigurationError, match="full"):
+        await store.claim(uuid4())
+
+
+async def test_what_is_under_way_counts_and_gives_its_place_back_when_it_fails():
     store = MemoryReplayStore(capacity=1)
     assert await store.claim(ID)
-    await processed(store, *[uuid4() for _ in range(10)])
-    assert repr(store) == "<MemoryReplayStore 1 processed, 1 under way>"
     again = asyncio.ensure_future(store.claim(ID))
+    with pytest.raises(ConfigurationError, match="full"):
+        await store.claim(OTHER)
     await pass_time(1)
     assert not again.done()
-    await store.complete(ID)
-    assert await again is False
+    await store.release(ID)
+    assert await again
+    await store.release(ID)
+    assert await store.claim(OTHER)
 
 
 async def test_it_is_remembered_for_so_long():
@@ -107,16 +124,32 @@ async def test_it_is_remembered_for_so_long():
 
 
 async def test_what_is_completed_again_is_the_latest():
-    store = MemoryReplayStore(capacity=2)
+    clock = FakeClock()
+    store = MemoryReplayStore(keep=600, clock=clock)
     await processed(store, ID, OTHER)
+    clock.now = 300.0
     await store.complete(ID)
-    await processed(store, uuid4())
+    clock.now = 600.0
     assert [await store.claim(ID), await store.claim(OTHER)] == [False, True]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"capacity": 0}, {"keep": 0}, {"keep": -1}, {"keep": float("nan")}]
+    "wrong",
+    [
+        {"capacity": 0},
+        {"capacity": "100"},
+        {"capacity": 1.5},
+        {"capacity": True},
+        {"capacity": None},
+        {"keep": 0},
+        {"keep": -1},
+        {"keep": float("nan")},
+        {"keep": "600"},
+        {"keep": None},
+        {"clock": None},
+        {"clock": 0.0},
+    ],
 )
-def test_a_bound_that_bounds_nothing_is_refused(wrong):
-    with pytest.raises(ConfigurationError, match="capacity and keep"):
+def test_an_argument_that_cannot_work_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         MemoryReplayStore(**wrong)

@@ -1,0 +1,114 @@
+"""One event, many deliveries at once, and handlers that are cancelled: processed once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from uuid import UUID, uuid4
+
+import pytest
+from deliveries import delivery
+from virtual_time import pass_time
+from webhooks.receiving import make, post
+
+from paywint_async.webhooks import MemoryReplayStore
+
+
+class TestConcurrentDuplicates:
+    async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
+        handler.seconds = 5.0
+        assert await asyncio.gather(*[post(receiver) for _ in range(10)]) == [204] * 10
+        assert (len(handler.events), handler.peak) == (1, 1)
+
+    async def test_are_processed_again_until_one_works(self, receiver, handler):
+        handler.seconds = 5.0
+        handler.outcomes = [ValueError(), ValueError()]
+        answers = await asyncio.gather(*[post(receiver) for _ in range(10)])
+        assert Counter(answers) == {500: 2, 204: 8}
+        assert (len(handler.events), handler.peak) == (3, 1)
+
+    async def test_of_different_events_do_not_wait_for_each_other(self, receiver, handler):
+        handler.seconds = 5.0
+        bodies = [delivery(id=str(uuid4())) for _ in range(10)]
+        await asyncio.gather(*[post(receiver, body) for body in bodies])
+        assert handler.peak == 10
+
+    async def test_go_on_after_one_that_was_cancelled(self, receiver, handler):
+        handler.seconds = 5.0
+        first, second = (asyncio.ensure_future(post(receiver)) for _ in range(2))
+        await pass_time(1.0)
+        first.cancel()
+        assert await second == 204
+        assert (first.cancelled(), len(handler.events), handler.at_once) == (True, 2, 0)
+
+    async def test_in_any_order_with_any_failures_end_processed_once(self, handler):
+        draw = random.Random(5)
+        handler.seconds = 0.5
+        handler.outcomes = [ValueError() if draw.random() < 0.4 else None for _ in range(500)]
+        receiver = make(handler)
+        bodies = [delivery(id=str(UUID(int=n))) for n in range(40)]
+
+        async def deliver(body):  # until an answer is 2xx, as a sender does
+            await pass_time(draw.random() * 10)
+            while await post(receiver, body) != 204:
+                await pass_time(draw.random())
+
+        outcomes = list(handler.outcomes)
+        await asyncio.gather(*[deliver(body) for body in bodies * 3])
+        worked = outcomes[: len(handler.events)].count(None)
+        assert (worked, {event.id.int for event in handler.events}) == (40, set(range(40)))
+
+
+class SlowStore(MemoryReplayStore):
+    """As a database would do it, in seconds; `ended` is what came to its end."""
+
+    def __init__(self):
+        super().__init__()
+        self.ended = []
+
+    async def complete(self, event_id):
+        await pass_time(5.0)
+        await super().complete(event_id)
+        self.ended.append("complete")
+
+    async def release(self, event_id):
+        await pass_time(5.0)
+        await super().release(event_id)
+        self.ended.append("release")
+
+
+class TestACancellation:
+    async def test_after_the_handler_has_returned_lets_no_retry_through(self, handler):
+        store = SlowStore()
+        receiver = make(handler, store=store)
+        first = asyncio.ensure_future(post(receiver))
+        await pass_time(1.0)
+        first.cancel()
+        assert await post(receiver) == 204
+        await asyncio.wait([first])
+        assert (first.cancelled(), store.ended, len(handler.events)) == (True, ["complete"], 1)
+
+    @pytest.mark.parametrize("times", [1, 5])
+    async def test_of_the_handler_lets_the_retry_through_however_often_it_comes(
+        self, handler, times
+    ):
+        handler.seconds = 5.0
+        store = SlowStore()
+        receiver = make(handler, store=store)
+        first = asyncio.ensure_future(post(receiver))
+        await pass_time(1.0)
+        for _ in range(times):
+            first.cancel()
+            await pass_time(0.1)
+        assert await asyncio.wait_for(post(receiver), 60) == 204
+        assert (first.cancelled(), store.ended) == (True, ["release", "complete"])
+        assert (len(handler.events), handler.peak) == (2, 1)
+
+    async def test_is_over_when_the_store_is(self, handler):
+        store = SlowStore()
+        first = asyncio.ensure_future(post(make(handler, store=store)))
+        await pass_time(1.0)
+        first.cancel()
+        await asyncio.wait([first])
+        assert store.ended == ["complete"]
