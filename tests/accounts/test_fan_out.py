@@ -301,7 +301,7 @@ def test_a_summary_says_what_failed() -> None:
         ([ACME, ACME], {}, "would share"),
         ([ACME], {"cluster": 0}, "at least one worker"),
         ([ACME], {"cluster": True}, "cluster must be"),
-        ([ACME], {"cluster": object()}, "cluster must be"),
+        ([ACME], {"cluster": 2.5}, "cluster must be"),
     ],
     ids=str,
 )
