@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lupa.lua51 import LuaRuntime
+from virtual_time import pass_time
 
 EPOCH = 1_750_000_000  # Unix seconds at the loop's 0
 SILENCE = b""
@@ -115,7 +116,7 @@ class RedisServer:
                     if answer == HANG_UP:
                         return
                     if self.latency:
-                        await asyncio.sleep(self.latency)
+                        await pass_time(self.latency)
                     writer.write(answer)
                     await writer.drain()
         finally:

@@ -1,8 +1,8 @@
 """Speed, guarded by counts: how many calls, requests and bytes a record, a page or a call costs.
 
 Time is too noisy for a test; `nox -s bench` measures it. The bounds are what was counted when they
-were written, and a fifth more, or just that. The client is the real one with its whole chain, but an innermost
-middleware answers in the network's place, so every run counts the same.
+were written, and a fifth more, or just that. The client is the real one with its whole chain, but an
+innermost middleware answers in the network's place, so every run counts the same.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from accounts.conftest import Serve
 from destinations import rows_in
+from virtual_time import pass_time
 
 from paywint_async import (
     AuthenticationError,
@@ -138,7 +139,7 @@ async def test_a_step_that_was_broken_off_is_done_again_from_where_it_was(
 
     for part in plan.parts:
         step = asyncio.create_task(steps.read_part(job, part, nobody))
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         step.cancel()
         await asyncio.wait([step])
         asked = emulator.request_count
@@ -326,7 +327,7 @@ async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> 
     await table.open()
 
     writing = asyncio.create_task(steps.patiently(lambda: steps.write(job, nobody), job.options))
-    await asyncio.sleep(5)
+    await pass_time(5)
     assert not writing.done()
     await table.close(complete=False)
 
