@@ -37,6 +37,7 @@ class RealRedis:
         self.start()
         if self._is_cluster:
             self.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            self._until_it_says("Cluster state changed: ok")
         return self
 
     def __exit__(
@@ -59,11 +60,15 @@ class RealRedis:
         pipe = subprocess.PIPE  # its log is short: it never fills the pipe
         self._process = subprocess.Popen([program, "-"], stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.write("\n".join(lines))
         self._process.stdin.close()
+        self._until_it_says("Ready to accept connections")
+
+    def _until_it_says(self, words: str) -> None:
+        assert self._process
+        assert self._process.stdout
         log = iter(self._process.stdout.readline, "")
-        assert any("Ready to accept connections" in line for line in log), "it does not start"
+        assert any(words in line for line in log), f"the Redis ended before it said: {words}"
 
     def kill(self) -> None:
         """SIGKILL: no farewell."""
