@@ -32,6 +32,14 @@ def nobody(count: int) -> None:
     """Is told how many payments there are."""
 
 
+async def read_parts(job: Job) -> Plan:
+    """All but the writing."""
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    return plan
+
+
 async def export(job: Job, arrive: Callable[[], None] = lambda: None) -> tuple[Plan, Written]:
     """All steps, one after the other."""
     plan = await steps.plan(job)
@@ -96,17 +104,14 @@ async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
     assert len(plan.parts) == 3 * sides
     assert Path(job.output).read_bytes() == (tmp_path / "expected.jsonl").read_bytes()
     assert written.payments == 700 * sides
-    assert (
-        os.listdir(f"{tmp_path}/out") == ["acme-".replace("-", ".jsonl")]
-        or not Path(f"{job.output}.ranges").exists()
-    )
+    assert not Path(f"{job.output}.ranges").exists()
 
     assert (await export(job))[0].parts == ()
     for each in job.account.directions:
         assert sorted(ids_in(job.output, each)) == sorted(emulator.history(each))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS[1:])  # the first is compared byte for byte
 async def test_a_large_account_goes_anywhere(serve: Serve, make_job: MakeJob, kind: str) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, kind, direction="received")
@@ -160,9 +165,7 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
     for keeps_ranges in (True, False):
         emulator = await serve(payments=750, seed=int(keeps_ranges))
         job = make_job(emulator, f"{keeps_ranges}.jsonl", direction="received")
-        plan = await steps.plan(job)
-        for part in plan.parts:
-            await steps.read_part(job, part, nobody)
+        await read_parts(job)
 
         def stop(count: int) -> None:
             if count >= 350:
@@ -204,9 +207,7 @@ async def test_ranges_that_do_not_join_are_read_in_one_piece(
 async def test_a_payment_in_two_ranges_is_noticed(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    await read_parts(job)
     staging = Staging(job.output)
     assert await staging.is_whole()
 
@@ -319,9 +320,7 @@ async def test_what_an_earlier_plan_has_left_does_not_count(
 async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    plan = await read_parts(job)
     asked = pages_asked_for(emulator)
     table = Staging(job.output).table(plan.parts[1])
     await table.open()
@@ -340,9 +339,7 @@ async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
 ) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    await read_parts(job)
     with open(f"{job.output}.ranges/received-000001.jsonl", "ab") as file:
         file.write(b'{"payment_id":"half a line')
 
