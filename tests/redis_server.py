@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -42,6 +43,7 @@ class RedisServer:
         """What answers a script instead: an error line, `SILENCE` or `HANG_UP`."""
         self._conversations: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._reserved: socket.socket | None = None
         self._lua = LuaRuntime()
         self._lua.globals().redis = self._lua.table(call=self._called)
 
@@ -56,6 +58,7 @@ class RedisServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+        self.release()
 
     @property
     def url(self) -> str:
@@ -69,9 +72,15 @@ class RedisServer:
         return len(self._conversations)
 
     async def start(self) -> None:
-        """Serves; after `stop` at the same port."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Serves; after `stop` at the same port, which nobody else is given meanwhile."""
+        if self._reserved is None:
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._reserved.bind(("127.0.0.1", 0))
+            self.port = self._reserved.getsockname()[1]
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, reuse_port=True
+        )
 
     async def stop(self) -> None:
         """Refuses connections and drops those there are; remembers everything."""
@@ -82,6 +91,12 @@ class RedisServer:
             await asyncio.gather(*self._conversations, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
+
+    def release(self) -> None:
+        """Its port may be anybody's again."""
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     def lose_everything(self) -> None:
         """As a restart without persistence does."""

@@ -208,20 +208,19 @@ class TestAConnection:
 
 class TestTheEventLoop:
     def test_may_be_another_one_each_time(self):
-        async def serve_and_ask(limiters: list[SharedRateLimit], port: int) -> int:
-            server = RedisServer()
-            server.port = port
-            async with server:
-                limiters = limiters or [SharedRateLimit(RateLimit(1000), server.url, key="k")]
-                await limiters[0].acquire()
-                await limiters[0].aclose()
-                kept.extend(limiters)
-                return server.port
+        async def serve_and_ask() -> None:
+            await server.start()
+            kept.append(kept[0] if kept else SharedRateLimit(limit, server.url, key="k"))
+            await kept[0].acquire()
+            await kept[0].aclose()
+            await server.stop()
 
         kept: list[SharedRateLimit] = []
-        port = asyncio.run(serve_and_ask([], 0))
-        assert asyncio.run(serve_and_ask(kept[:1], port)) == port
-        assert len(kept[0]._lines) == 1
+        server, limit = RedisServer(), RateLimit(1000)
+        asyncio.run(serve_and_ask())
+        asyncio.run(serve_and_ask())
+        server.release()
+        assert (server.connections, len(kept[0]._lines)) == (2, 1)
 
     async def test_has_to_be_the_one_of_the_callers_client(self, redis):
         async with Redis.from_url(redis.url) as client:
