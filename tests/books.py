@@ -65,3 +65,8 @@ def found(result: Result) -> list[tuple[str, list[int], list[int]]]:
 def pairs_by(result: Result, kind: Kind) -> list[str | None]:
     """By what the pairs of a kind were found."""
     return [each.evidence for each in result.differences if each.kind is kind]
+
+
+def kinds(document: Any) -> dict[str, int]:
+    """How many differences of each kind a report's JSON tells of."""
+    return {kind: count for kind, count in document["kinds"].items() if count}

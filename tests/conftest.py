@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -37,6 +38,17 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("real_time"):
         return {"real_time": asyncio.new_event_loop}
     return {"virtual_time": VirtualTimeLoop}
+
+
+@pytest.fixture
+def unused_tcp_port() -> Iterator[int]:
+    """A port where nobody listens, and which nobody is given while the test runs.
+
+    That of pytest-asyncio is free for anybody, such as a test of another process beside this one.
+    """
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]
 
 
 @pytest.fixture

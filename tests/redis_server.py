@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from lupa.lua51 import LuaRuntime
+from virtual_time import pass_time
 
 EPOCH = 1_750_000_000  # Unix seconds at the loop's 0
 SILENCE = b""
@@ -41,6 +43,7 @@ class RedisServer:
         """What answers a script instead: an error line, `SILENCE` or `HANG_UP`."""
         self._conversations: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._reserved: socket.socket | None = None
         self._lua = LuaRuntime()
         self._lua.globals().redis = self._lua.table(call=self._called)
 
@@ -55,6 +58,7 @@ class RedisServer:
         traceback: TracebackType | None,
     ) -> None:
         await self.stop()
+        self.release()
 
     @property
     def url(self) -> str:
@@ -68,9 +72,15 @@ class RedisServer:
         return len(self._conversations)
 
     async def start(self) -> None:
-        """Serves; after `stop` at the same port."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Serves; after `stop` at the same port, which nobody else is given meanwhile."""
+        if self._reserved is None:
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._reserved.bind(("127.0.0.1", 0))
+            self.port = self._reserved.getsockname()[1]
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, reuse_port=True
+        )
 
     async def stop(self) -> None:
         """Refuses connections and drops those there are; remembers everything."""
@@ -81,6 +91,12 @@ class RedisServer:
             await asyncio.gather(*self._conversations, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
+
+    def release(self) -> None:
+        """Its port may be anybody's again."""
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     def lose_everything(self) -> None:
         """As a restart without persistence does."""
@@ -115,7 +131,7 @@ class RedisServer:
                     if answer == HANG_UP:
                         return
                     if self.latency:
-                        await asyncio.sleep(self.latency)
+                        await pass_time(self.latency)
                     writer.write(answer)
                     await writer.drain()
         finally:

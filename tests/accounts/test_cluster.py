@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing.spawn
+import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,32 @@ def bad_account(bank: Bank) -> Account:
     return Account("bad", api_key=key, api_secret=secret, base_url=bank.emulators[0].url)
 
 
+@contextmanager
+def telling_of_workers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[asyncio.Future[None]]:
+    """What is done as soon as a process of a worker begins: each tells its arguments over a pipe."""
+    loop = asyncio.get_running_loop()
+    begins = loop.create_future()
+    os.mkfifo(pipe := folder / "pipe")
+    script = folder / "python"
+    script.write_text(f'#!/bin/sh\necho "$@" > {pipe}\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(script))
+    reading = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+
+    def hear() -> None:
+        if b"spawn_main" in os.read(reading, 65536) and not begins.done():
+            begins.set_result(None)
+
+    loop.add_reader(reading, hear)
+    try:
+        yield begins
+    finally:
+        loop.remove_reader(reading)
+        os.close(reading)
+
+
 async def test_a_killed_worker_costs_a_repeat_and_no_payment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,9 +147,10 @@ async def test_cancelled_while_the_cluster_starts_it_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
-    call = asyncio.create_task(export_accounts([account], tmp_path, cluster=1))
-    while not worker_processes():
-        await asyncio.sleep(0.01)
+    with telling_of_workers(tmp_path, monkeypatch) as worker_begins:
+        call = asyncio.create_task(export_accounts([account], tmp_path, cluster=1))
+        await asyncio.wait_for(worker_begins, 30)
+        assert len(worker_processes()) == 1
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

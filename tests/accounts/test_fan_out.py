@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from distributed import KilledWorker
 from distributed.client import FutureCancelledError
+from virtual_time import pass_time
 
 from paywint_async import (
     Account,
@@ -218,7 +219,7 @@ async def test_cancelled_it_lets_go_of_every_task() -> None:
 
     cluster = Cluster({("a", "plan"): never, ("b", "plan"): never})
     task = asyncio.create_task(run(cluster, "a", "b"))
-    await asyncio.sleep(1)
+    await pass_time(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -301,7 +302,7 @@ def test_a_summary_says_what_failed() -> None:
         ([ACME, ACME], {}, "would share"),
         ([ACME], {"cluster": 0}, "at least one worker"),
         ([ACME], {"cluster": True}, "cluster must be"),
-        ([ACME], {"cluster": object()}, "cluster must be"),
+        ([ACME], {"cluster": 2.5}, "cluster must be"),
     ],
     ids=str,
 )

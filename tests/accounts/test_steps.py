@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from accounts.conftest import Serve
 from destinations import rows_in
+from virtual_time import pass_time
 
 from paywint_async import (
     AuthenticationError,
@@ -29,6 +30,14 @@ KINDS = ("jsonl", "csv.gz", "parquet", "sqlite")
 
 def nobody(count: int) -> None:
     """Is told how many payments there are."""
+
+
+async def read_parts(job: Job) -> Plan:
+    """All but the writing."""
+    plan = await steps.plan(job)
+    for part in plan.parts:
+        await steps.read_part(job, part, nobody)
+    return plan
 
 
 async def export(job: Job, arrive: Callable[[], None] = lambda: None) -> tuple[Plan, Written]:
@@ -95,17 +104,14 @@ async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
     assert len(plan.parts) == 3 * sides
     assert Path(job.output).read_bytes() == (tmp_path / "expected.jsonl").read_bytes()
     assert written.payments == 700 * sides
-    assert (
-        os.listdir(f"{tmp_path}/out") == ["acme-".replace("-", ".jsonl")]
-        or not Path(f"{job.output}.ranges").exists()
-    )
+    assert not Path(f"{job.output}.ranges").exists()
 
     assert (await export(job))[0].parts == ()
     for each in job.account.directions:
         assert sorted(ids_in(job.output, each)) == sorted(emulator.history(each))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS[1:])  # the first is compared byte for byte
 async def test_a_large_account_goes_anywhere(serve: Serve, make_job: MakeJob, kind: str) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, kind, direction="received")
@@ -138,7 +144,7 @@ async def test_a_step_that_was_broken_off_is_done_again_from_where_it_was(
 
     for part in plan.parts:
         step = asyncio.create_task(steps.read_part(job, part, nobody))
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         step.cancel()
         await asyncio.wait([step])
         asked = emulator.request_count
@@ -159,9 +165,7 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
     for keeps_ranges in (True, False):
         emulator = await serve(payments=750, seed=int(keeps_ranges))
         job = make_job(emulator, f"{keeps_ranges}.jsonl", direction="received")
-        plan = await steps.plan(job)
-        for part in plan.parts:
-            await steps.read_part(job, part, nobody)
+        await read_parts(job)
 
         def stop(count: int) -> None:
             if count >= 350:
@@ -203,9 +207,7 @@ async def test_ranges_that_do_not_join_are_read_in_one_piece(
 async def test_a_payment_in_two_ranges_is_noticed(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    await read_parts(job)
     staging = Staging(job.output)
     assert await staging.is_whole()
 
@@ -318,15 +320,13 @@ async def test_what_an_earlier_plan_has_left_does_not_count(
 async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    plan = await read_parts(job)
     asked = pages_asked_for(emulator)
     table = Staging(job.output).table(plan.parts[1])
     await table.open()
 
     writing = asyncio.create_task(steps.patiently(lambda: steps.write(job, nobody), job.options))
-    await asyncio.sleep(5)
+    await pass_time(5)
     assert not writing.done()
     await table.close(complete=False)
 
@@ -339,9 +339,7 @@ async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
 ) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
-    plan = await steps.plan(job)
-    for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+    await read_parts(job)
     with open(f"{job.output}.ranges/received-000001.jsonl", "ab") as file:
         file.write(b'{"payment_id":"half a line')
 

@@ -13,10 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -24,23 +25,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if is_so():
-            return
-        time.sleep(0.05)
-    raise AssertionError("a process did not start within 30 seconds")
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def end(process: subprocess.Popen[Any]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
 
 
 def is_problem(line: ConsoleMessage) -> bool:
@@ -49,29 +36,28 @@ def is_problem(line: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[dict[str, str]]:
+def started() -> Iterator[dict[str, str]]:
     """`paywint emulator` and the example shop, as the shop's own docstring starts them."""
-    shop, emulator = free_port(), free_port()
     env = {**os.environ, "PAYWINT_WEBHOOK_SECRET": "whsec_test_secret"}
     command = [sys.executable, "-m", "paywint_async", "emulator", "--payments", "40"]
-    command += ["--port", str(emulator), "--webhook-url", f"http://127.0.0.1:{shop}/webhooks"]
-    command += ["--redirect-url", f"http://127.0.0.1:{shop}/back"]
-    account = (tmp_path / "account.sh").open("w+")
-    processes = [subprocess.Popen(command, stdout=account, env=env)]
-    try:
-        told = tmp_path / "account.sh"
-        wait_until(lambda: "BASE_URL" in told.read_text())
-        env |= dict(re.findall(r"export (\w+)='?([^'\n]*)'?\n", told.read_text()))
-        serve = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "shop:app"]
-        processes.append(subprocess.Popen([*serve, "--port", str(shop)], env=env))
-        wait_until(lambda: listens(shop))
-        urls = {"shop": f"http://127.0.0.1:{shop}", "emulator": f"http://127.0.0.1:{emulator}"}
-        yield env | urls
-    finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-        account.close()
+    serve = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "shop:app", "--fd"]
+    with ExitStack() as running:
+        # Who comes before the shop is up waits in this socket's queue.
+        listening = running.enter_context(socket.create_server(("127.0.0.1", 0)))
+        shop = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        command += ["--webhook-url", f"{shop}/webhooks", "--redirect-url", f"{shop}/back"]
+        account = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
+        running.callback(end, account)
+        assert account.stdout is not None
+        told: dict[str, str] = {}
+        while "PAYWINT_BASE_URL" not in told:
+            line = account.stdout.readline()
+            assert line, "the emulator ended"
+            told |= re.findall(r"export (\w+)='?([^'\n]*)'?\n", line)
+        env |= told
+        queue = listening.fileno()
+        running.callback(end, subprocess.Popen([*serve, str(queue)], env=env, pass_fds=[queue]))
+        yield env | {"shop": shop, "emulator": told["PAYWINT_BASE_URL"]}
 
 
 @pytest.fixture(params=["desktop", "phone"])

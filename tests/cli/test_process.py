@@ -144,6 +144,8 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def test_a_signal_while_it_still_loads() -> None:
     program = (
         "import os, signal, sys\n"
+        # A shell's background jobs ignore it, and so would the processes that they start.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from paywint_async.cli import main\n"
         "class Interrupt:\n"
         "    def find_spec(self, name, *rest):\n"

@@ -12,9 +12,8 @@ from collections import Counter
 from contextvars import ContextVar
 from uuid import UUID, uuid4
 
-import attrs
 import pytest
-from faults import PAYMENT_ID, FaultServer, answer, late
+from faults import PAYMENT_ID, Fault, FaultServer, answer
 from virtual_time import pass_time
 from waits import (
     Remembered,
@@ -27,10 +26,7 @@ from waits import (
     wait,
 )
 
-from paywint_async import (
-    InvalidRequestError,
-    WaitTimeoutError,
-)
+from paywint_async import InvalidRequestError
 from paywint_async.emulator import Emulator
 from paywint_async.tracking import Tracker
 
@@ -180,14 +176,6 @@ class TestManyWaits:
 
         assert await times() == await times()
 
-    async def test_waits_for_one_payment_keep_their_exact_times(self):
-        api = Remembered(seconds=0)
-        tracker = Tracker(api, max_in_flight=1)
-        started = now()
-        with pytest.raises(WaitTimeoutError):
-            await final(tracker.watch(UUID(int=0xFFFF), 10, 1.0))
-        assert [when - started for when, _ in api.asked] == pytest.approx([0, 1, 2.5, 4.75, 8.125])
-
     async def test_a_new_one_is_looked_at_before_those_that_are_due_again(self):
         api = Remembered(seconds=1)
         tracker = Tracker(api, max_in_flight=1)
@@ -239,10 +227,12 @@ class TestWake:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def test_during_a_look_has_another_one_follow(self, connect):
-        async with FaultServer(late(5), status("success")) as server:
-            server._script[0] = attrs.evolve(
-                late(5), play=self._pending_after(5), name="pending, late"
-            )
+        async def pending_after_5_s(wire):
+            await pass_time(5)
+            await status("pending").play(wire)
+
+        pending = Fault("pending, late", pending_after_5_s)
+        async with FaultServer(pending, status("success")) as server:
             client = connect(server)
             task = wait(client, PAYMENT_ID, poll=1000)
             await pass_time(1)
@@ -251,14 +241,6 @@ class TestWake:
             started = now()
             assert (await task).status == "success"
             assert (now() - started, len(server.requests)) == (pytest.approx(4, abs=0.2), 2)
-
-    @staticmethod
-    def _pending_after(seconds: float):
-        async def play(wire):
-            await pass_time(seconds)
-            await status("pending").play(wire)
-
-        return play
 
     async def test_lets_the_intervals_grow_anew(self, connect):
         async with Emulator() as emulator:

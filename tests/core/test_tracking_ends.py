@@ -9,7 +9,7 @@ import weakref
 from uuid import uuid4
 
 import pytest
-from faults import API_KEY, API_SECRET, PAYMENT_ID, SILENCE, FaultServer, answer
+from faults import API_KEY, API_SECRET, PAYMENT_ID, SILENCE, Fault, FaultServer, Wire, answer
 from virtual_time import VirtualTimeLoop, pass_time
 from waits import check_that_nothing_is_left, looks, looks_under_way, now, status, wait
 
@@ -299,13 +299,14 @@ class TestEventLoops:
         outcomes: list[BaseException] = []
         is_waiting = threading.Event()
 
+        async def tell_and_answer(wire: Wire) -> None:
+            is_waiting.set()
+            await status("pending").play(wire)
+
         async def wait_there() -> None:
-            async with FaultServer(status("pending")) as server:
+            async with FaultServer(Fault("pending", tell_and_answer)) as server:
                 client._session._base_url = server.url
                 task = wait(client, PAYMENT_ID, poll=1000)
-                while not server.requests:
-                    await asyncio.sleep(0.001)
-                is_waiting.set()
                 outcomes.extend(await asyncio.gather(task, return_exceptions=True))
                 await client._session._pools.pop(asyncio.get_running_loop())[0].close()
 

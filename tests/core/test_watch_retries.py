@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
-from faults import PAYMENT, PAYMENT_ID, FaultServer, answer
+from faults import PAYMENT, PAYMENT_ID, Fault, FaultServer, answer
+from servers import serve_aiohttp
 from virtual_time import pass_time
-from waits import now, states
+from waits import now, states, status, wait
 
 from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
 from paywint_async.emulator import Emulator
@@ -22,6 +23,12 @@ from paywint_async.webhooks import (
     WebhookReceiver,
     aiohttp_handler,
 )
+
+
+def payment(number: int, **fields: str) -> Fault:
+    """A server's answer: the payment of that number."""
+    facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number)), **fields}
+    return answer(body=json.dumps({"success": True, "data": facts}).encode())
 
 
 class TestRetries:
@@ -46,7 +53,7 @@ class TestRetries:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)
             client.payments.wake(old, retry_payment_id=str(new))
-            waiting = asyncio.ensure_future(client.payments.wait_until_final(old, timeout=60))
+            waiting = wait(client, old)
             await pass_time(3)
             assert not waiting.done()
             await emulator.pay(new)
@@ -70,7 +77,7 @@ class TestRetries:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)
             client.payments.wake(old)  # the webhook of its failing; that of the retry follows
-            waiting = asyncio.ensure_future(client.payments.wait_until_final(old, timeout=60))
+            waiting = wait(client, old)
             await pass_time(5)
             assert not waiting.done()
             before = emulator.request_count
@@ -153,10 +160,6 @@ class TestRetries:
         )
 
     async def test_of_another_payee_or_currency_are_not_followed(self, connect, caplog):
-        def payment(number: int, **fields: str):
-            facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number)), **fields}
-            return answer(body=json.dumps({"success": True, "data": facts}).encode())
-
         me, you = str(UUID(int=7)), str(UUID(int=8))
         for fields in ({"payee_id": you}, {"payee_id": me, "currency": "EUR"}):
             old = payment(1, status="retried", payee_id=me)
@@ -167,12 +170,8 @@ class TestRetries:
             assert (told.payment_id, len(server.requests)) == (UUID(int=1), 2)
 
     async def test_that_go_in_a_circle_end(self, connect):
-        def payment(number: int):
-            facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number))}
-            body = {"success": True, "data": {**facts, "status": "retried"}}
-            return answer(body=json.dumps(body).encode())
-
-        async with FaultServer(payment(1), payment(2)) as server:
+        script = [payment(number, status="retried") for number in (1, 2)]
+        async with FaultServer(*script) as server:
             client = connect(server)
             client.payments.wake(UUID(int=1), retry_payment_id=UUID(int=2))
             client.payments.wake(UUID(int=2), retry_payment_id=UUID(int=1))
@@ -180,9 +179,7 @@ class TestRetries:
         assert [name for name, _ in seen] == [str(UUID(int=1)), str(UUID(int=2))]
 
     async def test_that_cannot_be_looked_at_are_an_error(self, connect):
-        body = PAYMENT.replace(b'"success"', b'"retried"')
-        old = answer(body=b'{"success":true,"data":%s}' % body)
-        async with FaultServer(old, answer(403)) as server:
+        async with FaultServer(status("retried"), answer(403)) as server:
             client = connect(server)
             client.payments.wake(PAYMENT_ID, retry_payment_id=uuid4())
             watch = client.payments.watch(PAYMENT_ID)
@@ -213,21 +210,19 @@ class TestRetries:
             heard.append(event.event)
 
         heard: list[str] = []
-        async with Emulator(webhook_secret="whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==") as emulator:
+        secret = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
+        async with Emulator(webhook_secret=secret) as emulator, AsyncExitStack() as running:
             client = connect(emulator)
             receiver = WebhookReceiver(
                 on_event, verifier=StandardWebhooks(emulator.webhook_secret), client=client
             )
             app = web.Application()
             app.router.add_post("/webhooks", aiohttp_handler(receiver))
-            runner = web.AppRunner(app)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            emulator.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks"
-            link = await client.payments.create_link(5)
-            waiting = asyncio.ensure_future(
-                client.payments.wait_until_final(link.payment_id, timeout=3600, poll=1000)
+            emulator.webhook_url = (
+                f"{await running.enter_async_context(serve_aiohttp(app))}/webhooks"
             )
+            link = await client.payments.create_link(5)
+            waiting = wait(client, link.payment_id, poll=1000)
             await pass_time(1)
             started = now()
             await emulator.fail(link.payment_id)
@@ -237,5 +232,4 @@ class TestRetries:
             assert (str(payment.payment_id), payment.status) == (new, "success")
             assert now() - started < 1
             await emulator.delivered()
-            await runner.cleanup()
         assert "payment.retried" in heard

@@ -1,47 +1,26 @@
-"""Listings over real HTTP against the emulator: order, exactness, concurrency, prompt stop."""
+"""Listings over real HTTP against the emulator: order, exactness, concurrency."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from pagination.accounts import account, ids
 from virtual_time import pass_time
 
 from paywint_async import (
-    ClientClosedError,
     Direction,
     IncompleteHistoryError,
     InvalidRequestError,
     NotFoundError,
-    PaywintClient,
     Request,
     Response,
     TransportError,
     codec,
 )
-from paywint_async.emulator import Emulator
-
-
-@asynccontextmanager
-async def account(
-    payments: int = 0, *, middlewares: Any = (), **settings: Any
-) -> AsyncIterator[tuple[Emulator, PaywintClient]]:
-    async with (
-        Emulator(payments=payments, **settings) as emulator,
-        PaywintClient(
-            emulator.api_key, emulator.api_secret, base_url=emulator.url, middlewares=middlewares
-        ) as client,
-    ):
-        yield emulator, client
-
-
-def ids(payments: Any) -> list[str]:
-    return [str(payment.payment_id) for payment in payments]
 
 
 @pytest.mark.parametrize("direction", ["sent", "received"])
@@ -121,43 +100,6 @@ async def test_a_page_too_large_for_the_event_loop_is_read_in_a_thread(
     assert threads == {is_in_loop}
 
 
-async def test_break_ends_the_requests_under_way() -> None:
-    async with account(10_000, latency=1.0) as (emulator, client):
-        tasks = asyncio.all_tasks()
-        async for _ in client.payments.received():
-            break
-        await pass_time(0.1)
-        assert asyncio.all_tasks() - tasks <= {t for t in asyncio.all_tasks() if _is_servers(t)}
-        await pass_time(5)
-        assert emulator.in_flight == 0
-        assert emulator.request_count <= 1 + 8
-
-
-def _is_servers(task: asyncio.Task[Any]) -> bool:
-    return "RequestHandler" in repr(task)
-
-
-async def test_the_block_is_left_when_nothing_is_under_way_any_more() -> None:
-    async with account(10_000, latency=1.0) as (_, client):
-        with pytest.raises(ZeroDivisionError):
-            async with client.payments.received() as listing:
-                async for _ in listing:
-                    1 / 0  # noqa: B018
-        assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
-
-
-async def test_cancellation_ends_the_requests_under_way() -> None:
-    async with account(10_000, latency=1.0) as (emulator, client):
-        task = asyncio.create_task(client.payments.received().collect())
-        await pass_time(2.5)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await pass_time(0.1)
-        assert emulator.in_flight == 0
-        assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
-
-
 async def test_a_page_that_cannot_be_read_comes_after_all_before_it() -> None:
     async def fail_on_page_4(request: Request, handler: Any) -> Response:
         if request.body and json.loads(request.body)["page_no"] == 4:
@@ -183,13 +125,6 @@ async def test_a_refusal_in_a_listing_is_its_own_error() -> None:
     async with account(10, middlewares=[not_found]) as (_, client):
         with pytest.raises(NotFoundError):
             await client.payments.received().collect()
-
-
-async def test_a_listing_ends_with_a_clear_error_when_the_client_is_closed() -> None:
-    async with account(1000, latency=0.1) as (_, client):
-        with pytest.raises(ClientClosedError):
-            async for _ in client.payments.received(max_concurrency=2):
-                await client.aclose()
 
 
 async def test_a_limit_costs_no_more_requests_than_it_needs() -> None:
@@ -220,102 +155,6 @@ async def test_pages_hold_each_payment_once_though_others_arrive() -> None:
         history = emulator.history("received")
         assert delivered == history[history.index(delivered[0]) :]
         assert all(page.records for page in pages)
-
-
-@pytest.mark.parametrize("order", ["newest", "oldest"])
-@pytest.mark.parametrize("taken", [1, 99, 100, 101, 350, 999, 1000])
-async def test_a_checkpoint_resumes_right_behind_it(order: str, taken: int) -> None:
-    async with account(1000, order=order) as (emulator, client):
-        before = emulator.history("received")[:: 1 if order == "newest" else -1]
-        delivered = []
-        async with client.payments.received() as listing:
-            async for payment in listing:
-                delivered.append(payment)
-                if len(delivered) == taken:
-                    break
-            checkpoint = json.loads(json.dumps(listing.checkpoint))
-        emulator.arrive("received", 2345)
-        count = emulator.request_count
-        if taken < 1000:
-            resumed = client.payments.received(checkpoint=checkpoint, rows_per_page=50)
-            assert ids(delivered + await resumed.collect()) == before
-            assert emulator.request_count - count <= (1000 - taken) // 50 + 4
-            assert resumed.total == 1000
-        else:
-            assert checkpoint["finished"]
-
-
-@pytest.mark.parametrize("order", ["newest", "oldest"])
-async def test_a_finished_checkpoint_yields_just_the_new_ones_again_and_again(order: str) -> None:
-    async with account(250, order=order) as (emulator, client):
-        checkpoint, seen = None, 0
-        for new in (0, 0, 1, 99, 100, 101, 250):
-            emulator.arrive("received", new)
-            count = emulator.request_count
-            listing = client.payments.received(checkpoint=checkpoint)
-            delivered = ids(await listing.collect())
-            history = emulator.history("received")
-            expected = history[: len(history) - seen]
-            assert delivered == expected[:: 1 if order == "newest" else -1]
-            if checkpoint is not None:
-                assert emulator.request_count - count <= -(-new // 100) + 1
-            checkpoint, seen = listing.checkpoint, len(history)
-
-
-async def test_a_checkpoint_of_the_other_direction_is_refused_before_sending() -> None:
-    async with account(10) as (emulator, client):
-        listing = client.payments.sent()
-        await listing.collect()
-        count = emulator.request_count
-        with pytest.raises(InvalidRequestError, match="checkpoint"):
-            client.payments.received(checkpoint=listing.checkpoint)
-        assert emulator.request_count == count
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        {"remaining": 3},
-        {"version": 2},
-        {"last": []},
-        {"last": ["no uuid"]},
-        {"check": "0"},
-        {"order": "sideways"},
-        {"snapshot": None},
-    ],
-    ids=str,
-)
-async def test_a_damaged_checkpoint_is_refused_before_sending(damage: dict[str, Any]) -> None:
-    async with account(200) as (emulator, client):
-        listing = client.payments.sent()
-        await listing.collect(limit=150)
-        count = emulator.request_count
-        assert listing.checkpoint is not None
-        with pytest.raises(InvalidRequestError, match="checkpoint"):
-            client.payments.sent(checkpoint=listing.checkpoint | damage)
-        assert emulator.request_count == count
-
-
-@pytest.mark.parametrize("checkpoint", [[], "text", 7, {}], ids=str)
-async def test_what_is_no_checkpoint_is_refused(checkpoint: Any) -> None:
-    async with account() as (_, client):
-        for listing in (client.payments.sent, client.payments.history):
-            with pytest.raises(InvalidRequestError, match="checkpoint"):
-                listing(checkpoint=checkpoint)
-
-
-@pytest.mark.parametrize("taken", [150, 500])
-async def test_the_checkpoint_of_another_account_is_an_error_and_delivers_nothing(
-    taken: int,
-) -> None:
-    async with account(500) as (_, mine), account(600, seed=2) as (_, other):
-        listing = mine.payments.received()
-        await listing.collect(limit=taken)
-        delivered = []
-        with pytest.raises(IncompleteHistoryError):
-            async for payment in other.payments.received(checkpoint=listing.checkpoint):
-                delivered.append(payment)
-        assert delivered == []
 
 
 async def test_a_payment_deleted_before_it_was_read_is_said_to_be_missing() -> None:
@@ -351,12 +190,6 @@ async def test_each_iteration_is_a_read_of_its_own() -> None:
         assert emulator.request_count == 4
 
 
-async def test_before_anything_was_read_nothing_is_known() -> None:
-    async with account(150) as (_, client):
-        for listing in (client.payments.sent(), client.payments.history()):
-            assert (listing.total, listing.checkpoint) == (None, None)
-
-
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("max_concurrency", [1, 2, 7])
 async def test_history_merges_both_directions_by_time(order: str, max_concurrency: int) -> None:
@@ -373,45 +206,6 @@ async def test_history_merges_both_directions_by_time(order: str, max_concurrenc
         assert times == sorted(times, reverse=order == "newest")
 
 
-@pytest.mark.parametrize("taken", [1, 2, 333, 1399, 1400])
-async def test_the_look_ahead_of_a_history_is_not_in_its_checkpoint(taken: int) -> None:
-    async with account(700) as (emulator, client):
-        whole = await client.payments.history().collect()
-        listing = client.payments.history()
-        first = await listing.collect(limit=taken)
-        emulator.arrive("sent", 130)
-        emulator.arrive("received", 70)
-        rest = client.payments.history(checkpoint=json.loads(json.dumps(listing.checkpoint)))
-        entries = first + await rest.collect()
-        if taken < 1400:
-            assert entries == whole
-        finished = client.payments.history(checkpoint=rest.checkpoint)
-        entries += await finished.collect()
-        everything = [*emulator.history("sent"), *emulator.history("received")]
-        assert sorted(ids(entry.payment for entry in entries)) == sorted(everything)
-        assert len(everything) == 1600
-
-
-async def test_a_listing_left_by_break_can_be_closed_twice() -> None:
-    async with account(1000, latency=0.1) as (_, client):
-        listing = client.payments.received()
-        async with listing:
-            async for _ in listing:
-                break
-        async with listing:
-            assert listing.checkpoint is not None
-
-
-async def test_an_iterator_that_outlives_the_block_says_so() -> None:
-    async with account(1000) as (_, client):
-        async with client.payments.received(rows_per_page=10) as listing:
-            iterator = aiter(listing)
-            await anext(iterator)
-        with pytest.raises(ClientClosedError, match="closed"):
-            for _ in range(100):
-                await anext(iterator)
-
-
 async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
     async with account(300, latency=0.01) as (_, client):
         listing = client.payments.history(rows_per_page=10)
@@ -421,24 +215,6 @@ async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
         await first.aclose()  # type: ignore[attr-defined]
         rest = [entry async for entry in second]
         assert len(rest) == 600 - 1
-
-
-async def test_leaving_the_block_ends_the_request_that_somebody_waits_for() -> None:
-    async with account(1000, latency=5) as (emulator, client):
-        listing = client.payments.received()
-
-        async def consume() -> None:
-            async for _ in listing:
-                raise AssertionError("nothing can have come yet")
-
-        async with listing:
-            consumer = asyncio.create_task(consume())
-            await pass_time(1)
-        assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
-        with pytest.raises(ClientClosedError, match="listing was closed"):
-            await consumer
-        await pass_time(0.1)
-        assert emulator.in_flight == 0
 
 
 async def test_a_consumer_that_never_waits_lets_others_have_their_turn() -> None:

@@ -11,10 +11,11 @@ import json
 import os
 import socket
 import subprocess
-import time
+import threading
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,22 +41,20 @@ def prism(*arguments: str) -> Iterator[str]:
         port = int(probe.getsockname()[1])
     place = ("--host", "127.0.0.1", "--port", str(port))
     command = [os.environ["PAYWINT_PRISM"], *arguments, *place]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # a full pipe would stop it
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = iter(process.stdout.readline, "")
+    is_listening = any(" is listening on " in line for line in told)
+    rest = threading.Thread(target=deque, args=(told, 0))  # a full pipe would stop it
+    rest.start()
     try:
-        wait_for(process, port)
+        assert is_listening, f"Prism does not listen (exit status {process.wait(20)})"
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(20)
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up_at = time.monotonic() + 60
-    while time.monotonic() < give_up_at and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"Prism does not listen (exit status {process.poll()})")
+        rest.join(20)
+        process.stdout.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,17 @@
-"""Reports without files and network: what was compared, and with what result."""
+"""Reports without files and network, and ledgers in files: what is compared, and with what result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from books import match
+from ledgers import Write
 
 from paywint_async import Payment, PaymentStatus
 from paywint_async.reconcile import LedgerFormat, LedgerRow, PaymentFact, Period, Report, Settings
@@ -60,3 +62,15 @@ def make_payment() -> Callable[..., Payment]:
         return Payment(**fields | told)
 
     return make
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """`write(text)`: the path of a CSV file with this text."""
+
+    def write(text: str | bytes, name: str = "books.csv") -> str:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return str(path)
+
+    return write

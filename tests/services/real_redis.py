@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +37,7 @@ class RealRedis:
         self.start()
         if self._is_cluster:
             self.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            self._until_it_says("Cluster state changed: ok")
         return self
 
     def __exit__(
@@ -55,22 +55,28 @@ class RealRedis:
         if program is None:
             raise SystemExit("redis-server is not installed: apt-get install redis-server")
         lines = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"requirepass {PASSWORD}"]
-        lines += [f"dir {self._folder}", f"logfile {self._folder}/log"]
+        lines += [f"dir {self._folder}"]
         lines += ["cluster-enabled yes"] if self._is_cluster else []
-        self._process = subprocess.Popen([program, "-"], stdin=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE  # its log is short: it never fills the pipe
+        self._process = subprocess.Popen([program, "-"], stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin
         self._process.stdin.write("\n".join(lines))
         self._process.stdin.close()
-        until = time.monotonic() + SECONDS
-        while not self._answers():
-            assert time.monotonic() < until, "the Redis does not start"
-            time.sleep(0.02)
+        self._until_it_says("Ready to accept connections")
+
+    def _until_it_says(self, words: str) -> None:
+        assert self._process
+        assert self._process.stdout
+        log = iter(self._process.stdout.readline, "")
+        assert any(words in line for line in log), f"the Redis ended before it said: {words}"
 
     def kill(self) -> None:
         """SIGKILL: no farewell."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(SECONDS)
+            assert self._process.stdout
+            self._process.stdout.close()
             self._process = None
 
     def pause(self) -> None:
@@ -89,9 +95,3 @@ class RealRedis:
         return subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=SECONDS
         ).stdout
-
-    def _answers(self) -> bool:
-        try:
-            return "PONG" in self.command("PING")
-        except subprocess.CalledProcessError:
-            return False

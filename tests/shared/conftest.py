@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from redis_server import RedisServer
+from virtual_time import pass_time
 
 from paywint_async import RateLimit, SharedRateLimit
 
@@ -20,7 +20,7 @@ async def redis() -> AsyncIterator[RedisServer]:
     """An empty Redis with a password."""
     async with RedisServer(PASSWORD) as server:
         yield server
-        await asyncio.sleep(0.01)  # until it has seen who left
+        await pass_time(0.01)  # until it has seen who left
         assert server.open_connections == 0
 
 

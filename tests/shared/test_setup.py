@@ -17,6 +17,7 @@ from faults import API_KEY, API_SECRET, FaultServer, answer
 from redis.asyncio import Redis
 from redis_server import RedisServer
 from shared.conftest import PASSWORD
+from virtual_time import pass_time
 
 import paywint_async
 from paywint_async import ConfigurationError, PaywintClient, RateLimit, SharedRateLimit
@@ -113,7 +114,7 @@ class TestAClient:
             await client.payments.page("sent", 1)
             assert redis.open_connections == 1
             await client.aclose()
-        await asyncio.sleep(0.01)
+        await pass_time(0.01)
         assert redis.open_connections == 0
 
     async def test_that_is_closed_takes_nothing_from_another_one(self, redis):
@@ -128,7 +129,7 @@ class TestAClient:
                     pages = [
                         asyncio.ensure_future(staying.payments.page("sent", 1)) for _ in range(5)
                     ]
-                    await asyncio.sleep(0.05)
+                    await pass_time(0.05)
                 start = now()
                 assert len(await asyncio.gather(*pages)) == 5
                 await staying.payments.page("sent", 1)
@@ -141,7 +142,7 @@ class TestAClient:
             options = {"base_url": server.url, "rate_limit": limiter}
             async with PaywintClient(API_KEY, API_SECRET, **options) as client:
                 asking = asyncio.ensure_future(client.payments.page("sent", 1))
-                await asyncio.sleep(0.1)
+                await pass_time(0.1)
                 asking.cancel()
         assert await departures(share(RateLimit(100)), [0.0]) == pytest.approx([6.9], abs=0.1)
 
@@ -180,7 +181,7 @@ class TestAConnection:
             await limiter.acquire()
             redis.fault = b""
             waiting = asyncio.ensure_future(limiter.acquire())
-            await asyncio.sleep(0.1)
+            await pass_time(0.1)
             waiting.cancel()
 
     async def test_is_not_looked_for_after_closing(self, redis):
@@ -190,7 +191,7 @@ class TestAConnection:
         await limiter.acquire()
         await limiter.aclose()
         before = redis.connections
-        await asyncio.sleep(10)
+        await pass_time(10)
         assert redis.connections == before
 
     async def test_is_not_looked_for_after_closing_to_tell_of_a_cooldown(self, redis):
@@ -198,29 +199,28 @@ class TestAConnection:
         redis.fault = b"-LOADING\r\n"
         await limiter.acquire()
         limiter.cool_down(60)
-        await asyncio.sleep(3)
+        await pass_time(3)
         await limiter.aclose()
         before = redis.connections
-        await asyncio.sleep(10)
+        await pass_time(10)
         assert redis.connections == before
 
 
 class TestTheEventLoop:
     def test_may_be_another_one_each_time(self):
-        async def serve_and_ask(limiters: list[SharedRateLimit], port: int) -> int:
-            server = RedisServer()
-            server.port = port
-            async with server:
-                limiters = limiters or [SharedRateLimit(RateLimit(1000), server.url, key="k")]
-                await limiters[0].acquire()
-                await limiters[0].aclose()
-                kept.extend(limiters)
-                return server.port
+        async def serve_and_ask() -> None:
+            await server.start()
+            kept.append(kept[0] if kept else SharedRateLimit(limit, server.url, key="k"))
+            await kept[0].acquire()
+            await kept[0].aclose()
+            await server.stop()
 
         kept: list[SharedRateLimit] = []
-        port = asyncio.run(serve_and_ask([], 0))
-        assert asyncio.run(serve_and_ask(kept[:1], port)) == port
-        assert len(kept[0]._lines) == 1
+        server, limit = RedisServer(), RateLimit(1000)
+        asyncio.run(serve_and_ask())
+        asyncio.run(serve_and_ask())
+        server.release()
+        assert (server.connections, len(kept[0]._lines)) == (2, 1)
 
     async def test_has_to_be_the_one_of_the_callers_client(self, redis):
         async with Redis.from_url(redis.url) as client:
@@ -237,7 +237,7 @@ class TestTheEventLoop:
         await limiter.acquire()
         redis.latency = 0.1
         waiting = asyncio.ensure_future(limiter.acquire())
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         (call,) = asyncio.all_tasks() - {waiting, asyncio.current_task(), *redis._conversations}
         call.cancel()
         await waiting

@@ -49,7 +49,10 @@ def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
     (commands / "timeout").chmod(0o755)
     package = str(Path(paywint_async.__file__).parents[1])
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | credentials | {"PATH": path, "PYTHONPATH": package}
+    # Of the plugins that are installed here a reader has few; these take seconds to import.
+    plugins = "-p no:schemathesis -p no:hypothesispytest -p no:xdist"
+    own = {"PATH": path, "PYTHONPATH": package, "PYTEST_ADDOPTS": plugins}
+    return os.environ | credentials | own
 
 
 @pytest.mark.parametrize("guide", GUIDES)

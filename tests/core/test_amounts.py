@@ -1,0 +1,157 @@
+"""Amounts keep every digit, and what a decoder would take in silence is refused."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wire import page_json, payment_json, problem_of
+
+from paywint_async import Payment, ResponseDecodeError, to_json_lines
+from paywint_async.codec import decode, refuse_ambiguity
+
+amounts = st.from_regex(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?", fullmatch=True)
+
+
+class TestAmounts:
+    @given(amounts)
+    def test_keep_every_digit_on_the_way_in(self, digits):
+        assert str(decode(payment_json(amount=digits), Payment).amount) == str(Decimal(digits))
+
+    @given(amounts)
+    def test_keep_every_digit_there_and_back(self, digits):
+        payment = decode(payment_json(amount=digits), Payment)
+        written = json.loads(to_json_lines([payment]), parse_float=str, parse_int=str)
+        assert Decimal(written["amount"]).as_tuple() == Decimal(digits).as_tuple()
+
+    @pytest.mark.parametrize("digits", ["0.10", "1.10", "5", "12345678901234567.89", "0.07"])
+    def test_are_written_as_they_were_read(self, digits):
+        payment = decode(payment_json(amount=digits), Payment)
+        assert b'"amount":%s,' % digits.encode() in to_json_lines([payment])
+
+    @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "01", "1.", "0x10", "1_000"])
+    def test_that_are_no_json_number_are_refused(self, text):
+        assert "no valid JSON" in problem_of(payment_json(amount=text)).problem
+
+    @pytest.mark.parametrize("text", ["null", "true", "[]", "{}"])
+    def test_of_another_type_are_refused(self, text):
+        assert problem_of(payment_json(amount=text)).path == "$.amount"
+
+
+class TestAmbiguity:
+    """What the decoder would take in silence; a large page is looked through less closely."""
+
+    @staticmethod
+    def refusal(data: bytes, records: int | None = None) -> ResponseDecodeError:
+        with pytest.raises(ResponseDecodeError) as caught:
+            refuse_ambiguity(data, records)
+        return caught.value
+
+    @pytest.mark.parametrize("text", ['"5"', '"NaN"', '"1_000"', '""'])
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_an_amount_as_text_is_refused_by_its_index(self, text, size):
+        page = page_json(*[payment_json()] * (size - 1), payment_json(amount=text))
+        assert self.refusal(page, size).path == f"$.records[{size - 1}].amount"
+
+    @pytest.mark.parametrize("colon", [":", ": ", " :", " : ", ":\n\t"])
+    def test_an_amount_as_text_is_refused_in_one_payment(self, colon):
+        data = f'{{"data"{colon}{{"amount"{colon}"5"}}}}'.encode()
+        assert self.refusal(data).path == "$.data.amount"
+
+    @pytest.mark.parametrize("name", [r"\u0061mount", r"amoun\u0074", r"a\u006Dount"])
+    @pytest.mark.parametrize("size", [1, 100])
+    def test_an_amount_as_text_is_refused_under_an_escaped_name(self, name, size):
+        odd = payment_json(amount=None, **{name: '"NaN"'})
+        assert self.refusal(page_json(odd, *[payment_json()] * (size - 1)), size)
+
+    @pytest.mark.parametrize("size", [1, 100])
+    def test_a_second_amount_is_refused_under_an_escaped_name(self, size):
+        odd = payment_json(**{r"\u0061mount": '"NaN"'})
+        assert self.refusal(page_json(odd, *[payment_json()] * (size - 1)), size)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b'{"data":{"amount":5,"amount":6}}',
+            b'{"data":{"amount":5,"status":"failed","status":"success"}}',
+            b'{"success":false,"success":true,"data":{}}',
+            b'{"data":{"new":{"a":1,"a":2}}}',
+        ],
+    )
+    def test_a_key_that_comes_twice_is_refused(self, data):
+        assert "comes twice in one object" in self.refusal(data).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    @pytest.mark.parametrize("total", ['1,"totalRecords":100', '100,"success":true,"success":true'])
+    def test_a_key_that_comes_twice_around_the_records_is_refused(self, size, total):
+        assert (
+            "comes twice"
+            in self.refusal(page_json(*[payment_json()] * size, total=total), size).problem
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ('"records":[],', ""),
+            ('"warnings":[{}],"totalRecords":1,', ""),
+            ("", ',"warnings":[],"totalRecords":1'),
+            ("", ',"warnings":[{"a":[]}],"totalRecords":1,"b":[]'),
+        ],
+    )
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_though_another_list_stands_between(self, size, before, behind):
+        page = page_json(*[payment_json()] * size).strip()
+        odd = b"{" + before.encode() + page[1:-1] + behind.encode() + b"}"
+        assert "comes twice" in self.refusal(odd, size).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_an_amount_that_comes_twice_is_refused(self, size):
+        odd = payment_json(amount='5,"amount":6')
+        assert (
+            "comes twice"
+            in self.refusal(page_json(*[payment_json()] * (size - 1), odd), size).problem
+        )
+
+    @pytest.mark.parametrize("first", ["5", '"5"'])
+    @pytest.mark.parametrize("colon", [" :", ": ", "\t:\n"])
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_it_is_so_however_its_spaces_are(self, size, colon, first):
+        odd = payment_json(amount=f'{first},"amount"{colon}"6"')
+        page = page_json(*[payment_json()] * (size - 1), odd)
+        assert "comes twice" in self.refusal(page, size).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_a_page_may_have_spaces(self, size):
+        page = page_json(*[payment_json()] * size).replace(b'":', b'" : ')
+        assert refuse_ambiguity(page, size) is None
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b'{"data":{"amount":5}}',
+            b'{"data":null,"amount":"5"}',
+            b'{"records":{"amount":"5"}}',
+            b'{"records":[5,null]}',
+        ],
+    )
+    def test_text_elsewhere_is_nobodys_amount(self, data):
+        assert refuse_ambiguity(data) is None
+
+    @pytest.mark.parametrize(
+        "field",
+        [
+            {"description": r'"\"amount\":\"5\""'},
+            {"description": r'"\u0061mount [1]"'},
+            {"new": '{"amount":"5"}'},
+            {"new": "[[]]"},
+            {"fee_amount": '"5"', "description": '"amount"'},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("size", [3, 100])
+    def test_a_page_may_say_odd_things(self, size, field):
+        page = page_json(*[payment_json(**field)] * size, total='100,"message":"[5] done"')
+        assert refuse_ambiguity(page, size) is None

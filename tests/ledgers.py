@@ -1,0 +1,24 @@
+"""Ledgers as the comparison reads them, or refuses to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from paywint_async.reconcile import Columns, LedgerError, LedgerFormat, LedgerRow, read_ledger
+
+ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
+Write = Callable[..., str]
+
+
+def read(path: str, columns: Columns | None = None, **told: Any) -> list[LedgerRow]:
+    return list(read_ledger(path, LedgerFormat(columns=columns or Columns(), **told)))
+
+
+def refusal(path: str, columns: Columns | None = None, **told: Any) -> str:
+    with pytest.raises(LedgerError) as error:
+        read(path, columns, **told)
+    return str(error.value).removeprefix(path)

@@ -1,0 +1,27 @@
+"""An account with a history, and a client that lists it over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from paywint_async import PaywintClient
+from paywint_async.emulator import Emulator
+
+
+@asynccontextmanager
+async def account(
+    payments: int = 0, *, middlewares: Any = (), **settings: Any
+) -> AsyncIterator[tuple[Emulator, PaywintClient]]:
+    async with (
+        Emulator(payments=payments, **settings) as emulator,
+        PaywintClient(
+            emulator.api_key, emulator.api_secret, base_url=emulator.url, middlewares=middlewares
+        ) as client,
+    ):
+        yield emulator, client
+
+
+def ids(payments: Any) -> list[str]:
+    return [str(payment.payment_id) for payment in payments]

@@ -1,0 +1,196 @@
+"""The planner against single histories: one lie, one deletion, one move, and what comes of it."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from pagination.model import History, Reader, Reading
+
+from paywint_async.pagination.ledger import Answer
+from paywint_async.pagination.planner import Planner
+from paywint_async.pagination.position import Order, Position
+
+
+@pytest.mark.parametrize("lie", [-3, -1, 1, 5])
+@pytest.mark.parametrize("size", [15, 20, 25])
+def test_a_total_that_always_lies_is_not_believed(lie: int, size: int) -> None:
+    history = LyingHistory(size, lie=lie)
+    reading = Reader(history, Random(0), rows=10, window=2).read()
+    assert reading.doubt is not None
+
+
+class LyingHistory(History):
+    """Every total is off by the same number."""
+
+    def __init__(self, size: int, *, lie: int) -> None:
+        super().__init__(size)
+        self.lie = lie
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        self.total_error = self.lie
+        return super().answer(page_no, rows)
+
+
+def test_the_checkpoint_of_another_history_is_noticed() -> None:
+    mine, other = History(100), History(120)
+    other.keys = [key + 1_000_000 for key in other.keys]
+    other.times = {key + 1_000_000: time for key, time in other.times.items()}
+    for stop_after in (37, None):
+        start = Reader(mine, Random(0), rows=10, window=2, stop_after=stop_after).read().position
+        reading = Reader(other, Random(0), rows=10, window=2, start=start).read()
+        assert reading.doubt is not None
+        assert reading.delivered == []
+
+
+def test_a_deleted_anchor_is_replaced_by_the_one_before_it() -> None:
+    history = History(50)
+    first = Reader(history, Random(0), rows=10, window=1, stop_after=25).read()
+    for key in first.delivered[-3:]:
+        history.keys.remove(key)
+    rest = Reader(history, Random(0), rows=10, window=1, start=first.position).read()
+    assert rest.doubt is None
+    assert rest.delivered == list(range(25, 0, -1))
+
+
+def test_the_order_is_unknown_until_two_times_differ() -> None:
+    history = History(1)
+    reading = Reader(history, Random(0), rows=10, window=1).read()
+    assert reading.position is not None
+    assert reading.position.order is Order.UNKNOWN
+
+
+def test_a_limit_asks_for_no_page_beyond_it() -> None:
+    planner = Planner(10, limit=25)
+    history = History(500)
+    asked = []
+    while not planner.is_complete:
+        page = planner.take_repair() or planner.next_page(is_idle=True)
+        assert page is not None
+        asked.append(page)
+        planner.accept(history.answer(page, 10))
+    assert asked == [1, 2, 3]
+    assert planner.handed == 25
+
+
+def sync(history: History, start: Position | None, rows: int = 10) -> Reading:
+    return Reader(history, Random(0), rows=rows, window=1, start=start).read()
+
+
+@pytest.mark.parametrize("rank", [1, 5, 22, 23, 25, 30])
+def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: int) -> None:
+    history = History(30)
+    start = sync(history, None).position
+    for _ in range(5):
+        history.insert()
+    history.keys.append(history.keys.pop(rank - 1))
+    second = sync(history, start)
+    new = set(range(31, 36))
+    assert second.doubt is not None
+    assert new <= set(second.delivered)
+    if rank > 30 - 8:  # one that the checkpoint knows by its id
+        assert set(second.delivered) == new
+    third = sync(history, second.position)
+    assert (third.doubt, third.delivered) == (None, [])
+
+
+@pytest.mark.parametrize("change", ["delete", "move"])
+@pytest.mark.parametrize("rank", [1, 15, 30])
+def test_what_changed_among_what_is_known_is_said_once(change: str, rank: int) -> None:
+    history = History(30)
+    start = sync(history, None).position
+    key = history.keys.pop(rank - 1)
+    if change == "move":
+        history.keys.append(key)
+    second = sync(history, start)
+    known = change == "delete" or rank > 30 - 8
+    assert second.delivered == ([] if known else [key])
+    assert second.doubt is not None or (change, rank) == ("move", 30)
+    third = sync(history, second.position)
+    assert (third.doubt, third.delivered) == (None, [])
+
+
+def test_a_page_repeated_right_after_a_resume_is_noticed() -> None:
+    for rows in ((10, 20), (100, 100), (20, 10)):
+        history = History(180)
+        first = Reader(history, Random(0), rows=rows[0], window=1, stop_after=100).read()
+        for seed in range(20):
+            random = Random(seed)
+            rest = Reader(
+                history,
+                random,
+                rows=rows[1],
+                window=random.choice((1, 4)),
+                kinds=("repeat",),
+                change_rate=0.3,
+                start=first.position,
+            ).read()
+            whole = first.delivered + rest.delivered
+            assert rest.doubt or whole == history.listed(), (rows, seed)
+            assert len(set(whole)) == len(whole)
+
+
+def test_an_unknown_order_is_not_settled_by_one_lie() -> None:
+    history = History(12, ties=1000)
+    history.total_error = -2
+    first = sync(history, None)
+    assert first.position is not None
+    assert first.position.order is Order.UNKNOWN
+    for _ in range(5):
+        history.insert()
+    second = sync(history, first.position)
+    assert second.doubt is not None or set(second.delivered) >= set(range(13, 18))
+
+
+def test_ties_and_a_deletion_on_an_oldest_first_server_hide_no_new_one() -> None:
+    history = History(10, is_oldest_first=True, ties=1000)
+    start = sync(history, None).position
+    del history.keys[0]
+    for _ in range(5):
+        history.insert()
+    assert sync(history, start).delivered == list(range(11, 16))
+
+
+def test_the_finished_checkpoint_of_another_history_is_noticed_though_this_one_is_empty() -> None:
+    start = sync(History(25), None).position
+    assert sync(History(0), start).doubt is not None
+
+
+def test_an_undecided_order_is_decided_before_rows_are_taken_on_a_guess() -> None:
+    history = History(100, is_oldest_first=True, ties=1000)
+    before, planner, delivered = history.listed(), Planner(10), []
+    while not planner.is_complete:
+        page_no = planner.take_repair() or planner.next_page(is_idle=True)
+        assert page_no is not None
+        delivered += planner.accept(history.answer(page_no, 10)).records
+        if len(delivered) == 10 and len(history.keys) == 100:
+            for _ in range(20):  # whole pages: no overlap would show the wrong guess
+                history.insert()
+    planner.conclude()
+    assert delivered == before
+
+
+class RepeatsOnce(History):
+    """Answers page 2 once with the first rows of page 1, as many as page 2 has."""
+
+    has_repeated = False
+
+    def answer(self, page_no: int, rows: int) -> Answer:
+        answer = super().answer(page_no, rows)
+        if page_no == 2 and not self.has_repeated:
+            self.has_repeated = True
+            shown = self.listed()[: len(answer.keys)]
+            times = [self.times[key] for key in shown]
+            return Answer(page_no, answer.total, shown, shown, times)
+        return answer
+
+
+def test_a_repeat_after_a_resume_is_known_by_its_ids_where_times_are_equal() -> None:
+    history = RepeatsOnce(28, ties=1000)
+    history.has_repeated = True
+    first = Reader(history, Random(0), rows=10, window=1, stop_after=20).read()
+    history.has_repeated = False
+    rest = Reader(history, Random(0), rows=20, window=1, start=first.position).read()
+    assert history.has_repeated
+    assert rest.doubt is None
+    assert first.delivered + rest.delivered == history.listed()

@@ -1,0 +1,153 @@
+"""What of a CSV ledger cannot be read exactly is refused, with the line and the column."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from ledgers import ID, Write, read, refusal
+
+from paywint_async.export import ExportError
+from paywint_async.reconcile import Columns
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,234.50", "1.234,50", "$5", "5 USD", "(5)", "5-", "1e3", "1_000", "NaN", "inf", "٣", "abc"],
+)
+def test_an_amount_that_could_be_misread_is_refused(write: Write, text: str) -> None:
+    told = refusal(write(f'payment_id,amount\n,1\n,"{text}"\n'))
+
+    assert told == (
+        f", line 3, column 'amount': {text!r} is not an amount such as 1234.50: without currency "
+        "signs, separators of thousands or exponents"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("amount,date\n,\n", ", line 2, column 'amount': '' is not an amount: it is empty"),
+        ("amount,date\n1,\n1\n", ", line 3: has 1 values, and the header has 2 columns"),
+        ("amount,date\n1,,\n", ", line 2: has 3 values, and the header has 2 columns"),
+        (
+            "amount,date\n1,31.01.2026\n",
+            ", line 2, column 'date': '31.01.2026' is not a date such as 2026-01-31 or "
+            "2026-01-31T09:30:00Z",
+        ),
+        (
+            "amount,date\n1,2026-02-30\n",
+            ", line 2, column 'date': '2026-02-30' is not a date such as 2026-01-31 or "
+            "2026-01-31T09:30:00Z",
+        ),
+        (
+            "amount,payment_id\n1,INV-1\n",
+            ", line 2, column 'payment_id': 'INV-1' is not a payment id, which is a UUID",
+        ),
+        (
+            "amount,date,status\n1,,\n",
+            ", line 2, column 'status': '' is empty; where no row has a status, name no status column",
+        ),
+        (
+            "amount,date,direction\n1,,out\n",
+            ", line 2, column 'direction': 'out' is neither 'sent' nor 'received'",
+        ),
+        (
+            "amount,date,currency\n1,,usd\n1,,\n1,,EUR\n",
+            ", line 4, column 'currency': 'EUR' is not USD, and Paywint's amounts are in US dollars",
+        ),
+        (
+            "amount,date,direction\n-1,,received\n",
+            ", line 2, column 'amount': '-1' is negative, though the row is of a received payment",
+        ),
+        ('amount,date\n1,"2026\n', ", line 2: is not CSV: unexpected end of data"),
+        ("", ": is empty: the first line has to name the columns"),
+        ("\namount\n", ": is empty: the first line has to name the columns"),
+        (
+            "5.00,2026-01-31\n",
+            ": has no column 'amount', tell its name; there are '5.00', '2026-01-31'",
+        ),
+        (
+            "amount,name\n",
+            ": has no column of ids, invoices, descriptions or dates; there are 'amount', 'name'",
+        ),
+        ("amount,Amount,date\n", ", column 'amount': has 2 columns of this name"),
+    ],
+)
+def test_a_refusal_names_line_and_column(write: Write, text: str, wanted: str) -> None:
+    assert refusal(write(text)) == wanted
+
+
+def test_a_column_that_was_told_has_to_be_there(write: Write) -> None:
+    told = refusal(write("amount,date\n"), Columns(invoice="Ref"))
+
+    assert told == ", column 'Ref': is not there; there are 'amount', 'date'"
+
+
+def test_columns_of_the_same_name_that_nobody_needs_are_let_be(write: Write) -> None:
+    assert len(read(write("amount,date,note,note\n1,,a,b\n"))) == 1
+
+
+def test_sent_payments_of_both_signs_are_refused(write: Write) -> None:
+    told = refusal(write("amount,date\n5,\n-5,\n"), direction="sent")
+
+    assert told == (
+        ", line 3, column 'amount': '-5' has another sign than the sent payments before it"
+    )
+
+
+def test_a_row_without_a_date_is_in_no_period(write: Write) -> None:
+    assert refusal(write("amount,date\n5,\n"), needs_dates=True) == (
+        ", line 2, column 'date': has no date, and so is in no period"
+    )
+    assert refusal(write(f"amount,payment_id\n5,{ID}\n"), needs_dates=True) == (
+        ", line 2: has no date, and so is in no period"
+    )
+
+
+def test_a_day_at_the_end_of_the_calendar_is_refused(write: Write) -> None:
+    told = refusal(write("amount,date\n5,0001-01-01T00:00Z\n"), zone=ZoneInfo("America/Lima"))
+
+    assert told == ", line 2, column 'date': '0001-01-01T00:00Z' is out of the calendar"
+
+
+def test_a_long_value_is_not_shown_whole(write: Write) -> None:
+    assert re.fullmatch(
+        r", line 2, column 'amount': '9{39}… has more than 60 digits",
+        refusal(write(f"amount,date\n{'9' * 61},\n")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "wanted"),
+    [
+        ("books.csv", b"amount,date\n1,\xff\n", ", line 1 or soon after: is not text in UTF-8"),
+        (
+            "books.csv.gz",
+            gzip.compress(b"amount,date\n" + b"1,\n" * 90_000)[:-20],
+            " or soon after: the compressed file ends too early",
+        ),
+        (
+            "books.csv.zst",
+            zstd.compress(b"amount,date\n1,\n")[:-3],
+            " or soon after: the compressed file ends too early",
+        ),
+    ],
+)
+def test_a_damaged_file_is_told(write: Write, name: str, data: bytes, wanted: str) -> None:
+    assert refusal(write(data, name)).endswith(wanted)
+
+
+@pytest.mark.parametrize("name", ["books.csv", "books.csv.gz", "books.parquet"])
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ExportError, match=r"cannot read .*No such file or directory"):
+        read(f"{tmp_path}/{name}")
