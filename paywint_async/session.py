@@ -160,11 +160,12 @@ class SessionManager:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
-            headers = {
-                name: self._credentials.redact(value.encode()).decode()
-                for name, value in headers.items()
-            }
+            headers = {name: self._redacted(value) for name, value in headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
+
+    def _redacted(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogateescape")  # a header may be no UTF-8 at all
+        return self._credentials.redact(data).decode("utf-8", "surrogateescape")
 
     def _headers(self, request: Request) -> dict[str, str] | None:
         """What the pool's own headers lack; they are repeated, so that none can be replaced."""

@@ -18,6 +18,7 @@ from faults import (
     KEEP_ALIVE_DROPPED,
     PAGE,
     SILENCE,
+    Fault,
     FaultServer,
     answer,
     drip,
@@ -29,6 +30,7 @@ from virtual_time import pass_time
 
 from paywint_async import (
     InvalidRequestError,
+    OutcomeUnknownError,
     PaywintError,
     Request,
     RequestTimeoutError,
@@ -41,6 +43,12 @@ pytestmark = pytest.mark.usefixtures("way")
 
 GET = Request(operation="get", method="GET", path="/api/x")
 POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
+
+
+def latin_1(status: int) -> Fault:
+    """An answer with a header in another encoding, and with an echo of the secret."""
+    said = f"X-Said: caf\xe9 {API_SECRET}\r\n".encode("latin-1")
+    return sends("latin-1", lambda _: head(2, status)[:-2] + said + b"\r\n{}")
 
 
 def now() -> float:
@@ -210,6 +218,18 @@ class TestTheAnswer:
         async with FaultServer(answer(429, headers="Retry-AFTER: 7\r\n")) as server:
             response = await session_for(server).send(GET)
         assert (response.status, response.headers["retry-after"]) == (429, "7")
+
+    @pytest.mark.parametrize("status", [200, 503])
+    async def test_may_have_a_header_that_is_no_utf8(self, session_for, status):
+        async with FaultServer(latin_1(status)) as server:
+            response = await session_for(server).send(GET)
+        assert (response.status, response.headers["x-said"]) == (status, "caf\udce9 ***")
+
+    async def test_with_such_a_header_is_no_request_unsent(self, connect):
+        async with FaultServer(latin_1(503)) as server:
+            with pytest.raises(OutcomeUnknownError):
+                await connect(server).payments.create_link(5)
+        assert len(server.requests) == 1
 
     @pytest.mark.parametrize("status", [200, 201, 204, 301, 400, 418, 500, 599])
     async def test_is_whatever_the_status(self, session_for, status):
