@@ -30,7 +30,7 @@ from paywint_async.errors import (
     ResponseDecodeError,
     TransportError,
 )
-from paywint_async.exchange import JSON, Answer, Exchange
+from paywint_async.exchange import JSON, Answer, Exchange, Pool
 from paywint_async.messages import Request, Response
 
 # 350 times the largest page seen: no honest answer comes near it, and a bomb stops in time.
@@ -198,21 +198,20 @@ class SessionManager:
             self._pid = os.getpid()
 
     def _new_exchange(self) -> Exchange:
-        return Exchange(
-            self._new_session(),
-            self._base_url,
-            connect_timeout=self._connect_timeout,
-            tls=self._tls,
-        )
+        return Exchange(self._new_session(), self._base_url, tls=self._tls)
 
     def _new_session(self) -> aiohttp.ClientSession:
         is_here = is_loopback(urlsplit(self._base_url).hostname or "")
         session = aiohttp.ClientSession(
             headers=self._credentials.sign(_HEADERS | (_UNCOMPRESSED if is_here else {})),
-            # Unlimited: the listings and the caller bound what is in flight, not the pool.
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=Pool(),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
+            # From the name's look-up to the end of TLS' handshake, and not rounded up to whole seconds.
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=self._connect_timeout,
+                ceil_threshold=self._connect_timeout,
+            ),
         )
         # aiohttp would send a GET again by itself when its connection is lost; repeating is the
         # retry middleware's job, which counts. There is no public switch.
@@ -243,7 +242,7 @@ class SessionManager:
             return ClientClosedError(message, sent=True)
         if isinstance(error, _TooLargeError):
             return ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
-        if isinstance(error, UnicodeError):
+        if isinstance(error, UnicodeError | aiohttp.InvalidURL):
             return TransportError(f"{what}: {self._base_url} names no host", sent=False)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
