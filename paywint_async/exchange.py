@@ -194,7 +194,7 @@ class Exchange:
         first = f"{request.method} {self._path}{request.path} HTTP/1.1\r\n"
         if request.body is None:
             return f"{first}{self.__head}\r\n".encode()
-        last = f"Content-Type: {JSON}\r\nContent-Length: {len(request.body)}\r\n\r\n"
+        last = f"Content-Length: {len(request.body)}\r\nContent-Type: {JSON}\r\n\r\n"
         return f"{first}{self.__head}{last}".encode() + request.body
 
 

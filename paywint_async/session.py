@@ -24,6 +24,7 @@ from paywint_async.config import Credentials, is_loopback
 from paywint_async.deadlines import Deadlines
 from paywint_async.errors import (
     ClientClosedError,
+    ConfigurationError,
     InvalidRequestError,
     PaywintError,
     RequestTimeoutError,
@@ -74,14 +75,14 @@ class SessionManager:
         ssl_context: ssl.SSLContext | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._credentials = credentials
-        self._base_url = base_url
+        self._base_url = base_url if base_url.isascii() else _in_ascii(base_url)
         self._request_timeout = request_timeout
         # Sooner than the whole attempt, so that what was never sent is known as such.
         self._connect_timeout = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
         self._tls = ssl_context or True
         self._max_response_bytes = max_response_bytes
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._pid = os.getpid()
         self._closed = False
         self._foreign: list[object] = []
@@ -227,12 +228,12 @@ class SessionManager:
             size += len(chunk)
             if size > self._max_response_bytes:
                 raise _TooLargeError
+            chunks.append(chunk)
+            if content.at_eof():  # whole is whole, however long it took
+                break
             elapsed = clock() - started
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
                 raise TimeoutError
-            chunks.append(chunk)
-            if content.at_eof():
-                break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _translate(self, request: Request, error: Exception) -> PaywintError:
@@ -255,6 +256,14 @@ class SessionManager:
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+def _in_ascii(url: str) -> str:
+    """The URL as a browser sends it; to look its host up as it is could lead to another one."""
+    try:
+        return str(yarl.URL(url))
+    except ValueError:
+        raise ConfigurationError(f"base_url names no host: {url!r}") from None
 
 
 @lru_cache(maxsize=1024)  # the paths are few, but for those of payments that are asked for again

@@ -20,6 +20,7 @@ from faults import (
     SILENCE,
     Fault,
     FaultServer,
+    Wire,
     answer,
     drip,
     head,
@@ -29,6 +30,7 @@ from faults import (
 from virtual_time import pass_time
 
 from paywint_async import (
+    ConfigurationError,
     InvalidRequestError,
     OutcomeUnknownError,
     PaywintError,
@@ -83,6 +85,7 @@ class TestWhatIsSent:
                 await session_for(server).send(request_)
         here, by_aiohttp = server.requests
         assert here == by_aiohttp
+        assert list(here.headers) == list(by_aiohttp.headers)
 
     @pytest.mark.parametrize(
         "changed",
@@ -129,6 +132,30 @@ class TestWhatIsSent:
             server.url += "/v2"
             await session_for(server).send(GET)
         assert server.requests[0].path == "/v2/api/x"
+
+    @pytest.mark.parametrize(
+        ("host", "sent"),
+        [("bücher.example", "xn--bcher-kva.example"), ("ß.example", "xn--zca.example")],
+    )
+    async def test_names_a_host_as_browsers_do(self, session_for, monkeypatch, host, sent):
+        loop, asked = asyncio.get_running_loop(), []
+        look_up = loop.getaddrinfo
+
+        async def look_up_here(host, *args, **kwargs):
+            asked.append(host)
+            return await look_up("127.0.0.1", *args, **kwargs)
+
+        monkeypatch.setattr(loop, "getaddrinfo", look_up_here)
+        async with FaultServer() as server:
+            server.url = server.url.replace("127.0.0.1", host)
+            await session_for(server).send(GET)
+        assert (asked, server.requests[0].headers["host"].partition(":")[0]) == ([sent], sent)
+
+    async def test_goes_to_no_host_with_a_name_that_nobody_sees(self, session_for):
+        server = FaultServer()
+        server.url = "https://api\u2060.example"
+        with pytest.raises(ConfigurationError, match="names no host"):
+            session_for(server)
 
     async def test_has_no_cookies(self, session_for):
         async with FaultServer(answer(headers="Set-Cookie: a=b; Path=/\r\n")) as server:
@@ -306,6 +333,15 @@ class TestTime:
     async def test_is_enough_for_a_slow_answer(self, session_for):
         async with FaultServer(late(29)) as server:
             assert (await session_for(server).send(GET)).status == 200
+
+    async def test_is_enough_for_a_body_that_comes_long_after_its_head(self, session_for):
+        async def play(wire: Wire) -> None:
+            await wire.send(head(len(GOT)))
+            await pass_time(20)
+            await wire.send(GOT)
+
+        async with FaultServer(Fault("a late body", play)) as server:
+            assert (await session_for(server).send(POST)).body == GOT
 
     async def test_does_not_run_out_between_requests(self, session_for):
         async with FaultServer() as server:
