@@ -22,6 +22,7 @@ from typing import Any
 import aiohttp
 import yarl
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 
 from paywint_async.messages import Request
 
@@ -85,8 +86,9 @@ class _Protocol(ResponseHandler):
     def set_exception(self, exc: BaseException, *args: Any, **kwargs: Any) -> None:
         super().set_exception(exc, *args, **kwargs)
         body = self._payload
-        if body is not None and not body.is_eof() and body.exception() is None:
-            body.set_exception(exc)
+        if isinstance(exc, HttpProcessingError) and body is not None and not body.is_eof():
+            # Later: a reader that was woken by the end of a chunk would wait again, and not see it.
+            self._loop.call_soon(body.set_exception, exc)
 
 
 class Answer:

@@ -191,9 +191,18 @@ class TestALostConnection:
 
 
 class TestABrokenBody:
-    @pytest.mark.parametrize("rest", [b"zz\r\n", b"5\r\nabcdefg\r\n"], ids=["size", "end"])
-    async def test_ends_the_attempt_at_once(self, session_for, failure_of, rest):
-        async with FaultServer(in_parts(CHUNKED + b"5\r\nabcde\r\n", rest)) as server:
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            [b"", b"zz\r\n"],
+            [b"5\r\nabcde\r\n", b"zz\r\n"],
+            [b"5\r\nabcde", b"\r\nzz\r\n"],
+            [b"5\r\nabcde\r\n", b"5\r\nabcdefg\r\n"],
+        ],
+        ids=str,
+    )
+    async def test_ends_the_attempt_at_once(self, session_for, failure_of, parts):
+        async with FaultServer(in_parts(CHUNKED + parts[0], parts[1])) as server:
             start = now()
             error = await failure_of(session_for(server))
         assert (type(error), error.sent) == (TransportError, True)
