@@ -24,13 +24,14 @@ from paywint_async.config import Credentials, is_loopback
 from paywint_async.deadlines import Deadlines
 from paywint_async.errors import (
     ClientClosedError,
+    ConfigurationError,
     InvalidRequestError,
     PaywintError,
     RequestTimeoutError,
     ResponseDecodeError,
     TransportError,
 )
-from paywint_async.exchange import JSON, Answer, Exchange
+from paywint_async.exchange import JSON, Answer, Exchange, Pool
 from paywint_async.messages import Request, Response
 
 # 350 times the largest page seen: no honest answer comes near it, and a bomb stops in time.
@@ -74,14 +75,14 @@ class SessionManager:
         ssl_context: ssl.SSLContext | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._credentials = credentials
-        self._base_url = base_url
+        self._base_url = base_url if base_url.isascii() else _in_ascii(base_url)
         self._request_timeout = request_timeout
         # Sooner than the whole attempt, so that what was never sent is known as such.
         self._connect_timeout = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
         self._tls = ssl_context or True
         self._max_response_bytes = max_response_bytes
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._pid = os.getpid()
         self._closed = False
         self._foreign: list[object] = []
@@ -160,11 +161,12 @@ class SessionManager:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
-            headers = {
-                name: self._credentials.redact(value.encode()).decode()
-                for name, value in headers.items()
-            }
+            headers = {name: self._redacted(value) for name, value in headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
+
+    def _redacted(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogateescape")  # a header may be no UTF-8 at all
+        return self._credentials.redact(data).decode("utf-8", "surrogateescape")
 
     def _headers(self, request: Request) -> dict[str, str] | None:
         """What the pool's own headers lack; they are repeated, so that none can be replaced."""
@@ -197,21 +199,20 @@ class SessionManager:
             self._pid = os.getpid()
 
     def _new_exchange(self) -> Exchange:
-        return Exchange(
-            self._new_session(),
-            self._base_url,
-            connect_timeout=self._connect_timeout,
-            tls=self._tls,
-        )
+        return Exchange(self._new_session(), self._base_url, tls=self._tls)
 
     def _new_session(self) -> aiohttp.ClientSession:
         is_here = is_loopback(urlsplit(self._base_url).hostname or "")
         session = aiohttp.ClientSession(
             headers=self._credentials.sign(_HEADERS | (_UNCOMPRESSED if is_here else {})),
-            # Unlimited: the listings and the caller bound what is in flight, not the pool.
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=Pool(),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
+            # From the name's look-up to the end of TLS' handshake, and not rounded up to whole seconds.
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=self._connect_timeout,
+                ceil_threshold=self._connect_timeout,
+            ),
         )
         # aiohttp would send a GET again by itself when its connection is lost; repeating is the
         # retry middleware's job, which counts. There is no public switch.
@@ -227,12 +228,12 @@ class SessionManager:
             size += len(chunk)
             if size > self._max_response_bytes:
                 raise _TooLargeError
+            chunks.append(chunk)
+            if content.at_eof():  # whole is whole, however long it took
+                break
             elapsed = clock() - started
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
                 raise TimeoutError
-            chunks.append(chunk)
-            if content.at_eof():
-                break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _translate(self, request: Request, error: Exception) -> PaywintError:
@@ -242,7 +243,7 @@ class SessionManager:
             return ClientClosedError(message, sent=True)
         if isinstance(error, _TooLargeError):
             return ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
-        if isinstance(error, UnicodeError):
+        if isinstance(error, UnicodeError | aiohttp.InvalidURL):
             return TransportError(f"{what}: {self._base_url} names no host", sent=False)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
@@ -255,6 +256,14 @@ class SessionManager:
                 f"{what}: cannot connect to {self._base_url} ({reason})", sent=False
             )
         return TransportError(f"{what}: {_WORDS.get(type(error), 'the connection was lost')}")
+
+
+def _in_ascii(url: str) -> str:
+    """The URL as a browser sends it; to look its host up as it is could lead to another one."""
+    try:
+        return str(yarl.URL(url))
+    except ValueError:
+        raise ConfigurationError(f"base_url names no host: {url!r}") from None
 
 
 @lru_cache(maxsize=1024)  # the paths are few, but for those of payments that are asked for again

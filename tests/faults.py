@@ -110,6 +110,10 @@ class Wire:
         """An orderly end: what was written still arrives."""
         self._writer.close()
 
+    def end(self) -> None:
+        """The end of what this side sends; it still listens."""
+        self._writer.write_eof()
+
     def reset(self) -> None:
         """A TCP reset: not even what was written need arrive."""
         linger = struct.pack("ii", 1, 0)

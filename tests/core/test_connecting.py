@@ -84,6 +84,14 @@ class TestTLS:
             response = await session_for(server, ssl_context=trust).send(GET)
         assert response.status == 200
 
+    async def test_keeps_its_connection_for_the_next_request(self, session_for, certificate):
+        trust = ssl.create_default_context(cafile=str(CERTIFICATE))
+        async with FaultServer(tls=certificate) as server:
+            session = session_for(server, ssl_context=trust)
+            for _ in range(5):
+                await session.send(GET)
+        assert (len(server.requests), server.connections) == (5, 1)
+
     async def test_is_refused_where_the_name_is_another(self, session_for, failure_of, certificate):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(tls=certificate) as server:

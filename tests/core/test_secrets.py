@@ -63,6 +63,21 @@ class TestTheSecret:
         shows = shown(caught.value)
         assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
 
+    async def test_is_in_nothing_that_a_cancellation_before_the_connection_shows(
+        self, connect, shown, monkeypatch
+    ):
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "sock_connect", lambda *_: pass_time(3600))
+        async with FaultServer() as server:
+            waiting = asyncio.create_task(connect(server).payments.page("sent", 1))
+            await pass_time(1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await waiting
+        assert server.connections == 0
+        shows = shown(caught.value)
+        assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
+
     async def test_is_in_nothing_that_a_body_of_no_bytes_shows(self, connect, shown):
         async def text(request, handler):
             return await handler(attrs.evolve(request, body="{}"))

@@ -18,7 +18,9 @@ from faults import (
     KEEP_ALIVE_DROPPED,
     PAGE,
     SILENCE,
+    Fault,
     FaultServer,
+    Wire,
     answer,
     drip,
     head,
@@ -28,7 +30,9 @@ from faults import (
 from virtual_time import pass_time
 
 from paywint_async import (
+    ConfigurationError,
     InvalidRequestError,
+    OutcomeUnknownError,
     PaywintError,
     Request,
     RequestTimeoutError,
@@ -41,6 +45,12 @@ pytestmark = pytest.mark.usefixtures("way")
 
 GET = Request(operation="get", method="GET", path="/api/x")
 POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
+
+
+def latin_1(status: int) -> Fault:
+    """An answer with a header in another encoding, and with an echo of the secret."""
+    said = f"X-Said: caf\xe9 {API_SECRET}\r\n".encode("latin-1")
+    return sends("latin-1", lambda _: head(2, status)[:-2] + said + b"\r\n{}")
 
 
 def now() -> float:
@@ -75,6 +85,7 @@ class TestWhatIsSent:
                 await session_for(server).send(request_)
         here, by_aiohttp = server.requests
         assert here == by_aiohttp
+        assert list(here.headers) == list(by_aiohttp.headers)
 
     @pytest.mark.parametrize(
         "changed",
@@ -121,6 +132,30 @@ class TestWhatIsSent:
             server.url += "/v2"
             await session_for(server).send(GET)
         assert server.requests[0].path == "/v2/api/x"
+
+    @pytest.mark.parametrize(
+        ("host", "sent"),
+        [("bücher.example", "xn--bcher-kva.example"), ("ß.example", "xn--zca.example")],
+    )
+    async def test_names_a_host_as_browsers_do(self, session_for, monkeypatch, host, sent):
+        loop, asked = asyncio.get_running_loop(), []
+        look_up = loop.getaddrinfo
+
+        async def look_up_here(host, *args, **kwargs):
+            asked.append(host)
+            return await look_up("127.0.0.1", *args, **kwargs)
+
+        monkeypatch.setattr(loop, "getaddrinfo", look_up_here)
+        async with FaultServer() as server:
+            server.url = server.url.replace("127.0.0.1", host)
+            await session_for(server).send(GET)
+        assert (asked, server.requests[0].headers["host"].partition(":")[0]) == ([sent], sent)
+
+    async def test_goes_to_no_host_with_a_name_that_nobody_sees(self, session_for):
+        server = FaultServer()
+        server.url = "https://api\u2060.example"
+        with pytest.raises(ConfigurationError, match="names no host"):
+            session_for(server)
 
     async def test_has_no_cookies(self, session_for):
         async with FaultServer(answer(headers="Set-Cookie: a=b; Path=/\r\n")) as server:
@@ -211,6 +246,18 @@ class TestTheAnswer:
             response = await session_for(server).send(GET)
         assert (response.status, response.headers["retry-after"]) == (429, "7")
 
+    @pytest.mark.parametrize("status", [200, 503])
+    async def test_may_have_a_header_that_is_no_utf8(self, session_for, status):
+        async with FaultServer(latin_1(status)) as server:
+            response = await session_for(server).send(GET)
+        assert (response.status, response.headers["x-said"]) == (status, "caf\udce9 ***")
+
+    async def test_with_such_a_header_is_no_request_unsent(self, connect):
+        async with FaultServer(latin_1(503)) as server:
+            with pytest.raises(OutcomeUnknownError):
+                await connect(server).payments.create_link(5)
+        assert len(server.requests) == 1
+
     @pytest.mark.parametrize("status", [200, 201, 204, 301, 400, 418, 500, 599])
     async def test_is_whatever_the_status(self, session_for, status):
         body = b"" if status == 204 else b"{}"
@@ -286,6 +333,15 @@ class TestTime:
     async def test_is_enough_for_a_slow_answer(self, session_for):
         async with FaultServer(late(29)) as server:
             assert (await session_for(server).send(GET)).status == 200
+
+    async def test_is_enough_for_a_body_that_comes_long_after_its_head(self, session_for):
+        async def play(wire: Wire) -> None:
+            await wire.send(head(len(GOT)))
+            await pass_time(20)
+            await wire.send(GOT)
+
+        async with FaultServer(Fault("a late body", play)) as server:
+            assert (await session_for(server).send(POST)).body == GOT
 
     async def test_does_not_run_out_between_requests(self, session_for):
         async with FaultServer() as server:
