@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,12 @@ RETRY = RetryPolicy(max_attempts=2, base_delay=0.01)
 
 def worker_processes() -> list[psutil.Process]:
     """The workers that this process has started."""
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 class KillOne:
@@ -68,6 +70,12 @@ def bad_account(bank: Bank) -> Account:
     return Account("bad", api_key=key, api_secret=secret, base_url=bank.emulators[0].url)
 
 
+def start_processes_by(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are started by that one; the tracker of semaphores, which outlives this test, is not."""
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(program))
+
+
 @contextmanager
 def telling_of_workers(
     folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +87,7 @@ def telling_of_workers(
     script = folder / "python"
     script.write_text(f'#!/bin/sh\necho "$@" > {pipe}\nexec {sys.executable} "$@"\n')
     script.chmod(0o755)
-    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(script))
+    start_processes_by(script, monkeypatch)
     reading = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
 
     def hear() -> None:
@@ -163,7 +171,7 @@ async def test_workers_that_do_not_start_are_an_error(
 ) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
     # As where a script has no `if __name__ == "__main__":`, the process ends before it is a worker.
-    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
+    start_processes_by(Path("/bin/false"), monkeypatch)
 
     with pytest.raises(ConfigurationError, match="the workers did not start"):
         await export_accounts([account], tmp_path, cluster=1)

@@ -41,9 +41,14 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def asked() -> Counter[str]:
-    """How many cases there were, by operation; one case may be several requests."""
-    return Counter()
+def asked() -> Iterator[Counter[str]]:
+    """How many cases there were, by operation; one case may be several requests.
+
+    Looked at in the end, because the operations may be asked by processes side by side.
+    """
+    cases: Counter[str] = Counter()
+    yield cases
+    assert min(cases.values()) >= EXAMPLES
 
 
 @schema.parametrize()
@@ -57,9 +62,8 @@ def test_the_emulator_conforms(case, emulator, asked):
     case.call_and_validate(base_url=emulator.url, headers=keys)
 
 
-def test_so_many_cases_were_asked(asked):
-    assert len(asked) == 5
-    assert asked.total() >= 3 * EXAMPLES
+def test_every_operation_is_asked():
+    assert len(list(schema.get_all_operations())) == 5
 
 
 def as_published(body, needs_contact):
