@@ -145,6 +145,12 @@ class Ledger:
         self._know(answer, offset - self.offset_of(answer.page_no))
         return self.remaining >= 0
 
+    def check_extension(self, offset: int, answer: Answer) -> None:
+        """Notes where the earlier read's last records do not stand right before ``offset`` any more."""
+        skip = offset - self.offset_of(answer.page_no)
+        if offset != self.snapshot or not skip or not self._overlap_agrees(answer.keys, skip):
+            self.floor_problem = _CHANGED
+
     def _know(self, answer: Answer, index: int) -> None:
         self.is_anchored = True
         above = answer.keys[:index]  # the frontier: none of them may come again

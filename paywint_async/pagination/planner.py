@@ -235,12 +235,11 @@ class Planner:
         """Whether a read that left the order unknown has arrivals behind its end, not before it."""
         if self._ledger.order is not Order.UNKNOWN:
             return self._ledger.is_oldest_first
-        head = self._ledger.floor_head
-        places = {key: index for index, key in enumerate(answer.keys)}
-        rank = next((rank for rank, key in enumerate(head) if key in places), None)
-        if rank is None or (rank == 0 and answer.total == self._ledger.snapshot):
-            return False
-        return places[head[rank]] <= rank
+        start = self._start
+        if start is None or start.floor or not answer.keys or answer.keys[0] not in start.head:
+            return False  # arrivals were seen, or are, before the head
+        is_still = answer.keys[0] == start.head[0] and answer.total == start.snapshot
+        return not is_still or answer.total == len(answer.keys)
 
     def _stream(self, answer: Answer) -> Verdict:
         skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
@@ -360,6 +359,8 @@ class Planner:
             self._candidate, self._repair = offset, answer.page_no + 1
             self._candidate_total = answer.total
             return _DROP
+        if self._is_extended:
+            ledger.check_extension(offset, answer)
         claim = 0 if self._is_extended else ledger.claim(offset, answer)
         if claim and claim != self._claim:  # ranks do not move on one answer's word
             self._claim, self._repair = claim, answer.page_no

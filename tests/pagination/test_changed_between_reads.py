@@ -1,0 +1,94 @@
+"""What was deleted or moved between two reads: new payments come, and the change is said, not guessed."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from pagination.model import History, Reader, Reading
+
+from paywint_async.pagination.position import Position, from_json, to_json
+
+
+def sync(history: History, start: Position | None, rows: int = 10) -> Reading:
+    return Reader(history, Random(0), rows=rows, window=1, start=start).read()
+
+
+def checkpoint(reading: Reading) -> Position:
+    assert reading.position is not None
+    return from_json(to_json(reading.position, "received"), "received")
+
+
+@pytest.mark.parametrize("ties", [1, 1000])
+@pytest.mark.parametrize("rank", [1, 15, 20])
+def test_an_oldest_first_server_says_once_that_known_payments_moved(rank: int, ties: int) -> None:
+    history = History(30, is_oldest_first=True, ties=ties)
+    start = checkpoint(sync(history, None))
+    history.keys.append(history.keys.pop(rank - 1))
+    history.insert()
+    second = sync(history, start)
+    assert second.doubt is not None
+    assert 31 in second.delivered
+    third = sync(history, checkpoint(second))
+    assert (third.doubt, third.delivered) == (None, [])
+
+
+@pytest.mark.parametrize("ties", [1, 1000])
+def test_an_oldest_first_server_says_once_that_known_payments_were_deleted(ties: int) -> None:
+    history = History(30, is_oldest_first=True, ties=ties)
+    start = checkpoint(sync(history, None))
+    del history.keys[14]
+    history.insert()
+    history.insert()
+    second = sync(history, start)
+    assert second.doubt is not None
+    assert second.delivered == [31, 32]
+    third = sync(history, checkpoint(second))
+    assert (third.doubt, third.delivered) == (None, [])
+
+
+def test_a_deletion_and_an_arrival_hide_nothing_where_the_order_is_unknown() -> None:
+    history = History(10, ties=1000)
+    start = checkpoint(sync(history, None, rows=20))
+    history.keys.remove(10)
+    history.insert()
+    second = sync(history, start)
+    assert second.delivered == [11]
+    assert second.doubt is not None
+
+
+@pytest.mark.parametrize("deleted", [1, 12, 19])
+def test_they_hide_nothing_on_an_oldest_first_page_of_equal_times(deleted: int) -> None:
+    history = History(20, is_oldest_first=True, ties=1000)
+    start = checkpoint(sync(history, None, rows=20))
+    history.keys.remove(deleted)
+    history.insert()
+    second = sync(history, start, rows=20)
+    assert second.delivered == [21]
+    assert second.doubt is not None
+
+
+@pytest.mark.parametrize("deleted", [1, 12, 22])
+def test_a_deletion_never_turns_an_order_that_arrivals_have_shown(deleted: int) -> None:
+    history = History(21, ties=1000)
+    start = checkpoint(sync(history, None, rows=20))
+    history.insert()
+    history.insert()
+    start = checkpoint(sync(history, start, rows=20))
+    history.keys.remove(deleted)
+    third = sync(history, start)
+    assert third.delivered == []
+    assert third.doubt is not None
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_latest_payment_deleted_brings_no_old_one_again(size: int) -> None:
+    history = History(size, ties=1000)
+    start = checkpoint(sync(history, None))
+    history.insert()
+    history.insert()
+    start = checkpoint(sync(history, start))
+    history.keys.pop()
+    third = sync(history, start)
+    assert third.delivered == []
+    assert third.doubt is not None
