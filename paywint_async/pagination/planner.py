@@ -256,7 +256,7 @@ class Planner:
         if answer.total < answer.page_no * self._ledger.rows:
             self._end_is_seen = True
         if not due:
-            return _DROP
+            return self._and_kept(()) if self._last_answer else _DROP
         records, shown = answer.records[skip : skip + due], fresh
         # What the earlier read has delivered, should it stand above the floor now.
         if (moved := self._ledger.floor_head) and not set(moved).isdisjoint(fresh):

@@ -92,3 +92,17 @@ def test_the_latest_payment_deleted_brings_no_old_one_again(size: int) -> None:
     third = sync(history, start)
     assert third.delivered == []
     assert third.doubt is not None
+
+
+@pytest.mark.parametrize("new", [1, 2, 10, 12, 25])
+@pytest.mark.parametrize("size", [10, 35, 40])
+def test_what_is_new_on_an_oldest_first_server_costs_its_pages_and_one_request(
+    size: int, new: int
+) -> None:
+    history = History(size, is_oldest_first=True)
+    start = checkpoint(sync(history, None))
+    for _ in range(new):
+        history.insert()
+    second = sync(history, start)
+    assert second.delivered == list(range(size + 1, size + new + 1))
+    assert second.requests <= -(-new // 10) + 1
