@@ -90,6 +90,7 @@ class Planner:
         self._claim = 0  # by how many ranks the latest anchor would move the frontier
         self._is_extended = False
         self._end_is_seen = False
+        self._shows_news = False  # the first answer, at its head
         self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
         if start is not None and limit != 0:
             self._continue(start)
@@ -222,6 +223,7 @@ class Planner:
             self._extend()
             return self._look_for_anchor(answer) if self._ledger.find_last(answer) else _DROP
         self._ledger.open(answer.total)
+        self._shows_news = not {*answer.keys[:1]} <= {*self._ledger.floor_head}
         self._last_page = 1
         if self._ends_before_the_list and not self._ledger.find_end(answer):
             self._seek(_Mode.PROBE)
@@ -386,6 +388,8 @@ class Planner:
         if self._ledger.find_end(answer):
             self._mode = _Mode.STREAM
             self._last_answer = answer if self._ledger.is_oldest_first else None
+            if self._shows_news and not self._ledger.remaining:
+                return self._contradict(answer, "page 1 shows new payments, and its total none")
         else:
             self._search()
         return _DROP

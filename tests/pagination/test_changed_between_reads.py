@@ -106,3 +106,15 @@ def test_what_is_new_on_an_oldest_first_server_costs_its_pages_and_one_request(
     second = sync(history, start)
     assert second.delivered == list(range(size + 1, size + new + 1))
     assert second.requests <= -(-new // 10) + 1
+
+
+@pytest.mark.parametrize("lag", [10, 14, 20])
+def test_a_total_that_lags_behind_the_rows_hides_nothing_that_is_new(lag: int) -> None:
+    history = History(19)
+    start = checkpoint(sync(history, None))
+    for _ in range(lag):
+        history.insert()
+    history.total_error = -lag  # of the next answer alone
+    second = sync(history, start)
+    assert second.delivered == list(range(19 + lag, 19, -1))
+    assert second.doubt is None
