@@ -64,7 +64,8 @@ class Ledger:
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
         )
-        self.floor_problem: str | None = None
+        self.floor_problem = _CHANGED if start and start.is_changed else None
+        self.is_told = False  # of that problem
         self.shifted_at: int | None = None  # the rank at which ranks first turned out to have moved
         self._last_time: datetime | None = None
         self._disputed: Key | None = None
@@ -126,6 +127,13 @@ class Ledger:
         if self.is_undecided and offset == self.snapshot - self.remaining:
             return 0
         return self.frontier(answer.total) - offset
+
+    def claim_floor(self, answer: Answer) -> int:
+        """How many ranks the floor would move, told by where the earlier read's records stand."""
+        place = None if self.is_oldest_first else self._find_floor(answer.keys)
+        if place is None:
+            return 0
+        return answer.total - self.offset_of(answer.page_no) - place - self.floor
 
     def anchor(self, offset: int, answer: Answer, *, is_extended: bool) -> bool:
         """Continues at ``offset``, right behind the last delivered key. False: that cannot be."""
@@ -228,14 +236,12 @@ class Ledger:
                 self.tail = answer.keys[index]
                 return True
             return False
-        place = self._find_floor(answer.keys)
-        if place is None:
+        if self._find_floor(answer.keys) is None:
             return False
-        floor = answer.total - first - place
-        if floor != self.floor:
+        if claim := self.claim_floor(answer):
             self.floor_problem = _CHANGED
-        self.floor = floor
-        self.remaining = self.expected = max(0, self.snapshot - floor)
+        self.floor += claim
+        self.remaining = self.expected = max(0, self.snapshot - self.floor)
         return True
 
     def _find_floor(self, keys: Sequence[Key]) -> int | None:
@@ -322,4 +328,5 @@ class Ledger:
             floor_head=self.floor_head,
             due=() if recent else tuple(due[:ANCHORS]),
             tail=self.tail,
+            is_changed=self.floor_problem is not None and not self.is_told,
         )

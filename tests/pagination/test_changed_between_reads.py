@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from pagination.model import History, Reader, Reading
 
+from paywint_async.pagination.ledger import Answer
 from paywint_async.pagination.position import Position, from_json, to_json
 
 
@@ -118,3 +119,45 @@ def test_a_total_that_lags_behind_the_rows_hides_nothing_that_is_new(lag: int) -
     second = sync(history, start)
     assert second.delivered == list(range(19 + lag, 19, -1))
     assert second.doubt is None
+
+
+@pytest.mark.parametrize("stop_after", [1, 12, 15])
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_change_is_said_though_the_read_that_saw_it_was_interrupted(
+    stop_after: int, is_oldest_first: bool
+) -> None:
+    history = History(30, is_oldest_first=is_oldest_first)
+    start = checkpoint(sync(history, None))
+    history.keys.append(history.keys.pop(9))
+    for _ in range(14):
+        history.insert()
+    part = Reader(history, Random(0), rows=10, window=1, start=start, stop_after=stop_after).read()
+    assert part.doubt is None
+    rest = sync(history, checkpoint(part))
+    assert rest.doubt is not None
+    assert sorted(part.delivered + rest.delivered) == [10, *range(31, 45)]
+    last = sync(history, checkpoint(rest))
+    assert (last.doubt, last.delivered) == (None, [])
+
+
+def test_one_answer_alone_does_not_move_where_the_earlier_read_begins() -> None:
+    history = FlickersOnPage4(24)
+    start = checkpoint(sync(history, None))
+    for _ in range(33):
+        history.insert()
+    history.is_due = True
+    second = sync(history, start)
+    assert not history.is_due
+    assert second.delivered == list(range(57, 24, -1))
+    assert second.doubt is None
+
+
+class FlickersOnPage4(History):
+    """The total of the next answer to page 4 is one too many."""
+
+    is_due = False
+
+    def answer(self, page_no: int, rows: int) -> Answer:
+        if self.is_due and page_no == 4:
+            self.is_due, self.total_error = False, 1
+        return super().answer(page_no, rows)
