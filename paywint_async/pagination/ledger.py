@@ -66,6 +66,7 @@ class Ledger:
         )
         self.floor_problem = _CHANGED if start and start.is_changed else None
         self.is_told = False  # of that problem
+        self._slid = 0  # oldest first: from under the snapshot; the next read says it
         self.shifted_at: int | None = None  # the rank at which ranks first turned out to have moved
         self._last_time: datetime | None = None
         self._disputed: Key | None = None
@@ -145,6 +146,7 @@ class Ledger:
             self.snapshot = answer.total
             self.remaining = self.expected = answer.total - offset
         elif self.is_oldest_first:
+            self._slid += self.snapshot - offset - self.remaining
             self.snapshot = offset + self.remaining
         else:
             self.remaining = answer.total - self.floor - offset
@@ -318,7 +320,7 @@ class Ledger:
             head = (head + self.floor_head)[:ANCHORS]
         return Position(
             order=self.order if self._is_certain else Order.UNKNOWN,
-            snapshot=self.snapshot,
+            snapshot=self.snapshot + self._slid,
             floor=self.floor,
             expected=self.expected,
             delivered=delivered,

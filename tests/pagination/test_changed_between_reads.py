@@ -161,3 +161,16 @@ class FlickersOnPage4(History):
         if self.is_due and page_no == 4:
             self.is_due, self.total_error = False, 1
         return super().answer(page_no, rows)
+
+
+def test_what_was_moved_during_an_oldest_first_read_is_said_by_the_next_one() -> None:
+    history = History(40, is_oldest_first=True)
+    part = Reader(history, Random(0), rows=10, window=1, stop_after=34).read()
+    history.keys.append(history.keys.pop(25))
+    history.insert()
+    rest = sync(history, checkpoint(part))
+    assert rest.doubt is None
+    assert part.delivered + rest.delivered == list(range(1, 41))
+    following = sync(history, checkpoint(rest))
+    assert following.delivered == [26, 41]  # 26 comes again, and that is said
+    assert following.doubt is not None
