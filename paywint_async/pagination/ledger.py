@@ -315,8 +315,10 @@ class Ledger:
         if unhanded:
             recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
+        is_over = self.remaining + unhanded == 0
+        problem = self.final_problem() if is_over else self.floor_problem
         head = tuple(self.head[: min(ANCHORS, self._kept_heads + self.handed - unhanded)])
-        if self.remaining + unhanded == 0:  # a short read: the earlier one's come right behind
+        if is_over:  # a short read: the earlier one's come right behind
             head = (head + self.floor_head)[:ANCHORS]
         return Position(
             order=self.order if self._is_certain else Order.UNKNOWN,
@@ -330,5 +332,5 @@ class Ledger:
             floor_head=self.floor_head,
             due=() if recent else tuple(due[:ANCHORS]),
             tail=self.tail,
-            is_changed=self.floor_problem is not None and not self.is_told,
+            is_changed=problem is not None and not self.is_told,
         )

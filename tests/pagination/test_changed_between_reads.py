@@ -174,3 +174,16 @@ def test_what_was_moved_during_an_oldest_first_read_is_said_by_the_next_one() ->
     following = sync(history, checkpoint(rest))
     assert following.delivered == [26, 41]  # 26 comes again, and that is said
     assert following.doubt is not None
+
+
+def test_a_checkpoint_at_the_last_payment_does_not_forget_that_it_was_the_wrong_one() -> None:
+    history = History(30, is_oldest_first=True)
+    part = Reader(history, Random(0), rows=10, window=1, stop_after=15).read()
+    history.keys.remove(30)
+    history.insert()
+    rest = Reader(
+        history, Random(0), rows=10, window=1, start=checkpoint(part), stop_after=15
+    ).read()
+    assert rest.delivered == [*range(16, 30), 31]
+    assert rest.doubt is None  # it was interrupted before its end
+    assert sync(history, checkpoint(rest)).doubt is not None
