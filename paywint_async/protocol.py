@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -328,8 +329,11 @@ def retry_after_seconds(response: Response, now: float | None = None) -> float |
     if re.fullmatch(_SECONDS, text):
         return float(text)
     try:
-        moment = parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:  # an HTTP date in C's form names no zone, and means UTC
+            moment = moment.replace(tzinfo=UTC)
+        stamp = moment.timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    seconds = moment - (time.time() if now is None else now)
+    seconds = stamp - (time.time() if now is None else now)
     return seconds if seconds > 0 else None

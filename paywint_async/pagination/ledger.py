@@ -64,7 +64,9 @@ class Ledger:
         self.is_anchored = (
             False  # the last delivered key was just seen: the seam needs no other proof
         )
-        self.floor_problem: str | None = None
+        self.floor_problem = _CHANGED if start and start.is_changed else None
+        self.is_told = False  # of that problem
+        self._slid = 0  # oldest first: from under the snapshot; the next read says it
         self.shifted_at: int | None = None  # the rank at which ranks first turned out to have moved
         self._last_time: datetime | None = None
         self._disputed: Key | None = None
@@ -127,6 +129,13 @@ class Ledger:
             return 0
         return self.frontier(answer.total) - offset
 
+    def claim_floor(self, answer: Answer) -> int:
+        """How many ranks the floor would move, told by where the earlier read's records stand."""
+        place = None if self.is_oldest_first else self._find_floor(answer.keys)
+        if place is None:
+            return 0
+        return answer.total - self.offset_of(answer.page_no) - place - self.floor
+
     def anchor(self, offset: int, answer: Answer, *, is_extended: bool) -> bool:
         """Continues at ``offset``, right behind the last delivered key. False: that cannot be."""
         if self.is_undecided and answer.total != self.snapshot:
@@ -137,6 +146,7 @@ class Ledger:
             self.snapshot = answer.total
             self.remaining = self.expected = answer.total - offset
         elif self.is_oldest_first:
+            self._slid += self.snapshot - offset - self.remaining
             self.snapshot = offset + self.remaining
         else:
             self.remaining = answer.total - self.floor - offset
@@ -144,6 +154,12 @@ class Ledger:
             self.shifted_at = remaining
         self._know(answer, offset - self.offset_of(answer.page_no))
         return self.remaining >= 0
+
+    def check_extension(self, offset: int, answer: Answer) -> None:
+        """Notes where the earlier read's last records do not stand right before ``offset`` any more."""
+        skip = offset - self.offset_of(answer.page_no)
+        if offset != self.snapshot or not skip or not self._overlap_agrees(answer.keys, skip):
+            self.floor_problem = _CHANGED
 
     def _know(self, answer: Answer, index: int) -> None:
         self.is_anchored = True
@@ -222,14 +238,12 @@ class Ledger:
                 self.tail = answer.keys[index]
                 return True
             return False
-        place = self._find_floor(answer.keys)
-        if place is None:
+        if self._find_floor(answer.keys) is None:
             return False
-        floor = answer.total - first - place
-        if floor != self.floor:
+        if claim := self.claim_floor(answer):
             self.floor_problem = _CHANGED
-        self.floor = floor
-        self.remaining = self.expected = max(0, self.snapshot - floor)
+        self.floor += claim
+        self.remaining = self.expected = max(0, self.snapshot - self.floor)
         return True
 
     def _find_floor(self, keys: Sequence[Key]) -> int | None:
@@ -301,12 +315,14 @@ class Ledger:
         if unhanded:
             recent, due = recent[:-unhanded], recent[-unhanded:]
         delivered = self.delivered - unhanded
+        is_over = self.remaining + unhanded == 0
+        problem = self.final_problem() if is_over else self.floor_problem
         head = tuple(self.head[: min(ANCHORS, self._kept_heads + self.handed - unhanded)])
-        if self.remaining + unhanded == 0:  # a short read: the earlier one's come right behind
+        if is_over:  # a short read: the earlier one's come right behind
             head = (head + self.floor_head)[:ANCHORS]
         return Position(
             order=self.order if self._is_certain else Order.UNKNOWN,
-            snapshot=self.snapshot,
+            snapshot=self.snapshot + self._slid,
             floor=self.floor,
             expected=self.expected,
             delivered=delivered,
@@ -316,4 +332,5 @@ class Ledger:
             floor_head=self.floor_head,
             due=() if recent else tuple(due[:ANCHORS]),
             tail=self.tail,
+            is_changed=problem is not None and not self.is_told,
         )

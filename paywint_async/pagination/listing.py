@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+from weakref import WeakSet
 
 import attrs
 
@@ -24,7 +25,8 @@ class Listing(Generic[R]):
 
     def __init__(self, checkpoint: dict[str, Any] | None) -> None:
         self._given_checkpoint = checkpoint
-        self._runs: list[Run] = []
+        self._runs: list[Run] = []  # of the latest read
+        self._begun: WeakSet[Run] = WeakSet()  # those of others, too, until nobody holds them
 
     def __aiter__(self) -> AsyncIterator[R]:
         """A new read, from the listing's starting point; the records in the server's order."""
@@ -49,7 +51,7 @@ class Listing(Generic[R]):
         traceback: TracebackType | None,
     ) -> None:
         """Ends every request of this listing, and returns when they have ended."""
-        for run in self._runs:
+        for run in list(self._begun):
             await run.aclose()
 
     def _iterate(self, limit: int | None) -> AsyncIterator[R]:
@@ -58,6 +60,7 @@ class Listing(Generic[R]):
     def _new_runs(self, *runs: Run) -> None:
         # Ended reads are closed by their iterators; the latest one still answers `checkpoint`.
         self._runs[:] = runs
+        self._begun.update(runs)
 
 
 class PaymentListing(Listing[Payment]):

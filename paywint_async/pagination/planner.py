@@ -85,11 +85,11 @@ class Planner:
         self._tried: set[int] = set()
         self._searched: list[int] = []
         self._is_second_first = True
-        self._candidate: int | None = None
-        self._candidate_total = -1
+        self._candidate: tuple[int, int] | None = None  # an offset, and the total it is true of
         self._claim = 0  # by how many ranks the latest anchor would move the frontier
         self._is_extended = False
         self._end_is_seen = False
+        self._shows_news = False  # the first answer, at its head
         self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
         if start is not None and limit != 0:
             self._continue(start)
@@ -158,8 +158,8 @@ class Planner:
         if is_idle:
             page = self._sought = self._frontier_page()
         else:
-            page = max(self._frontier_page(), self._last_page + 1)
-            if page > self._last_needed_page() or self._is_kept(page):
+            page, kept = max(self._frontier_page(), self._last_page + 1), self._last_answer
+            if page > self._last_needed_page() or (kept and page >= kept.page_no):
                 return None
         self._last_page = page
         return page
@@ -175,6 +175,7 @@ class Planner:
         """Raises Doubt where the read is over but does not add up."""
         problem = None if self._ledger.remaining else self._ledger.final_problem()
         if problem is not None:
+            self._ledger.is_told = True
             raise Doubt(problem)
 
     def accept(self, answer: Answer) -> Verdict:
@@ -222,8 +223,10 @@ class Planner:
             self._extend()
             return self._look_for_anchor(answer) if self._ledger.find_last(answer) else _DROP
         self._ledger.open(answer.total)
+        self._shows_news = not {*answer.keys[:1]} <= {*self._ledger.floor_head}
         self._last_page = 1
-        if self._ends_before_the_list and not self._ledger.find_end(answer):
+        is_hearsay = self._is_hearsay(self._ledger.claim_floor(answer), answer)
+        if self._ends_before_the_list and (is_hearsay or not self._ledger.find_end(answer)):
             self._seek(_Mode.PROBE)
             # Oldest first, a deletion before the probe would shift rows unseen: read all after it.
             self._last_page = 0 if self._ledger.is_oldest_first else 1
@@ -235,12 +238,11 @@ class Planner:
         """Whether a read that left the order unknown has arrivals behind its end, not before it."""
         if self._ledger.order is not Order.UNKNOWN:
             return self._ledger.is_oldest_first
-        head = self._ledger.floor_head
-        places = {key: index for index, key in enumerate(answer.keys)}
-        rank = next((rank for rank, key in enumerate(head) if key in places), None)
-        if rank is None or (rank == 0 and answer.total == self._ledger.snapshot):
-            return False
-        return places[head[rank]] <= rank
+        start = self._start
+        if start is None or start.floor or not answer.keys or answer.keys[0] not in start.head:
+            return False  # arrivals were seen, or are, before the head
+        is_still = answer.keys[0] == start.head[0] and answer.total == start.snapshot
+        return not is_still or answer.total == len(answer.keys)
 
     def _stream(self, answer: Answer) -> Verdict:
         skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
@@ -257,7 +259,7 @@ class Planner:
         if answer.total < answer.page_no * self._ledger.rows:
             self._end_is_seen = True
         if not due:
-            return _DROP
+            return self._and_kept(()) if self._last_answer else _DROP
         records, shown = answer.records[skip : skip + due], fresh
         # What the earlier read has delivered, should it stand above the floor now.
         if (moved := self._ledger.floor_head) and not set(moved).isdisjoint(fresh):
@@ -273,9 +275,6 @@ class Planner:
             return Verdict(Action.DELIVER, records)
         self._last_answer = None
         return Verdict(Action.DELIVER, [*records, *self._stream(kept).records])
-
-    def _is_kept(self, page_no: int) -> bool:
-        return self._last_answer is not None and page_no >= self._last_answer.page_no
 
     def _contradict(self, answer: Answer, problem: str) -> Verdict:
         self._lose_patience(_CONTRADICTION, f"page {answer.page_no}: {problem}")
@@ -350,22 +349,29 @@ class Planner:
         if ledger.due and (offset := ledger.find_due(answer)) is not None:
             return self._resume_at(offset, answer)
         found = ledger.find_last(answer)
-        candidate = self._candidate if answer.total == self._candidate_total else None
-        offset = ledger.offset_of(answer.page_no) + found[-1] + 1 if found else candidate
-        if offset is None:
+        offset, total = self._candidate or (0, -1)
+        if found:
+            offset = ledger.offset_of(answer.page_no) + found[-1] + 1
+        elif answer.total != total:
             self._search()
             return _DROP
         is_last = not found or answer.keys[found[-1]] == ledger.recent[-1]
         if not is_last and found[-1] == ledger.rows - 1:  # the very last may be on the next page
-            self._candidate, self._repair = offset, answer.page_no + 1
-            self._candidate_total = answer.total
+            self._candidate, self._repair = (offset, answer.total), answer.page_no + 1
             return _DROP
-        claim = 0 if self._is_extended else ledger.claim(offset, answer)
-        if claim and claim != self._claim:  # ranks do not move on one answer's word
-            self._claim, self._repair = claim, answer.page_no
+        if self._is_extended:
+            ledger.check_extension(offset, answer)
+        elif self._is_hearsay(ledger.claim(offset, answer), answer):
             return _DROP
         ledger.forget_missing([answer.keys[index] for index in found])
         return self._resume_at(offset, answer)
+
+    def _is_hearsay(self, claim: int, answer: Answer) -> bool:
+        """Whether to ask for the page again: ranks do not move on one answer's word."""
+        if not claim or claim == self._claim:
+            return False
+        self._claim, self._repair = claim, answer.page_no
+        return True
 
     def _resume_at(self, offset: int, answer: Answer) -> Verdict:
         if not self._ledger.anchor(offset, answer, is_extended=self._is_extended):
@@ -382,9 +388,13 @@ class Planner:
         return verdict
 
     def _look_for_end(self, answer: Answer) -> Verdict:
+        if self._is_hearsay(self._ledger.claim_floor(answer), answer):
+            return _DROP
         if self._ledger.find_end(answer):
             self._mode = _Mode.STREAM
             self._last_answer = answer if self._ledger.is_oldest_first else None
+            if self._shows_news and not self._ledger.remaining:
+                return self._contradict(answer, "page 1 shows new payments, and its total none")
         else:
             self._search()
         return _DROP

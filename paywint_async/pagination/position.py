@@ -18,6 +18,7 @@ the JSON value, all fields required:
 | ``floor_head`` | ``head`` of the earlier read |
 | ``due`` | ids of the first records to deliver, while none has been delivered yet |
 | ``tail`` | id of the snapshot's last record, on an oldest-first server |
+| ``changed`` | true where what an earlier read delivered was found changed, which is still to be said |
 | ``finished`` | true once nothing of the snapshot is left |
 | ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
 """
@@ -63,6 +64,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     floor_head: tuple[Key, ...] = ()
     due: tuple[Key, ...] = ()
     tail: Key | None = None
+    is_changed: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -81,6 +83,7 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
     value |= {name: getattr(position, name) for name in _COUNTS}
     value |= {name: [_id(key) for key in getattr(position, name)] for name in _KEYS}
     value["tail"] = None if position.tail is None else _id(position.tail)
+    value["changed"] = position.is_changed
     value["finished"] = position.is_finished
     return value | {"check": _check(value)}
 
@@ -109,7 +112,8 @@ def _parse(value: Mapping[str, Any]) -> Position:
     fields: dict[str, Any] = {name: int(value[name]) for name in _COUNTS}
     fields |= {name: tuple(UUID(text).int for text in value[name]) for name in _KEYS}
     tail = None if value["tail"] is None else UUID(value["tail"]).int
-    return Position(order=Order(value["order"]), tail=tail, **fields)
+    order, is_changed = Order(value["order"]), bool(value.get("changed"))
+    return Position(order=order, tail=tail, is_changed=is_changed, **fields)
 
 
 def _id(key: Key) -> str:

@@ -131,6 +131,8 @@ def _keys_before(ledger: Ledger) -> Generator[int, Answer, tuple[Key, ...]]:
         answer = yield page_no
         if not ledger.fits(answer):
             continue
+        if ledger.is_oldest_first and answer.total < ledger.snapshot:
+            raise Doubt("payments were deleted meanwhile")
         total = answer.total
         index = ledger.frontier(total) - ledger.offset_of(page_no)
         if 0 < index <= len(answer.keys):

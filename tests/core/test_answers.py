@@ -121,6 +121,26 @@ class TestARefusal:
         moment = formatdate(time.time() + 60, usegmt=True)
         assert error_of(429, **{"retry-after": moment}).retry_after == pytest.approx(60, abs=2)
 
+    @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "Sun, 06 Nov 1994 08:50:37 GMT",
+            "Sunday, 06-Nov-94 08:50:37 GMT",
+            "Sun Nov  6 08:50:37 1994",
+            "Sun, 06 Nov 1994 08:50:37 -0000",
+        ],
+    )
+    def test_of_429_names_the_moment_in_utc_wherever_it_is_read(self, monkeypatch, moment, zone):
+        response = Response(status=429, headers={"retry-after": moment})
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            assert protocol.retry_after_seconds(response, now=784_111_777.0) == 60
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
     @pytest.mark.parametrize(
         "retry_after",
         [

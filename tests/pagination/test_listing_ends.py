@@ -76,6 +76,19 @@ async def test_an_iterator_that_outlives_the_block_says_so() -> None:
                 await anext(iterator)
 
 
+@pytest.mark.parametrize("kind", ["received", "history"])
+async def test_leaving_the_block_ends_every_iteration_of_it(kind: str) -> None:
+    async with account(1000, latency=1.0) as (_, client):
+        async with getattr(client.payments, kind)(rows_per_page=10) as listing:
+            first, second = aiter(listing), aiter(listing)
+            await anext(first)
+            await anext(second)
+        assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
+        with pytest.raises(ClientClosedError, match="closed"):
+            for _ in range(100):
+                await anext(first)
+
+
 async def test_leaving_the_block_ends_the_request_that_somebody_waits_for() -> None:
     async with account(1000, latency=5) as (emulator, client):
         listing = client.payments.received()

@@ -190,6 +190,17 @@ def test_a_range_that_ends_elsewhere_is_said() -> None:
         read(history, ranges, Random(0))
 
 
+def test_a_total_that_shrank_before_the_end_was_seen_is_said() -> None:
+    history = History(40, is_oldest_first=True)
+    pages = cut(10, 3)
+    page_no = pages.send(history.answer(next(pages), 10))
+    history.keys.pop(4)
+    with pytest.raises(Doubt, match="deleted"):
+        for _ in range(2):  # the arrival would make up for it
+            page_no = pages.send(history.answer(page_no, 10))
+            history.insert()
+
+
 def test_a_page_that_never_fits_is_doubted() -> None:
     asking = cut(10, 2)
     page_no = next(asking)
