@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.database import Database
+from paywint_async.export.encoding import plain
 from paywint_async.export.errors import ExportError, OutputInUseError
 from paywint_async.export.sink import Checkpoint
 
@@ -42,7 +43,9 @@ def _text(value: Any) -> Any:
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).replace(tzinfo=None)
         return f"{moment.isoformat(timespec='microseconds')}Z"
-    return str(value) if isinstance(value, UUID | Decimal) else value
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _typed(value: Any) -> Any:

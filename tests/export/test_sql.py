@@ -66,6 +66,14 @@ async def test_sqlite_has_amounts_as_their_digits_and_times_that_sort(
     )
 
 
+async def test_sqlite_has_amounts_without_an_exponent(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1, amount=Decimal("0.0000001"))])
+
+    with opened(tmp_path) as database:
+        found = database.execute("SELECT amount FROM paywint_payments").fetchone()
+    assert found == ("0.0000001",)
+
+
 async def test_the_first_year_has_four_digits_too(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1, created_at=datetime(1, 1, 1, tzinfo=UTC))])
 
