@@ -119,6 +119,18 @@ async def test_a_payments_day_is_that_of_its_payment_in_the_ledgers_zone(
     assert list(report.activities["received"].paid) == [date(2026, 2, 1)]
 
 
+async def test_a_payment_beyond_the_calendar_is_named(tmp_path: Path, make_payment: Any) -> None:
+    ledger = tmp_path / "a.csv"
+    ledger.write_text("date,amount\n")
+    payment = make_payment(created_at=datetime(1, 1, 1, tzinfo=UTC))
+    compared = Settings(ledger=str(ledger), format=LedgerFormat(zone=ZoneInfo("America/New_York")))
+
+    with pytest.raises(
+        ReconcileError, match=f"payment {payment.payment_id} .* out of the calendar"
+    ):
+        await reconcile(Scripted(payment), compared)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("amount", ["0.0000001", "1E+3"])
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 async def test_an_amount_that_could_have_an_exponent_is_read_again(

@@ -82,6 +82,7 @@ def test_a_document_has_its_amounts_without_an_exponent(make_report: MakeReport)
     assert difference["payments"][0]["amount"] == "1000"
     assert {each["amount"] for each in told["totals"]["ledger"]} == {"0.0000001"}
 
+
 def test_a_document_has_all_that_is_known(make_report: MakeReport) -> None:
     rows = [row(2, "10.50", payment_id=1, invoice="INV-1"), row(3, 20, payment_id=2)]
 
