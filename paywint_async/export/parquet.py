@@ -49,7 +49,7 @@ class ParquetTable(Generic[R]):
         self._path = path.rstrip("/") or "/"
         self._direction = direction
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
-        self._part = PartWriter(f"{self._path}.tmp", to_arrow([]).schema)
+        self._part = PartWriter(f"{os.path.realpath(self._path)}.tmp", to_arrow([]).schema)
         self._fd = -1
         self._count = 0  # of parts
         self._last_rows = 0  # in the last part

@@ -288,6 +288,22 @@ async def test_a_time_that_python_cannot_read_again_is_told(tmp_path: Path, paym
     await table.close(complete=False)
 
 
+async def test_a_part_is_begun_beside_the_directory_and_not_beside_a_link_to_it(
+    tmp_path: Path, payment: Make
+) -> None:
+    (tmp_path / "disk" / "real").mkdir(parents=True)  # perhaps another one, to which nothing moves
+    (tmp_path / "payments.parquet").symlink_to("disk/real")
+    table = table_in(tmp_path)
+    await table.open()
+
+    await table.write([payment(1)])
+
+    assert sorted(os.listdir(tmp_path / "disk")) == ["real", "real.tmp"]
+    assert sorted(os.listdir(tmp_path)) == ["disk", "payments.parquet"]
+    await table.close(complete=False)
+    assert os.listdir(tmp_path / "disk") == ["real"]
+
+
 async def test_the_directorys_name_may_be_no_utf_8(tmp_path: Path, payment: Make) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     open_ = payment(1, status=PaymentStatus.PENDING)
