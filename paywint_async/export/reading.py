@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 from paywint_async import (
@@ -38,10 +39,16 @@ class Reading(Protocol[R_co]):
 
 
 class PaymentReading:
-    """The payments of one direction, in the listing's own pages."""
+    """The payments of one direction, in the listing's own pages.
 
-    def __init__(self, listing: PaymentListing) -> None:
+    Args:
+        listing: not begun.
+        limit: payments at most; None: all.
+    """
+
+    def __init__(self, listing: PaymentListing, limit: int | None = None) -> None:
         self._listing = listing
+        self._limit = limit
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -55,8 +62,8 @@ class PaymentReading:
 
     async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
         """The payments, at least one a page."""
-        async with self._listing as listing:
-            async for page in listing.pages():
+        async with self._listing as listing, aclosing(listing.pages(self._limit)) as pages:
+            async for page in pages:
                 yield page.records
                 del page  # nothing holds on to one while the next is decoded: see the listing
 
