@@ -32,7 +32,7 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export.errors import translated
-from paywint_async.export.reading import delivered
+from paywint_async.export.reading import delivered, held
 from paywint_async.models import Direction
 from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
@@ -148,15 +148,6 @@ async def write(job: Job, on_count: OnCount) -> Written:
         await transfer(read, table, before=before, on_progress=on_progress)
     staging.remove()
     return Written(payments=held(last[0].checkpoint), changed=refresh.changed)
-
-
-def held(checkpoint: Checkpoint | None) -> int:
-    """How many payments an output has whose checkpoint this is: all above and below the gap."""
-    if checkpoint is None:
-        return 0
-    if "snapshot" not in checkpoint:  # of both directions
-        return sum(held(checkpoint.get(direction)) for direction in ("sent", "received"))
-    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])
 
 
 def _is_finished(checkpoint: Checkpoint) -> bool:

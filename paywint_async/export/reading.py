@@ -130,3 +130,12 @@ def delivered(checkpoint: Checkpoint | None) -> int:
     if checkpoint.get("kind") == "history":
         return sum(delivered(checkpoint.get(direction)) for direction in ("sent", "received"))
     return 0 if checkpoint.get("finished") else int(checkpoint.get("delivered", 0))
+
+
+def held(checkpoint: Checkpoint | None) -> int:
+    """How many payments an output has whose checkpoint this is: all above and below the gap."""
+    if checkpoint is None:
+        return 0
+    if "snapshot" not in checkpoint:  # of both directions
+        return sum(held(checkpoint.get(direction)) for direction in ("sent", "received"))
+    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])
