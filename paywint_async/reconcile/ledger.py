@@ -137,17 +137,18 @@ def _read_json(
     """Objects whose numbers keep their digits; the first tells the columns."""
     names: list[str] = []
     reader: RowReader | None = None
+    used: list[int] = []
     for line, text in _numbered(file, count(2).__next__, path, compression):
         named = f"{path}, line {line}"
         told = _object(text, named)
         if reader is None:
             names = list(told)
             places = find_columns(names, format.columns, path)
-            reader = RowReader(format, places)
+            reader, used = RowReader(format, places), places.used
         elif more := [name for name in told if name not in names]:
             names += more
             for place in find_columns(names, format.columns, named).used:
-                if place not in places.used:
+                if place not in used:
                     problem = "is not in the first line, which has to name all columns"
                     raise LedgerError(named, problem, column=names[place])
         yield reader.read([told.get(name) for name in names], line, named)
