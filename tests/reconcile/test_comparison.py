@@ -94,7 +94,7 @@ class ScriptedListing:
     records: tuple[Payment, ...]
     total: int = 1
 
-    async def pages(self) -> Any:
+    async def pages(self, limit: int | None) -> Any:
         yield self
 
     async def __aenter__(self) -> ScriptedListing:
