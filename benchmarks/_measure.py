@@ -12,6 +12,9 @@ import gc
 import json
 import os
 import platform
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -130,6 +133,23 @@ def interleave_calls(
         return work
 
     return asyncio.run(interleave({n: repeat(call) for n, call in contenders.items()}, runs))
+
+
+def in_a_process(script: str, *arguments: object) -> list[float]:
+    """The numbers that a script prints in a process of its own, which gets the arguments as JSON."""
+    finished = subprocess.run(
+        [sys.executable, script, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=900,
+    )
+    return [float(word) for word in finished.stdout.split()]
+
+
+def peak_memory() -> float:
+    """The most that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KB on Linux
 
 
 def machine() -> dict[str, str]:

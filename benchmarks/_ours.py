@@ -24,3 +24,12 @@ async def read(paywint: PaywintClient, in_flight: int) -> int:
     async for _payment in paywint.payments.received(max_concurrency=in_flight):
         count += 1
     return count
+
+
+async def export(url: str, output: str) -> int:
+    """All received payments into an output."""
+    from paywint_async.export import make_table, reader, transfer  # of which others measure nothing
+
+    async with client(url) as paywint:
+        read = reader(paywint.payments, "received", max_concurrency=16)
+        return await transfer(read, make_table(output, "received"))

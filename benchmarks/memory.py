@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
-import subprocess
 import sys
 
 import _ours
 import _server
-from _measure import Row, report
+from _measure import Row, in_a_process, peak_memory, report
 
 SHORT, LONG = 10_000, 1_000_000
-MEGABYTE = 1024  # of the unit of ru_maxrss on Linux
 
 
 def peak(server: str, records: int) -> float:
     """The peak of the memory of a process that reads so many, in MB."""
-    given = json.dumps([_server.place(server, records=records), records])
-    finished = subprocess.run(
-        [sys.executable, __file__, given], capture_output=True, text=True, check=True, timeout=300
-    )
-    return float(finished.stdout) / MEGABYTE
+    (megabytes,) = in_a_process(__file__, _server.place(server, records=records), records)
+    return megabytes
 
 
 async def read(url: str, records: int) -> None:
     """In the process that is measured."""
     async with _ours.client(url) as paywint:
         assert await _ours.read(paywint, 16) == records
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peak_memory())
 
 
 def rows(server: str) -> list[Row]:

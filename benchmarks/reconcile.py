@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import resource
-import subprocess
 import sys
 import time
 from datetime import date, timedelta
@@ -15,9 +13,8 @@ from tempfile import TemporaryDirectory
 
 import _ours
 import _server
-from _measure import Row, report
+from _measure import Row, in_a_process, peak_memory, report
 
-from paywint_async.export import make_table, reader, transfer
 from paywint_async.reconcile import (
     Columns,
     LedgerFormat,
@@ -29,20 +26,12 @@ from paywint_async.reconcile import (
 
 RECORDS = 1_000_000
 MONTH = 8640  # payments, one every five minutes
-MEGABYTE = 1024  # of the unit of ru_maxrss on Linux
 LEDGERS = (  # what is compared, how many rows at most, columns that are left out, MB at most
     ("the last weeks' ledger", MONTH, {}, 100),
     ("a ledger of all, with ids", RECORDS, {}, 700),
     ("a ledger of all, by amount and date", RECORDS, {"id": "", "description": ""}, 1800),
 )
 WEEKS = timedelta(days=20)  # within the month that are compared; its oldest payments took a while
-
-
-async def export(url: str, ledger: str) -> None:
-    """All payments into the ledger."""
-    async with _ours.client(url) as paywint:
-        read = reader(paywint.payments, "received", max_concurrency=16)
-        await transfer(read, make_table(ledger, "received"))
 
 
 async def compare(url: str, ledger: str, left_out: dict[str, str], first_day: str) -> None:
@@ -53,8 +42,7 @@ async def compare(url: str, ledger: str, left_out: dict[str, str], first_day: st
     settings = Settings(ledger=ledger, format=form, period=Period(since=since))
     async with _ours.client(url) as paywint:
         found = await reconcile(paywint.payments, settings, max_concurrency=16)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(time.process_time() - started, peak, len(found.result.differences))
+    print(time.process_time() - started, peak_memory(), len(found.result.differences))
 
 
 def first_day_of(ledger: Path, most: int) -> str:
@@ -68,21 +56,12 @@ def row(
     url: str, name: str, ledger: Path, left_out: dict[str, str], most: int, at_most: int
 ) -> Row:
     """The peak of the memory of a process that compares, in MB."""
-    finished = subprocess.run(
-        [
-            sys.executable,
-            __file__,
-            json.dumps([url, str(ledger), left_out, first_day_of(ledger, most)]),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=900,
+    seconds, peak, differences = in_a_process(
+        __file__, url, str(ledger), left_out, first_day_of(ledger, most)
     )
-    seconds, peak, differences = map(float, finished.stdout.split())
     return Row(
         measure=f"peak memory, 1,000,000 payments against {name}",
-        measured=peak / MEGABYTE,
+        measured=peak,
         unit="MB",
         at_most=at_most,
         note=f"{seconds:.0f} s of a core, {differences:,.0f} differences",
@@ -94,7 +73,7 @@ def rows(server: str) -> list[Row]:
     url = _server.place(server, records=RECORDS)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         whole, part = Path(folder, "whole.csv"), Path(folder, "part.csv")
-        asyncio.run(export(url, str(whole)))
+        asyncio.run(_ours.export(url, str(whole)))
         measured = []
         for name, most, left_out, at_most in LEDGERS:
             with whole.open("rb") as file, part.open("wb") as copy:

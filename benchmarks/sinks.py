@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,38 +16,26 @@ from tempfile import TemporaryDirectory
 
 import _ours
 import _server
-from _measure import Row, report
-
-from paywint_async.export import make_table, reader, transfer
+from _measure import Row, in_a_process, peak_memory, report
 
 RECORDS = 1_000_000
 AT_MOST = 150  # MB
-MEGABYTE = 1024  # of the unit of ru_maxrss on Linux
 FILES = ("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet")
 
 
 async def export(url: str, output: str) -> None:
     """In the process that is measured."""
     started = time.perf_counter()
-    async with _ours.client(url) as paywint:
-        read = reader(paywint.payments, "received", max_concurrency=16)
-        assert await transfer(read, make_table(output, "received")) == RECORDS
-    print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert await _ours.export(url, output) == RECORDS
+    print(time.perf_counter() - started, peak_memory())
 
 
 def row(url: str, name: str, output: str) -> Row:
     """The peak of the memory of a process that exports all, in MB."""
-    finished = subprocess.run(
-        [sys.executable, __file__, json.dumps([url, output])],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=600,
-    )
-    seconds, peak = map(float, finished.stdout.split())
+    seconds, peak = in_a_process(__file__, url, output)
     return Row(
         measure=f"peak memory, 1,000,000 payments into {name}",
-        measured=peak / MEGABYTE,
+        measured=peak,
         unit="MB",
         at_most=AT_MOST,
         note=f"{seconds:.0f} s, {RECORDS / seconds:,.0f} payments/s",

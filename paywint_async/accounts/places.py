@@ -15,6 +15,7 @@ _RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
 _FILES = (".jsonl", ".csv", ".gz", ".zst", ".parquet", ".db", ".sqlite")  # no directory's name
 # What lies beside an output while it is written, or for good.
 _COMPANIONS = ("", ".tmp", ".checkpoint", ".checkpoint.tmp", ".ranges")
+_JOURNALS = ("-journal", "-wal", "-shm")  # of SQLite, which takes what is there for its own
 
 
 def places(destination: object, names: Iterable[str]) -> dict[str, str]:
@@ -29,11 +30,12 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
         ConfigurationError: the destination cannot be used, or two accounts would share a file.
     """
     template = _template(destination)
+    companions = _COMPANIONS + (_JOURNALS if template.lower().startswith("sqlite:") else ())
     outputs: dict[str, str] = {}
     owners: dict[str, str] = {}
     for name in names:
         output = template.replace(_ACCOUNT, name)
-        for companion in _COMPANIONS:  # a file system may not tell a from A
+        for companion in companions:  # a file system may not tell a from A
             owner = owners.setdefault(f"{output}{companion}".casefold(), name)
             if owner != name or name in outputs:
                 raise ConfigurationError(f"accounts {owner} and {name} would share {output}")

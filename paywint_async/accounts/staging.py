@@ -84,7 +84,7 @@ class Staging:
             return {}
         try:
             return _read_plan(Path(self._folder, _PLAN).read_bytes()).ranges
-        except (FileNotFoundError, msgspec.DecodeError):  # not yet, or not whole
+        except (FileNotFoundError, ValueError):  # not yet, or not whole
             return {}
 
     @property

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from paywint_async.accounts.job import Job, OnCount, Options, Outcome, Part, Plan, Written
 from paywint_async.accounts.places import folder_of
 from paywint_async.accounts.staging import Staging
-from paywint_async.client import PaywintClient
 from paywint_async.errors import (
     IncompleteHistoryError,
     PaywintError,
@@ -26,6 +24,7 @@ from paywint_async.errors import (
 from paywint_async.export import (
     ExportError,
     OutputInUseError,
+    PaymentReading,
     Reading,
     Refresh,
     make_table,
@@ -33,8 +32,8 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export.errors import translated
-from paywint_async.export.reading import delivered
-from paywint_async.models import Direction, Payment
+from paywint_async.export.reading import delivered, held
+from paywint_async.models import Direction
 from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 
@@ -95,17 +94,23 @@ async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
     ranges = staging.ranges.get(part.direction, [])
     if part.number >= len(ranges):  # all done and cleared away, while this worker was given up
         return
+    planned, begun = ranges[part.number], 0
     async with job.open_client() as client:
-        readings: list[_RangeReading] = []
+        list_ = client.payments.sent if part.direction == "sent" else client.payments.received
+        readings: list[PaymentReading] = []
 
-        def read(start: Checkpoint | None) -> _RangeReading:
-            readings.append(
-                _RangeReading(client, part.direction, ranges[part.number], start, on_count)
-            )
+        def read(start: Checkpoint | None) -> PaymentReading:
+            nonlocal begun
+            begun = 0 if start is None else planned.checkpoint["delivered"]
+            place = planned.checkpoint if start is None else start
+            readings.append(PaymentReading(list_(checkpoint=place), _left(planned, place)))
             return readings[0]
 
-        await transfer(read, staging.table(part))
-        ranges[part.number].check(readings[0].checkpoint)
+        def on_progress(done: int, _total: int | None) -> None:
+            on_count(done - begun)
+
+        await transfer(read, staging.table(part), on_progress=on_progress)
+        planned.check(readings[0].checkpoint)
 
 
 async def write(job: Job, on_count: OnCount) -> Written:
@@ -143,15 +148,6 @@ async def write(job: Job, on_count: OnCount) -> Written:
         await transfer(read, table, before=before, on_progress=on_progress)
     staging.remove()
     return Written(payments=held(last[0].checkpoint), changed=refresh.changed)
-
-
-def held(checkpoint: Checkpoint | None) -> int:
-    """How many payments an output has whose checkpoint this is: all above and below the gap."""
-    if checkpoint is None:
-        return 0
-    if "snapshot" not in checkpoint:  # of both directions
-        return sum(held(checkpoint.get(direction)) for direction in ("sent", "received"))
-    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])
 
 
 def _is_finished(checkpoint: Checkpoint) -> bool:
@@ -199,45 +195,10 @@ async def _split(
         staging.plan(ranges)
 
 
-class _RangeReading:
-    """A range as a transfer sees it: it ends where the next one begins, not where the list ends."""
-
-    def __init__(
-        self,
-        client: PaywintClient,
-        direction: str,
-        part: ListingRange,
-        start: Checkpoint | None,
-        on_count: OnCount,
-    ) -> None:
-        place = part.checkpoint if start is None else start
-        list_ = client.payments.sent if direction == "sent" else client.payments.received
-        self._listing = list_(checkpoint=place)
-        self._done = place["delivered"] - part.checkpoint["delivered"]
-        self._limit = _left(part, place, self._done)
-        self._on_count = on_count
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """Right behind the page handed over last."""
-        return self._listing.checkpoint
-
-    @property
-    def total(self) -> int | None:
-        """Of the whole snapshot; None before the first answer."""
-        return self._listing.total
-
-    async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
-        """The payments, at least one a page."""
-        async with self._listing as listing, aclosing(listing.pages(self._limit)) as pages:
-            async for page in pages:
-                yield page.records
-                self._done += len(page.records)
-                self._on_count(self._done)
-                del page
-
-
-def _left(part: ListingRange, place: Checkpoint, done: int) -> int | None:
+def _left(part: ListingRange, place: Checkpoint) -> int | None:
+    """A range ends where the next one begins, not where the list ends."""
     if place["finished"]:  # or the listing would go on to what is new
         return 0
-    return None if part.limit is None else part.limit - done
+    if part.limit is None:
+        return None
+    return part.limit - (int(place["delivered"]) - int(part.checkpoint["delivered"]))

@@ -44,6 +44,7 @@ from paywint_async.export import (
     shown,
     transfer,
 )
+from paywint_async.export.files import temporary_of
 
 
 async def export(
@@ -106,8 +107,9 @@ class _Job:
     done: int = 0
 
     def check(self) -> None:
-        if self.checkpoint and os.path.realpath(self.checkpoint) == os.path.realpath(self.output):
-            raise UsageError("--output and --checkpoint must be different files")
+        output = os.path.realpath(self.output)
+        if self.checkpoint and os.path.realpath(self.checkpoint) in (output, temporary_of(output)):
+            raise UsageError("--output and --checkpoint must be different files, also FILE.tmp")
         for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
             if name == "":
                 raise UsageError(f"{option} must be a file's name")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import App
 
-from paywint_async import PaywintClient, to_json_lines
+from paywint_async import PaywintClient
 from paywint_async.cli.options import Number
 from paywint_async.export import (
     PAYMENTS,
@@ -18,6 +18,8 @@ from paywint_async.export import (
 )
 
 group = App(name="payment", help="Payments, a line of JSON each.")
+
+_LINES = PAYMENTS[Format.JSONL]
 
 
 @group.command
@@ -31,7 +33,7 @@ async def get(payment_id: str, /) -> None:
     """
     async with PaywintClient.from_env() as client:
         payment = await client.payments.get(payment_id)
-        await open_stdout().send(to_json_lines([payment]))
+        await open_stdout().send(_LINES.encode([payment]))
 
 
 @group.command(name="list")
@@ -53,7 +55,7 @@ async def list_(
     async with PaywintClient.from_env() as client:
         listing = client.payments.sent() if direction == "sent" else client.payments.received()
         if limit is None:
-            sink = StreamSink("-", PAYMENTS[Format.JSONL])
+            sink = StreamSink("-", _LINES)
             await transfer(lambda _: PaymentReading(listing), sink)
         else:
-            await open_stdout().send(to_json_lines(await listing.collect(limit)))
+            await open_stdout().send(_LINES.encode(await listing.collect(limit)))

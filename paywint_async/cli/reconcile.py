@@ -8,6 +8,7 @@ from datetime import UTC, date, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import attrs
 from cyclopts import Parameter
 
 from paywint_async.cli.account import open_account
@@ -41,6 +42,49 @@ from paywint_async.reconcile import reconcile as compare
 BOOKS_DIFFER = 3
 
 
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class ColumnNames:
+    """The options that name a ledger's columns.
+
+    Parameters
+    ----------
+    id_column
+        With the payment's id; default: payment_id. Of this and the next, an empty name is none.
+    invoice_column
+        With the invoice number; default: invoice_number or invoice.
+    description_column
+        Default: description.
+    amount_column
+        Default: amount.
+    date_column
+        Default: payment_date, where that is empty created_at, else date.
+    status_column
+        Default: status, where there is one.
+    direction_column
+        With 'sent' or 'received'; default: direction, where there is one.
+    currency_column
+        Which must be USD; default: currency, where there is one.
+    """
+
+    id_column: str | None = None
+    invoice_column: str | None = None
+    description_column: str | None = None
+    amount_column: str | None = None
+    date_column: str | None = None
+    status_column: str | None = None
+    direction_column: str | None = None
+    currency_column: str | None = None
+
+    def as_told(self) -> Columns:
+        """The same without the options' ending."""
+        told = attrs.asdict(self)
+        return Columns(**{option.removesuffix("_column"): name for option, name in told.items()})
+
+
+_USUAL = ColumnNames()
+
+
 async def reconcile(
     ledger: str,
     /,
@@ -55,14 +99,7 @@ async def reconcile(
     json: Annotated[bool, Parameter(negative=())] = False,
     html: FileName | None = None,
     limit: Number = 100,
-    id_column: str | None = None,
-    invoice_column: str | None = None,
-    description_column: str | None = None,
-    amount_column: str | None = None,
-    date_column: str | None = None,
-    status_column: str | None = None,
-    direction_column: str | None = None,
-    currency_column: str | None = None,
+    columns: ColumnNames = _USUAL,
     paid_status: tuple[str, ...] = (),
     delimiter: str = ",",
     table: str = "paywint_payments",
@@ -104,22 +141,6 @@ async def reconcile(
         Write the report as a single HTML file, with plots, too.
     limit
         Differences printed at most.
-    id_column
-        With the payment's id; default: payment_id. Of this and the next, an empty name is none.
-    invoice_column
-        With the invoice number; default: invoice_number or invoice.
-    description_column
-        Default: description.
-    amount_column
-        Default: amount.
-    date_column
-        Default: payment_date, where that is empty created_at, else date.
-    status_column
-        Default: status, where there is one.
-    direction_column
-        With 'sent' or 'received'; default: direction, where there is one.
-    currency_column
-        Which must be USD; default: currency, where there is one.
     paid_status
         A word in the status column that means success, such as paid; may come several times.
     delimiter
@@ -131,20 +152,10 @@ async def reconcile(
     rows_per_page
         Payments asked for at once.
     """
-    columns = Columns(
-        id=id_column,
-        invoice=invoice_column,
-        description=description_column,
-        amount=amount_column,
-        date=date_column,
-        status=status_column,
-        direction=direction_column,
-        currency=currency_column,
-    )
     settings = Settings(
         ledger=checked_destination(ledger),
         format=LedgerFormat(
-            columns=columns,
+            columns=columns.as_told(),
             direction=direction,
             zone=_zone(timezone),
             paid_statuses=paid_status,
@@ -155,7 +166,7 @@ async def reconcile(
         period=_period(since, until),
         date_window=date_window,
     )
-    _check_html(html)
+    _check_html(html, ledger)
     started = time.monotonic()
     options = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
@@ -168,10 +179,15 @@ async def reconcile(
     return 0 if report.agrees else BOOKS_DIFFER
 
 
-def _check_html(html: str | None) -> None:
-    """What could not be written is told before minutes of reading."""
-    if html is not None and (html in ("", "-") or not os.path.isdir(os.path.dirname(html) or ".")):
+def _check_html(html: str | None, ledger: str) -> None:
+    """What could not be written, or would be lost, is told before minutes of reading."""
+    if html is None:
+        return
+    folder = os.path.dirname(html) or "."
+    if html in ("", "-") or os.path.isdir(html) or not os.path.isdir(folder):
         raise UsageError("--html must be a file's name, in a directory that is there")
+    if os.path.realpath(html) == os.path.realpath(ledger):
+        raise UsageError("--html must not be the ledger")
 
 
 def _period(since: date | None, until: date | None) -> Period:

@@ -112,7 +112,7 @@ class CheckpointFile:
     def _parse(self, text: bytes) -> Confirmed:
         try:
             confirmed = msgspec.json.decode(text, type=Confirmed)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:  # msgspec's own, or bytes that are no UTF-8
             raise ExportError(f"{self.path} is not an export's checkpoint: {error}") from None
         for field in ("format", "direction"):
             saved, asked = getattr(confirmed, field), getattr(self, f"_{field}")

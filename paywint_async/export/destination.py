@@ -30,7 +30,12 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
             compressed where its name ends in ``.gz`` or ``.zst``.
         encoding: of the records.
         checkpoint: None: the export cannot be continued, and a file appears when it is complete.
+
+    Raises:
+        ConfigurationError: the file is a database's, by its name.
+        ExportError: what cannot be compressed is to be.
     """
+    _refuse_database_file(output)
     compression = compression_of(output)
     is_special = os.path.exists(output) and not os.path.isfile(output)
     if is_special and compression.ending and not os.path.isdir(output):
@@ -63,10 +68,7 @@ def make_table(output: str, direction: str) -> Table[Any]:
         return _make_sql_table(output, direction)
     if is_dataset(output):
         return _make_parquet_table(output, direction)
-    if output.lower().endswith(_DATABASES):
-        raise ConfigurationError(
-            f"{output} would be a file of JSON lines: for a database say sqlite:///{output}"
-        )
+    _refuse_database_file(output)
     if os.path.isdir(output):
         raise ExportError(f"cannot open {output}: Is a directory")
     encodings: dict[Any, Encoding[Any]] = {**(ENTRIES if direction == "both" else PAYMENTS)}
@@ -85,6 +87,13 @@ def kind_of(output: str, encoding: Encoding[Any]) -> str:
 def shown(output: str) -> str:
     """The output's name for people: without a password."""
     return _database(output).name if _is_database(output) else output
+
+
+def _refuse_database_file(output: str) -> None:
+    if output.lower().endswith(_DATABASES):
+        raise ConfigurationError(
+            f"{output} would be a file of text: for a database say sqlite:///{output}"
+        )
 
 
 def _is_database(output: str) -> bool:

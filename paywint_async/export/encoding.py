@@ -1,12 +1,15 @@
 """Pages as bytes: JSON lines and CSV, the same columns in the same order, and rows read again.
 
+An amount has all of its digits and no exponent, which many a program reads as text or as a float.
 Knows no files.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -56,14 +59,31 @@ class Encoding(Generic[R]):
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
+_AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)  # from the end: a direction may stand before all
+_MOST_NOUGHTS = 400
+# Within a text the quotes would have a backslash before them.
+_EXPONENT = re.compile(rb'(?<="amount":)[^,]*E[^,]*')
+
+
+def plain(amount: Decimal) -> str:
+    """An amount's digits without an exponent; only an absurd one has it, or it would fill the disk."""
+    text = str(amount)
+    return f"{amount:f}" if "E" in text and abs(amount.adjusted()) <= _MOST_NOUGHTS else text
+
+
+def _payment_lines(payments: Sequence[Payment], direction: str | None = None) -> bytes:
+    lines = to_json_lines(payments, direction)
+    if [each for each in payments if "E" in str(each.amount)]:
+        lines = _EXPONENT.sub(lambda found: plain(Decimal(found[0].decode())).encode(), lines)
+    return lines
 
 
 def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
     """Each direction is encoded at once, then its lines are dealt out in the entries' order."""
     lines = {
         direction: iter(
-            to_json_lines(
-                (entry.payment for entry in entries if entry.direction is direction), direction
+            _payment_lines(
+                [entry.payment for entry in entries if entry.direction is direction], direction
             ).splitlines(keepends=True)
         )
         for direction in Direction
@@ -87,7 +107,11 @@ class _Lines(list[str]):
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     lines = _Lines()
     # Ids, amounts and times become the text that they are in JSON: msgspec has one form of each.
-    csv.writer(lines, lineterminator="\r\n").writerows(msgspec.to_builtins(list(rows)))
+    values = msgspec.to_builtins([list(row) for row in rows])
+    for row in values:
+        if "E" in row[_AMOUNT]:
+            row[_AMOUNT] = plain(Decimal(row[_AMOUNT]))
+    csv.writer(lines, lineterminator="\r\n").writerows(values)
     return "".join(lines).encode()
 
 
@@ -163,10 +187,10 @@ PAYMENTS: dict[Format, Encoding[Payment]] = {
     Format.JSONL: Encoding(
         format=Format.JSONL,
         header=b"",
-        encode=to_json_lines,
+        encode=_payment_lines,
         split=iter,
         identify=_identify_line,
-        rows_of=_payment(to_json_lines),
+        rows_of=_payment(_payment_lines),
     ),
     Format.CSV: Encoding(
         format=Format.CSV,

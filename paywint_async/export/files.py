@@ -14,6 +14,9 @@ from paywint_async.export.errors import ExportError, OutputInUseError, translate
 def open_locked(path: str) -> int:
     """A descriptor of the regular file, created where missing, that nobody else has through here.
 
+    A symbolic link is refused: whoever means its target resolves it first. Else what is written beside
+    an output could be led into any other file by whoever may write there.
+
     The lock is the system's own, so it ends with the process, however that ends.
 
     Raises:
@@ -21,7 +24,8 @@ def open_locked(path: str) -> int:
         ExportError: it cannot be opened, or is no regular file.
     """
     with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        fd = os.open(path, flags, 0o666)
         undo.callback(os.close, fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ExportError(f"{path} is not a regular file")

@@ -49,7 +49,7 @@ class ParquetTable(Generic[R]):
         self._path = path.rstrip("/") or "/"
         self._direction = direction
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
-        self._part = PartWriter(f"{self._path}.tmp", to_arrow([]).schema)
+        self._part = PartWriter(f"{os.path.realpath(self._path)}.tmp", to_arrow([]).schema)
         self._fd = -1
         self._count = 0  # of parts
         self._last_rows = 0  # in the last part
@@ -93,13 +93,18 @@ class ParquetTable(Generic[R]):
     async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
         """The ids of the payments that are not final here."""
         for number in range(self._count):
-            for batch in read_batches(self._name(number)):
-                rows = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL))).to_pylist()
+            for batch in read_batches(name := self._name(number)):
+                open_ = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL)))
+                try:
+                    rows = open_.to_pylist()
+                    ids = [UUID(row["payment_id"]) for row in rows]
+                except (OverflowError, ValueError) as error:  # no time, text or id of Python's
+                    raise ExportError(f"cannot read {name}: {error}") from None
                 for row in rows:
                     self._known.note(_key(row), tuple(row.values()))
                 await asyncio.sleep(0)
-                if rows:
-                    yield [UUID(row["payment_id"]) for row in rows]
+                if ids:
+                    yield ids
             pa.default_memory_pool().release_unused()  # or it would keep the largest of all parts
 
     async def refresh(self, payments: Sequence[Payment]) -> int:

@@ -55,7 +55,7 @@ def _opened(name: str) -> Iterator[Any]:
     with (
         translated(f"cannot read {name}"),
         open(name, "rb") as file,
-        pq.ParquetFile(file, pre_buffer=False) as part,
+        pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True) as part,
     ):
         yield part
 
@@ -83,7 +83,7 @@ class PartWriter:
     def begin(self) -> None:
         """Begins a part, in an empty file."""
         self._file = open(self.path, "wb")  # noqa: SIM115  (closed by `finish` or `discard`)
-        self._writer = pq.ParquetWriter(self._file, self._schema)
+        self._writer = pq.ParquetWriter(self._file, self._schema, write_page_checksum=True)
         self._rows = 0
 
     def add(self, batches: Iterable[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
 from paywint_async import (
@@ -38,10 +39,16 @@ class Reading(Protocol[R_co]):
 
 
 class PaymentReading:
-    """The payments of one direction, in the listing's own pages."""
+    """The payments of one direction, in the listing's own pages.
 
-    def __init__(self, listing: PaymentListing) -> None:
+    Args:
+        listing: not begun.
+        limit: payments at most; None: all.
+    """
+
+    def __init__(self, listing: PaymentListing, limit: int | None = None) -> None:
         self._listing = listing
+        self._limit = limit
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -55,8 +62,8 @@ class PaymentReading:
 
     async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
         """The payments, at least one a page."""
-        async with self._listing as listing:
-            async for page in listing.pages():
+        async with self._listing as listing, aclosing(listing.pages(self._limit)) as pages:
+            async for page in pages:
                 yield page.records
                 del page  # nothing holds on to one while the next is decoded: see the listing
 
@@ -123,3 +130,12 @@ def delivered(checkpoint: Checkpoint | None) -> int:
     if checkpoint.get("kind") == "history":
         return sum(delivered(checkpoint.get(direction)) for direction in ("sent", "received"))
     return 0 if checkpoint.get("finished") else int(checkpoint.get("delivered", 0))
+
+
+def held(checkpoint: Checkpoint | None) -> int:
+    """How many payments an output has whose checkpoint this is: all above and below the gap."""
+    if checkpoint is None:
+        return 0
+    if "snapshot" not in checkpoint:  # of both directions
+        return sum(held(checkpoint.get(direction)) for direction in ("sent", "received"))
+    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])

@@ -23,7 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export.database import Database
+from paywint_async.export.encoding import plain
 from paywint_async.export.errors import ExportError, OutputInUseError
+from paywint_async.export.reading import held
 from paywint_async.export.sink import Checkpoint
 
 _IDS_AT_ONCE = 1000
@@ -42,7 +44,9 @@ def _text(value: Any) -> Any:
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).replace(tzinfo=None)
         return f"{moment.isoformat(timespec='microseconds')}Z"
-    return str(value) if isinstance(value, UUID | Decimal) else value
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _typed(value: Any) -> Any:
@@ -52,6 +56,14 @@ def _typed(value: Any) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("PostgreSQL has no texts with the character U+0000")
     return value
+
+
+def _parsed(revision: object, listing: object) -> tuple[int, Checkpoint | None]:
+    """Raises ValueError: that was never written here."""
+    checkpoint = listing if listing is None else json.loads(str(listing))
+    if isinstance(revision, int) and isinstance(checkpoint, dict | None):
+        return revision, checkpoint
+    raise ValueError
 
 
 @attrs.frozen(kw_only=True)
@@ -99,7 +111,12 @@ class SqlTable:
         self._revision = 0
 
     async def open(self) -> Checkpoint | None:
-        """Connects, and makes the tables where they are missing."""
+        """Connects, and makes the tables where they are missing.
+
+        Raises:
+            ExportError: also where the payments are gone of which there is a checkpoint, or that is
+                damaged.
+        """
         with self._database.translated("open"):
             engine = self._database.make_engine()
             self._held.push_async_callback(engine.dispose)
@@ -108,9 +125,18 @@ class SqlTable:
             await connection.exec_driver_sql(self._dialect.lock)
             await connection.run_sync(self._catalogue.create_all)
             self._revision, listing = await self._read_checkpoint(connection)
+            here = await connection.execute(
+                sa.select(sa.literal(1)).where(self._is_mine()).limit(1)
+            )
+            is_empty = here.first() is None
             await connection.commit()
+        if is_empty and (count := held(listing)):
+            raise ExportError(
+                f"{self._database.name} has no payments, but paywint_checkpoints says {count:,} of "
+                f"{self._direction!r}: restore them, or delete that row to begin anew"
+            )
         self._connection = connection
-        return None if listing is None else dict(json.loads(listing))
+        return listing
 
     async def write(self, page: Sequence[Payment] | Sequence[HistoryEntry]) -> None:
         """Inserts or updates the page's payments."""
@@ -149,7 +175,11 @@ class SqlTable:
         )
         found = await self._fetch(ids)
         while found:
-            yield [UUID(str(row.payment_id)) for row in found]
+            try:
+                identities = [UUID(str(row.payment_id)) for row in found]
+            except ValueError as error:
+                raise ExportError(f"cannot read {self._database.name}: {error}") from None
+            yield identities
             found = await self._fetch(ids.where(column > found[-1].payment_id))
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
@@ -199,7 +229,7 @@ class SqlTable:
             found: sa.CursorResult[Any] = await self._open_connection.execute(query)
             return found.all()
 
-    async def _read_checkpoint(self, connection: AsyncConnection) -> tuple[int, str | None]:
+    async def _read_checkpoint(self, connection: AsyncConnection) -> tuple[int, Checkpoint | None]:
         first = {"direction": self._direction, "revision": 0, "listing": None}
         await connection.execute(
             self._dialect.insert(self._checkpoints).values(first).on_conflict_do_nothing()
@@ -208,8 +238,13 @@ class SqlTable:
         found = await connection.execute(
             query.where(self._checkpoints.c.direction == self._direction)
         )
-        revision, listing = found.one()
-        return revision, listing
+        try:
+            return _parsed(*found.one())
+        except ValueError:
+            raise ExportError(
+                f"{self._database.name}: what paywint_checkpoints has of {self._direction!r} is not "
+                "an export's checkpoint"
+            ) from None
 
     def _is_mine(self) -> sa.ColumnElement[bool]:
         return self._payments.c.direction.in_(self._directions)

@@ -25,11 +25,12 @@ from typing import Any
 
 import msgspec
 
+from paywint_async.export.encoding import plain
 from paywint_async.reconcile.comparison import Report
 from paywint_async.reconcile.records import Difference, Kind, LedgerRow, PaymentFact
 from paywint_async.reconcile.totals import Side, Statement, Sum
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+_encode = msgspec.json.Encoder().encode
 _AT_ONCE = 1000
 
 
@@ -77,7 +78,7 @@ def _statement(statement: Statement) -> dict[str, Any]:
                 "outcome": step.outcome,
                 "ledger": _sum(step.ledger),
                 "paywint": _sum(step.paywint),
-                "amount": step.amount,
+                "amount": plain(step.amount),
             }
             for step in statement.steps
         ],
@@ -86,7 +87,7 @@ def _statement(statement: Statement) -> dict[str, Any]:
 
 
 def _sum(total: Sum) -> dict[str, Any]:
-    return {"count": total.count, "amount": total.amount}
+    return {"count": total.count, "amount": plain(total.amount)}
 
 
 def _side(side: Side) -> list[dict[str, Any]]:
@@ -110,7 +111,7 @@ def _row(row: LedgerRow) -> dict[str, Any]:
         "payment_id": row.payment_id,
         "invoice": row.invoice,
         "description": row.description,
-        "amount": row.amount,
+        "amount": plain(row.amount),
         "date": row.day,
         "status": row.status,
     }
@@ -119,7 +120,7 @@ def _row(row: LedgerRow) -> dict[str, Any]:
 def _payment(payment: PaymentFact) -> dict[str, Any]:
     return {
         "payment_id": payment.payment_id,
-        "amount": payment.amount,
+        "amount": plain(payment.amount),
         "date": payment.when,
         "status": payment.status,
         "party": payment.party,

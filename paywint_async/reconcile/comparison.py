@@ -86,7 +86,7 @@ async def reconcile(
     Raises:
         LedgerError: the ledger cannot be read; nothing was asked for yet.
         IncompleteHistoryError, APIError, TransportError: as the listing; nothing is claimed then.
-        ReconcileError: a payment is not in US dollars.
+        ReconcileError: a payment is not in US dollars, or its day is out of the calendar.
 
     Cancellation: the requests end.
     """
@@ -141,13 +141,19 @@ class _Comparison:
             raise ReconcileError(
                 f"payment {payment.payment_id} is in {payment.currency}: only US dollars are compared"
             )
-        when = payment.payment_date or payment.created_at
+        when, zone = payment.payment_date or payment.created_at, self._settings.format.zone
+        try:
+            when = when.astimezone(zone)
+        except OverflowError:
+            raise ReconcileError(
+                f"payment {payment.payment_id} is of {when}, which is out of the calendar in {zone}"
+            ) from None
         return PaymentFact(
             payment_id=payment.payment_id,
             direction=direction,
             amount=payment.amount,
             status=payment.status.value,
-            when=when.astimezone(self._settings.format.zone),
+            when=when,
             party=payment.payer_name if direction == "received" else payment.payee_name,
             description=payment.description,
             reason=payment.failure_reason,

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import os
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from itertools import count
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -28,6 +30,9 @@ from paywint_async.reconcile.records import LedgerRow
 
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _DATABASE = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
+_names_in = json.JSONDecoder(
+    parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
+).decode
 _ROWS_AT_ONCE = 1000  # between two turns of the event loop
 
 T = TypeVar("T")
@@ -132,18 +137,37 @@ def _read_json(
     """Objects whose numbers keep their digits; the first tells the columns."""
     names: list[str] = []
     reader: RowReader | None = None
+    used: list[int] = []
     for line, text in _numbered(file, count(2).__next__, path, compression):
         named = f"{path}, line {line}"
-        try:
-            told = _decode_exactly(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise LedgerError(named, f"is not JSON: {error}") from None
-        if not isinstance(told, dict):
-            raise LedgerError(named, "is not a JSON object")
+        told = _object(text, named)
         if reader is None:
             names = list(told)
-            reader = RowReader(format, find_columns(names, format.columns, path))
+            places = find_columns(names, format.columns, path)
+            reader, used = RowReader(format, places), places.used
+        elif more := [name for name in told if name not in names]:
+            names += more
+            for place in find_columns(names, format.columns, named).used:
+                if place not in used:
+                    problem = "is not in the first line, which has to name all columns"
+                    raise LedgerError(named, problem, column=names[place])
         yield reader.read([told.get(name) for name in names], line, named)
+
+
+def _object(text: bytes, named: str) -> dict[str, Any]:
+    try:
+        told = _decode_exactly(text)
+        if not isinstance(told, dict):
+            raise LedgerError(named, "is not a JSON object")
+        # Of two the decoder takes the last in silence; where one may be hidden, a slower one looks.
+        is_plain = text.count(b'":') == len(told) and b'" ' not in text
+        names = told if is_plain else _names_in(text.decode())
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise LedgerError(named, f"is not JSON: {error}") from None
+    for name, times in Counter(names).items() if len(names) > len(told) else ():
+        if times > 1:
+            raise LedgerError(named, "is there twice", column=name)
+    return told
 
 
 def _numbered(

@@ -33,7 +33,7 @@ def read_parquet(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
                 for row in _rows(file, name, format, place):
                     place = row.place
                     yield row
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:  # a time beyond Python's calendar
             raise LedgerError(name, f"is not a Parquet file that can be read: {error}") from None
 
 

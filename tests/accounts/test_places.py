@@ -65,6 +65,8 @@ def test_a_destination_that_cannot_be_one_is_refused(destination: Any, problem: 
         ("exports/{account}", ["acme", "acme.checkpoint"]),
         ("exports/{account}", ["acme.tmp", "acme"]),
         ("exports/{account}", ["acme", "ACME.ranges"]),
+        ("sqlite:///exports/{account}", ["acme", "acme-journal"]),
+        ("SQLite:///exports/{account}", ["acme-wal", "acme"]),
     ],
     ids=str,
 )

@@ -317,6 +317,21 @@ async def test_what_an_earlier_plan_has_left_does_not_count(
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"ranges": {"\xff": []}}'])
+async def test_a_plan_that_cannot_be_read_is_made_anew(
+    serve: Serve, make_job: MakeJob, damage: bytes
+) -> None:
+    emulator = await serve(payments=750)
+    job = make_job(emulator, direction="received")
+    await steps.plan(job)
+    Path(f"{job.output}.ranges/plan.json").write_bytes(damage)
+
+    plan, _ = await export(job)
+
+    assert len(plan.parts) == 3
+    assert ids_in(job.output, "received") == emulator.history("received")
+
+
 async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")

@@ -224,7 +224,7 @@ def test_a_checkpoint_of_another_direction(paywint: Command, tmp_path: Path) -> 
     assert_failed(outcome, 1, f"{tmp_path}/cp belongs to a direction of 'received', not 'sent'")
 
 
-@pytest.mark.parametrize("checkpoint", ["out", "./out", "link"])
+@pytest.mark.parametrize("checkpoint", ["out", "./out", "link", "out.tmp"])
 def test_output_and_checkpoint_in_one_file(
     paywint: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: str
 ) -> None:
@@ -233,7 +233,7 @@ def test_output_and_checkpoint_in_one_file(
 
     outcome = paywint("export", "--emulator", 10, "--output", "out", "--checkpoint", checkpoint)
 
-    line = "--output and --checkpoint must be different files; see 'paywint --help'"
+    line = "--output and --checkpoint must be different files, also FILE.tmp; see 'paywint --help'"
     assert_failed(outcome, 2, line)
 
 

@@ -207,6 +207,8 @@ def test_a_history_that_cannot_be_proved_complete_claims_nothing(
         (("--delimiter", ";;"), "--delimiter must be"),
         (("--html", "-"), "--html must be"),
         (("--html", "nowhere/a.html"), "--html must be"),
+        (("--html", "."), "--html must be"),
+        (("--html", "./no.csv"), "--html must not be the ledger"),
         (("--date-window", "-1"), "is not a whole number"),
         (("--direction", "up"), "direction"),
         (("--table", ""), "--table must be"),

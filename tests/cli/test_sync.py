@@ -222,12 +222,15 @@ def test_a_destination_has_to_be_told(paywint: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["books.db", "books.SQLITE3"])
-def test_a_databases_file_is_told_by_a_url(paywint: Command, tmp_path: Path, name: str) -> None:
-    outcome = paywint("sync", tmp_path / name, "--emulator", 10)
+@pytest.mark.parametrize("command", [["sync"], ["export", "--output"]])
+def test_a_databases_file_is_told_by_a_url(
+    paywint: Command, tmp_path: Path, command: list[str], name: str
+) -> None:
+    outcome = paywint(*command, tmp_path / name, "--emulator", 10)
 
     assert (outcome.code, outcome.out, os.listdir(tmp_path)) == (2, "", [])
     assert outcome.err == (
-        f"paywint: {tmp_path / name} would be a file of JSON lines: "
+        f"paywint: {tmp_path / name} would be a file of text: "
         f"for a database say sqlite:///{tmp_path / name}\n"
     )
 

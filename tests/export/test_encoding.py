@@ -87,12 +87,35 @@ def test_the_columns_are_the_apis_fields_in_its_order(payment: Callable[..., Pay
     assert ENTRIES[Format.CSV].header == b"direction," + PAYMENTS[Format.CSV].header
 
 
-@pytest.mark.parametrize("amount", ["9007199254740993.37", "0.10", "7017", "1E+3"])
-def test_amounts_keep_their_digits(payment: Callable[..., Payment], amount: str) -> None:
-    page = [payment(1, amount=Decimal(amount))]
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        ("9007199254740993.37", "9007199254740993.37"),
+        ("0.10", "0.10"),
+        ("7017", "7017"),
+        ("0.0000001", "0.0000001"),
+        ("-1.50E-9", "-0.00000000150"),
+        ("0.0000000", "0.0000000"),
+        ("1E+3", "1000"),
+        ("1E+999999", "1E+999999"),  # plain it would be a megabyte
+    ],
+)
+def test_amounts_are_written_plainly_with_all_their_digits(
+    payment: Callable[..., Payment], amount: str, written: str
+) -> None:
+    odd = payment(2, amount=Decimal(amount), description='"amount":1E-7,E')
+    page = [payment(1), odd]
+    both = [HistoryEntry(direction=each, payment=odd) for each in Direction]
 
-    for encoding in PAYMENTS.values():
-        assert amount.encode() in encoding.encode(page)
+    as_json = PAYMENTS[Format.JSONL].encode(page), ENTRIES[Format.JSONL].encode(both)
+    as_csv = [
+        each[Format.CSV].header + each[Format.CSV].encode(rows)
+        for each, rows in ((PAYMENTS, page), (ENTRIES, both))
+    ]
+
+    rows = [json_rows(each) for each in as_json] + [csv_rows(each) for each in as_csv]
+    assert [row[1]["amount"] for row in rows] == [written] * 4
+    assert [row[1]["description"] for row in rows] == ['"amount":1E-7,E'] * 4
 
 
 def test_a_value_that_a_spreadsheet_would_run_stays_as_it_is(

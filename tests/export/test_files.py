@@ -31,6 +31,22 @@ DiskOf = Callable[[int], AbstractContextManager[None]]
 FORMATS = list(Format)
 
 
+@pytest.mark.parametrize("name", ["checkpoint.tmp", "output.part"])
+async def test_what_is_written_beside_the_output_never_goes_through_a_link(
+    tmp_path: Path, read: Read, name: str
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("years of work")
+    (tmp_path / name).symlink_to(precious)  # by whoever may write into this folder, too
+    make = replaced if name == "output.part" else resumable
+
+    problem = await failure_of(transfer(read(), make(tmp_path)))
+
+    assert precious.read_text() == "years of work"
+    assert problem is not None
+    assert problem.startswith(f"cannot open {tmp_path / name}: ")
+
+
 def resumable(folder: Path, format: Format = Format.JSONL) -> ResumableFile[Payment]:
     checkpoint = CheckpointFile(str(folder / "checkpoint"), format=format, direction="sent")
     return ResumableFile(str(folder / "output"), PAYMENTS[format], checkpoint)

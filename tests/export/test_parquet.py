@@ -253,6 +253,57 @@ async def test_a_part_that_is_damaged_within_is_named(tmp_path: Path, payment: M
     await table.close(complete=False)
 
 
+async def test_no_bit_of_a_parts_data_is_wrong_in_silence(tmp_path: Path, payment: Make) -> None:
+    open_ = [payment(n, status=PaymentStatus.PENDING) for n in range(1, 50)]
+    await fill(table_in(tmp_path), open_)
+    part = tmp_path / "payments.parquet" / "part-000000.parquet"
+    whole = part.read_bytes()
+    expected = pq.read_table(part).to_pylist()
+    footer = (
+        len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    )  # of which there is no checksum
+
+    for place in range(4, footer, 7):
+        part.write_bytes(whole[:place] + bytes([whole[place] ^ 0x80]) + whole[place + 1 :])
+        table = table_in(tmp_path)
+        try:
+            await table.open()
+            _ = [ids async for ids in table.pending()]
+        except ExportError:
+            continue
+        finally:
+            await table.close(complete=False)
+        assert pq.read_table(part).to_pylist() == expected
+
+
+async def test_a_time_that_python_cannot_read_again_is_told(tmp_path: Path, payment: Make) -> None:
+    late = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
+    await fill(table_in(tmp_path), [payment(1, status=PaymentStatus.PENDING, created_at=late)])
+    table = table_in(tmp_path)
+    await table.open()
+
+    with pytest.raises(ExportError, match=r"^cannot read .*: date value out of range"):
+        _ = [ids async for ids in table.pending()]
+
+    await table.close(complete=False)
+
+
+async def test_a_part_is_begun_beside_the_directory_and_not_beside_a_link_to_it(
+    tmp_path: Path, payment: Make
+) -> None:
+    (tmp_path / "disk" / "real").mkdir(parents=True)  # perhaps another one, to which nothing moves
+    (tmp_path / "payments.parquet").symlink_to("disk/real")
+    table = table_in(tmp_path)
+    await table.open()
+
+    await table.write([payment(1)])
+
+    assert sorted(os.listdir(tmp_path / "disk")) == ["real", "real.tmp"]
+    assert sorted(os.listdir(tmp_path)) == ["disk", "payments.parquet"]
+    await table.close(complete=False)
+    assert os.listdir(tmp_path / "disk") == ["real"]
+
+
 async def test_the_directorys_name_may_be_no_utf_8(tmp_path: Path, payment: Make) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     open_ = payment(1, status=PaymentStatus.PENDING)

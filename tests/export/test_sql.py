@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from destinations import KINDS, output_in
 
-from paywint_async import ConfigurationError, Payment, PaymentStatus
-from paywint_async.export import ExportError, make_table, shown, transfer
+from paywint_async import ConfigurationError, Payment, PaymentStatus, PaywintClient
+from paywint_async.emulator import Emulator
+from paywint_async.export import ExportError, make_table, reader, shown, transfer
 
 Read = Callable[..., Any]
 Make = Callable[..., Payment]
@@ -33,6 +34,12 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
 
 def url_in(folder: Path) -> str:
     return f"sqlite:///{folder}/payments.db"
+
+
+async def export(emulator: Emulator, output: str, direction: str) -> None:
+    keys = emulator.api_key, emulator.api_secret
+    async with PaywintClient(*keys, base_url=emulator.url) as client:
+        await transfer(reader(client.payments, direction), make_table(output, direction))
 
 
 async def fill(output: str, *pages: Any, direction: str = "sent") -> Any:
@@ -66,6 +73,14 @@ async def test_sqlite_has_amounts_as_their_digits_and_times_that_sort(
     )
 
 
+async def test_sqlite_has_amounts_without_an_exponent(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1, amount=Decimal("0.0000001"))])
+
+    with opened(tmp_path) as database:
+        found = database.execute("SELECT amount FROM paywint_payments").fetchone()
+    assert found == ("0.0000001",)
+
+
 async def test_the_first_year_has_four_digits_too(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1, created_at=datetime(1, 1, 1, tzinfo=UTC))])
 
@@ -91,6 +106,63 @@ async def test_a_payment_that_comes_again_is_written_over(tmp_path: Path, paymen
     with opened(tmp_path) as database:
         rows = database.execute("SELECT description FROM paywint_payments ORDER BY payment_id")
         assert [text for (text,) in rows] == ["Rent, June", "corrected"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE paywint_checkpoints SET listing = '{'",
+        "UPDATE paywint_checkpoints SET listing = '[]'",
+        "UPDATE paywint_checkpoints SET listing = x'ff'",
+        "UPDATE paywint_checkpoints SET listing = 5",
+        "UPDATE paywint_checkpoints SET revision = 'x'",
+    ],
+)
+async def test_a_damaged_checkpoint_is_told(tmp_path: Path, payment: Make, damage: str) -> None:
+    await fill(url_in(tmp_path), [payment(1)])
+    with opened(tmp_path) as database, database:
+        database.execute(damage)
+
+    with pytest.raises(ExportError) as caught:
+        await fill(url_in(tmp_path))
+
+    assert str(caught.value) == (
+        f"{url_in(tmp_path)}: what paywint_checkpoints has of 'sent' is not an export's checkpoint"
+    )
+
+
+async def test_an_id_that_is_none_is_told(tmp_path: Path, payment: Make) -> None:
+    await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)])
+    with opened(tmp_path) as database, database:
+        database.execute("UPDATE paywint_payments SET payment_id = 'none'")
+    table = make_table(url_in(tmp_path), "sent")
+    await table.open()
+
+    with pytest.raises(ExportError, match=f"^cannot read {url_in(tmp_path)}: badly formed"):
+        _ = [ids async for ids in table.pending()]
+
+    await table.close(complete=False)
+
+
+@pytest.mark.parametrize("loss", ["DELETE FROM paywint_payments", "DROP TABLE paywint_payments"])
+@pytest.mark.parametrize("direction", ["sent", "both"])
+async def test_payments_that_are_all_gone_are_told(
+    tmp_path: Path, loss: str, direction: str
+) -> None:
+    async with Emulator(payments=20) as emulator:
+        await export(emulator, url_in(tmp_path), direction)
+        with opened(tmp_path) as database, database:
+            database.execute(loss)
+
+        with pytest.raises(ExportError, match=f"^{url_in(tmp_path)} has no payments, but "):
+            await export(emulator, url_in(tmp_path), direction)
+
+        with opened(tmp_path) as database, database:
+            database.execute("DELETE FROM paywint_checkpoints")
+        await export(emulator, url_in(tmp_path), direction)
+    with opened(tmp_path) as database:
+        count = database.execute("SELECT count(*) FROM paywint_payments").fetchone()
+    assert count == (20 if direction == "sent" else 40,)
 
 
 async def test_each_direction_has_a_checkpoint_of_its_own(tmp_path: Path, payment: Make) -> None:

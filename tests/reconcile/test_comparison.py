@@ -14,7 +14,7 @@ import pytest
 
 from paywint_async import Payment, PaywintClient, PaywintError
 from paywint_async.emulator import Emulator
-from paywint_async.export import make_table, reader, transfer
+from paywint_async.export import PAYMENTS, format_of, make_table, reader, transfer
 from paywint_async.reconcile import (
     LedgerFormat,
     Period,
@@ -94,7 +94,7 @@ class ScriptedListing:
     records: tuple[Payment, ...]
     total: int = 1
 
-    async def pages(self) -> Any:
+    async def pages(self, limit: int | None) -> Any:
         yield self
 
     async def __aenter__(self) -> ScriptedListing:
@@ -117,6 +117,33 @@ async def test_a_payments_day_is_that_of_its_payment_in_the_ledgers_zone(
 
     assert report.agrees
     assert list(report.activities["received"].paid) == [date(2026, 2, 1)]
+
+
+async def test_a_payment_beyond_the_calendar_is_named(tmp_path: Path, make_payment: Any) -> None:
+    ledger = tmp_path / "a.csv"
+    ledger.write_text("date,amount\n")
+    payment = make_payment(created_at=datetime(1, 1, 1, tzinfo=UTC))
+    compared = Settings(ledger=str(ledger), format=LedgerFormat(zone=ZoneInfo("America/New_York")))
+
+    with pytest.raises(
+        ReconcileError, match=f"payment {payment.payment_id} .* out of the calendar"
+    ):
+        await reconcile(Scripted(payment), compared)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("amount", ["0.0000001", "1E+3"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+async def test_an_amount_that_could_have_an_exponent_is_read_again(
+    tmp_path: Path, make_payment: Any, name: str, amount: str
+) -> None:
+    ledger = tmp_path / name
+    payment = make_payment(amount=Decimal(amount))
+    encoding = PAYMENTS[format_of(name)]
+    ledger.write_bytes(encoding.header + encoding.encode([payment]))
+
+    report = await reconcile(Scripted(payment), settings(ledger))  # type: ignore[arg-type]
+
+    assert report.agrees
 
 
 async def test_a_payment_in_another_currency_is_no_number_to_compare(

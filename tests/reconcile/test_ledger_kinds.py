@@ -36,6 +36,16 @@ def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:
         ('{"amount": NaN, "date": ""}\n', ", line 1: is not JSON: "),
         ('{"amount": true, "date": ""}\n', ", line 1, column 'amount': True is not an amount"),
         ('{"sum": 1}\n', ": has no column 'amount', tell its name; there are 'sum'"),
+        (
+            '{"amount": 1, "date": ""}\n{"amount": 2, "date": "", "status": "failed"}\n',
+            ", line 2, column 'status': is not in the first line, which has to name all columns",
+        ),
+        (
+            '{"amount": 1, "date": ""}\n{"amount": 2, "date": "", "Amount": 3}\n',
+            ", line 2, column 'amount': has 2 columns of this name",
+        ),
+        ('{"amount":1,"date":"","amount":2}\n', ", line 1, column 'amount': is there twice"),
+        ('{"amount":1,"date":"","amount" :2}\n', ", line 1, column 'amount': is there twice"),
     ],
 )
 def test_what_is_no_row_of_json_is_refused(write: Write, text: str, wanted: str) -> None:
@@ -70,6 +80,14 @@ def test_integers_are_whole_dollars_and_ids_may_be_bytes(tmp_path: Path) -> None
     (row,) = read(path)
 
     assert (row.amount, row.payment_id, row.when) == (7, ID, None)
+
+
+def test_a_time_of_parquet_beyond_the_calendar_is_refused(tmp_path: Path) -> None:
+    far = pa.array([2**62], pa.timestamp("us", tz="UTC"))
+
+    told = refusal(parquet(tmp_path / "a.parquet", amount=["1"], date=far))
+
+    assert told == ": is not a Parquet file that can be read: date value out of range"
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.bool_()])

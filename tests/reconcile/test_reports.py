@@ -70,6 +70,19 @@ def many(count: int) -> list[Any]:
 # -- JSON ------------------------------------------------------------------------------------------
 
 
+def test_a_document_has_its_amounts_without_an_exponent(make_report: MakeReport) -> None:
+    rows = [row(2, "0.0000001", payment_id=1), row(3, "0.0000001", payment_id=2)]
+
+    told = document(make_report(rows, [paid(1, "1E-7"), paid(2, "1E+3")]))
+
+    (statement,) = told["statements"]
+    assert [step["amount"] for step in statement["steps"]] == ["0.0000000", "999.9999999"]
+    (difference,) = told["differences"]
+    assert difference["rows"][0]["amount"] == "0.0000001"
+    assert difference["payments"][0]["amount"] == "1000"
+    assert {each["amount"] for each in told["totals"]["ledger"]} == {"0.0000001"}
+
+
 def test_a_document_has_all_that_is_known(make_report: MakeReport) -> None:
     rows = [row(2, "10.50", payment_id=1, invoice="INV-1"), row(3, 20, payment_id=2)]
 
