@@ -23,7 +23,8 @@ from typing import Any
 # two loopback sockets arrive before the timeout that waits for them.
 GRACE_SECONDS = 0.001
 # Nine jumps of ten are shorter than this, and before those it listens a tenth as long, or the suite
-# would spend a fifth of its time so. The clock still moves no more than a thousand times too fast.
+# would spend a fifth of its time so. In such jumps no timeout of seconds runs out unheard: the clock is
+# at most a thousand times too fast.
 SHORT_JUMP = 0.1
 
 
