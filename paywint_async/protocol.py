@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from paywint_async import codec, errors
 from paywint_async.errors import APIError, InvalidRequestError, ResponseDecodeError
@@ -42,7 +44,7 @@ _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a
 _MAX_ERROR_TEXT = 2_000
 
 
-class Call(NamedTuple, Generic[T]):
+class Call(msgspec.Struct, Generic[T], frozen=True):
     """One operation, ready to be sent: its request, and how its answer is read.
 
     ``asked`` is what the caller asked for, to be told if a create's outcome stays unknown.

@@ -20,7 +20,9 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position
 
@@ -29,7 +31,7 @@ _KNOWN = 1000  # keys that may not come again, before all but the recent ones ar
 _RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """One page as the server told it: opaque records with their keys and times."""
 
     page_no: int

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 from paywint_async.errors import ClientClosedError, IncompleteHistoryError
 from paywint_async.events import CheckpointEvent, OnEvent, PageEvent, ignore
@@ -35,7 +37,7 @@ class _Times(Sequence[datetime]):
         return self._payments[index].created_at
 
 
-class PageSource(NamedTuple):
+class PageSource(msgspec.Struct, frozen=True):
     """Where pages of one list come from.
 
     ``fetch`` brings the answer to a page number, ``read`` turns it into records (or raises what it
