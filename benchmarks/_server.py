@@ -34,16 +34,11 @@ def answer(total: int, target: str, body: bytes) -> bytes:
     if "/payment/get/" in path:
         return _http(_history.one(path.rpartition("/")[2]))
     if "/payment/list/" in path:
-        return _http(_history.page(total, *asked_page(body)))
+        asked = {name: int(number) for name, number in _ASKED.findall(body)}
+        return _http(_history.page(total, asked[b"page_no"], asked[b"rows_per_page"]))
     cursor = parse_qs(query)
     after = cursor.get("after") or cursor.get("starting_after")
     return _http(_history.cursor_page(total, after[0] if after else None, url="/" + path))
-
-
-def asked_page(body: bytes) -> tuple[int, int]:
-    """The page number and its rows, of a list request's body."""
-    asked = {name: int(number) for name, number in _ASKED.findall(body)}
-    return asked[b"page_no"], asked[b"rows_per_page"]
 
 
 def _http(body: bytes) -> bytes:
@@ -99,19 +94,18 @@ def pin(*, to_last: bool) -> None:
 
 
 @contextmanager
-def serving(*, pinned: bool = True, program: str = __file__) -> Iterator[str]:
+def serving(*, pinned: bool = True) -> Iterator[str]:
     """A server for the block; yields its address.
 
     Args:
         pinned: keep this process off the server's core from now on.
-        program: the server.
     """
     if pinned:
         pin(to_last=False)
     # It imports what stands beside it, which a safe path would not find.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     with subprocess.Popen(
-        [sys.executable, program],
+        [sys.executable, __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any
 
 import _ours
 import _peers
 import _server
-import _web_server
 import aiohttp
 from _measure import Rounds, Row, Work, interleave, report
 
 OURS, HAND, FLOOR, TRIP = "paywint_async", "hand-written loop", "bytes only", "a round trip"
 ALL = 100_000  # records, without latency
-NEAR_RUNS = (
-    15  # a ratio of two programs that keep one core busy wanders with what the other one does
-)
+NEAR_RUNS = 15  # without latency the ratios wander with whatever else the machine does
 FEW = 5_000  # records, for the peers, whose rate does not depend on the number
 TARGETS = {"OpenAI's paginator": 17, "Stripe's paginator": 17, "httpx + pydantic": 3.2}
 LATENCIES = (20, 50, 100)  # ms
@@ -28,7 +23,7 @@ FAR, FAR_RUNS = 97 * _peers.ROWS - SHORT, 2  # the peers take five seconds for t
 WINDOWS = {1: 8, 8: 20, 32: 20}  # in flight: round trips a run
 
 
-async def without_latency(server: str, peers: dict[str, Callable[[], Any]]) -> Rounds:
+async def without_latency(server: str) -> Rounds:
     """Everybody, 16 in flight where they can."""
     url, short = (_server.place(server, records=records) for records in (ALL, FEW))
     async with AsyncExitStack() as stack:
@@ -39,17 +34,17 @@ async def without_latency(server: str, peers: dict[str, Callable[[], Any]]) -> R
             HAND: partial(_peers.hand_written, session, url, 16),
             FLOOR: partial(_peers.bytes_only, session, url, 16),
         }
-        for name, peer in peers.items():
+        for name, peer in _peers.installed_peers().items():
             contenders[name] = partial(await stack.enter_async_context(peer()), short)
         return await interleave(contenders, NEAR_RUNS)
 
 
-def rows_without_latency(rounds: Rounds, server: str) -> list[Row]:
+def rows_without_latency(rounds: Rounds) -> list[Row]:
     """What these rounds say."""
     targets = {HAND: 0.85, FLOOR: 0.37, **TARGETS}
     return [
         Row(
-            measure=f"listing, no latency, 16 in flight{server}, against {name}",
+            measure=f"listing, no latency, 16 in flight, against {name}",
             measured=rounds.speed(OURS, name),
             at_least=targets[name],
             note=f"{rounds.spread(OURS, name)}; by processor time "
@@ -117,10 +112,8 @@ def rows_of_peers_with_latency(rounds: Rounds) -> list[Row]:
 
 async def measure(server: str) -> tuple[list[Row], dict[str, dict[str, float]]]:
     """All of it: rows, and what is drawn, in records a second."""
-    near = await without_latency(server, _peers.installed_peers())
-    rows = rows_without_latency(near, "")
-    with _server.serving(program=_web_server.__file__) as web_server:
-        rows += rows_without_latency(await without_latency(web_server, {}), " from aiohttp.web")
+    near = await without_latency(server)
+    rows = rows_without_latency(near)
     for in_flight in WINDOWS:
         for latency in LATENCIES:
             rows.append(await with_latency(server, latency, in_flight))
