@@ -58,7 +58,6 @@ from paywint_async.models import (
 )
 from paywint_async.pagination.listing import PaymentListing
 from paywint_async.pagination.merge import HistoryListing
-from paywint_async.pagination.ranges import ListingRange
 from paywint_async.payments import Payments
 from paywint_async.tracking import PaymentWatch
 
@@ -70,6 +69,7 @@ if TYPE_CHECKING:
     from paywint_async.arrow import entries_to_arrow, payments_to_arrow
     from paywint_async.middleware.shared import SharedRateLimit
     from paywint_async.middleware.tracing import tracing
+    from paywint_async.pagination.ranges import ListingRange
 else:
     __getattr__ = importer(
         __name__,
@@ -78,6 +78,7 @@ else:
             "AccountReport": "accounts.report",
             "AccountStatus": "accounts.report",
             "ExportSummary": "accounts.report",
+            "ListingRange": "pagination.ranges",
             "SecretRef": "accounts.account",
             "SharedRateLimit": "middleware.shared",
             "entries_to_arrow": "arrow",

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 import attrs
 
-from paywint_async.arrow import RecordBatch, payments_to_arrow
 from paywint_async.errors import InvalidRequestError
 from paywint_async.models import Payment, PaymentPage
 from paywint_async.pagination.position import Order, Position, from_json
-from paywint_async.pagination.ranges import ListingRange
-from paywint_async.pagination.run import PageSource, Run, split
+from paywint_async.pagination.run import PageSource, Run
+
+# What few programs need is imported by those that ask for it.
+if TYPE_CHECKING:
+    from paywint_async.arrow import RecordBatch
+    from paywint_async.pagination.ranges import ListingRange
 
 R = TypeVar("R")
 
@@ -133,6 +136,8 @@ class PaymentListing(Listing[Payment]):
             raise InvalidRequestError("parts", f"must be a whole number, at least 1, not {parts!r}")
         if self._start is not None:
             raise InvalidRequestError("checkpoint", "a listing that continues another is not split")
+        from paywint_async.pagination.splitting import split
+
         return await split(self._source, parts)
 
     async def pages(self, limit: int | None = None) -> AsyncGenerator[PaymentPage, None]:
@@ -168,6 +173,8 @@ class PaymentListing(Listing[Payment]):
             ConfigurationError: the extra is not installed; nothing was sent.
             and as when iterating.
         """
+        from paywint_async.arrow import payments_to_arrow
+
         payments_to_arrow([])  # whatever is missing is told before anything is asked for
         async with aclosing(self.pages()) as pages:
             async for page in pages:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paywint_async.arrow import RecordBatch, entries_to_arrow
 from paywint_async.errors import InvalidRequestError
 from paywint_async.models import Direction, HistoryEntry, Payment
 from paywint_async.pagination.listing import Listing, read_start
 from paywint_async.pagination.position import VERSION, Order
 from paywint_async.pagination.run import PageSource, Run
+
+if TYPE_CHECKING:
+    from paywint_async.arrow import RecordBatch
 
 _KIND = "history"
 _ENTRIES_IN_A_BATCH = 100
@@ -95,6 +97,8 @@ class HistoryListing(Listing[HistoryEntry]):
 
         Raises: as `PaymentListing.arrow_batches`.
         """
+        from paywint_async.arrow import entries_to_arrow
+
         gathered: list[HistoryEntry] = []
         entries_to_arrow(gathered)  # whatever is missing is told before anything is asked for
         async with aclosing(self._iterate(None)) as entries:

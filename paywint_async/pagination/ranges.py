@@ -12,7 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-import msgspec
+import attrs
 
 from paywint_async.errors import IncompleteHistoryError
 from paywint_async.pagination.ledger import Answer, Ledger
@@ -22,7 +22,8 @@ from paywint_async.pagination.position import ANCHORS, Key, Order, Position, to_
 _PATIENCE = 12  # answers in a row that do not show what they were asked for
 
 
-class ListingRange(msgspec.Struct, frozen=True, kw_only=True):
+@attrs.frozen(kw_only=True)
+class ListingRange:
     """A part of a snapshot, as `PaymentListing.split` makes it; plain values, which pickle.
 
     Args:

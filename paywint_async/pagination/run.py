@@ -16,7 +16,6 @@ from paywint_async.models import Direction, Payment, PaymentPage
 from paywint_async.pagination.ledger import Answer
 from paywint_async.pagination.planner import Action, Doubt, Planner
 from paywint_async.pagination.position import Order, Position, to_json
-from paywint_async.pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async.pagination.window import Window
 
 Fetched: TypeAlias = tuple[int, Response]
@@ -177,7 +176,7 @@ class Run:
             return taken
         self._ask(is_busy=True)
         await self._window.turn()
-        return await _read(self._source, taken)
+        return await read_answer(self._source, taken)
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         planner = self._planner
@@ -191,28 +190,8 @@ class Run:
         )
 
 
-async def split(source: PageSource, parts: int) -> list[ListingRange]:
-    """A snapshot's ranges; one request at a time, about one for each.
-
-    Raises:
-        IncompleteHistoryError: the answers contradict each other.
-        PaywintError: whatever the requests raise.
-    """
-    asking = cut(source.rows_per_page, parts)
-    try:
-        page_no = next(asking)
-        while True:
-            page_no = asking.send(await _read(source, await source.fetch(page_no)))
-    except StopIteration as end:
-        return make_ranges(end.value, source.direction)
-    except Doubt as doubt:
-        problem = str(doubt)
-    raise IncompleteHistoryError(
-        f"the list of {source.direction} payments cannot be split: {problem}"
-    )
-
-
-async def _read(source: PageSource, fetched: Fetched) -> Answer:
+async def read_answer(source: PageSource, fetched: Fetched) -> Answer:
+    """What was fetched, as the planner sees it."""
     if fetched[1].is_large:  # no honest page is
         page = await asyncio.to_thread(source.read, *fetched)
     else:
