@@ -66,6 +66,7 @@ def rows(server: str) -> list[Row]:
     url = _server.place(server, records=RECORDS)
     keys = {"PAYWINT_API_KEY": _peers.HEADERS["X-Api-Key"], "PAYWINT_API_SECRET": "secret"}
     env = {**os.environ, **keys, "PAYWINT_BASE_URL": url}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installer compiles, too
     inside = Rounds()
     with TemporaryDirectory() as folder:
         contenders: dict[str, Work] = {

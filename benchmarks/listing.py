@@ -10,11 +10,11 @@ import _ours
 import _peers
 import _server
 import aiohttp
-from _measure import Rounds, Row, Work, interleave, report
+from _measure import RUNS, Rounds, Row, Work, interleave, report
 
 OURS, HAND, FLOOR, TRIP = "paywint_async", "hand-written loop", "bytes only", "a round trip"
 ALL = 100_000  # records, without latency
-NEAR_RUNS = 15  # without latency the ratios wander with whatever else the machine does
+NEAR_RUNS = 15  # with little or no latency the ratios wander with what else the machine does
 FEW = 5_000  # records, for the peers, whose rate does not depend on the number
 TARGETS = {"OpenAI's paginator": 17, "Stripe's paginator": 17, "httpx + pydantic": 3.2}
 LATENCIES = (20, 50, 100)  # ms
@@ -66,7 +66,7 @@ async def with_latency(server: str, latency: int, in_flight: int) -> Row:
             HAND: partial(_peers.hand_written, session, url, in_flight),
             TRIP: partial(single_pages, session, url),
         }
-        rounds = await interleave(contenders)
+        rounds = await interleave(contenders, NEAR_RUNS if latency == LATENCIES[0] else RUNS)
     ideal = records / (1 + WINDOWS[in_flight])
     ours, hand = (ideal / rounds.speed(name, TRIP) for name in (OURS, HAND))
     limit = 1.12 if (latency, in_flight) == (20, 32) else 1.05
