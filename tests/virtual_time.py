@@ -14,6 +14,7 @@ It knows nothing of the package under test.
 from __future__ import annotations
 
 import asyncio
+import select
 import selectors
 import time
 from collections.abc import Callable
@@ -104,7 +105,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout > SHORT_JUMP:
             ready = super().select(GRACE_SECONDS)
         else:
-            time.sleep(GRACE_SECONDS / 10)  # epoll would round it up to a millisecond
+            # By itself it would round that up to a millisecond.
+            select.select([self], [], [], GRACE_SECONDS / 10)
             ready = super().select(0)
         if not ready:
             self._loop.advance(timeout)

@@ -253,6 +253,7 @@ class Emulator(Controls):
 
     @webhook_url.setter
     def webhook_url(self, url: str | None) -> None:
+        """Tell changes there from now on."""
         self._webhooks.url = url
 
     @property
@@ -262,6 +263,7 @@ class Emulator(Controls):
 
     @webhook_secret.setter
     def webhook_secret(self, secret: str | None) -> None:
+        """Sign with this one from now on."""
         self._webhooks.secret = secret
 
     @property
@@ -271,6 +273,7 @@ class Emulator(Controls):
 
     @webhook_faults.setter
     def webhook_faults(self, faults: WebhookFaults) -> None:
+        """Let these go wrong from now on."""
         self._webhooks.faults = faults
 
     @property

@@ -126,6 +126,7 @@ class Webhooks:
 
     @url.setter
     def url(self, url: str | None) -> None:
+        """Send there from now on."""
         self._url = None if url is None else check_url(url)
 
     @staticmethod

@@ -21,27 +21,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 from itertools import chain, compress
-from typing import Any, NamedTuple
+from typing import Any
 
 from paywint_async.pagination.ledger import Answer, Ledger
 from paywint_async.pagination.position import Order, Position
+from paywint_async.pagination.verdict import Action, Doubt, Verdict
 
 _NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
 _PATIENCE = 12  # fruitless repairs in a row; a contradiction weighs as much as four of them
 _CONTRADICTION = 4
-
-
-class Doubt(Exception):
-    """Continuity cannot be proved any more; the message says why."""
-
-
-class Action(Enum):
-    """What the fetcher does with an answer. Afterwards it asks `Planner.take_repair` first."""
-
-    DELIVER = "its records are next, in order"
-    HOLD = "offer it again, after the repair"
-    DROP = "nothing in it is new"
-    RESET = "drop it and everything under way"
 
 
 class _Mode(Enum):
@@ -49,13 +37,6 @@ class _Mode(Enum):
     ANCHOR = "looking for the keys delivered last"
     PROBE = "looking for the snapshot's far end"
     STREAM = "taking answers in page order"
-
-
-class Verdict(NamedTuple):
-    """What to do with an answer, and the records of it that are due now."""
-
-    action: Action
-    records: Sequence[Any] = ()
 
 
 _DROP, _HOLD, _RESET = (Verdict(a) for a in (Action.DROP, Action.HOLD, Action.RESET))

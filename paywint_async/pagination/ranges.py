@@ -16,8 +16,8 @@ import attrs
 
 from paywint_async.errors import IncompleteHistoryError
 from paywint_async.pagination.ledger import Answer, Ledger
-from paywint_async.pagination.planner import Doubt
 from paywint_async.pagination.position import ANCHORS, Key, Order, Position, to_json
+from paywint_async.pagination.verdict import Doubt
 
 _PATIENCE = 12  # answers in a row that do not show what they were asked for
 

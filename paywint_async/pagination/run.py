@@ -14,8 +14,9 @@ from paywint_async.events import CheckpointEvent, OnEvent, PageEvent, ignore
 from paywint_async.messages import Response
 from paywint_async.models import Direction, Payment, PaymentPage
 from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.planner import Action, Doubt, Planner
+from paywint_async.pagination.planner import Planner
 from paywint_async.pagination.position import Order, Position, to_json
+from paywint_async.pagination.verdict import Action, Doubt
 from paywint_async.pagination.window import Window
 
 Fetched: TypeAlias = tuple[int, Response]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paywint_async.errors import IncompleteHistoryError
-from paywint_async.pagination.planner import Doubt
 from paywint_async.pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async.pagination.run import PageSource, read_answer
+from paywint_async.pagination.verdict import Doubt
 
 
 async def split(source: PageSource, parts: int) -> list[ListingRange]:

@@ -24,9 +24,9 @@ from paywint_async import (
 )
 from paywint_async.emulator import Emulator
 from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.planner import Doubt
 from paywint_async.pagination.position import ANCHORS, Position, from_json
 from paywint_async.pagination.ranges import ListingRange, cut, make_ranges
+from paywint_async.pagination.verdict import Doubt
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 SIZES = (0, 1, 9, 20, 55, 100, 143, 260)

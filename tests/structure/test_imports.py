@@ -96,6 +96,25 @@ def test_the_package_imports_no_more_than_it_needs() -> None:
     assert NOT_IMPORTED_BY_THE_PACKAGE.intersection(loaded) == set()
 
 
+def test_a_command_imports_no_other_command_and_no_bar_that_nobody_sees() -> None:
+    program = (
+        "import sys; from paywint_async.cli import main; main(['export']); print(*sys.modules)"
+    )
+    modules = run_python(program).split()
+
+    assert "paywint_async.cli.export" in modules
+    assert {
+        "paywint_async.accounts",
+        "paywint_async.cli.bar",
+        "paywint_async.cli.reconcile",
+        "paywint_async.emulator",
+        "paywint_async.reconcile",
+        "pyarrow",
+        "rich.progress",
+        "sqlalchemy",
+    }.isdisjoint(modules)
+
+
 def test_webhooks_import_no_web_framework() -> None:
     loaded = run_python("import sys, paywint_async.webhooks; print(*sys.modules)").split()
 
