@@ -1,4 +1,4 @@
-"""Payments that no server made, each told from its number."""
+"""Payments that no server made, each told from its number; and a request of each kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from paywint_async import Payment, PaymentStatus
+from paywint_async import Payment, PaymentStatus, Request
+
+GET = Request(operation="get", method="GET", path="/api/x")
+POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
 
 
 def make_payment(number: int, **fields: Any) -> Payment:

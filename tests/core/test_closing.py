@@ -7,11 +7,10 @@ import warnings
 
 import pytest
 from faults import API_KEY, API_SECRET, SILENCE, FaultServer, answer, drip, late
+from samples import POST
 from virtual_time import pass_time
 
-from paywint_async import ClientClosedError, PaywintClient, Request
-
-POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
+from paywint_async import ClientClosedError, PaywintClient
 
 
 class TestClosing:

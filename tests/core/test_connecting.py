@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from faults import CLOSE_UNANSWERED, CUT_BODY, RESET_UNANSWERED, FaultServer, redirect, sends
+from samples import GET
 
-from paywint_async import Request, TransportError, UnexpectedRedirectError
+from paywint_async import TransportError, UnexpectedRedirectError
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
-GET = Request(operation="get", method="GET", path="/api/x")
 
 
 class TestARedirect:

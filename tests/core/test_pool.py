@@ -18,14 +18,13 @@ from faults import (
     Wire,
     head,
 )
+from samples import GET, POST
 from virtual_time import pass_time
 
-from paywint_async import Request, RequestTimeoutError, TransportError
+from paywint_async import RequestTimeoutError, TransportError
 
 pytestmark = pytest.mark.usefixtures("way")
 
-GET = Request(operation="get", method="GET", path="/api/x")
-POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
 STALE = head(5) + b"stale"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -27,6 +27,7 @@ from faults import (
     late,
     sends,
 )
+from samples import GET, POST
 from virtual_time import pass_time
 
 from paywint_async import (
@@ -42,9 +43,6 @@ from paywint_async import (
 from paywint_async.session import MAX_RESPONSE_BYTES
 
 pytestmark = pytest.mark.usefixtures("way")
-
-GET = Request(operation="get", method="GET", path="/api/x")
-POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}", repeatable=False)
 
 
 def latin_1(status: int) -> Fault:
