@@ -53,9 +53,13 @@ class Pool(aiohttp.TCPConnector):
 
         Raises:
             aiohttp.ClientConnectorError: the server spoke, or left, before it was asked anything.
+            aiohttp.InvalidURL: the host is no name.
         """
         while True:
-            connection = await super().connect(*args, **kwargs)
+            try:
+                connection = await super().connect(*args, **kwargs)
+            except UnicodeError as error:  # of the name's look-up; anywhere else it says nothing
+                raise aiohttp.InvalidURL("") from error
             protocol = connection.protocol
             assert protocol is not None
             # What was never told to expect an answer; by another name in other releases, perhaps.

@@ -243,7 +243,7 @@ class SessionManager:
             return ClientClosedError(message, sent=True)
         if isinstance(error, _TooLargeError):
             return ResponseDecodeError(f"more than {self._max_response_bytes} bytes")
-        if isinstance(error, UnicodeError | aiohttp.InvalidURL):
+        if isinstance(error, aiohttp.InvalidURL):
             return TransportError(f"{what}: {self._base_url} names no host", sent=False)
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return RequestTimeoutError(f"{what}: no connection in time", sent=False)
