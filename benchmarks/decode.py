@@ -15,10 +15,10 @@ import cattrs.preconf.msgspec
 import msgspec
 from _measure import Rounds, Row, interleave_calls, report
 
-from paywint_async import protocol
-from paywint_async.codec import ListEnvelope, own_converter
-from paywint_async.messages import Response
-from paywint_async.models import Direction
+from paywint_async import _protocol
+from paywint_async._codec import ListEnvelope, own_converter
+from paywint_async._messages import Response
+from paywint_async._models import Direction
 
 PAGE = _history.page(100_000, 3)
 OURS = "cattrs converter of the SDK"
@@ -33,7 +33,7 @@ def contenders() -> dict[str, Callable[[], object]]:
     """Each turns the same bytes into records."""
     ours = own_converter().get_loads_hook(ListEnvelope)
     bare = msgspec.json.Decoder(ListEnvelope).decode
-    read = protocol.page(Direction.RECEIVED, 3, 100).read
+    read = _protocol.page(Direction.RECEIVED, 3, 100).read
     response = Response(status=200, body=PAGE)
     found: dict[str, Callable[[], object]] = {
         OURS: lambda: ours(PAGE),

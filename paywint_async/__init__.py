@@ -6,10 +6,10 @@ Start with `PaywintClient`; every public name is here, but for those of
 
 from typing import TYPE_CHECKING
 
-from paywint_async.client import PaywintClient
-from paywint_async.codec import make_converter, to_json_lines
-from paywint_async.config import Environment, RateLimit, RetryPolicy
-from paywint_async.errors import (
+from paywint_async._client import PaywintClient
+from paywint_async._codec import make_converter, to_json_lines
+from paywint_async._config import Environment, RateLimit, RetryPolicy
+from paywint_async._errors import (
     APIError,
     AuthenticationError,
     ClientClosedError,
@@ -34,7 +34,7 @@ from paywint_async.errors import (
     WebhookSignatureError,
     WebhookTimestampError,
 )
-from paywint_async.events import (
+from paywint_async._events import (
     CheckpointEvent,
     CooldownEvent,
     Event,
@@ -42,10 +42,10 @@ from paywint_async.events import (
     RequestEvent,
     RetryEvent,
 )
-from paywint_async.later import importer
-from paywint_async.messages import Handler, Middleware, Request, Response
-from paywint_async.middleware import Limiter
-from paywint_async.models import (
+from paywint_async._lazy import importer
+from paywint_async._messages import Handler, Middleware, Request, Response
+from paywint_async._middleware import Limiter
+from paywint_async._models import (
     CheckoutToken,
     Direction,
     HistoryEntry,
@@ -56,35 +56,35 @@ from paywint_async.models import (
     PaymentStatus,
     WebhookEventName,
 )
-from paywint_async.pagination.listing import PaymentListing
-from paywint_async.pagination.merge import HistoryListing
-from paywint_async.payments import Payments
-from paywint_async.tracking import PaymentWatch
+from paywint_async._pagination.listing import PaymentListing
+from paywint_async._pagination.merge import HistoryListing
+from paywint_async._payments import Payments
+from paywint_async._tracking import PaymentWatch
 
 # What few programs need is imported when it is first asked for: the others do not pay for it.
 if TYPE_CHECKING:
-    from paywint_async.accounts.account import Account, SecretRef
-    from paywint_async.accounts.fan_out import export_accounts
-    from paywint_async.accounts.report import AccountReport, AccountStatus, ExportSummary
-    from paywint_async.arrow import entries_to_arrow, payments_to_arrow
-    from paywint_async.middleware.shared import SharedRateLimit
-    from paywint_async.middleware.tracing import tracing
-    from paywint_async.pagination.ranges import ListingRange
+    from paywint_async._accounts.account import Account, SecretRef
+    from paywint_async._accounts.fan_out import export_accounts
+    from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary
+    from paywint_async._arrow import entries_to_arrow, payments_to_arrow
+    from paywint_async._middleware.shared import SharedRateLimit
+    from paywint_async._middleware.tracing import tracing
+    from paywint_async._pagination.ranges import ListingRange
 else:
     __getattr__ = importer(
         __name__,
         {
-            "Account": "accounts.account",
-            "AccountReport": "accounts.report",
-            "AccountStatus": "accounts.report",
-            "ExportSummary": "accounts.report",
-            "ListingRange": "pagination.ranges",
-            "SecretRef": "accounts.account",
-            "SharedRateLimit": "middleware.shared",
-            "entries_to_arrow": "arrow",
-            "export_accounts": "accounts.fan_out",
-            "payments_to_arrow": "arrow",
-            "tracing": "middleware.tracing",
+            "Account": "_accounts.account",
+            "AccountReport": "_accounts.report",
+            "AccountStatus": "_accounts.report",
+            "ExportSummary": "_accounts.report",
+            "ListingRange": "_pagination.ranges",
+            "SecretRef": "_accounts.account",
+            "SharedRateLimit": "_middleware.shared",
+            "entries_to_arrow": "_arrow",
+            "export_accounts": "_accounts.fan_out",
+            "payments_to_arrow": "_arrow",
+            "tracing": "_middleware.tracing",
         },
     )
 

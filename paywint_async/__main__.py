@@ -2,6 +2,6 @@
 
 import sys
 
-from paywint_async.cli import main
+from paywint_async._cli import main
 
 sys.exit(main())

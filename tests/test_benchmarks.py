@@ -27,9 +27,9 @@ from faults import FaultServer
 from virtual_time import pass_time
 
 import paywint_async
-from paywint_async import Handler, PaywintClient, Request, Response, exchange
-from paywint_async.codec import ListEnvelope, PaymentEnvelope, make_converter
-from paywint_async.pagination import window
+from paywint_async import Handler, PaywintClient, Request, Response, _exchange
+from paywint_async._codec import ListEnvelope, PaymentEnvelope, make_converter
+from paywint_async._pagination import window
 
 PACKAGE = str(Path(paywint_async.__file__).parent)
 AIOHTTP = str(Path(aiohttp.__file__).parent)
@@ -176,7 +176,7 @@ async def test_a_request_costs_half_of_what_aiohttps_own_way_does(
 ) -> None:
     cost = {}
     for is_known in (True, False):
-        monkeypatch.setattr(exchange, "IS_KNOWN", is_known)
+        monkeypatch.setattr(_exchange, "IS_KNOWN", is_known)
         async with (
             FaultServer() as server,
             PaywintClient("key", "secret", base_url=server.url) as client,

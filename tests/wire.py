@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paywint_async import Payment, ResponseDecodeError
-from paywint_async.codec import decode
+from paywint_async._codec import decode
 
 COLUMNS = [
     "payment_id",

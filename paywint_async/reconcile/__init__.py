@@ -2,23 +2,22 @@
 
 Over the public API only, and the export's way to read a history. Knows nothing of command lines.
 
-Read it in this order: `records` (what is compared, and what comes of it) · `columns`, `cells`,
+Read it in this order: `records` (what is compared, and what comes of it) · `columns`, `row_parser`,
 `ledger`, `parquet`, `sql` (rows from files and databases) · `matching` (the passes, pure) over
-`candidates`, `keys`, `assignment` (who may belong to whom) and `verdicts`, `explanation`, `totals`
+`candidates`, `keys`, `assignment` (who may belong to whom) and `decisions`, `explanation`, `totals`
 (what becomes of them) · `activity` (what payments do over time) · `comparison` (both sides read) ·
 `as_text`, `as_json`, `as_html` (the report), the last over `plots`, `charts` and `buckets`.
 """
 
-from paywint_async.reconcile.as_html import make_page, write_html
-from paywint_async.reconcile.as_json import json_chunks, kinds_of
-from paywint_async.reconcile.as_text import text_lines, verdict
-from paywint_async.reconcile.cells import LedgerFormat
-from paywint_async.reconcile.columns import Columns
-from paywint_async.reconcile.comparison import Report, Settings, reconcile
-from paywint_async.reconcile.errors import LedgerError, ReconcileError
-from paywint_async.reconcile.ledger import ledger_rows, read_ledger
-from paywint_async.reconcile.matching import Matching, Result
-from paywint_async.reconcile.records import (
+from paywint_async.reconcile._as_html import make_page, write_html
+from paywint_async.reconcile._as_json import json_chunks, kinds_of
+from paywint_async.reconcile._as_text import text_lines, verdict
+from paywint_async.reconcile._columns import Columns
+from paywint_async.reconcile._comparison import Report, Settings, reconcile
+from paywint_async.reconcile._errors import LedgerError, ReconcileError
+from paywint_async.reconcile._ledger import ledger_rows, read_ledger
+from paywint_async.reconcile._matching import Matching, Result
+from paywint_async.reconcile._records import (
     Difference,
     Evidence,
     Kind,
@@ -27,6 +26,7 @@ from paywint_async.reconcile.records import (
     PaymentFact,
     Period,
 )
+from paywint_async.reconcile._row_parser import LedgerFormat
 
 __all__ = [
     "Columns",

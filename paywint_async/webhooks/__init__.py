@@ -11,13 +11,13 @@ from paywint_async import (
     WebhookSignatureError,
     WebhookTimestampError,
 )
-from paywint_async.webhooks.adapters import aiohttp_handler, asgi_app, starlette_endpoint
-from paywint_async.webhooks.event import WebhookEvent
-from paywint_async.webhooks.headers import Headers
-from paywint_async.webhooks.parsing import MAX_BODY, TOLERANCE, parse_event
-from paywint_async.webhooks.receiver import WebhookReceiver
-from paywint_async.webhooks.replay import MemoryReplayStore, ReplayStore
-from paywint_async.webhooks.signatures import StandardWebhooks, Verifier
+from paywint_async.webhooks._adapters import aiohttp_handler, asgi_app, starlette_endpoint
+from paywint_async.webhooks._event import WebhookEvent
+from paywint_async.webhooks._headers import Headers
+from paywint_async.webhooks._parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks._receiver import WebhookReceiver
+from paywint_async.webhooks._replay import MemoryReplayStore, ReplayStore
+from paywint_async.webhooks._signatures import StandardWebhooks, Verifier
 
 __all__ = [
     "Headers",

@@ -11,7 +11,7 @@ import pytest
 from accounts.bank import account_of
 
 from paywint_async import RetryPolicy
-from paywint_async.accounts.job import Job, Options
+from paywint_async._accounts.job import Job, Options
 from paywint_async.emulator import Emulator
 
 Serve = Callable[..., Awaitable[Emulator]]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paywint_async import Account, ConfigurationError, Environment, PaywintError, SecretRef
-from paywint_async.accounts.job import Job, Options
+from paywint_async._accounts.job import Job, Options
 
 KEY, SECRET = "4c0b0d1e-90b1-4b0e-8f0c-3f6f0f9d7a11", "pw_live_s3cr3t_0f_4cm3_4nd_n0b0dy_3ls3"
 REF = SecretRef.env("ACME_KEY")

@@ -25,8 +25,8 @@ from paywint_async import (
     ServerError,
     export_accounts,
 )
-from paywint_async.accounts.fan_out import _FanOut
-from paywint_async.accounts.job import Job, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.fan_out import _FanOut
+from paywint_async._accounts.job import Job, Options, Outcome, Part, Plan, Written
 
 REF = SecretRef.env("ACME_KEY")
 ACME = Account("acme", api_key=REF, api_secret=REF)
@@ -314,7 +314,7 @@ async def test_an_argument_that_cannot_be_used_is_refused(
 
 
 async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "paywint_async.accounts.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "paywint_async._accounts.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'paywint-async\[dask\]'"):

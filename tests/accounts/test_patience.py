@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from paywint_async import ConfigurationError, ServerError
-from paywint_async.accounts import steps
-from paywint_async.accounts.job import Options
+from paywint_async._accounts import steps
+from paywint_async._accounts.job import Options
 from paywint_async.export import OutputInUseError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paywint_async import ConfigurationError
-from paywint_async.accounts.places import folder_of, places, staging_of
+from paywint_async._accounts.places import folder_of, places, staging_of
 
 HERE = os.getcwd()
 

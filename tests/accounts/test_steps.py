@@ -18,9 +18,9 @@ from paywint_async import (
     PaymentListing,
     PaywintClient,
 )
-from paywint_async.accounts import steps
-from paywint_async.accounts.job import Job, Part, Plan, Written
-from paywint_async.accounts.staging import Staging
+from paywint_async._accounts import steps
+from paywint_async._accounts.job import Job, Part, Plan, Written
+from paywint_async._accounts.staging import Staging
 from paywint_async.emulator import Emulator
 from paywint_async.export import ExportError, make_table, reader, transfer
 

@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from paywint_async import PaywintClient
-from paywint_async.cli import main
+from paywint_async._cli import main
 from paywint_async.emulator import Emulator
 
 TIMEOUT = 30  # seconds: only a test that hangs meets it

@@ -257,7 +257,7 @@ def test_an_error_in_the_middle_says_what_is_there(
 
 
 def test_what_the_server_says_cannot_pass_for_lines_of_ours() -> None:
-    from paywint_async.cli.report import one_line
+    from paywint_async._cli.report import one_line
 
     assert one_line("no\npaywint: exported\x1b[2K 5\u202e\tpayments") == (
         "no paywint: exported?[2K 5? payments"

@@ -119,7 +119,7 @@ def test_a_signal_gets_through_though_nobody_reads_the_pipe(start: Command) -> N
 def test_a_second_signal_ends_it_at_once() -> None:
     program = (
         "import asyncio\n"
-        "from paywint_async.cli.run import run\n"
+        "from paywint_async._cli.run import run\n"
         "async def stubborn():\n"
         "    print('ready', flush=True)\n"
         "    try:\n"
@@ -146,10 +146,10 @@ def test_a_signal_while_it_still_loads() -> None:
         "import os, signal, sys\n"
         # A shell's background jobs ignore it, and so would the processes that they start.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from paywint_async.cli import main\n"
+        "from paywint_async._cli import main\n"
         "class Interrupt:\n"
         "    def find_spec(self, name, *rest):\n"
-        "        if name == 'paywint_async.cli.app':\n"
+        "        if name == 'paywint_async._cli.app':\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupt())\n"
         "sys.exit(main(['export', '--emulator', '10']))\n"
@@ -181,7 +181,7 @@ def run_python(program: str, **options: Any) -> subprocess.CompletedProcess[str]
 def test_what_is_missing_is_told_in_a_line(module: str, line: str) -> None:
     finished = run_python(
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from paywint_async.cli import main\n"
+        "from paywint_async._cli import main\n"
         "sys.exit(main(['export']))\n"
     )
 
@@ -190,13 +190,13 @@ def test_what_is_missing_is_told_in_a_line(module: str, line: str) -> None:
 
 def test_another_missing_module_is_not_mistaken_for_an_extra() -> None:
     finished = run_python(
-        "import sys; sys.modules['paywint_async.cli.progress'] = None\n"
-        "from paywint_async.cli import main\n"
+        "import sys; sys.modules['paywint_async._cli.progress'] = None\n"
+        "from paywint_async._cli import main\n"
         "main(['export'])\n"
     )
 
     assert finished.returncode == 1
-    assert "ModuleNotFoundError: import of paywint_async.cli.progress halted" in finished.stderr
+    assert "ModuleNotFoundError: import of paywint_async._cli.progress halted" in finished.stderr
 
 
 @pytest.mark.parametrize("command", ["export", "payment list sent"])

@@ -21,7 +21,7 @@ import pytest
 from destinations import KINDS, SERVER, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
-from paywint_async.cli.sync import _Job
+from paywint_async._cli.sync import _Job
 
 Command = Callable[..., Any]
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from faults import API_KEY, API_SECRET, FaultServer
 
-from paywint_async import PaywintClient, PaywintError, Request, exchange
-from paywint_async.config import Credentials
+from paywint_async import PaywintClient, PaywintError, Request, _exchange
+from paywint_async._config import Credentials
+from paywint_async._session import SessionManager
 from paywint_async.emulator import Emulator
-from paywint_async.session import SessionManager
 
 Connect = Callable[..., PaywintClient]
 CREATE = Request(
@@ -42,7 +42,7 @@ async def connect() -> AsyncIterator[Connect]:
 @pytest.fixture(params=["written here", "by aiohttp's own way"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How requests leave; the second is taken with releases of aiohttp that nobody looked at yet."""
-    monkeypatch.setattr(exchange, "IS_KNOWN", request.param == "written here")
+    monkeypatch.setattr(_exchange, "IS_KNOWN", request.param == "written here")
     return str(request.param)
 
 

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from paywint_async.codec import ListEnvelope, decode, refuse_ambiguity
-from paywint_async.errors import ResponseDecodeError
+from paywint_async._codec import ListEnvelope, decode, refuse_ambiguity
+from paywint_async._errors import ResponseDecodeError
 
 ID, TIME = '"d4211545-cfc9-4aa0-8fcc-e4c2639e8052"', '"2025-06-16T07:25:03.123Z"'
 FILLING = '"description":"' + 5000 * "-" + '"'  # a small page would be looked at more closely

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wire import page_json, payment_json, problem_of
 
 from paywint_async import Payment, ResponseDecodeError, to_json_lines
-from paywint_async.codec import decode, refuse_ambiguity
+from paywint_async._codec import decode, refuse_ambiguity
 
 amounts = st.from_regex(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?", fullmatch=True)
 

@@ -24,16 +24,16 @@ from paywint_async import (
     ServerError,
     UnexpectedRedirectError,
     UnprocessableRequestError,
-    protocol,
+    _protocol,
 )
 
 
-def link() -> protocol.Call:
-    return protocol.create_link(5, None, None)
+def link() -> _protocol.Call:
+    return _protocol.create_link(5, None, None)
 
 
 def error_of(status: int, body: bytes = b"", **headers: str) -> APIError:
-    return protocol.api_error(Response(status=status, body=body, headers=headers))
+    return _protocol.api_error(Response(status=status, body=body, headers=headers))
 
 
 class TestARefusal:
@@ -136,7 +136,7 @@ class TestARefusal:
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         try:
-            assert protocol.retry_after_seconds(response, now=784_111_777.0) == 60
+            assert _protocol.retry_after_seconds(response, now=784_111_777.0) == 60
         finally:
             monkeypatch.undo()
             time.tzset()
@@ -210,14 +210,14 @@ class TestASuccess:
     def test_with_an_amount_as_text_is_refused(self):
         body = PAGE.replace(b"150.75", b'"150.75"')
         with pytest.raises(ResponseDecodeError) as caught:
-            protocol.page(Direction.SENT, 1, 10).read(Response(status=200, body=body))
+            _protocol.page(Direction.SENT, 1, 10).read(Response(status=200, body=body))
         assert caught.value.path == "$.records[0].amount"
 
 
-TOKEN_CALL = protocol.create_checkout_token(
+TOKEN_CALL = _protocol.create_checkout_token(
     5, email="a@example.com", phone=None, phone_country_code=None, currency="USD"
 )
-READERS = [link(), TOKEN_CALL, protocol.get(PAYMENT_ID), protocol.page(Direction.SENT, 1, 10)]
+READERS = [link(), TOKEN_CALL, _protocol.get(PAYMENT_ID), _protocol.page(Direction.SENT, 1, 10)]
 bodies = st.binary() | st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda inner: (

@@ -7,7 +7,7 @@ import pytest
 from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, LINK, FaultServer, answer
 
 from paywint_async import APIError, PaymentLink, RateLimit, Request, Response
-from paywint_async.middleware import compose
+from paywint_async._middleware import compose
 
 REQUEST = Request(operation="get", method="GET", path="/x")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from wire import COLUMNS, NEEDED, page_json, payment_json, problem_of
 
 from paywint_async import Payment, PaymentMethod, ResponseDecodeError, make_converter, to_json_lines
-from paywint_async import codec as codec_module
-from paywint_async.codec import ListEnvelope, PaymentEnvelope, decode, encode
+from paywint_async import _codec as codec_module
+from paywint_async._codec import ListEnvelope, PaymentEnvelope, decode, encode
 
 
 class TestDecoding:

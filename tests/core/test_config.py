@@ -10,7 +10,7 @@ import pytest
 from faults import API_KEY, API_SECRET
 
 from paywint_async import ConfigurationError, Environment, PaywintClient, RateLimit, RetryPolicy
-from paywint_async.config import Credentials, check_base_url
+from paywint_async._config import Credentials, check_base_url
 
 VARIABLES = ("API_KEY", "API_SECRET", "ENVIRONMENT", "BASE_URL")
 

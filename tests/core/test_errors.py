@@ -10,68 +10,68 @@ from uuid import UUID
 
 import pytest
 
-from paywint_async import errors
+from paywint_async import _errors
 
 ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
 MOMENT = datetime(2025, 6, 16, tzinfo=UTC)
 TREE = {
-    errors.PaywintError: Exception,
-    errors.ConfigurationError: errors.PaywintError,
-    errors.InvalidRequestError: errors.PaywintError,
-    errors.TransportError: errors.PaywintError,
-    errors.RequestTimeoutError: errors.TransportError,
-    errors.APIError: errors.PaywintError,
-    errors.AuthenticationError: errors.APIError,
-    errors.PermissionDeniedError: errors.APIError,
-    errors.NotFoundError: errors.APIError,
-    errors.UnprocessableRequestError: errors.APIError,
-    errors.RateLimitedError: errors.APIError,
-    errors.ServerError: errors.APIError,
-    errors.UnexpectedRedirectError: errors.APIError,
-    errors.ClientClosedError: errors.PaywintError,
-    errors.WaitTimeoutError: errors.PaywintError,
-    errors.ResponseDecodeError: errors.PaywintError,
-    errors.PrecisionError: errors.PaywintError,
-    errors.WebhookError: errors.PaywintError,
-    errors.WebhookSignatureError: errors.WebhookError,
-    errors.WebhookTimestampError: errors.WebhookError,
-    errors.WebhookDecodeError: errors.WebhookError,
-    errors.OutcomeUnknownError: errors.PaywintError,
-    errors.IncompleteHistoryError: errors.PaywintError,
+    _errors.PaywintError: Exception,
+    _errors.ConfigurationError: _errors.PaywintError,
+    _errors.InvalidRequestError: _errors.PaywintError,
+    _errors.TransportError: _errors.PaywintError,
+    _errors.RequestTimeoutError: _errors.TransportError,
+    _errors.APIError: _errors.PaywintError,
+    _errors.AuthenticationError: _errors.APIError,
+    _errors.PermissionDeniedError: _errors.APIError,
+    _errors.NotFoundError: _errors.APIError,
+    _errors.UnprocessableRequestError: _errors.APIError,
+    _errors.RateLimitedError: _errors.APIError,
+    _errors.ServerError: _errors.APIError,
+    _errors.UnexpectedRedirectError: _errors.APIError,
+    _errors.ClientClosedError: _errors.PaywintError,
+    _errors.WaitTimeoutError: _errors.PaywintError,
+    _errors.ResponseDecodeError: _errors.PaywintError,
+    _errors.PrecisionError: _errors.PaywintError,
+    _errors.WebhookError: _errors.PaywintError,
+    _errors.WebhookSignatureError: _errors.WebhookError,
+    _errors.WebhookTimestampError: _errors.WebhookError,
+    _errors.WebhookDecodeError: _errors.WebhookError,
+    _errors.OutcomeUnknownError: _errors.PaywintError,
+    _errors.IncompleteHistoryError: _errors.PaywintError,
 }
 EXAMPLES = [
-    errors.PaywintError("anything"),
-    errors.ConfigurationError("api_key is missing"),
-    errors.InvalidRequestError("amount", "must be above zero"),
-    errors.TransportError("lost"),
-    errors.TransportError("refused", sent=False),
-    errors.RequestTimeoutError("slow", sent=False),
-    errors.APIError(400, "malformed", "body"),
-    errors.AuthenticationError(401, "who?", "body"),
-    errors.PermissionDeniedError(403, "no", "body"),
-    errors.NotFoundError(404, "where?", "body"),
-    errors.UnprocessableRequestError(422, "no", "body", problems={"amount": "too much"}),
-    errors.RateLimitedError(429, "later", "body", retry_after=1.5),
-    errors.ServerError(503, "down", "body"),
-    errors.UnexpectedRedirectError(302, "elsewhere"),
-    errors.ClientClosedError("closed"),
-    errors.WaitTimeoutError("still pending", payment_id=ID, payment={"status": "pending"}),
-    errors.ResponseDecodeError("Expected `decimal`", "$.records[3].amount"),
-    errors.OutcomeUnknownError(
+    _errors.PaywintError("anything"),
+    _errors.ConfigurationError("api_key is missing"),
+    _errors.InvalidRequestError("amount", "must be above zero"),
+    _errors.TransportError("lost"),
+    _errors.TransportError("refused", sent=False),
+    _errors.RequestTimeoutError("slow", sent=False),
+    _errors.APIError(400, "malformed", "body"),
+    _errors.AuthenticationError(401, "who?", "body"),
+    _errors.PermissionDeniedError(403, "no", "body"),
+    _errors.NotFoundError(404, "where?", "body"),
+    _errors.UnprocessableRequestError(422, "no", "body", problems={"amount": "too much"}),
+    _errors.RateLimitedError(429, "later", "body", retry_after=1.5),
+    _errors.ServerError(503, "down", "body"),
+    _errors.UnexpectedRedirectError(302, "elsewhere"),
+    _errors.ClientClosedError("closed"),
+    _errors.WaitTimeoutError("still pending", payment_id=ID, payment={"status": "pending"}),
+    _errors.ResponseDecodeError("Expected `decimal`", "$.records[3].amount"),
+    _errors.OutcomeUnknownError(
         "create_link",
-        errors.RequestTimeoutError("slow"),
+        _errors.RequestTimeoutError("slow"),
         asked={"amount": Decimal(5), "description": "June", "invoice_number": "INV-1"},
         started_at=MOMENT,
         ended_at=MOMENT,
     ),
-    errors.IncompleteHistoryError(
+    _errors.IncompleteHistoryError(
         "gone", delivered=5, missing=3, ranks=(9, 7), checkpoint={"version": 1}
     ),
-    errors.PrecisionError("too long"),
-    errors.WebhookError("refused"),
-    errors.WebhookSignatureError("no signature of this secret"),
-    errors.WebhookTimestampError("too old", sent_at=MOMENT, tolerance=300.0),
-    errors.WebhookDecodeError("expected whole cents", "$.data.amount"),
+    _errors.PrecisionError("too long"),
+    _errors.WebhookError("refused"),
+    _errors.WebhookSignatureError("no signature of this secret"),
+    _errors.WebhookTimestampError("too old", sent_at=MOMENT, tolerance=300.0),
+    _errors.WebhookDecodeError("expected whole cents", "$.data.amount"),
 ]
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 
@@ -89,16 +89,16 @@ def test_the_tree_is_the_documented_one():
 
 
 def test_the_tree_is_whole():
-    defined = {item for item in vars(errors).values() if isinstance(item, type)}
+    defined = {item for item in vars(_errors).values() if isinstance(item, type)}
     kinds = {kind for kind in defined if issubclass(kind, Exception)}
-    assert kinds == set(TREE) == {errors.PaywintError, *map(type, EXAMPLES)}
+    assert kinds == set(TREE) == {_errors.PaywintError, *map(type, EXAMPLES)}
 
 
 def test_the_tree_is_drawn_at_the_top():
-    assert [kind.__name__ for kind in TREE if kind.__name__ not in (errors.__doc__ or "")] == []
+    assert [kind.__name__ for kind in TREE if kind.__name__ not in (_errors.__doc__ or "")] == []
 
 
-@pytest.mark.parametrize("kind", [errors.RequestTimeoutError, errors.WaitTimeoutError])
+@pytest.mark.parametrize("kind", [_errors.RequestTimeoutError, _errors.WaitTimeoutError])
 def test_timeouts_are_timeout_errors_too(kind):
     assert issubclass(kind, TimeoutError)
 
@@ -141,7 +141,7 @@ def test_the_message_says_what_failed(error, message):
 
 
 def test_a_transport_error_counts_as_sent_unless_it_is_certain_that_it_was_not():
-    assert errors.TransportError("lost").sent is True
+    assert _errors.TransportError("lost").sent is True
 
 
 def test_an_unknown_outcome_tells_what_was_asked():
@@ -150,9 +150,9 @@ def test_an_unknown_outcome_tells_what_was_asked():
 
 
 def test_an_unknown_outcome_of_another_operation_has_no_such_fields():
-    error = errors.OutcomeUnknownError(
+    error = _errors.OutcomeUnknownError(
         "create_checkout_token",
-        errors.TransportError("lost"),
+        _errors.TransportError("lost"),
         asked={"email": "a@example.com"},
         started_at=MOMENT,
         ended_at=MOMENT,
@@ -162,9 +162,9 @@ def test_an_unknown_outcome_of_another_operation_has_no_such_fields():
 
 def test_what_an_error_carries_is_its_own():
     asked = {"amount": Decimal(5)}
-    error = errors.OutcomeUnknownError(
+    error = _errors.OutcomeUnknownError(
         "create_link",
-        errors.TransportError("lost"),
+        _errors.TransportError("lost"),
         asked=asked,
         started_at=MOMENT,
         ended_at=MOMENT,
@@ -174,8 +174,8 @@ def test_what_an_error_carries_is_its_own():
 
 
 def test_an_incomplete_history_may_have_no_checkpoint():
-    assert errors.IncompleteHistoryError("gone").checkpoint is None
+    assert _errors.IncompleteHistoryError("gone").checkpoint is None
 
 
 def test_a_422_may_name_no_field():
-    assert errors.UnprocessableRequestError(422, "no").problems == {}
+    assert _errors.UnprocessableRequestError(422, "no").problems == {}

@@ -19,7 +19,7 @@ from paywint_async import (
     Request,
     Response,
     ResponseDecodeError,
-    protocol,
+    _protocol,
 )
 
 EMAIL = {"email": "a@example.com", "phone": None, "phone_country_code": None}
@@ -27,11 +27,11 @@ PHONE = {"email": None, "phone": "5551234567", "phone_country_code": "+1"}
 
 
 def link(amount: object = Decimal(5), description: object = None, invoice_number: object = None):
-    return protocol.create_link(amount, description, invoice_number)
+    return _protocol.create_link(amount, description, invoice_number)
 
 
 def token(amount: object = 5, currency: object = "USD", **payer: object):
-    return protocol.create_checkout_token(amount, **{**EMAIL, **payer}, currency=currency)
+    return _protocol.create_checkout_token(amount, **{**EMAIL, **payer}, currency=currency)
 
 
 def refused(call, *args, **kwargs) -> tuple[str, str]:
@@ -224,7 +224,7 @@ class TestCreateCheckoutToken:
 class TestGet:
     @pytest.mark.parametrize("payment_id", [PAYMENT_ID, PAYMENT_ID.upper(), UUID(PAYMENT_ID)])
     def test_is_a_get_without_a_body(self, payment_id):
-        assert protocol.get(payment_id).request == Request(
+        assert _protocol.get(payment_id).request == Request(
             operation="get", method="GET", path=f"/api/user-api/payment/get/{PAYMENT_ID}"
         )
 
@@ -245,13 +245,13 @@ class TestGet:
         ],
     )
     def test_refuses_what_is_no_uuid(self, payment_id):
-        assert refused(protocol.get, payment_id)[0] == "payment_id"
+        assert refused(_protocol.get, payment_id)[0] == "payment_id"
 
 
 class TestPage:
     @pytest.mark.parametrize("direction", Direction)
     def test_is_a_post_that_may_be_repeated(self, direction):
-        assert protocol.page(direction, 3, 50).request == Request(
+        assert _protocol.page(direction, 3, 50).request == Request(
             operation=direction.value,
             method="POST",
             path=f"/api/user-api/payment/list/payment-{direction}",
@@ -259,13 +259,13 @@ class TestPage:
         )
 
     def test_is_read_with_what_was_asked(self):
-        page = protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=PAGE))
+        page = _protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=PAGE))
         assert (page.page_no, page.rows_per_page, page.total_records) == (3, 50, 1)
         assert page.query_generated_time == 1750068291.5
         assert [payment.status for payment in page.records] == [PaymentStatus.SUCCESS]
 
     def test_has_no_negative_total(self):
-        call = protocol.page(Direction.SENT, 1, 10)
+        call = _protocol.page(Direction.SENT, 1, 10)
         with pytest.raises(ResponseDecodeError) as caught:
             call.read(Response(status=200, body=b'{"records":[],"totalRecords":-1}'))
         assert caught.value.path == "$.totalRecords"
@@ -274,24 +274,24 @@ class TestPage:
 class TestOtherArguments:
     @pytest.mark.parametrize("direction", ["sent", "received", Direction.SENT])
     def test_a_direction_has_one_of_two_names(self, direction):
-        assert protocol.check_direction(direction) is Direction(direction)
+        assert _protocol.check_direction(direction) is Direction(direction)
 
     @pytest.mark.parametrize("direction", ["", "SENT", "both", None, 5, ["sent"]])
     def test_another_direction_is_refused(self, direction):
-        assert refused(protocol.check_direction, direction)[0] == "direction"
+        assert refused(_protocol.check_direction, direction)[0] == "direction"
 
     @pytest.mark.parametrize("rows", [10, 20, 50, 100])
     def test_a_page_has_one_of_four_sizes(self, rows):
-        assert protocol.check_rows_per_page(rows) == rows
+        assert _protocol.check_rows_per_page(rows) == rows
 
     @pytest.mark.parametrize("rows", [0, 1, 11, 101, -10, 10.0, "10", True, None, Decimal(10)])
     def test_another_size_is_refused(self, rows):
-        assert refused(protocol.check_rows_per_page, rows)[0] == "rows_per_page"
+        assert refused(_protocol.check_rows_per_page, rows)[0] == "rows_per_page"
 
     @pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
     def test_a_page_number_is_a_whole_number(self, value):
-        assert refused(protocol.check_whole, "page_no", value, low=1)[0] == "page_no"
+        assert refused(_protocol.check_whole, "page_no", value, low=1)[0] == "page_no"
 
     @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1", None])
     def test_seconds_are_finite_and_above_zero(self, value):
-        assert refused(protocol.check_seconds, "timeout", value)[0] == "timeout"
+        assert refused(_protocol.check_seconds, "timeout", value)[0] == "timeout"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from virtual_time import VirtualTimeLoop
 
 from paywint_async import RateLimit, RateLimitedError, Request, Response, RetryPolicy
-from paywint_async.middleware import RateLimiter, Throttle
+from paywint_async._middleware import RateLimiter, Throttle
 
 
 def now() -> float:

@@ -38,8 +38,8 @@ from paywint_async import (
     ServerError,
     TransportError,
 )
+from paywint_async._middleware import Retry
 from paywint_async.emulator import Emulator
-from paywint_async.middleware import Retry
 
 LOST = [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY, SILENCE]
 PASSING = [answer(status) for status in (408, 425, 429, 500, 502, 503, 504)]

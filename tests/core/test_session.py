@@ -38,9 +38,9 @@ from paywint_async import (
     Request,
     RequestTimeoutError,
     ResponseDecodeError,
-    exchange,
+    _exchange,
 )
-from paywint_async.session import MAX_RESPONSE_BYTES
+from paywint_async._session import MAX_RESPONSE_BYTES
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -79,7 +79,7 @@ class TestWhatIsSent:
     async def test_is_the_same_by_both_ways(self, session_for, monkeypatch, request_):
         async with FaultServer() as server:
             for is_known in (True, False):
-                monkeypatch.setattr(exchange, "IS_KNOWN", is_known)
+                monkeypatch.setattr(_exchange, "IS_KNOWN", is_known)
                 await session_for(server).send(request_)
         here, by_aiohttp = server.requests
         assert here == by_aiohttp

@@ -16,9 +16,9 @@ from paywint_async import (
     Request,
     Response,
 )
+from paywint_async._middleware.budget import RetryBudget
+from paywint_async._middleware.slow_start import FIRST_IN_FLIGHT, SlowStart
 from paywint_async.emulator import Emulator
-from paywint_async.middleware.budget import RetryBudget
-from paywint_async.middleware.slow_start import FIRST_IN_FLIGHT, SlowStart
 
 
 def client_of(emulator: Emulator, **settings: Any) -> PaywintClient:

@@ -27,8 +27,8 @@ from waits import (
 )
 
 from paywint_async import InvalidRequestError
+from paywint_async._tracking import Tracker
 from paywint_async.emulator import Emulator
-from paywint_async.tracking import Tracker
 
 WAITS = int(os.environ.get("PAYWINT_WAITS", "40"))
 PAID_AFTER = [(20, "opened"), (30, "processing"), (60, "success")]

@@ -15,8 +15,8 @@ from virtual_time import pass_time
 from waits import now, states, status, wait
 
 from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
+from paywint_async._tracking.tracker import KNOWN_RETRIES
 from paywint_async.emulator import Emulator
-from paywint_async.tracking.tracker import KNOWN_RETRIES
 from paywint_async.webhooks import (
     StandardWebhooks,
     WebhookEvent,

@@ -9,8 +9,8 @@ import time
 import pytest
 from aiohttp import web
 
-from paywint_async.emulator import WebhookFaults, rendering
-from paywint_async.emulator.clock import LATEST_US
+from paywint_async.emulator import WebhookFaults, _rendering
+from paywint_async.emulator._clock import LATEST_US
 
 NOBODY = "d4211545-cfc9-4aa0-8fcc-e4c2639e8052"
 
@@ -228,7 +228,7 @@ class TestEveryPage:
         assert re.findall(r'(?:src|href)="(?:https?:)?//', "".join(pages)) == []
 
     async def test_says_what_is_missing_where_jinja_is_not_installed(self, serve, monkeypatch):
-        monkeypatch.setattr(rendering, "_environment", lambda: None)
+        monkeypatch.setattr(_rendering, "_environment", lambda: None)
         async with serve() as account:
             assert "pip install 'paywint-async[emulator]'" in await read(account, "/", code=501)
             assert (await account.page("received", 1)).status == 200

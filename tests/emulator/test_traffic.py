@@ -111,7 +111,7 @@ async def test_the_journal_tells_what_was_asked_and_answered(serve):
 
 
 async def test_the_journal_is_bounded_and_the_count_is_exact(serve, monkeypatch):
-    monkeypatch.setattr("paywint_async.emulator.traffic.JOURNAL_LENGTH", 5)
+    monkeypatch.setattr("paywint_async.emulator._traffic.JOURNAL_LENGTH", 5)
     async with serve() as account:
         for page_no in range(1, 9):
             await account.page("sent", page_no)

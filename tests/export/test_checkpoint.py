@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from paywint_async.export import CheckpointFile, ExportError
-from paywint_async.export.checkpoint import Confirmed
+from paywint_async.export._checkpoint import Confirmed
 
 LISTING = {"version": 1, "delivered": 100}
 
@@ -73,7 +73,7 @@ def test_a_second_export_is_refused_before_and_after_each_save(
 
 
 def test_a_file_that_was_removed_while_it_was_opened_is_in_use(tmp_path: Path) -> None:
-    from paywint_async.export.files import is_still
+    from paywint_async.export._files import is_still
 
     path = tmp_path / "gone"
     with path.open("wb") as file:

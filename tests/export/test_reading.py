@@ -14,7 +14,7 @@ from virtual_time import pass_time
 from paywint_async import HistoryEntry, PaywintClient, ServerError
 from paywint_async.emulator import Emulator
 from paywint_async.export import HistoryReading, PaymentReading
-from paywint_async.export.reading import delivered
+from paywint_async.export._reading import delivered
 
 
 @attrs.frozen

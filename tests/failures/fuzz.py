@@ -7,14 +7,14 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from paywint_async import PaywintError, Response, protocol
-    from paywint_async.models import Direction
+    from paywint_async import PaywintError, Response, _protocol
+    from paywint_async._models import Direction
     from paywint_async.webhooks import WebhookError, parse_event
 
 CALLS = [
-    protocol.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"),
-    protocol.page(Direction.SENT, 1, 100),
-    protocol.create_link(5, None, None),
+    _protocol.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"),
+    _protocol.page(Direction.SENT, 1, 100),
+    _protocol.create_link(5, None, None),
 ]
 
 

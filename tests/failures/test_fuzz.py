@@ -10,16 +10,16 @@ from faults import GOT, LINK, PAGE, PAYMENT_ID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paywint_async import Direction, PaywintError, Response, protocol
-from paywint_async.codec import decode
-from paywint_async.models import Payment
-from paywint_async.pagination.position import from_json
+from paywint_async import Direction, PaywintError, Response, _protocol
+from paywint_async._codec import decode
+from paywint_async._models import Payment
+from paywint_async._pagination.position import from_json
 
-CALLS: list[protocol.Call[Any]] = [
-    protocol.get(PAYMENT_ID),
-    protocol.page(Direction.SENT, 1, 100),
-    protocol.create_link(Decimal(5), None, None),
-    protocol.create_checkout_token(Decimal(5), "a@example.com", None, None, "USD"),
+CALLS: list[_protocol.Call[Any]] = [
+    _protocol.get(PAYMENT_ID),
+    _protocol.page(Direction.SENT, 1, 100),
+    _protocol.create_link(Decimal(5), None, None),
+    _protocol.create_checkout_token(Decimal(5), "a@example.com", None, None, "USD"),
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -50,7 +50,7 @@ HEADERS = st.dictionaries(st.sampled_from(["retry-after", "content-type"]), st.t
 @given(call=st.sampled_from(CALLS), status=st.integers(100, 599), body=bodies(), headers=HEADERS)
 @settings(max_examples=1500)
 def test_any_answer_is_a_record_or_our_error(
-    call: protocol.Call[Any], status: int, body: bytes, headers: dict[str, str]
+    call: _protocol.Call[Any], status: int, body: bytes, headers: dict[str, str]
 ) -> None:
     try:
         call.read(Response(status=status, headers=headers, body=body))
@@ -60,7 +60,7 @@ def test_any_answer_is_a_record_or_our_error(
 
 @given(headers=HEADERS)
 def test_any_retry_after_is_seconds_above_zero_or_nothing(headers: dict[str, str]) -> None:
-    seconds = protocol.retry_after_seconds(Response(status=429, headers=headers))
+    seconds = _protocol.retry_after_seconds(Response(status=429, headers=headers))
     assert seconds is None or 0 <= seconds < float("inf")
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.planner import Planner
-from paywint_async.pagination.position import Position
-from paywint_async.pagination.verdict import Action, Doubt
+from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.planner import Planner
+from paywint_async._pagination.position import Position
+from paywint_async._pagination.verdict import Action, Doubt
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from pagination.model import History, Reader, Reading
 
-from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.position import Position, from_json, to_json
+from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.position import Position, from_json, to_json
 
 
 def sync(history: History, start: Position | None, rows: int = 10) -> Reading:

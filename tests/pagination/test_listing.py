@@ -19,7 +19,7 @@ from paywint_async import (
     Request,
     Response,
     TransportError,
-    codec,
+    _codec,
 )
 
 
@@ -91,8 +91,8 @@ async def test_a_page_too_large_for_the_event_loop_is_read_in_a_thread(
         threads.add(threading.current_thread() is threading.main_thread())
         return decode(data, kind)
 
-    decode = codec.decode
-    monkeypatch.setattr(codec, "decode", noting)
+    decode = _codec.decode
+    monkeypatch.setattr(_codec, "decode", noting)
     async with account(1234, middlewares=[pad]) as (emulator, client):
         assert ids(await client.payments.received().collect()) == emulator.history("received")
         payment = await client.payments.get(emulator.history("received")[7])

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from pagination.model import History, Reader, Reading
 
-from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.planner import Planner
-from paywint_async.pagination.position import Order, Position
+from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.planner import Planner
+from paywint_async._pagination.position import Order, Position
 
 
 @pytest.mark.parametrize("lie", [-3, -1, 1, 5])

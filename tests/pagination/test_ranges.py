@@ -22,11 +22,11 @@ from paywint_async import (
     Request,
     Response,
 )
+from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.position import ANCHORS, Position, from_json
+from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
+from paywint_async._pagination.verdict import Doubt
 from paywint_async.emulator import Emulator
-from paywint_async.pagination.ledger import Answer
-from paywint_async.pagination.position import ANCHORS, Position, from_json
-from paywint_async.pagination.ranges import ListingRange, cut, make_ranges
-from paywint_async.pagination.verdict import Doubt
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 SIZES = (0, 1, 9, 20, 55, 100, 143, 260)

@@ -15,7 +15,7 @@ from ledgers import Write
 
 from paywint_async import Payment, PaymentStatus
 from paywint_async.reconcile import LedgerFormat, LedgerRow, PaymentFact, Period, Report, Settings
-from paywint_async.reconcile.activity import Activity
+from paywint_async.reconcile._activity import Activity
 
 MakeReport = Callable[..., Report]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paywint_async.reconcile.keys import InvoiceNumbers, description_key, invoice_key
+from paywint_async.reconcile._keys import InvoiceNumbers, description_key, invoice_key
 
 
 @pytest.mark.parametrize(

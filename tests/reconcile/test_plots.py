@@ -11,10 +11,10 @@ from books import day, paid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paywint_async.reconcile.activity import Activity, Durations
-from paywint_async.reconcile.buckets import buckets_between
-from paywint_async.reconcile.charts import Bar, Flow, bars, flow, line
-from paywint_async.reconcile.plots import compact, lasting
+from paywint_async.reconcile._activity import Activity, Durations
+from paywint_async.reconcile._buckets import buckets_between
+from paywint_async.reconcile._charts import Bar, Flow, bars, flow, line
+from paywint_async.reconcile._plots import compact, lasting
 
 
 @given(st.dates(), st.dates())

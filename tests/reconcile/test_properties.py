@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paywint_async.reconcile import LedgerRow, Outcome, PaymentFact, Period, Result
-from paywint_async.reconcile.assignment import assign
-from paywint_async.reconcile.totals import statement
+from paywint_async.reconcile._assignment import assign
+from paywint_async.reconcile._totals import statement
 
 STATUSES = ("success", "success", "success", "failed", "pending", "retried")
 Books = tuple[list[LedgerRow], list[PaymentFact]]

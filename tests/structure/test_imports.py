@@ -34,8 +34,8 @@ failures = {}
 for name in modules:
     for loaded in [m for m in sys.modules if m.partition(".")[0] == "paywint_async"]:
         del sys.modules[loaded]
-    over_the_api = "cli", "export", "reconcile", "webhooks"
-    over_the_export = "accounts.staging", "accounts.steps", "accounts.task"
+    over_the_api = "_cli", "export", "reconcile", "webhooks"
+    over_the_export = "_accounts.staging", "_accounts.steps", "_accounts.task"
     if not name.partition(".")[2].startswith((*over_the_api, *over_the_export)):
         package = sys.modules["paywint_async"] = types.ModuleType("paywint_async")
         package.__path__ = [path]
@@ -52,14 +52,14 @@ NOT_IMPORTED_BY_THE_PACKAGE = {
     "cyclopts",
     "dask",
     "distributed",
-    "paywint_async.accounts",
-    "paywint_async.arrow",
-    "paywint_async.cli",
+    "paywint_async._accounts",
+    "paywint_async._arrow",
+    "paywint_async._cli",
     "paywint_async.emulator",
     "paywint_async.export",
-    "paywint_async.middleware.shared",
-    "paywint_async.middleware.tracing",
-    "paywint_async.pagination.ranges",
+    "paywint_async._middleware.shared",
+    "paywint_async._middleware.tracing",
+    "paywint_async._pagination.ranges",
     "paywint_async.reconcile",
     "paywint_async.webhooks",
     "pyarrow",
@@ -98,15 +98,15 @@ def test_the_package_imports_no_more_than_it_needs() -> None:
 
 def test_a_command_imports_no_other_command_and_no_bar_that_nobody_sees() -> None:
     program = (
-        "import sys; from paywint_async.cli import main; main(['export']); print(*sys.modules)"
+        "import sys; from paywint_async._cli import main; main(['export']); print(*sys.modules)"
     )
     modules = run_python(program).split()
 
-    assert "paywint_async.cli.export" in modules
+    assert "paywint_async._cli.export" in modules
     assert {
-        "paywint_async.accounts",
-        "paywint_async.cli.bar",
-        "paywint_async.cli.reconcile",
+        "paywint_async._accounts",
+        "paywint_async._cli.bar",
+        "paywint_async._cli.reconcile",
         "paywint_async.emulator",
         "paywint_async.reconcile",
         "pyarrow",

@@ -20,27 +20,27 @@ PACKAGE = Path(paywint_async.__file__).parent
 
 # The README's layer table. A part imports from layers below its own, and from itself.
 LAYERS = {
-    "errors": 0,
-    "later": 0,
-    "models": 0,
-    "arrow": 1,
-    "codec": 1,
-    "config": 1,
-    "deadlines": 1,
-    "events": 1,
-    "messages": 1,
-    "protocol": 2,
-    "middleware": 2,
-    "pagination": 2,
-    "exchange": 3,
-    "session": 3,
-    "created": 4,
-    "tracking": 4,
-    "payments": 4,
-    "client": 4,
+    "_errors": 0,
+    "_lazy": 0,
+    "_models": 0,
+    "_arrow": 1,
+    "_codec": 1,
+    "_config": 1,
+    "_deadlines": 1,
+    "_events": 1,
+    "_messages": 1,
+    "_protocol": 2,
+    "_middleware": 2,
+    "_pagination": 2,
+    "_exchange": 3,
+    "_session": 3,
+    "_find_created": 4,
+    "_tracking": 4,
+    "_payments": 4,
+    "_client": 4,
     "export": 5,
-    "accounts": 5,
-    "cli": 5,
+    "_accounts": 5,
+    "_cli": 5,
     "pytest_plugin": 5,
     "reconcile": 5,
     "webhooks": 5,
@@ -51,47 +51,47 @@ LAYERS = {
 # of many accounts drive the export, the session makes exchanges, and the middlewares ask the protocol
 # what a `Retry-After` means.
 NEIGHBOURS = {
-    ("middleware", "protocol"),
-    ("session", "exchange"),
-    ("client", "payments"),
-    ("client", "tracking"),
-    ("payments", "created"),
-    ("payments", "tracking"),
-    ("cli", "export"),
-    ("cli", "reconcile"),
+    ("_middleware", "_protocol"),
+    ("_session", "_exchange"),
+    ("_client", "_payments"),
+    ("_client", "_tracking"),
+    ("_payments", "_find_created"),
+    ("_payments", "_tracking"),
+    ("_cli", "export"),
+    ("_cli", "reconcile"),
     ("reconcile", "export"),
-    ("accounts", "export"),
-    ("__main__", "cli"),
+    ("_accounts", "export"),
+    ("__main__", "_cli"),
 }
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
-APART = {"emulator": {"cli", "pytest_plugin"}}
+APART = {"emulator": {"_cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
-OVER_THE_PUBLIC_API = {"export", "cli", "pytest_plugin", "reconcile", "webhooks", "__main__"}
+OVER_THE_PUBLIC_API = {"export", "_cli", "pytest_plugin", "reconcile", "webhooks", "__main__"}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("exchange", "session", "emulator", "webhooks.adapters"),
-    "asyncpg": ("export.database",),
-    "backoff": ("middleware.retry",),
-    "cattrs": ("codec",),
-    "cyclopts": ("cli",),
-    "dask": ("accounts.cluster",),
-    "distributed": ("accounts.cluster", "accounts.fan_out", "accounts.task"),
-    "jinja2": ("emulator.rendering", "reconcile.as_html"),
-    "pyarrow": ("arrow", "export.parquet", "export.parts", "reconcile.parquet"),
-    "redis": ("middleware.shared.store",),
-    "rich": ("cli",),
-    "sqlalchemy": ("export.database", "export.sql", "reconcile.sql"),
-    "starlette": ("webhooks.adapters",),
+    "aiohttp": ("_exchange", "_session", "emulator", "webhooks._adapters"),
+    "asyncpg": ("export._database",),
+    "backoff": ("_middleware.retry",),
+    "cattrs": ("_codec",),
+    "cyclopts": ("_cli",),
+    "dask": ("_accounts.cluster",),
+    "distributed": ("_accounts.cluster", "_accounts.fan_out", "_accounts.task"),
+    "jinja2": ("emulator._rendering", "reconcile._as_html"),
+    "pyarrow": ("_arrow", "export._parquet", "export._parts", "reconcile._parquet"),
+    "redis": ("_middleware.shared.store",),
+    "rich": ("_cli",),
+    "sqlalchemy": ("export._database", "export._sql", "reconcile._sql"),
+    "starlette": ("webhooks._adapters",),
 }
 # What layer 0 may import besides the standard library.
-LIBRARIES_OF_LAYER_0 = {"errors": set[str](), "models": {"attrs", "msgspec"}}
+LIBRARIES_OF_LAYER_0 = {"_errors": set[str](), "_models": {"attrs", "msgspec"}}
 # No input or output, so no event loop either.
-SANS_IO = ("errors", "models", "codec", "protocol")
+SANS_IO = ("_errors", "_models", "_codec", "_protocol")
 
 
 def name_of(path: Path) -> str:
-    """`middleware/retry.py` is `middleware.retry`, `middleware/__init__.py` is `middleware`."""
+    """`_middleware/retry.py` is `_middleware.retry`, `_middleware/__init__.py` is `_middleware`."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 

@@ -1,0 +1,98 @@
+"""Layer 5: whose workers: a cluster of this call's own, or one that is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster
+from distributed.deploy.cluster import Cluster
+
+from paywint_async._errors import ConfigurationError, TransportError
+
+_THREADS = 2  # of a worker: one account is decoded while the other waits for the network
+
+
+@asynccontextmanager
+async def opened(cluster: object, *, most: int) -> AsyncGenerator[Client, None]:
+    """A client of the cluster's that belongs to this event loop, closed at the end.
+
+    Args:
+        cluster: as `export_accounts` takes it.
+        most: workers of an embedded cluster.
+
+    Raises:
+        ConfigurationError: that is no cluster.
+        TransportError: the scheduler cannot be reached.
+    """
+    async with AsyncExitStack() as held:
+        address, security = await _address(cluster, most, held)
+        client: Any = Client(
+            address, security=security, asynchronous=True, set_as_default=False, name="paywint"
+        )
+        held.push_async_callback(client.close)
+        try:
+            await client
+        except OSError as error:
+            raise TransportError(f"cannot reach the scheduler at {address}: {error}") from None
+        yield client
+
+
+async def _address(cluster: Any, most: int, held: AsyncExitStack) -> tuple[Any, Any]:
+    """Where the scheduler is, and what is needed to speak to it."""
+    if cluster is None or (isinstance(cluster, int) and not isinstance(cluster, bool)):
+        workers = min(CPU_COUNT, most) if cluster is None else cluster
+        if workers < 1:
+            raise ConfigurationError(f"cluster must have at least one worker, not {workers}")
+        embedded = await _embedded(workers, held)
+        return embedded.scheduler_address, embedded.security
+    if isinstance(cluster, str):
+        return cluster, None
+    if isinstance(cluster, Cluster):
+        return cluster.scheduler_address, getattr(cluster, "security", None)
+    if isinstance(cluster, Client) and cluster.scheduler is not None:
+        return cluster.scheduler.address, cluster.security
+    raise ConfigurationError(
+        "cluster must be a scheduler's address, a dask.distributed Cluster or Client, a number of "
+        f"workers or None, not {type(cluster).__name__}"
+    )
+
+
+async def _embedded(workers: int, held: AsyncExitStack) -> Any:
+    # On loopback only, and encrypted with a key of its own: to whom the scheduler listens may run
+    # code here, and on loopback every user of the machine can speak.
+    cluster: Any = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=_THREADS,
+        processes=True,
+        asynchronous=True,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=True,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        silence_logs=logging.CRITICAL,  # the reports say what matters; closing is noisy
+    )
+    held.push_async_callback(cluster.close)
+    starting = asyncio.ensure_future(_start(cluster))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting])  # half a cluster cannot be closed
+        raise
+    except (RuntimeError, OSError) as error:
+        problem = str(error)
+    else:
+        return cluster
+    raise ConfigurationError(
+        f"the workers did not start ({problem}); a script that starts some has to call this under "
+        "`if __name__ == '__main__':`, since they import it"
+    )
+
+
+async def _start(cluster: Any) -> None:
+    await cluster

@@ -1,0 +1,271 @@
+"""Layer 5: `export_accounts`: which step of which account is done when, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import attrs
+
+from paywint_async._accounts.account import Account
+from paywint_async._accounts.job import Job, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.places import places
+from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary, OnReport
+from paywint_async._config import RateLimit, RetryPolicy, check_count
+from paywint_async._errors import ConfigurationError, IncompleteHistoryError, PaywintError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+
+_FIRST = 2**40  # the priority of planning: only when all sizes are known can the largest go first
+
+_PROBLEMS = {"KilledWorker": "every worker that had it has died"}
+
+logger = logging.getLogger("paywint_async")
+
+
+async def export_accounts(
+    accounts: Iterable[Account],
+    destination: str | os.PathLike[str],
+    *,
+    cluster: object = None,
+    on_progress: OnReport | None = None,
+    max_concurrency: int = 8,
+    retry: RetryPolicy | None = None,
+    rate_limit: RateLimit | None = None,
+    split_above: int = 100_000,
+    attempts: int = 3,
+) -> ExportSummary:
+    """Brings an output for each account up to date, on the workers of a Dask cluster.
+
+    The first time all payments, later what is new and what has changed, as ``paywint sync`` does for
+    one account. It may end anywhere and be called again. One account's failure stops no other.
+    Needs ``pip install 'paywint-async[dask]'``, here and on the workers.
+
+    Args:
+        accounts: with references to their secrets, which the workers resolve.
+        destination: where to, as for ``paywint sync``, with ``{account}`` in it; or a directory, for
+            ``DIRECTORY/{account}.jsonl``. All workers have to reach it.
+        cluster: a scheduler's address, or a `distributed.Cluster` or `distributed.Client`, which stay
+            open; a number of worker processes for a cluster of this call's own on this machine; None:
+            one for each processor. A worker takes as many accounts at once as it has threads.
+        on_progress: called in this event loop with an account's report whenever there is news of it.
+        max_concurrency: requests in flight of each account, or of each range of a large one.
+        retry: how patient each request is.
+        rate_limit: of each account, or of each range.
+        split_above: an account with more payments is read in ranges of about so many, at once.
+        attempts: at each account, where the network, the API or the disk fails.
+
+    Returns:
+        A report of each account: also of those that failed, with the reason.
+
+    Raises:
+        ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
+            nothing was begun.
+        TransportError: the scheduler cannot be reached.
+
+    Cancellation: the tasks are cancelled; they commit what they have. A cluster of this call's own is
+    closed.
+    """
+    options = Options(
+        max_concurrency=check_count("max_concurrency", max_concurrency),
+        retry=_checked("retry", retry, RetryPolicy) or RetryPolicy(),
+        rate_limit=_checked("rate_limit", rate_limit, RateLimit),
+        split_above=check_count("split_above", split_above),
+        attempts=check_count("attempts", attempts),
+    )
+    jobs = _jobs(accounts, destination, options)
+    try:
+        from paywint_async._accounts.cluster import opened
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "export_accounts needs an extra: pip install 'paywint-async[dask]'"
+        ) from None
+    started = time.monotonic()
+    reports: tuple[AccountReport, ...] = ()
+    if jobs:
+        async with opened(cluster, most=len(jobs)) as client:
+            reports = await _FanOut(client, jobs, on_progress).run()
+    return ExportSummary(reports=reports, seconds=time.monotonic() - started)
+
+
+def _checked(name: str, value: object, kind: type[T]) -> T | None:
+    if value is None or isinstance(value, kind):
+        return value
+    raise ConfigurationError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+
+
+def _jobs(accounts: Iterable[object], destination: object, options: Options) -> list[Job]:
+    given = list(accounts)
+    checked = [each for each in given if isinstance(each, Account)]
+    if len(checked) < len(given):
+        raise ConfigurationError(
+            "accounts must be Account values, with references to their secrets"
+        )
+    outputs = places(destination, [each.name for each in checked])
+    return [Job(account=each, output=outputs[each.name], options=options) for each in checked]
+
+
+@attrs.define(kw_only=True)
+class _Books:
+    """What is known of one account while it is under way."""
+
+    job: Job
+    plan: Plan = attrs.field(factory=lambda: Plan(held=0, total=0))
+    started: float | None = None
+    starts: dict[str, int] = attrs.field(factory=dict)
+    attempts: int = 0
+    read: dict[str, int] = attrs.field(factory=dict)  # of each range
+    written: int = 0
+
+    def note(self, key: str, count: int | None) -> None:
+        """A step has begun (None), or has so many payments."""
+        if count is None:
+            self.started = self.started or time.monotonic()
+            self.starts[key] = self.starts.get(key, 0) + 1
+        elif key in self.read:
+            self.read[key] = count
+        else:
+            self.written = count
+
+    def report(self, status: AccountStatus, **known: Any) -> AccountReport:
+        done = max(self.plan.held + sum(self.read.values()), self.written)
+        payments = known.pop("payments", min(done, self.plan.total))
+        return AccountReport(
+            account=self.job.account.name,
+            status=status,
+            payments=payments,
+            total=self.plan.total or None,
+            new=max(0, payments - self.plan.held),
+            seconds=0.0 if self.started is None else time.monotonic() - self.started,
+            attempts=self.attempts,
+            **known,
+        )
+
+
+class _FanOut:
+    """One call's tasks. Each account's steps follow each other; all accounts go side by side.
+
+    Args:
+        client: of the cluster, asynchronous.
+        jobs: one for each account.
+        on_progress: see `export_accounts`.
+    """
+
+    def __init__(self, client: Client, jobs: list[Job], on_progress: OnReport | None) -> None:
+        self._client = client
+        self._books = [_Books(job=job) for job in jobs]
+        self._on_progress = on_progress
+        self._topic = f"paywint-{uuid4().hex}"
+        self._under_way: dict[str, _Books] = {}  # by the key of a task
+
+    async def run(self) -> tuple[AccountReport, ...]:
+        """All accounts; their reports in the order of the jobs."""
+        self._client.subscribe_topic(self._topic, self._hear)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._export(books)) for books in self._books]
+        finally:
+            self._client.unsubscribe_topic(self._topic)
+        return tuple(task.result() for task in tasks)
+
+    async def _export(self, books: _Books) -> AccountReport:
+        try:
+            written = await self._write(books)
+            report = books.report(
+                AccountStatus.COMPLETE, payments=written.payments, changed=written.changed
+            )
+        except PaywintError as error:
+            report = books.report(AccountStatus.FAILED, error=error.with_traceback(None))
+        self._tell(report)
+        return report
+
+    async def _write(self, books: _Books) -> Written:
+        plan: Plan = await self._do(books, "plan", priority=_FIRST)
+        books.plan, size = plan, plan.total - plan.held
+        parts = [self._read(books, part, size) for part in plan.parts]
+        for error in [each for each in await asyncio.gather(*parts) if each is not None]:
+            if not isinstance(error, IncompleteHistoryError):  # then it is read in one piece
+                raise error
+        written: Written = await self._do(books, "write", priority=size)
+        return written
+
+    async def _read(self, books: _Books, part: Part, size: int) -> PaywintError | None:
+        """Reads a range; its error is returned, so that the other ranges go on."""
+        try:
+            await self._do(books, "part", part, priority=size)
+        except PaywintError as error:
+            return error
+        return None
+
+    async def _do(
+        self, books: _Books, step: str, part: Part | None = None, *, priority: int
+    ) -> Any:
+        from paywint_async._accounts.task import run
+
+        key = "-".join([self._topic, books.job.account.name, step, *_name(part)])
+        self._under_way[key] = books
+        if part is not None:
+            books.read[key] = 0
+        future = self._client.submit(
+            run, books.job, step, part, self._topic, key=key, pure=False, priority=priority
+        )
+        try:
+            outcome = await _outcome(future, books.job.account.name)
+        finally:
+            # Also on cancellation: who is at it on a worker sees that nobody waits any more.
+            future.release()
+            del self._under_way[key]
+        books.attempts = max(books.attempts, books.starts.get(key, 1) - 1 + outcome.attempts)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    async def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, told = event
+        if books := self._under_way.get(told["key"]):
+            books.note(told["key"], told["count"])
+            self._tell(books.report(AccountStatus.RUNNING))
+
+    def _tell(self, report: AccountReport) -> None:
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(report)
+        except Exception:  # no payment suffers from it
+            logger.exception("on_progress raised on the report of %s", report.account)
+
+
+def _name(part: Part | None) -> list[str]:
+    return [] if part is None else [part.direction, str(part.number)]
+
+
+async def _outcome(future: Any, account: str) -> Outcome:
+    """What the task has returned; an error where it did not come to that.
+
+    Raises:
+        asyncio.CancelledError: this task is cancelled, not only the future.
+    """
+    from paywint_async.export import ExportError
+
+    try:
+        outcome: Outcome = await future
+    except (asyncio.CancelledError, concurrent.futures.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        problem = "the scheduler was lost, or has lost the task"
+    except Exception as error:
+        name = type(error).__name__
+        problem = _PROBLEMS.get(name, f"{name} on the cluster; the workers' logs say more")
+    else:
+        return outcome
+    raise ExportError(f"the export of account {account} broke off: {problem}")

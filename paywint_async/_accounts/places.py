@@ -1,0 +1,86 @@
+"""Layer 5: where each account's payments go: an output of its own, whatever the accounts are called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from paywint_async._errors import ConfigurationError
+
+_ACCOUNT = "{account}"
+_URL = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
+_PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@|.*[?&]password=", re.IGNORECASE)
+_RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
+_FILES = (".jsonl", ".csv", ".gz", ".zst", ".parquet", ".db", ".sqlite")  # no directory's name
+# What lies beside an output while it is written, or for good.
+_COMPANIONS = ("", ".tmp", ".checkpoint", ".checkpoint.tmp", ".ranges")
+_JOURNALS = ("-journal", "-wal", "-shm")  # of SQLite, which takes what is there for its own
+
+
+def places(destination: object, names: Iterable[str]) -> dict[str, str]:
+    """The output of each account, by its name.
+
+    Args:
+        destination: a path or database URL with ``{account}`` in it, or a directory, which stands for
+            ``DIRECTORY/{account}.jsonl``. Relative paths begin here, not in the worker's directory.
+        names: of the accounts.
+
+    Raises:
+        ConfigurationError: the destination cannot be used, or two accounts would share a file.
+    """
+    template = _template(destination)
+    companions = _COMPANIONS + (_JOURNALS if template.lower().startswith("sqlite:") else ())
+    outputs: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for name in names:
+        output = template.replace(_ACCOUNT, name)
+        for companion in companions:  # a file system may not tell a from A
+            owner = owners.setdefault(f"{output}{companion}".casefold(), name)
+            if owner != name or name in outputs:
+                raise ConfigurationError(f"accounts {owner} and {name} would share {output}")
+        outputs[name] = output
+    return outputs
+
+
+def staging_of(output: str) -> str | None:
+    """The directory beside an output in which its ranges wait; None: there is no place for one."""
+    if not _URL.match(output):
+        return f"{output.rstrip('/')}.ranges"
+    scheme, _, path = output.partition("://")
+    return f"{path[1:]}.ranges" if scheme.lower() == "sqlite" and path.startswith("//") else None
+
+
+def folder_of(output: str) -> str:
+    """The directory that has to be there before an output is opened; for a server any that is."""
+    return os.path.dirname(staging_of(output) or "./")
+
+
+def _template(destination: object) -> str:
+    text = os.fspath(destination) if isinstance(destination, str | os.PathLike) else ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ConfigurationError(f"destination must be a path or a URL, not {destination!r}")
+    if _URL.match(text):
+        return _checked_url(text)
+    is_folder = _ACCOUNT not in text
+    if is_folder and text.lower().endswith(_FILES):
+        raise ConfigurationError(
+            f"each account needs a file of its own: put {_ACCOUNT} into {text}"
+        )
+    slash = "/" if text.endswith("/") and not is_folder else ""
+    return os.path.abspath(f"{text}/{_ACCOUNT}.jsonl" if is_folder else text) + slash
+
+
+def _checked_url(url: str) -> str:
+    if _PASSWORD.match(url):
+        raise ConfigurationError(
+            "a destination must not have a password, since it travels: set PGPASSWORD or a .pgpass "
+            "file on the workers"
+        )
+    if _ACCOUNT not in url:
+        raise ConfigurationError(
+            f"each account needs a database of its own: put {_ACCOUNT} into {url}"
+        )
+    if relative := _RELATIVE_FILE.match(url):
+        return f"{relative[1]}{os.path.abspath(relative[2])}"
+    return url

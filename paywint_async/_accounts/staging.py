@@ -1,0 +1,237 @@
+"""Layer 5: the ranges of a large account, in a directory beside its output, until they are one.
+
+The plan is written first and never changes: where each range begins and ends. Each range is a table of
+its own, with a checkpoint, so a range that was broken off is continued like any export. When all are
+there and join, they answer in the API's place: a listing reads them page by page as it would read the
+server, with every proof of its own, and what it tells the output is a checkpoint of the real history.
+So the output is what one long read of the same moment would have made, at every instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+from array import array
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+import msgspec
+
+from paywint_async._accounts.job import Part
+from paywint_async._accounts.places import staging_of
+from paywint_async._errors import IncompleteHistoryError
+from paywint_async._messages import Request, Response
+from paywint_async._pagination.ranges import ListingRange
+from paywint_async._payments import Payments
+from paywint_async._tracking import Tracker
+from paywint_async.export import CheckpointFile, ExportError, OutputInUseError, Table, make_table
+from paywint_async.export._errors import translated
+from paywint_async.export._files import (
+    open_locked,
+    put_in_place,
+    replacement,
+    temporary_of,
+    write_all,
+)
+
+_PLAN = "plan.json"
+_BUCKETS = 256
+_ROWS_AT_ONCE = 10_000  # between two turns of the event loop
+
+Ranges = Mapping[str, list[ListingRange]]
+
+
+@attrs.frozen(kw_only=True)
+class _Plan:
+    version: Literal[1] = 1
+    ranges: dict[str, list[ListingRange]]
+
+
+@attrs.frozen(kw_only=True)
+class _Identity:
+    payment_id: str
+
+
+_identity = msgspec.json.Decoder(_Identity).decode
+_read_plan = msgspec.json.Decoder(_Plan).decode
+
+
+class Staging:
+    """The ranges of one account. Every method asks the disk: other workers are at it, too.
+
+    Args:
+        output: of the account.
+    """
+
+    def __init__(self, output: str) -> None:
+        self._folder = staging_of(output)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the output has a place beside it."""
+        return self._folder is not None
+
+    @property
+    def ranges(self) -> Ranges:
+        """What was planned, by direction; empty: nothing."""
+        if self._folder is None:
+            return {}
+        try:
+            return _read_plan(Path(self._folder, _PLAN).read_bytes()).ranges
+        except (FileNotFoundError, ValueError):  # not yet, or not whole
+            return {}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The planned ranges' names."""
+        planned = self.ranges.items()
+        return tuple(
+            Part(direction=direction, number=number)
+            for direction, ranges in planned
+            for number in range(len(ranges))
+        )
+
+    def plan(self, ranges: Ranges) -> None:
+        """Writes the plan, unless another worker was first: then that one stands.
+
+        Raises:
+            OutputInUseError: another worker is writing it.
+        """
+        assert self._folder is not None
+        path = os.path.join(self._folder, _PLAN)
+        text = json.dumps(attrs.asdict(_Plan(ranges=dict(ranges)))).encode()
+        with translated(f"cannot write {path}"):
+            os.makedirs(self._folder, exist_ok=True)
+            held = open_locked(path)
+            try:
+                if not self.ranges:
+                    self._clear(keep=_PLAN)  # what an earlier plan has left, half removed
+                    with replacement(path) as fd:
+                        write_all(fd, text)
+                        put_in_place(fd, temporary_of(path), path)
+                    os.close(fd)
+            finally:
+                os.close(held)
+
+    def table(self, part: Part) -> Table[Any]:
+        """Where a range's payments go."""
+        return make_table(self._path(part), part.direction)
+
+    async def is_whole(self) -> bool:
+        """Whether every range is there, joins the next, and no payment is in two of them.
+
+        A range is exact by itself; what was moved from one into another meanwhile shows only here.
+
+        Raises:
+            OutputInUseError: another worker is writing one.
+        """
+        try:
+            for part in self.parts:
+                self._range(part).check(self._confirmed(part)[0])
+        except OutputInUseError:
+            raise
+        except (ExportError, IncompleteHistoryError):
+            return False
+        return all([await self._is_apart(direction) for direction in self.ranges])
+
+    def payments(self) -> Payments:
+        """What answers page requests from the ranges."""
+        lists = {direction: _StagedList(self, direction) for direction in self.ranges}
+
+        async def answer(request: Request) -> Response:
+            asked: dict[str, int] = json.loads(request.body or b"")
+            body = lists[request.operation].page(asked["page_no"], asked["rows_per_page"])
+            return Response(status=200, body=body)
+
+        return Payments(answer, 1, Tracker(answer, 1))
+
+    def total(self, direction: str) -> int:
+        """How many payments the ranges of a direction have together."""
+        ranges = self.ranges[direction]
+        return int(ranges[0].checkpoint["snapshot"]) if ranges else 0
+
+    def lines(self, direction: str) -> Iterator[bytes]:
+        """A direction's payments in the server's order, each as a line of JSON."""
+        for part in self.parts:
+            if part.direction == direction:
+                left = self._confirmed(part)[1]
+                with open(self._path(part), "rb") as file:
+                    for line in file:
+                        left -= len(line)
+                        if left < 0:
+                            break
+                        yield line
+
+    def remove(self) -> None:
+        """Removes the ranges, their plan first: without it they count for nothing. Idempotent."""
+        if self._folder is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._folder, _PLAN))
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _clear(self, *, keep: str) -> None:
+        assert self._folder is not None
+        for name in os.listdir(self._folder):
+            if name != keep:
+                os.unlink(os.path.join(self._folder, name))
+
+    def _range(self, part: Part) -> ListingRange:
+        return self.ranges[part.direction][part.number]
+
+    def _path(self, part: Part) -> str:
+        assert self._folder is not None
+        return os.path.join(self._folder, f"{part.direction}-{part.number:06}.jsonl")
+
+    def _confirmed(self, part: Part) -> tuple[dict[str, Any] | None, int]:
+        """What is committed of a range: the listing's checkpoint, and how many bytes.
+
+        Raises:
+            ExportError: somebody is writing it, or it is damaged.
+        """
+        file = CheckpointFile(
+            f"{self._path(part)}.checkpoint", format="jsonl", direction=part.direction
+        )
+        try:
+            confirmed = file.open()
+        finally:
+            file.close()
+        return (None, 0) if confirmed is None else (confirmed.listing, confirmed.size)
+
+    async def _is_apart(self, direction: str) -> bool:
+        # Half of each id, which is random, in buckets: eight bytes for each payment, and no big set.
+        buckets = [array("Q") for _ in range(_BUCKETS)]
+        lines = self.lines(direction)
+        while batch := list(islice(lines, _ROWS_AT_ONCE)):
+            for line in batch:
+                half = int(_identity(line).payment_id[-17:].replace("-", ""), 16)
+                buckets[half % _BUCKETS].append(half)
+            await asyncio.sleep(0)
+        count = sum(map(len, buckets))
+        return count == self.total(direction) == sum(len(set(bucket)) for bucket in buckets)
+
+
+class _StagedList:
+    """Pages of a direction's ranges, as the API would answer. Meant to be read from front to back."""
+
+    def __init__(self, staging: Staging, direction: str) -> None:
+        self._staging = staging
+        self._direction = direction
+        self._total = staging.total(direction)
+        self._lines: Iterator[bytes] = iter(())
+        self._next = self._total  # the offset of the next line; the end: begin again
+
+    def page(self, page_no: int, rows: int) -> bytes:
+        """The answer's body."""
+        first = min((page_no - 1) * rows, self._total)
+        if first < self._next:
+            self._lines, self._next = self._staging.lines(self._direction), 0
+        records = [*islice(self._lines, first - self._next, first - self._next + rows)]
+        self._next = first + len(records)
+        body = b",".join(records)
+        return b'{"success":true,"records":[%b],"totalRecords":%d}' % (body, self._total)

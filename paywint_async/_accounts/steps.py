@@ -1,0 +1,204 @@
+"""Layer 5: what a worker does for an account: plan it, read a part of it, write it. Knows no Dask.
+
+Each step may be broken off anywhere and done again, also while a worker that was given up is still at
+it: an output has one writer at a time, and whoever comes next goes on from what is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from paywint_async._accounts.job import Job, OnCount, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.places import folder_of
+from paywint_async._accounts.staging import Staging
+from paywint_async._errors import (
+    IncompleteHistoryError,
+    PaywintError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from paywint_async._models import Direction
+from paywint_async._pagination.ranges import ListingRange
+from paywint_async._payments import Payments
+from paywint_async.export import (
+    ExportError,
+    OutputInUseError,
+    PaymentReading,
+    Reading,
+    Refresh,
+    make_table,
+    reader,
+    transfer,
+)
+from paywint_async.export._errors import translated
+from paywint_async.export._reading import delivered, held
+
+_PASSING = (TransportError, RateLimitedError, ServerError, ExportError)
+_IN_USE_FOR = 60  # seconds: a worker that has lost its scheduler ends within that time
+
+Checkpoint = dict[str, Any]
+
+
+async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Outcome:
+    """What comes of a step, which is tried again where the next attempt may not meet the problem.
+
+    Waiting for another writer to end is no attempt.
+    """
+    attempts, waited = 1, 0.0
+    while True:
+        try:
+            return Outcome(value=await step(), attempts=attempts)
+        except PaywintError as failure:
+            error = failure
+        if isinstance(error, OutputInUseError) and waited < _IN_USE_FOR:
+            waited += 1
+            await asyncio.sleep(1)
+        elif isinstance(error, _PASSING) and attempts < options.attempts:
+            await asyncio.sleep(options.pause * attempts)
+            attempts += 1
+        else:
+            return Outcome(error=_bare(error), attempts=attempts)
+
+
+async def plan(job: Job) -> Plan:
+    """What is to be done for an account; a large one that is new is split.
+
+    The account is asked first: one that cannot be read leaves no output behind.
+
+    Raises:
+        PaywintError: the account cannot be read, or its output cannot be opened.
+    """
+    staging = Staging(job.output)
+    async with job.open_client() as client:
+        sizes = {each: await _count(client.payments, each) for each in job.account.directions}
+        total = sum(sizes.values())
+        start = await _look_at_output(job)
+        if start is None and total > job.options.split_above and staging.is_possible:
+            await _split(job, client.payments, sizes, staging)
+    is_open = start is None or not _is_finished(start)
+    return Plan(held=held(start), total=total, parts=staging.parts if is_open else ())
+
+
+async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
+    """Reads one range of a large account into its own table.
+
+    Raises:
+        IncompleteHistoryError: it cannot be proved that it joins the next one.
+        PaywintError: as a listing and a table raise.
+    """
+    staging = Staging(job.output)
+    ranges = staging.ranges.get(part.direction, [])
+    if part.number >= len(ranges):  # all done and cleared away, while this worker was given up
+        return
+    planned, begun = ranges[part.number], 0
+    async with job.open_client() as client:
+        list_ = client.payments.sent if part.direction == "sent" else client.payments.received
+        readings: list[PaymentReading] = []
+
+        def read(start: Checkpoint | None) -> PaymentReading:
+            nonlocal begun
+            begun = 0 if start is None else planned.checkpoint["delivered"]
+            place = planned.checkpoint if start is None else start
+            readings.append(PaymentReading(list_(checkpoint=place), _left(planned, place)))
+            return readings[0]
+
+        def on_progress(done: int, _total: int | None) -> None:
+            on_count(done - begun)
+
+        await transfer(read, staging.table(part), on_progress=on_progress)
+        planned.check(readings[0].checkpoint)
+
+
+async def write(job: Job, on_count: OnCount) -> Written:
+    """Brings the output up to date: from the account, or first of all from its ranges.
+
+    Ranges that are not whole, or do not join, are dropped: then the account is read in one piece.
+
+    Raises:
+        PaywintError: as a listing and a table raise.
+    """
+    staging, direction = Staging(job.output), job.account.direction
+    if staging.parts and not await staging.is_whole():
+        staging.remove()
+    table = make_table(job.output, direction)
+    last: list[Reading[Any]] = []
+    earlier = 0  # in the output, of snapshots before this one
+    async with job.open_client() as client:
+        refresh = Refresh(client.payments, direction, max_concurrency=job.options.max_concurrency)
+
+        def read(start: Checkpoint | None) -> Reading[Any]:
+            is_staged = bool(staging.parts) and not (start and _is_finished(start))
+            source = staging.payments() if is_staged else client.payments
+            last.append(reader(source, direction)(start))
+            return last[0]
+
+        async def before(start: Checkpoint | None) -> None:
+            nonlocal earlier
+            earlier = held(start) - delivered(start)
+            if not staging.parts:  # whose payments were all read just now
+                await refresh.run(table, start)
+
+        def on_progress(done: int, _total: int | None) -> None:
+            on_count(earlier + done)
+
+        await transfer(read, table, before=before, on_progress=on_progress)
+    staging.remove()
+    return Written(payments=held(last[0].checkpoint), changed=refresh.changed)
+
+
+def _is_finished(checkpoint: Checkpoint) -> bool:
+    if "finished" in checkpoint:
+        return bool(checkpoint["finished"])
+    sides = [checkpoint.get(direction) for direction in ("sent", "received")]
+    return all(side and side["finished"] for side in sides)
+
+
+def _bare(error: PaywintError) -> PaywintError:
+    """Without its traceback, whose frames it would keep alive until it is sent."""
+    return error.with_traceback(None)
+
+
+async def _count(payments: Payments, direction: str) -> int:
+    return (await payments.page(direction, 1, 10)).total_records
+
+
+async def _look_at_output(job: Job) -> Checkpoint | None:
+    """The checkpoint of an output, which is made where missing."""
+    folder = folder_of(job.output)
+    with translated(f"cannot make {folder}"):
+        os.makedirs(folder, exist_ok=True)
+    table = make_table(job.output, job.account.direction)
+    try:
+        return await table.open()
+    finally:
+        await table.close(complete=False)
+
+
+async def _split(
+    job: Job, payments: Payments, sizes: dict[Direction, int], staging: Staging
+) -> None:
+    if staging.parts:
+        return
+    ranges = {}
+    try:
+        for direction, size in sizes.items():
+            listing = payments.sent() if direction == "sent" else payments.received()
+            parts = max(1, -(-size // job.options.split_above))
+            ranges[direction.value] = await listing.split(parts)
+    except IncompleteHistoryError:  # one long read may yet heal what the answers contradict
+        return
+    if any(len(each) > 1 for each in ranges.values()):
+        staging.plan(ranges)
+
+
+def _left(part: ListingRange, place: Checkpoint) -> int | None:
+    """A range ends where the next one begins, not where the list ends."""
+    if place["finished"]:  # or the listing would go on to what is new
+        return 0
+    if part.limit is None:
+        return None
+    return part.limit - (int(place["delivered"]) - int(part.checkpoint["delivered"]))

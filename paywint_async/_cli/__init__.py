@@ -1,0 +1,65 @@
+"""Layer 5: the command ``paywint``: what a shell gives and takes, over the public API and export.
+
+Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`,
+`emulator` (one command or group each) · `options` (their arguments) · `account` (whose payments) ·
+`run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
+
+This module imports nothing of that, so that a missing extra can be told in a line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+_MISSING = {
+    "cyclopts": "the command needs an extra: pip install 'paywint-async[cli]'",
+    "rich": "the command needs an extra: pip install 'paywint-async[cli]'",
+    "fcntl": "the command needs a POSIX system; the library itself does not",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code.
+
+    0 done · 1 failed · 2 wrong usage, no credentials or a missing extra · 3 the books differ · 130
+    interrupted (SIGINT) · 143 terminated (SIGTERM) · 141 the reader of stdout went away.
+
+    Args:
+        arguments: None: the process's own.
+    """
+    try:
+        return _dispatch(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # while it was still loading
+        return 130
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _flush(stream)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    try:
+        import rich  # noqa: F401  (the help and the bar need it, and both come late)
+
+        from paywint_async._cli.app import dispatch, make_app
+
+        app = make_app(arguments)
+    except ModuleNotFoundError as error:
+        library = str(error.name).partition(".")[0]
+        if library not in _MISSING:
+            raise
+        print(f"paywint: {_MISSING[library]}", file=sys.stderr)
+        return 2
+    return dispatch(app, arguments)
+
+
+def _flush(stream: TextIO | None) -> None:
+    """Flushes; what cannot be written is given up, or the interpreter would complain at its end."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

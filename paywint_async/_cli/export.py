@@ -1,0 +1,182 @@
+"""``paywint export``: a history into a file, a pipe or the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from paywint_async import PaywintClient, PaywintError
+from paywint_async._cli.account import open_account
+from paywint_async._cli.options import (
+    Count,
+    FileName,
+    Number,
+    Rows,
+    Seconds,
+    Selection,
+    UsageError,
+    checked_destination,
+)
+from paywint_async._cli.progress import OnProgress, progress_bar
+from paywint_async._cli.report import say
+from paywint_async.export import (
+    ENTRIES,
+    PAYMENTS,
+    CheckpointFile,
+    Encoding,
+    ExportError,
+    Format,
+    OutputClosedError,
+    Sink,
+    format_of,
+    is_dataset,
+    kind_of,
+    make_sink,
+    make_table,
+    part_of,
+    reader,
+    shown,
+    transfer,
+)
+from paywint_async.export._files import temporary_of
+
+
+async def export(
+    *,
+    emulator: Number | None = None,
+    emulator_latency: Seconds = 0.0,
+    direction: Selection = "received",
+    format: Format | None = None,
+    output: FileName = "-",
+    checkpoint: str | None = None,
+    concurrency: Count = 8,
+    rows_per_page: Rows = 100,
+) -> None:
+    """Export all payments, each exactly once, though new ones arrive meanwhile.
+
+    With --checkpoint it can be stopped anywhere, even by a power cut, and run again: it continues
+    the same file, and once that is complete, appends what is new. (Into stdout or a pipe, what left
+    after the last commit comes again then: once a second it commits.)
+    Without it, a file appears when it is complete; what an export that stops has got is in FILE.part.
+
+    Parameters
+    ----------
+    emulator
+        Take this many made-up payments in each direction: no account, no network.
+    emulator_latency
+        Seconds until the emulator answers.
+    direction
+        Which payments; for both, a column tells the direction.
+    format
+        Default: by the output's ending, else jsonl.
+    output
+        A file, or - for stdout; compressed where it ends in .gz or .zst. NAME.parquet is a directory
+        of Parquet files; sqlite:///FILE and postgresql://USER@HOST/DATABASE are databases.
+    checkpoint
+        A file that remembers how far the export is. Parquet and databases do that themselves.
+    concurrency
+        Requests in flight at most.
+    rows_per_page
+        Payments asked for at once.
+    """
+    job = _Job(
+        direction=direction,
+        format=format,
+        output=checked_destination(output),
+        checkpoint=checkpoint,
+        options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
+    )
+    job.check()
+    async with open_account(emulator, emulator_latency) as client:
+        await job.run(client)
+
+
+@attrs.define(kw_only=True)
+class _Job:
+    direction: Selection
+    format: Format | None
+    output: str
+    checkpoint: str | None
+    options: dict[str, Any]
+    done: int = 0
+
+    def check(self) -> None:
+        output = os.path.realpath(self.output)
+        if self.checkpoint and os.path.realpath(self.checkpoint) in (output, temporary_of(output)):
+            raise UsageError("--output and --checkpoint must be different files, also FILE.tmp")
+        for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
+            if name == "":
+                raise UsageError(f"{option} must be a file's name")
+        for option, given in (("--format", self.format), ("--checkpoint", self.checkpoint)):
+            if given and is_dataset(self.output):
+                raise UsageError(f"{option} is for files: {shown(self.output)} has its own")
+
+    async def run(self, client: PaywintClient) -> None:
+        started = time.monotonic()
+        try:
+            with progress_bar(is_wanted=self.output != "-" or not _is_terminal()) as show:
+                count = await self._transfer(client, self._counting(show))
+        except (asyncio.CancelledError, PaywintError) as error:
+            for note in self._what_is_left(error):
+                error.add_note(note)
+            raise
+        seconds = time.monotonic() - started
+        say(
+            f"exported {count:,} {self._kind} to {self._place} in {seconds:.1f} s "
+            f"({count / max(seconds, 1e-3):,.0f}/s)"
+        )
+
+    def _counting(self, show: OnProgress) -> OnProgress:
+        def on_progress(done: int, total: int | None) -> None:
+            self.done = done
+            show(done, total)
+
+        return on_progress
+
+    async def _transfer(self, client: PaywintClient, on_progress: OnProgress) -> int:
+        read = reader(client.payments, self.direction, **self.options)
+        return await transfer(read, self._make_sink(), on_progress=on_progress)
+
+    def _make_sink(self) -> Sink[Any]:
+        if is_dataset(self.output):
+            return make_table(self.output, self.direction)
+        encodings: dict[Any, Encoding[Any]] = {
+            **(ENTRIES if self.direction == "both" else PAYMENTS)
+        }
+        encoding = encodings[self.format or format_of(self.output)]
+        checkpoint = self.checkpoint and CheckpointFile(
+            self.checkpoint, format=kind_of(self.output, encoding), direction=self.direction
+        )
+        return make_sink(self.output, encoding, checkpoint or None)
+
+    def _what_is_left(self, error: BaseException) -> Iterator[str]:
+        """For an export that stopped: what is there, and how to go on."""
+        if not self.done or isinstance(error, OutputClosedError):
+            return
+        if not isinstance(error, ExportError):
+            yield f"{self.done:,} payments are done"
+        if self.checkpoint or is_dataset(self.output):
+            yield "run the same command again to continue"
+            return
+        if self.output != "-" and os.path.exists(part := part_of(self.output)):
+            what = "what was written is" if isinstance(error, ExportError) else "they are"
+            yield f"{what} in {part}"
+        yield "with --checkpoint it could be continued"
+
+    @property
+    def _kind(self) -> str:
+        return "payments" if self.direction == "both" else f"{self.direction} payments"
+
+    @property
+    def _place(self) -> str:
+        return "stdout" if self.output == "-" else shown(self.output)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

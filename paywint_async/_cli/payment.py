@@ -1,0 +1,61 @@
+"""``paywint payment``: single payments, and the newest ones."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cyclopts import App
+
+from paywint_async import PaywintClient
+from paywint_async._cli.options import Number
+from paywint_async.export import (
+    PAYMENTS,
+    Format,
+    PaymentReading,
+    StreamSink,
+    open_stdout,
+    transfer,
+)
+
+group = App(name="payment", help="Payments, a line of JSON each.")
+
+_LINES = PAYMENTS[Format.JSONL]
+
+
+@group.command
+async def get(payment_id: str, /) -> None:
+    """Print one payment as it is now.
+
+    Parameters
+    ----------
+    payment_id
+        As a link or a listing tells it.
+    """
+    async with PaywintClient.from_env() as client:
+        payment = await client.payments.get(payment_id)
+        await open_stdout().send(_LINES.encode([payment]))
+
+
+@group.command(name="list")
+async def list_(
+    direction: Literal["sent", "received"],
+    /,
+    *,
+    limit: Number | None = None,
+) -> None:
+    """Print payments in the server's order.
+
+    Parameters
+    ----------
+    direction
+        Sent by this account, or received by it.
+    limit
+        How many; all by default.
+    """
+    async with PaywintClient.from_env() as client:
+        listing = client.payments.sent() if direction == "sent" else client.payments.received()
+        if limit is None:
+            sink = StreamSink("-", _LINES)
+            await transfer(lambda _: PaymentReading(listing), sink)
+        else:
+            await open_stdout().send(_LINES.encode(await listing.collect(limit)))

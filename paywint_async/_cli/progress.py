@@ -1,0 +1,25 @@
+"""Whether progress is shown (payments, rate and time left): on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+OnProgress = Callable[[int, int | None], None]
+
+
+@contextmanager
+def progress_bar(*, is_wanted: bool) -> Iterator[OnProgress]:
+    """What to call with the payments done and the total; shows them where stderr is a terminal.
+
+    Args:
+        is_wanted: False where results go to the same terminal.
+    """
+    if not is_wanted or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from paywint_async._cli.bar import shown_bar
+
+    with shown_bar() as update:
+        yield update

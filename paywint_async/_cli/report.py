@@ -1,0 +1,38 @@
+"""What goes to stderr: single lines, in which data cannot pass for anything but text."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from paywint_async import AuthenticationError, OutcomeUnknownError
+from paywint_async._cli.options import UsageError
+
+_LONGEST = 600
+
+_HINTS: dict[type[BaseException], str] = {
+    AuthenticationError: "check PAYWINT_API_KEY, PAYWINT_API_SECRET and PAYWINT_ENVIRONMENT",
+    OutcomeUnknownError: "do not repeat it blindly: see 'paywint payment list received --limit 20'",
+    UsageError: "see 'paywint --help'",
+}
+
+
+def say(text: str) -> None:
+    """One line on stderr, if there is one; whoever does not read it does not stop the work."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"paywint: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and without what a terminal would obey, at a length to read."""
+    words = " ".join(text.split())
+    line = "".join(character if character.isprintable() else "?" for character in words)
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def told(error: BaseException) -> str:
+    """What an error says, what was noted on it, and what to do about it."""
+    hints = (hint for kind, hint in _HINTS.items() if isinstance(error, kind))
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return "; ".join([text, *getattr(error, "__notes__", ()), *hints])

@@ -1,0 +1,133 @@
+"""``paywint sync``: a destination that is kept up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+import attrs
+
+from paywint_async import PaywintClient, PaywintError, RateLimitedError, ServerError, TransportError
+from paywint_async._cli.account import open_account
+from paywint_async._cli.options import (
+    Count,
+    Number,
+    Rows,
+    Seconds,
+    Selection,
+    UsageError,
+    checked_destination,
+)
+from paywint_async._cli.progress import OnProgress, progress_bar
+from paywint_async._cli.report import say, told
+from paywint_async.export import Refresh, make_table, reader, shown, transfer
+
+_VARIABLE = "PAYWINT_DESTINATION"
+_PASSING = (TransportError, RateLimitedError, ServerError)  # what another look may not meet
+
+
+async def sync(
+    destination: str | None = None,
+    /,
+    *,
+    emulator: Number | None = None,
+    emulator_latency: Seconds = 0.0,
+    direction: Selection = "received",
+    watch: Seconds | None = None,
+    concurrency: Count = 8,
+    rows_per_page: Rows = 100,
+) -> None:
+    """Bring a destination up to date: all payments the first time, later what is new or has changed.
+
+    What was not final when it was written (pending, processing, ...) is looked up again, and its row
+    replaced where it has changed. It can be stopped anywhere, even by a power cut, and run again:
+    nothing is lost or doubled.
+
+    Parameters
+    ----------
+    destination
+        A file ending in .jsonl or .csv, also with .gz or .zst behind that (NAME.checkpoint beside it
+        remembers how far it is); NAME.parquet, a directory of Parquet files; sqlite:///FILE; or
+        postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD or a .pgpass file.
+        Without it PAYWINT_DESTINATION is taken, where a URL may have its password.
+    emulator
+        Take this many made-up payments in each direction: no account, no network.
+    emulator_latency
+        Seconds until the emulator answers.
+    direction
+        Which payments; for both, a column tells the direction.
+    watch
+        Do it again after so many seconds, until interrupted.
+    concurrency
+        Requests in flight at most.
+    rows_per_page
+        Payments asked for at once.
+    """
+    output = _chosen(destination)
+    job = _Job(
+        output=output,
+        place=shown(output),
+        direction=direction,
+        options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
+    )
+    async with open_account(emulator, emulator_latency) as client:
+        await (job.run(client) if watch is None else job.watch(client, watch))
+
+
+def _chosen(destination: str | None) -> str:
+    output = checked_destination(destination) if destination else os.environ.get(_VARIABLE)
+    if not output:
+        raise UsageError(f"tell the destination, as an argument or in {_VARIABLE}")
+    return output
+
+
+@attrs.define(kw_only=True)
+class _Job:
+    output: str
+    place: str
+    direction: Selection
+    options: dict[str, int]
+    done: int = 0
+
+    async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
+        started = time.monotonic()
+        table = make_table(self.output, self.direction)
+        read = reader(client.payments, self.direction, **self.options)
+        refresh = Refresh(client.payments, self.direction, **self.options)
+        try:
+            with progress_bar(is_wanted=True) as show:
+                new = await transfer(
+                    read,
+                    table,
+                    on_progress=self._counting(show),
+                    before=lambda checkpoint: refresh.run(table, checkpoint),
+                )
+        except (asyncio.CancelledError, PaywintError) as error:
+            if self.done:
+                error.add_note("run the same command again to continue")
+            raise
+        if new or refresh.changed or not is_repeated:
+            say(
+                f"{new:,} new and {refresh.changed:,} changed payments in {self.place}, "
+                f"in {time.monotonic() - started:.1f} s"
+            )
+        if refresh.missing and not is_repeated:
+            say(f"{refresh.missing:,} payments that are not final are unknown to the API by now")
+
+    def _counting(self, show: OnProgress) -> OnProgress:
+        def on_progress(done: int, total: int | None) -> None:
+            self.done = done
+            show(done, total)
+
+        return on_progress
+
+    async def watch(self, client: PaywintClient, interval: float) -> None:
+        is_repeated = False
+        while True:
+            try:
+                await self.run(client, is_repeated=is_repeated)
+            except _PASSING as error:
+                say(f"{told(error)}; next look in {interval:g} s")
+            is_repeated = True
+            await asyncio.sleep(interval)

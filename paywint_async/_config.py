@@ -1,0 +1,224 @@
+"""Layer 1: how a client is set up: where, who, how patient, how fast. Does no I/O.
+
+Every default has its reason beside it, so that nobody has to tune what they do not understand.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import attrs
+
+from paywint_async._errors import ConfigurationError
+
+_LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
+# Visible ASCII: what a header may carry; a line break would smuggle in a second header.
+_HEADER_VALUE = r"[\x21-\x7e]+"
+
+
+class Environment(StrEnum):
+    """Paywint's hosted environments. Source: published base URLs."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+    @property
+    def base_url(self) -> str:
+        """Where the environment's API lives."""
+        return _BASE_URLS[self]
+
+
+_BASE_URLS = {
+    Environment.SANDBOX: "https://api.sandbox.paywint.com",
+    Environment.PRODUCTION: "https://api.paywint.com",
+}
+
+
+class Credentials:
+    """The key and the secret, in the one object that holds them.
+
+    Neither repr, ``vars``, comparison, copy nor pickle shows them. Making one never fails, so that no
+    frame that still has the secret as a local ends in a traceback: call `check` afterwards.
+    """
+
+    __slots__ = ("__headers",)
+
+    def __init__(self, api_key: object, api_secret: object) -> None:
+        self.__headers = {"X-Api-Key": api_key, "X-Api-Secret": api_secret}
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("credentials are not pickled or copied; make the client where it is used")
+
+    def check(self) -> None:
+        """Raises ConfigurationError where key or secret cannot be sent in a header."""
+        problem = next((p for name in self.__headers if (p := self._problem(name))), None)
+        if problem:
+            raise ConfigurationError(problem)
+
+    def _problem(self, name: str) -> str | None:
+        argument = name[2:].lower().replace("-", "_")
+        if not self.__headers[name]:
+            return f"{argument} is missing: pass it, or set PAYWINT_{argument.upper()}"
+        if not isinstance(self.__headers[name], str):
+            return f"{argument} must be a string"
+        if not re.fullmatch(_HEADER_VALUE, str(self.__headers[name])):
+            return f"{argument} has characters that no header may carry (spaces, line breaks, …)"
+        return None
+
+    def sign(self, headers: dict[str, str]) -> dict[str, Any]:
+        """The headers of one request with the credentials added: for the last step only."""
+        return {**headers, **self.__headers}
+
+    def redact(self, data: bytes) -> bytes:
+        """``data`` without the key and the secret, should an answer echo them."""
+        for value in filter(_is_telling, map(str, self.__headers.values())):
+            data = re.sub(_as_json_may_write(value), b"***", data)
+        return data
+
+
+def _as_json_may_write(value: str) -> bytes:
+    """A pattern of the value with any of its characters plain or escaped."""
+    return b"".join(
+        rb"(?:\\?%s|\\u00(?i:%02x))" % (re.escape(character.encode()), ord(character))
+        for character in value
+    )
+
+
+def _is_telling(value: str) -> bool:
+    """Whether a credential is long enough not to be part of any text by chance."""
+    return len(value) >= 8
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    _number_above(instance, attribute, value, 0, inclusive=False)
+
+
+def _not_negative(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    _number_above(instance, attribute, value, 0, inclusive=True)
+
+
+def _number_above(
+    instance: object, attribute: attrs.Attribute[Any], value: object, low: float, *, inclusive: bool
+) -> None:
+    name = f"{type(instance).__name__}.{attribute.name}"
+    check_number(name, value, low=low, inclusive=inclusive)
+
+
+def check_number(name: str, value: object, *, low: float, inclusive: bool = True) -> float:
+    """The number, where it is finite and not below ``low``.
+
+    Raises:
+        ConfigurationError: naming what it is for and what was seen.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and value <= _LARGEST and (value >= low if inclusive else value > low):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    bound = f"{'at least' if inclusive else 'more than'} {low}"
+    raise ConfigurationError(f"{name} must be a finite number, {bound}, not {value!r}")
+
+
+def check_count(name: str, value: object, *, low: int = 1) -> int:
+    """The whole number, where it is at least ``low``.
+
+    Raises:
+        ConfigurationError: naming what it is for and what was seen.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        return value
+    raise ConfigurationError(f"{name} must be a whole number, at least {low}, not {value!r}")
+
+
+def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_count(f"{type(instance).__name__}.{attribute.name}", value)
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How patient an operation is.
+
+    The wait before attempt ``n + 1`` is drawn evenly from 0 to ``min(max_delay, base_delay × 2^(n-1))``
+    seconds; a ``Retry-After`` is never undercut. Nothing is tried once ``max_elapsed`` would pass.
+
+    Args:
+        max_attempts: including the first; 4 survives the restart of one server behind a balancer.
+        base_delay: seconds; 0.5 is longer than a hiccup and shorter than patience.
+        max_delay: seconds; 30 keeps a recovering server from waiting for us.
+        max_elapsed: seconds for the whole operation, waits included; 120 outlasts a rate-limit minute.
+    """
+
+    max_attempts: int = attrs.field(default=4, validator=_count)
+    base_delay: float = attrs.field(default=0.5, validator=_not_negative)
+    max_delay: float = attrs.field(default=30.0, validator=_not_negative)
+    max_elapsed: float = attrs.field(default=120.0, validator=_positive)
+
+
+@attrs.frozen
+class RateLimit:
+    """How fast a client may ask: ``requests`` per ``per_seconds``, evenly spread.
+
+    Args:
+        requests: how many, in each span of ``per_seconds``.
+        per_seconds: the length of that span.
+        burst: how many may leave at once after a pause; 1 is perfectly even.
+    """
+
+    requests: float = attrs.field(validator=_positive)
+    per_seconds: float = attrs.field(default=1.0, validator=_positive)
+    burst: int = attrs.field(default=1, validator=_count)
+
+
+def check_environment(value: object, *, source: str = "environment") -> Environment:
+    """The environment of that name.
+
+    Raises:
+        ConfigurationError: naming ``source``, what was seen and what is allowed.
+    """
+    if isinstance(value, str) and value in tuple(Environment):
+        return Environment(value)
+    names = " or ".join(Environment)
+    raise ConfigurationError(f"{source} must be {names}, not {value!r}")
+
+
+def check_base_url(url: str) -> str:
+    """The URL without a trailing slash, where it is safe to send credentials there.
+
+    Raises:
+        ConfigurationError: not http(s), plain http to anything but loopback, or with credentials,
+            query or fragment in it.
+    """
+    try:
+        url.encode()  # half a surrogate pair is no text, and bytes are no URL
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+        host.encode("idna")  # what resolving it will do: an empty or endless label fails there
+    except (ValueError, TypeError, AttributeError):
+        raise ConfigurationError("base_url is not a URL") from None
+    if "@" in parts.netloc:
+        raise ConfigurationError("base_url must not contain credentials")
+    if parts.scheme not in ("https", "http") or not host or re.search(r"[\s\x00-\x1f\\]", url):
+        raise ConfigurationError(f"base_url must be an https URL with a host, not {url!r}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError(
+            f"base_url must be https: plain http would show the secret ({url})"
+        )
+    if "?" in url or "#" in url:
+        raise ConfigurationError(f"base_url must have no query and no fragment, not {url!r}")
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine itself, without asking any resolver."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

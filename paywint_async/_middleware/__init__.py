@@ -1,0 +1,23 @@
+"""Layer 2: what happens to a request on its way out, and to its answer on the way back.
+
+From the outside in: the caller's own middlewares, `Retry`, `SlowStart`, `Throttle`, the caller's
+middlewares for each attempt, `Observe`; then the session sends.
+"""
+
+from paywint_async._middleware.budget import RetryBudget
+from paywint_async._middleware.chain import compose
+from paywint_async._middleware.observe import Observe
+from paywint_async._middleware.rate_limit import Limiter, RateLimiter, Throttle
+from paywint_async._middleware.retry import Retry
+from paywint_async._middleware.slow_start import SlowStart
+
+__all__ = [
+    "Limiter",
+    "Observe",
+    "RateLimiter",
+    "Retry",
+    "RetryBudget",
+    "SlowStart",
+    "Throttle",
+    "compose",
+]

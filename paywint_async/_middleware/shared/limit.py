@@ -1,0 +1,135 @@
+"""Layer 2: the limiter that a client is given; event loops, forks and closing are its business."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import TracebackType
+from typing import Any, Self
+
+from paywint_async._config import RateLimit, check_count, check_number
+from paywint_async._errors import ConfigurationError
+from paywint_async._middleware.shared.fallback import Fallback
+from paywint_async._middleware.shared.store import RedisStore, Secrets
+from paywint_async._middleware.shared.wait_queue import SharedLine
+
+
+class SharedRateLimit:
+    """One rate limit for all processes and hosts of an API key, kept in Redis (extra ``redis``).
+
+    ``PaywintClient(..., rate_limit=SharedRateLimit(limit, url, key="shop"))``: the requests of all
+    who name the same ``key`` leave as if they were one process, evenly, in order of arrival, and a 429
+    that one of them gets cools all of them down. One script on the Redis server's clock decides, so
+    nobody's own clock matters. See ``docs/shared-rate-limit.md`` for the rules.
+
+    While Redis is away, slow or refuses, each process goes on with its part, the limit divided by
+    ``processes``, without a burst; once a second one call looks whether it is back.
+
+    A connection that was made from a URL is closed by `aclose`, which the client's own `aclose` calls,
+    too; whoever asks next opens another, so several clients of a process may share one of these.
+
+    Args:
+        limit: of all together. Let all state the same one.
+        redis: a URL (``redis://``, ``rediss://``, ``unix://``), whose password is never shown, or a
+            client of ``redis.asyncio`` (also of a cluster), which stays yours to close and serves one
+            event loop.
+        key: names the account, such as the API key itself; only its SHA-256 goes to Redis.
+        processes: how many share the limit at most; what each goes on with while Redis is away.
+        timeout: seconds in which Redis has to answer; no request waits longer for it.
+
+    Raises:
+        ConfigurationError: an argument cannot be used, or the extra is not installed.
+    """
+
+    def __init__(
+        self,
+        limit: RateLimit,
+        redis: Any,
+        *,
+        key: str,
+        processes: int = 10,
+        timeout: float = 1.0,
+    ) -> None:
+        secrets = Secrets(redis, key)
+        del redis, key  # a traceback shows the locals of its frames
+        secrets.check()
+        if not isinstance(limit, RateLimit):
+            raise ConfigurationError(f"limit must be a RateLimit, not {type(limit).__name__}")
+        self._limit = limit
+        self._secrets = secrets
+        self._processes = check_count("processes", processes)
+        self._timeout = check_number("timeout", timeout, low=0, inclusive=False)
+        self._foreign: list[object] = []
+        self._pid = os.getpid()
+        self._lines: dict[asyncio.AbstractEventLoop, SharedLine] = {}
+
+    def __repr__(self) -> str:
+        lines: dict[object, SharedLine] | None = getattr(self, "_lines", None)
+        if lines is None:  # not made yet
+            return "<SharedRateLimit>"
+        rate = self._limit.requests / self._limit.per_seconds
+        is_away = any(line.is_away for line in lines.values())
+        state = ", which is away" if is_away else ""
+        return f"<SharedRateLimit {rate:.4g}/s over {self._secrets.address}{state}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def acquire(self, deadline: float | None = None) -> None:
+        """Returns once one request may leave.
+
+        Raises:
+            RateLimitedError: that would be after ``deadline`` (event loop clock).
+
+        Cancellation: a slot that was reserved is wasted; the limit is never exceeded.
+        """
+        await self._line().acquire(deadline)
+
+    def cool_down(self, seconds: float) -> None:
+        """Lets nothing leave for that long, in any process; never cuts a longer one."""
+        self._line().cool_down(seconds)
+
+    async def aclose(self) -> None:
+        """Closes this event loop's connection, if a URL was given. Idempotent; may be used again."""
+        self._leave_parent()
+        line = self._lines.get(asyncio.get_running_loop())
+        if line is not None:
+            await line.aclose()
+
+    def _line(self) -> SharedLine:
+        loop = asyncio.get_running_loop()
+        self._leave_parent()
+        line = self._lines.get(loop)
+        if line is None:
+            self._check_client()
+            # A loop that has ended took its connection along; nobody can close it any more.
+            alive = {home: line for home, line in self._lines.items() if not home.is_closed()}
+            self._lines = alive
+            line = self._lines[loop] = self._new_line()
+        return line
+
+    def _new_line(self) -> SharedLine:
+        store = RedisStore(self._secrets, self._timeout)
+        fallback = Fallback(self._limit, self._processes, self._secrets.address)
+        return SharedLine(self._limit, store, fallback, self._timeout)
+
+    def _check_client(self) -> None:
+        if not self._secrets.is_url and (self._lines or self._foreign):
+            raise ConfigurationError(
+                "a Redis client serves one event loop of one process: give a URL instead"
+            )
+
+    def _leave_parent(self) -> None:
+        """After a fork the connections are the parent's: not used here, and not closed either."""
+        if self._pid != os.getpid():
+            self._foreign.extend(self._lines.values())
+            self._lines = {}
+            self._pid = os.getpid()

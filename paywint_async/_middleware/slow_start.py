@@ -1,0 +1,145 @@
+"""Layer 2: how many requests a client dares to have in flight before it knows the server's limit.
+
+No limit is published. A thousand tasks that start at once would learn it by a thousand refusals, so
+the first few go alone, and each two successes make room for one more: when the first 429 comes, less
+than the limit plus a handful is under way. The listings bound themselves and pass freely; and a
+request that hangs frees its place after a second, so that it cannot keep healthy ones waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+
+from paywint_async._errors import RequestTimeoutError
+from paywint_async._messages import Handler, Request, Response
+
+HELD_AT_MOST = 1.0  # seconds
+FIRST_IN_FLIGHT = 16  # more than a web app needs at its start, less than any limit worth the name
+
+
+class SlowStart:
+    """A middleware: lets `FIRST_IN_FLIGHT` requests leave at once, and more with each success.
+
+    Cancellation: a waiter that is cancelled gives its place back.
+    """
+
+    def __init__(self) -> None:
+        self._room = FIRST_IN_FLIGHT
+        self._is_half = False
+        self._places: _Places | None = None
+
+    def __call__(self, request: Request, handler: Handler) -> Awaitable[Response]:
+        """The answer, once there was a place.
+
+        Raises:
+            RequestTimeoutError: no place before the operation's deadline.
+        """
+        return handler(request) if request.is_bounded else self._send(request, handler)
+
+    async def _send(self, request: Request, handler: Handler) -> Response:
+        places = self._open_places()
+        place = places.take() or await places.wait(request)
+        try:
+            response = await handler(request)
+        finally:
+            place.free()
+        if response.status < 400:
+            self._is_half = not self._is_half
+            if not self._is_half:
+                self._room += 1
+                places.give_back()
+        return response
+
+    def _open_places(self) -> _Places:
+        loop = asyncio.get_running_loop()
+        if self._places is None or self._places.loop is not loop:
+            self._places = _Places(loop, self._room)
+        return self._places
+
+
+class _Places:
+    """The places of one event loop, first come, first served; one timer for all that are held."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
+        self.loop = loop
+        self._left = room
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._held: deque[_Place] = deque()  # by the time of their taking; freed ones leave late
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self) -> _Place | None:
+        """A place, where one is left."""
+        if not self._left:
+            return None
+        self._left -= 1
+        return self._hold()
+
+    async def wait(self, request: Request) -> _Place:
+        """A place, once there is one.
+
+        Raises:
+            RequestTimeoutError: none before the request's deadline.
+        """
+        turn = self.loop.create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout_at(request.deadline):
+                await turn
+            return self._hold()
+        except TimeoutError:
+            self._leave(turn)
+        except asyncio.CancelledError:
+            self._leave(turn)
+            raise
+        message = f"{request.operation}: no turn before its deadline"
+        raise RequestTimeoutError(message, sent=False)
+
+    def give_back(self) -> None:
+        """One more place: for whoever waits longest, or left for the next."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._left += 1
+
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        if turn.done() and not turn.cancelled():  # it had been its turn at that very moment
+            self.give_back()
+        turn.cancel()
+
+    def _hold(self) -> _Place:
+        held = self._held
+        while held and held[0].is_free:
+            held.popleft()
+        place = _Place(self, self.loop.time() + HELD_AT_MOST)
+        held.append(place)
+        if self._timer is None:
+            self._timer = self.loop.call_at(place.until, self._free_late_ones)
+        return place
+
+    def _free_late_ones(self) -> None:
+        self._timer = None
+        held, now = self._held, self.loop.time()
+        while held and (held[0].is_free or held[0].until <= now):
+            held.popleft().free()
+        if held:
+            self._timer = self.loop.call_at(held[0].until, self._free_late_ones)
+
+
+class _Place:
+    """One place, which is freed once: by its request's end, or when it was held too long."""
+
+    __slots__ = ("_places", "is_free", "until")
+
+    def __init__(self, places: _Places, until: float) -> None:
+        self._places = places
+        self.until = until
+        self.is_free = False
+
+    def free(self) -> None:
+        if not self.is_free:
+            self.is_free = True
+            self._places.give_back()

@@ -1,0 +1,175 @@
+"""Layer 2: both directions read at once, merged by time into one stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from paywint_async._errors import InvalidRequestError
+from paywint_async._models import Direction, HistoryEntry, Payment
+from paywint_async._pagination.listing import Listing, read_start
+from paywint_async._pagination.position import VERSION, Order
+from paywint_async._pagination.run import PageSource, Run
+
+if TYPE_CHECKING:
+    from paywint_async._arrow import RecordBatch
+
+_KIND = "history"
+_ENTRIES_IN_A_BATCH = 100
+
+
+class _Side:
+    """One direction's read, and the payments of it that are here and not merged yet."""
+
+    def __init__(self, direction: Direction, run: Run) -> None:
+        self.direction = direction
+        self.run = run
+        self._batch: Sequence[Payment] = ()
+        self._index = 0
+
+    @property
+    def head(self) -> Payment:
+        """The payment that is due next in this direction."""
+        return self._batch[self._index]
+
+    async def fill(self) -> bool:
+        """Sees to it that there is a head; False at this direction's end."""
+        if self._index == len(self._batch):
+            batch = await self.run.next_batch()
+            if batch is None:
+                return False
+            self._batch, self._index = batch, 0
+            self.run.unhanded = self._unhanded
+        return True
+
+    def advance(self) -> None:
+        """The head is handed over."""
+        self._index += 1
+
+    def _unhanded(self) -> int:
+        return len(self._batch) - self._index
+
+
+class HistoryListing(Listing[HistoryEntry]):
+    """Payments of both directions as one stream of `HistoryEntry`, newest first.
+
+    On an oldest-first server it merges oldest first. Entries of the same instant come sent first.
+    Each direction keeps the server's order and its own snapshot; together they have at most
+    ``max_concurrency`` requests in flight. Raises and Cancellation: as `PaymentListing`.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[PageSource],
+        max_concurrency: int,
+        checkpoint: dict[str, Any] | None,
+    ) -> None:
+        super().__init__(checkpoint)
+        self._sources = sources
+        self._max_concurrency = max_concurrency
+        given = _open_checkpoint(checkpoint)
+        self._starts = [read_start(given[s.direction], s.direction) for s in sources]
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Where the latest read stands in both directions, what was read ahead not counted."""
+        if not self._runs:
+            return self._given_checkpoint
+        places = {
+            s.direction.value: run.checkpoint
+            for s, run in zip(self._sources, self._runs, strict=True)
+        }
+        if all(place is None for place in places.values()):
+            return None
+        return {"version": VERSION, "kind": _KIND, **places}
+
+    @property
+    def total(self) -> int | None:
+        """How many payments of both directions the latest read delivers; None before it is known."""
+        totals = [run.total for run in self._runs]
+        known = [total for total in totals if total is not None]
+        return sum(known) if known and len(known) == len(totals) else None
+
+    async def arrow_batches(self) -> AsyncGenerator[RecordBatch, None]:
+        """The same entries as Arrow batches, a hundred in each; the first column is ``direction``.
+
+        Raises: as `PaymentListing.arrow_batches`.
+        """
+        from paywint_async._arrow import entries_to_arrow
+
+        gathered: list[HistoryEntry] = []
+        entries_to_arrow(gathered)  # whatever is missing is told before anything is asked for
+        async with aclosing(self._iterate(None)) as entries:
+            async for entry in entries:
+                gathered.append(entry)
+                if len(gathered) == _ENTRIES_IN_A_BATCH:
+                    yield entries_to_arrow(gathered)
+                    gathered = []
+        if gathered:
+            yield entries_to_arrow(gathered)
+
+    async def _iterate(self, limit: int | None) -> AsyncGenerator[HistoryEntry, None]:
+        sides = self._open()
+        runs = list(self._runs)
+        try:
+            left = limit
+            while left != 0 and (sides := await _filled(sides, self._max_concurrency)):
+                side = _due(sides)
+                entry = HistoryEntry(direction=side.direction, payment=side.head)
+                side.advance()
+                yield entry
+                left = None if left is None else left - 1
+        finally:
+            for run in runs:
+                await run.aclose()
+
+    def _open(self) -> list[_Side]:
+        # Half the window each, so that neither waits behind pages of the other; one's end frees all.
+        size = self._max_concurrency
+        slots = asyncio.Semaphore(size)
+        sizes = ((size + 1) // 2, max(1, size // 2))
+        # What is finished in one direction rests until the other has completed the same snapshot.
+        is_resumed = not all(start and start.is_finished for start in self._starts)
+        runs = [
+            Run(
+                source,
+                share,
+                start,
+                slots=slots,
+                limit=0 if is_resumed and start and start.is_finished else None,
+            )
+            for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
+        ]
+        self._new_runs(*runs)
+        for run in runs:
+            run.prefetch()
+        return [_Side(s.direction, run) for s, run in zip(self._sources, runs, strict=True)]
+
+
+async def _filled(sides: list[_Side], max_concurrency: int) -> list[_Side]:
+    """The sides that still have a payment; the last one gets the whole window."""
+    left = [side for side in sides if await side.fill()]
+    if len(left) == 1:
+        left[0].run.widen(max_concurrency)
+    return left
+
+
+def _due(sides: list[_Side]) -> _Side:
+    if len(sides) == 1:
+        return sides[0]
+    first, second = sides
+    if Order.OLDEST_FIRST in (first.run.order, second.run.order):
+        return second if second.head.created_at < first.head.created_at else first
+    return second if second.head.created_at > first.head.created_at else first
+
+
+def _open_checkpoint(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return dict.fromkeys(Direction)
+    if not isinstance(value, Mapping) or value.get("kind") != _KIND:
+        raise InvalidRequestError("checkpoint", "must be the value of a history's checkpoint")
+    if value.get("version") != VERSION or not {*Direction} <= value.keys():
+        raise InvalidRequestError("checkpoint", "is damaged, or of another version")
+    return value

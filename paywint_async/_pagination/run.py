@@ -1,0 +1,202 @@
+"""Layer 2: one read of one list: the planner's decisions, carried out through a window."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from paywint_async._errors import ClientClosedError, IncompleteHistoryError
+from paywint_async._events import CheckpointEvent, OnEvent, PageEvent, ignore
+from paywint_async._messages import Response
+from paywint_async._models import Direction, Payment, PaymentPage
+from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.planner import Planner
+from paywint_async._pagination.position import Order, Position, to_json
+from paywint_async._pagination.verdict import Action, Doubt
+from paywint_async._pagination.window import Window
+
+Fetched: TypeAlias = tuple[int, Response]
+
+
+class _Times(Sequence[datetime]):
+    """When payments were created, looked up where it is asked: as a rule of two in a page."""
+
+    __slots__ = ("_payments",)
+
+    def __init__(self, payments: Sequence[Payment]) -> None:
+        self._payments = payments
+
+    def __len__(self) -> int:
+        return len(self._payments)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._payments[index].created_at
+
+
+class PageSource(msgspec.Struct, frozen=True):
+    """Where pages of one list come from.
+
+    ``fetch`` brings the answer to a page number, ``read`` turns it into records (or raises what it
+    means): two steps, because fetching is done ahead and reading in order.
+    """
+
+    direction: Direction
+    rows_per_page: int
+    fetch: Callable[[int], Coroutine[Any, Any, Fetched]]
+    read: Callable[[int, Response], PaymentPage]
+    tell: OnEvent = ignore
+
+
+class Run:
+    """One read under way. Belongs to the iterator that made it, which must `aclose` it.
+
+    Args:
+        source: where pages come from.
+        size: pages that may wait or be under way.
+        start: where an earlier read stopped.
+        limit: payments wanted at most.
+        slots: shared with other runs, to bound their requests in flight together.
+    """
+
+    def __init__(
+        self,
+        source: PageSource,
+        size: int,
+        start: Position | None = None,
+        *,
+        limit: int | None = None,
+        slots: asyncio.Semaphore | None = None,
+    ) -> None:
+        self._source = source
+        self._planner = Planner(source.rows_per_page, start, limit)
+        self._window: Window[Fetched | Answer] = Window(source.fetch, size, slots)
+        self._is_closed = False
+        self.page: PaymentPage | None = None
+        self.unhanded: Callable[[], int] = int  # how many of the last batch are not handed out yet
+
+    @property
+    def total(self) -> int | None:
+        """How many payments this read delivers in all; None before the first answer."""
+        return self._planner.total
+
+    @property
+    def order(self) -> Order:
+        """The server's order, as far as it is known."""
+        return self._planner.order
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Where the read stands, as JSON; None before anything is known."""
+        position = self._planner.position(self.unhanded())
+        if position is None:
+            return None
+        self._source.tell(
+            CheckpointEvent(
+                direction=self._source.direction.value,
+                delivered=position.delivered,
+                total=position.expected,
+            )
+        )
+        return to_json(position, self._source.direction)
+
+    def widen(self, size: int) -> None:
+        """Allows more pages to wait or be under way."""
+        self._window.size = size
+
+    def prefetch(self) -> None:
+        """Asks for as many pages as there is room for, and waits for none."""
+        if (repair := self._planner.take_repair()) is not None:
+            self._window.ask_first(repair)
+        self._ask(is_busy=False)
+
+    def _ask(self, *, is_busy: bool) -> None:
+        planner, window = self._planner, self._window
+        while window.has_room:
+            page_no = planner.next_page(is_idle=not (is_busy or window))
+            if page_no is None:
+                return
+            window.ask(page_no)
+
+    async def next_batch(self) -> Sequence[Payment] | None:
+        """The next payments in order, at least one and at most a page; None at the end.
+
+        Raises:
+            IncompleteHistoryError: the list changed in a way that leaves doubt.
+            PaywintError: whatever the requests raise, once everything before it was delivered.
+        """
+        self.unhanded = int
+        self.page = None
+        try:
+            while not self._planner.is_complete:
+                if records := await self._next_records():
+                    return records
+            self._planner.conclude()
+        except Doubt as doubt:
+            problem = str(doubt)
+        else:
+            return None
+        raise self._incomplete(problem)
+
+    async def aclose(self) -> None:
+        """Ends every request under way. Idempotent."""
+        self._is_closed = True
+        await self._window.aclose()
+
+    async def _next_records(self) -> Sequence[Payment]:
+        if self._is_closed:
+            raise ClientClosedError("this listing was closed")
+        self.prefetch()
+        answer = await self._take()
+        verdict = self._planner.accept(answer)
+        if verdict.records:
+            self.page = answer.page
+        if verdict.action is Action.HOLD:
+            self._window.put_back(answer)
+        elif verdict.action is Action.RESET:
+            await self._window.drop()
+        if self._source.tell is not ignore:
+            self._tell(answer, len(verdict.records))
+        return verdict.records
+
+    def _tell(self, answer: Answer, records: int) -> None:
+        event = PageEvent(
+            direction=self._source.direction.value,
+            page_no=answer.page_no,
+            records=records,
+            total_records=answer.total,
+        )
+        self._source.tell(event)
+
+    async def _take(self) -> Answer:
+        taken = await self._window.take()
+        if isinstance(taken, Answer):
+            return taken
+        self._ask(is_busy=True)
+        await self._window.turn()
+        return await read_answer(self._source, taken)
+
+    def _incomplete(self, problem: str) -> IncompleteHistoryError:
+        planner = self._planner
+        return IncompleteHistoryError(
+            f"the list of {self._source.direction} payments cannot be proved complete: {problem}; "
+            "continue from the checkpoint, or read it again",
+            delivered=planner.handed,
+            missing=planner.undelivered or None,
+            ranks=planner.doubtful_ranks,
+            checkpoint=self.checkpoint,
+        )
+
+
+async def read_answer(source: PageSource, fetched: Fetched) -> Answer:
+    """What was fetched, as the planner sees it."""
+    if fetched[1].is_large:  # no honest page is
+        page = await asyncio.to_thread(source.read, *fetched)
+    else:
+        page = source.read(*fetched)
+    records = page.records
+    keys = tuple([payment.payment_id.int for payment in records])  # half of what a map costs
+    return Answer(page.page_no, page.total_records, records, keys, _Times(records), page)

@@ -1,0 +1,29 @@
+"""Layer 2: a list split into ranges, with as many requests. Imported when somebody splits one."""
+
+from __future__ import annotations
+
+from paywint_async._errors import IncompleteHistoryError
+from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
+from paywint_async._pagination.run import PageSource, read_answer
+from paywint_async._pagination.verdict import Doubt
+
+
+async def split(source: PageSource, parts: int) -> list[ListingRange]:
+    """A snapshot's ranges; one request at a time, about one for each.
+
+    Raises:
+        IncompleteHistoryError: the answers contradict each other.
+        PaywintError: whatever the requests raise.
+    """
+    asking = cut(source.rows_per_page, parts)
+    try:
+        page_no = next(asking)
+        while True:
+            page_no = asking.send(await read_answer(source, await source.fetch(page_no)))
+    except StopIteration as end:
+        return make_ranges(end.value, source.direction)
+    except Doubt as doubt:
+        problem = str(doubt)
+    raise IncompleteHistoryError(
+        f"the list of {source.direction} payments cannot be split: {problem}"
+    )

@@ -1,0 +1,341 @@
+"""Layer 2: sans-I/O: what each operation sends, what each answer means, which may be repeated.
+
+Knows the API's paths and shapes; does not know how bytes travel, when to retry, or asyncio.
+Source of every path, field and bound: the published Payment API, unless a comment says "assumed".
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from paywint_async import _codec, _errors
+from paywint_async._errors import APIError, InvalidRequestError, ResponseDecodeError
+from paywint_async._messages import Request, Response
+from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
+
+T = TypeVar("T")
+
+ROWS_PER_PAGE = (10, 20, 50, 100)
+MAX_DESCRIPTION = 255
+MAX_INVOICE_NUMBER = 20
+MAX_CHECKOUT_AMOUNT = Decimal(100_000)
+
+_CREATE_LINK = "/api/user-api/payment/create-payment-link"
+_GET = "/api/user-api/payment/get/"
+_LIST = {
+    Direction.RECEIVED: "/api/user-api/payment/list/payment-received",
+    Direction.SENT: "/api/user-api/payment/list/payment-sent",  # assumed, by symmetry
+}
+_CHECKOUT_TOKEN = "/api/checkout/token/developer"
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SECONDS = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
+_MAX_ERROR_TEXT = 2_000
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True):
+    """One operation, ready to be sent: its request, and how its answer is read.
+
+    ``asked`` is what the caller asked for, to be told if a create's outcome stays unknown.
+    """
+
+    request: Request
+    read: Callable[[Response], T]
+    asked: Mapping[str, Any] = {}
+
+
+def create_link(
+    amount: Decimal | int, description: str | None, invoice_number: str | None
+) -> Call[PaymentLink]:
+    """Create Payment Link: writes, and has no idempotency key, so it may not be repeated."""
+    asked = {
+        "amount": check_amount(amount),
+        "description": _check_text("description", description, 0, MAX_DESCRIPTION),
+        "invoice_number": _check_text("invoice_number", invoice_number, 0, MAX_INVOICE_NUMBER),
+    }
+    request = _post("create_link", _CREATE_LINK, _codec.encode(asked), repeatable=False)
+    return Call(request=request, asked=asked, read=_reader(_codec.PaymentLinkEnvelope))
+
+
+def create_checkout_token(
+    amount: Decimal | int,
+    email: str | None,
+    phone: str | None,
+    phone_country_code: str | None,
+    currency: str,
+) -> Call[CheckoutToken]:
+    """Create Checkout Token: for an email, or for a phone with its country code."""
+    if (email is None) == (phone is None):
+        raise InvalidRequestError("email", "give either an email or a phone number")
+    if (phone is None) != (phone_country_code is None):
+        raise InvalidRequestError("phone_country_code", "goes with phone, and phone with it")
+    asked = {
+        "amount": check_amount(amount, at_most=MAX_CHECKOUT_AMOUNT),
+        "email": _check_email(email),
+        "phone": _check_text("phone", phone, 5, 20),
+        "phone_country_code": _check_text("phone_country_code", phone_country_code, 1, 10),
+        "currency": _check_text("currency", currency, 3, 10),
+    }
+    sent = {name: value for name, value in asked.items() if value is not None}
+    request = _post("create_checkout_token", _CHECKOUT_TOKEN, _codec.encode(sent), repeatable=False)
+    return Call(request=request, asked=asked, read=_reader(_codec.CheckoutTokenEnvelope))
+
+
+def get(payment_id: UUID | str) -> Call[Payment]:
+    """Get Payment."""
+    text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
+    if not _UUID.fullmatch(text):
+        check_payment_id(text)
+    request = Request(operation="get", method="GET", path=_GET + text.lower())
+    return Call(request=request, read=_read_payment)
+
+
+def page_request(direction: Direction, page_no: int, rows: int, *, is_bounded: bool) -> Request:
+    """List Sent or Received Payments: a POST that only reads, so it may be repeated."""
+    return Request(
+        operation=direction.value,
+        method="POST",
+        path=_LIST[direction],
+        body=b'{"rows_per_page":%d,"page_no":%d}' % (rows, page_no),
+        is_bounded=is_bounded,
+    )
+
+
+def read_page(response: Response, page_no: int, rows: int) -> PaymentPage:
+    """The page that an answer holds."""
+    envelope = _read_envelope(response, _codec.ListEnvelope)
+    if envelope.total_records < 0:
+        raise ResponseDecodeError("Expected `int` >= 0", "$.totalRecords")
+    return PaymentPage(
+        records=envelope.records,
+        total_records=envelope.total_records,
+        query_generated_time=envelope.query_generated_time,
+        page_no=page_no,
+        rows_per_page=rows,
+    )
+
+
+def page(direction: Direction, page_no: int, rows_per_page: int) -> Call[PaymentPage]:
+    """One page, asked for by itself."""
+    return Call(
+        request=page_request(direction, page_no, rows_per_page, is_bounded=False),
+        read=lambda response: read_page(response, page_no, rows_per_page),
+    )
+
+
+def _post(operation: str, path: str, body: bytes, *, repeatable: bool = True) -> Request:
+    return Request(operation=operation, method="POST", path=path, body=body, repeatable=repeatable)
+
+
+def check_amount(amount: object, *, at_most: Decimal | None = None) -> Decimal:
+    """The amount in dollars, in plain notation: above zero, finite, at most two decimals.
+
+    Raises:
+        InvalidRequestError: anything else; a float too, since it has already lost cents.
+    """
+    if isinstance(amount, float):
+        raise InvalidRequestError("amount", f"a float loses cents: use Decimal('{amount}')")
+    if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
+        raise InvalidRequestError(
+            "amount", f"must be a Decimal or int, not {type(amount).__name__}"
+        )
+    if isinstance(amount, Decimal) and not amount.is_finite():
+        raise InvalidRequestError("amount", f"must be finite, not {amount}")
+    return _check_digits(Decimal(amount), at_most)
+
+
+def _check_digits(amount: Decimal, at_most: Decimal | None) -> Decimal:
+    _sign, digits, exponent = amount.as_tuple()
+    if amount.adjusted() >= _MAX_DIGITS or len(digits) > _MAX_DIGITS + 2:
+        raise InvalidRequestError("amount", f"has more than {_MAX_DIGITS} digits")
+    if amount <= 0:
+        raise InvalidRequestError("amount", f"must be above zero, not {amount}")
+    # Not `amount % cent`: the caller's decimal context may be too narrow for it.
+    decimals = -int(exponent)
+    if decimals > 2 and any(digits[2 - decimals :]):
+        raise InvalidRequestError("amount", f"has more than two decimals: {amount}")
+    if at_most is not None and amount > at_most:
+        raise InvalidRequestError("amount", f"must be at most {at_most}, not {amount}")
+    return Decimal(f"{amount:f}")
+
+
+def check_payment_id(payment_id: object, field: str = "payment_id") -> UUID:
+    """The id as a UUID.
+
+    Raises:
+        InvalidRequestError: no UUID, or a string that is not in the 8-4-4-4-12 form.
+    """
+    if isinstance(payment_id, UUID):
+        return payment_id
+    if isinstance(payment_id, str) and _UUID.fullmatch(payment_id):
+        return UUID(payment_id)
+    raise InvalidRequestError(field, f"must be a UUID, not {payment_id!r}")
+
+
+def check_direction(direction: object) -> Direction:
+    """The direction of that name.
+
+    Raises:
+        InvalidRequestError: neither "sent" nor "received".
+    """
+    if isinstance(direction, str) and direction in tuple(Direction):
+        return Direction(direction)
+    raise InvalidRequestError("direction", f"must be 'sent' or 'received', not {direction!r}")
+
+
+def check_whole(field: str, value: object, *, low: int) -> int:
+    """The whole number, where it is at least ``low``; InvalidRequestError otherwise."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
+        return value
+    raise InvalidRequestError(field, f"must be a whole number, at least {low}, not {value!r}")
+
+
+def check_seconds(field: str, value: object) -> float:
+    """The seconds, where they are finite and above zero; InvalidRequestError otherwise."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 < value <= sys.float_info.max:  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    raise InvalidRequestError(field, f"must be seconds above 0, not {value!r}")
+
+
+def check_rows_per_page(rows_per_page: object) -> int:
+    """The page size, where the API has it: 10, 20, 50 or 100; InvalidRequestError otherwise."""
+    if type(rows_per_page) is int and rows_per_page in ROWS_PER_PAGE:
+        return rows_per_page
+    raise InvalidRequestError("rows_per_page", f"must be 10, 20, 50 or 100, not {rows_per_page!r}")
+
+
+def _check_text(field: str, text: object, shortest: int, longest: int) -> str | None:
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise InvalidRequestError(field, f"must be a string, not {type(text).__name__}")
+    if not shortest <= len(text) <= longest:
+        bounds = f"at most {longest}" if not shortest else f"{shortest} to {longest}"
+        raise InvalidRequestError(field, f"must have {bounds} characters, not {len(text)}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidRequestError(field, "has half a surrogate pair, which is no text")
+    return text
+
+
+def _check_email(email: object) -> str | None:
+    text = _check_text("email", email, 3, 254)
+    if text is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise InvalidRequestError("email", f"is not an email address: {text!r}")
+    return text
+
+
+def _reader(envelope_type: Any) -> Callable[[Response], Any]:
+    return lambda response: _read_envelope(response, envelope_type).data
+
+
+_read_payment: Callable[[Response], Payment] = _reader(_codec.PaymentEnvelope)
+
+
+def _read_envelope(response: Response, envelope_type: type[T]) -> T:
+    """The envelope of a success, or the error that the answer means."""
+    if not 200 <= response.status < 300:
+        raise api_error(response)
+    try:
+        envelope: Any = _codec.decode(response.body, envelope_type)
+    except ResponseDecodeError:
+        if _refusal(response).success is False:  # a refusal has no data: that is not the news
+            raise api_error(response) from None
+        raise
+    if not envelope.success:
+        raise api_error(response)
+    records = getattr(envelope, "records", None)
+    _codec.refuse_ambiguity(response.body, None if records is None else len(records))
+    return envelope  # type: ignore[no-any-return]
+
+
+def _refusal(response: Response) -> _codec.Refusal:
+    try:
+        return _codec.decode(response.body, _codec.Refusal)
+    except ResponseDecodeError:  # a proxy's page, or nothing at all
+        return _codec.Refusal()
+
+
+def api_error(response: Response) -> APIError:
+    """The error that a refusal means, by its status. Error bodies are assumed: any shape will do."""
+    status, refusal = response.status, _refusal(response)
+    text = response.body[: 4 * _MAX_ERROR_TEXT].decode("utf-8", "replace")[:_MAX_ERROR_TEXT]
+    problems = _problems(refusal.detail)
+    message = _message(refusal, problems) or _no_message(status, text)
+    if status == 422:
+        return _errors.UnprocessableRequestError(status, message, text, problems=problems)
+    if status == 429:
+        retry_after = retry_after_seconds(response)
+        return _errors.RateLimitedError(status, message, text, retry_after=retry_after)
+    return _error_class(status)(status, message, text)
+
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    401: _errors.AuthenticationError,
+    403: _errors.PermissionDeniedError,
+    404: _errors.NotFoundError,
+}
+
+
+def _error_class(status: int) -> type[APIError]:
+    if 300 <= status < 400:
+        return _errors.UnexpectedRedirectError
+    if status >= 500:
+        return _errors.ServerError
+    return _BY_STATUS.get(status, APIError)
+
+
+def _message(refusal: _codec.Refusal, problems: Mapping[str, str]) -> str:
+    if isinstance(refusal.message, str) and refusal.message:
+        return refusal.message[:_MAX_ERROR_TEXT]
+    if isinstance(refusal.detail, str):
+        return refusal.detail[:_MAX_ERROR_TEXT]
+    return "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+
+
+def _no_message(status: int, text: str) -> str:
+    if 300 <= status < 400:
+        return "a redirect, which is not followed; check base_url"
+    return "no message" if not text.strip() else text.strip().splitlines()[0][:200]
+
+
+def _problems(detail: Any) -> dict[str, str]:
+    """FastAPI's list of problems, as one text per field; empty where it is something else."""
+    problems: dict[str, str] = {}
+    for item in detail if isinstance(detail, list) else []:
+        if isinstance(item, dict):
+            location = item.get("loc")
+            parts = location if isinstance(location, list) else [location]
+            field = ".".join(str(part) for part in parts if part != "body") or "body"
+            problems[field] = str(item.get("msg"))
+    return problems
+
+
+def retry_after_seconds(response: Response, now: float | None = None) -> float | None:
+    """``Retry-After`` in seconds from ``now`` (Unix time; default: the clock).
+
+    None where it is absent, in the past, negative or nonsense: then the caller's own wait holds.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(_SECONDS, text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:  # an HTTP date in C's form names no zone, and means UTC
+            moment = moment.replace(tzinfo=UTC)
+        stamp = moment.timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    seconds = stamp - (time.time() if now is None else now)
+    return seconds if seconds > 0 else None

@@ -1,0 +1,243 @@
+"""Layer 4: follows payments to their ends, from a retry to the next where its id is known.
+
+Knows which payment is the retry of which only from what it is told by `Tracker.wake`: the API does not
+say, and two links over the same amount look the same. So nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from paywint_async import _protocol
+from paywint_async._errors import ClientClosedError, NotFoundError, WaitTimeoutError
+from paywint_async._events import logger
+from paywint_async._messages import Handler
+from paywint_async._models import Payment, PaymentStatus
+from paywint_async._tracking.poller import Poller
+from paywint_async._tracking.subject import Subject, Waiter
+
+# A webhook that names the retry may come later than the look that shows `retried`. Long enough for a
+# second attempt of its delivery (assumed: after seconds, no delays are published).
+RETRY_GRACE = 10.0  # seconds
+KNOWN_RETRIES = 10_000  # remembered: the latest ones, some 2 MB
+
+
+class Tracker:
+    """What a client knows of the payments that are waited for.
+
+    Args:
+        handler: sends a request through the client's whole chain.
+        max_in_flight: how many looks may be under way, in each event loop.
+    """
+
+    def __init__(self, handler: Handler, max_in_flight: int) -> None:
+        self._handler = handler
+        self._max_in_flight = max_in_flight
+        self._pollers: dict[asyncio.AbstractEventLoop, Poller] = {}
+        self._retries: dict[UUID, UUID] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self.hears_webhooks = False
+
+    def watch(self, payment_id: UUID, timeout: float | None, poll: float) -> PaymentWatch:
+        """A watch of the payment; it begins when it is iterated."""
+        return PaymentWatch(self, payment_id, timeout, poll)
+
+    def wake(self, payment_id: UUID, retry_payment_id: UUID | None) -> None:
+        """Looks at a payment at once, where it is waited for; remembers its retry. From any thread."""
+        self.hears_webhooks = True
+        if retry_payment_id is not None:
+            with self._lock:
+                self._retries.pop(payment_id, None)
+                self._retries[payment_id] = retry_payment_id
+                if len(self._retries) > KNOWN_RETRIES:
+                    del self._retries[next(iter(self._retries))]
+        for loop, poller in list(self._pollers.items()):
+            with suppress(RuntimeError):  # that loop has ended
+                loop.call_soon_threadsafe(poller.wake, payment_id)
+
+    def retry_of(self, payment_id: UUID) -> UUID | None:
+        """The payment that was told to be the retry of this one."""
+        return self._retries.get(payment_id)
+
+    def poller(self) -> Poller:
+        """The running loop's.
+
+        Raises:
+            ClientClosedError: the tracker is closed.
+        """
+        if self._is_closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        loop = asyncio.get_running_loop()
+        poller = self._pollers.get(loop)
+        if poller is None:
+            # A loop that has ended took its waits along.
+            self._pollers = {home: p for home, p in self._pollers.items() if not home.is_closed()}
+            # No method of ours: the poller must not keep a client alive that nobody has any more.
+            look = partial(_look, self._handler)
+            poller = self._pollers[loop] = Poller(look, self._max_in_flight)
+        return poller
+
+    async def aclose(self) -> None:
+        """Ends every wait with `ClientClosedError`, and every look. Idempotent."""
+        self._is_closed = True
+        pollers, self._pollers = self._pollers, {}
+        here = pollers.pop(asyncio.get_running_loop(), None)
+        for loop, poller in pollers.items():
+            with suppress(RuntimeError):  # that loop has ended
+                loop.call_soon_threadsafe(poller.close)
+        if here is not None and (looks := here.close()):
+            await asyncio.wait(looks)
+
+
+class PaymentWatch:
+    """The states of one payment, as they are seen: first the present one, last the final one.
+
+    For ``async for payment in watch``, by one task. Where a payment is `retried` and `Payments.wake`
+    has told as which, the states of that payment follow, which has another ``payment_id``. Changes
+    between two looks, or while you are busy, are seen as one. It looks only while you wait, so that
+    a watch that is dropped, broken out of or kept for later leaves nothing running.
+
+    Raises (while iterating):
+        WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
+        ClientClosedError: the client was closed, or the watch by another task.
+        APIError, TransportError: as `Payments.get`. An error is the end.
+
+    Cancellation: ends the look under way, unless somebody else waits for that payment, too.
+    """
+
+    def __init__(
+        self, tracker: Tracker, payment_id: UUID, timeout: float | None, poll: float
+    ) -> None:
+        self._tracker = tracker
+        self._asked_for = payment_id
+        self._timeout = timeout
+        self._poll = poll
+        self._deadline: float | None = None
+        self._subject: Subject | None = None
+        self._waiter: Waiter | None = None
+        self._last: Payment | None = None
+        self._followed = {payment_id}
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Payment:
+        if self._is_over:
+            raise StopAsyncIteration
+        payment = None
+        try:
+            payment = await self._next()
+        finally:
+            if payment is None:  # an error is the end, too, as with a generator
+                self._is_over = True
+        if payment is None:
+            raise StopAsyncIteration
+        self._last = payment
+        return payment
+
+    async def aclose(self) -> None:
+        """No more states; whoever waits for one gets `ClientClosedError`. Idempotent."""
+        self._is_over = True
+        if self._waiter is not None:
+            self._waiter.tell(ClientClosedError("this watch was closed"))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _next(self) -> Payment | None:
+        last = self._last
+        if last is None:
+            self._begin()
+            return await self._look_on(None)
+        if not last.status.is_final:
+            return await self._look_on(last)
+        return await self._first_of_retry(last) if last.status == PaymentStatus.RETRIED else None
+
+    def _begin(self) -> None:
+        if self._timeout is not None:
+            self._deadline = asyncio.get_running_loop().time() + self._timeout
+        self._follow(self._asked_for)
+
+    def _follow(self, payment_id: UUID) -> None:
+        self._subject = self._tracker.poller().subject(payment_id)
+        # A short wait shall see something of its own time, too.
+        within = self._poll if self._timeout is None else min(self._poll, self._timeout / 2)
+        self._subject.join(self._poll, within=within)
+
+    async def _first_of_retry(self, old: Payment) -> Payment | None:
+        """The new payment in place of one that was retried; None where it is not known."""
+        new_id = await self._retry_of(old)
+        if new_id is None or new_id in self._followed:
+            return None
+        self._followed.add(new_id)
+        self._follow(new_id)
+        try:
+            new = await self._look_on(None)
+        except NotFoundError:
+            problem = "is not known to the API"
+        else:
+            if _may_replace(new, old):
+                return new
+            problem = "is of another amount, payee or time"
+        logger.warning(
+            "payment %s, said to be the retry of %s, %s", new_id, old.payment_id, problem
+        )
+        return None
+
+    async def _retry_of(self, old: Payment) -> UUID | None:
+        until = asyncio.get_running_loop().time() + RETRY_GRACE
+        until = until if self._deadline is None else min(until, self._deadline)
+        while (new_id := self._tracker.retry_of(old.payment_id)) is None:
+            if not self._tracker.hears_webhooks or await self._wait(old, until) is None:
+                return None
+        return new_id
+
+    async def _look_on(self, seen: Payment | None) -> Payment:
+        payment = await self._wait(seen, self._deadline)
+        if payment is not None:
+            return payment
+        last = f"last seen {self._last.status}" if self._last else "never seen"
+        raise WaitTimeoutError(
+            f"payment {self._asked_for} was not final within {self._timeout:g} s ({last})",
+            payment_id=self._asked_for,
+            payment=self._last,
+        )
+
+    async def _wait(self, seen: Payment | None, deadline: float | None) -> Payment | None:
+        assert self._subject is not None
+        poller = self._tracker.poller()
+        self._waiter = Waiter(seen)
+        try:
+            return await poller.next_change(self._subject, self._waiter, deadline)
+        finally:
+            self._waiter = None
+
+
+async def _look(handler: Handler, payment_id: UUID) -> Payment:
+    call = _protocol.get(payment_id)
+    return call.read(await handler(call.request))
+
+
+def _may_replace(new: Payment, old: Payment) -> bool:
+    """Whether one payment can be the retry of another at all: it asks for the same, later."""
+    return (
+        (new.amount, new.currency) == (old.amount, old.currency)
+        and new.created_at >= old.created_at
+        and (new.payee_id == old.payee_id or None in (new.payee_id, old.payee_id))
+    )

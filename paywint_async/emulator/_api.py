@@ -1,0 +1,253 @@
+"""The five operations over HTTP: who may ask, what is asked, which answer goes out.
+
+It reads requests and writes responses; what they are about is the ledger's, when the server runs is
+`Emulator`'s. Every request first waits out the latency, then state is read and answered at once.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+
+from aiohttp import web
+
+from paywint_async.emulator import _wire
+from paywint_async.emulator._fault_settings import Switches
+from paywint_async.emulator._form import InvalidBody
+from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
+from paywint_async.emulator._ledger import Ledger
+from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._traffic import Exchange, Journal
+from paywint_async.emulator._validation import (
+    check_token_request,
+    link_request,
+    page_request,
+)
+
+PAYMENTS = "/api/user-api/payment"
+CHECKOUT_TOKEN = "/api/checkout/token/developer"
+
+_GUARDED = "/api/"
+_PAGES = ("/pay/", "/console/")
+_LARGEST_BODY = 65_536
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_BODY = web.RequestKey("body", bytes)
+_IS_PAYER = web.RequestKey("is_payer", bool)
+_OTHER_SIDE: dict[Direction, Direction] = {"sent": "received", "received": "sent"}
+_PAGE_NO = web.RequestKey("page_no", int)
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """The operations of one account.
+
+    Args:
+        ledger: The account's state.
+        lives: What happens to its payments.
+        identity: Whose credentials are asked for.
+        journal: Where each request is noted.
+        clock: The event loop's time, in seconds.
+        now_us: The emulator's time, in Unix microseconds.
+        settle: Brings the account up to now; gives the time, in Unix microseconds.
+        changed: To be called when something was made, before it is answered.
+        origin: The server's own address, which payment links begin with.
+        switches: Latency, request limit and failures.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        lives: Lives,
+        identity: Identity,
+        *,
+        journal: Journal,
+        clock: Callable[[], float],
+        now_us: Callable[[], int],
+        settle: Callable[[], int],
+        changed: Callable[[], None],
+        origin: Callable[[], str],
+        switches: Switches,
+    ) -> None:
+        self._ledger = ledger
+        self._lives = lives
+        self._now_us = now_us
+        self._settle = settle
+        self._changed = changed
+        self._account = (identity.api_key.encode(), identity.api_secret.encode())
+        self._payer = (identity.payer_key.encode(), identity.payer_secret.encode())
+        self._journal = journal
+        self._clock = clock
+        self._origin = origin
+        self._switches = switches
+
+    def application(self) -> web.Application:
+        """The routes, behind the journal and the guards."""
+        app = web.Application(middlewares=[self._note, self._guard], client_max_size=_LARGEST_BODY)
+        post, get = app.router.add_post, app.router.add_get
+        post(f"{PAYMENTS}/create-payment-link", self._create_link, name="create_link")
+        get(f"{PAYMENTS}/get/{{payment_id:[^/]+}}", self._get, name="get", allow_head=False)
+        for way in DIRECTIONS:
+            post(f"{PAYMENTS}/list/payment-{way}", self._list(way), name=f"list_{way}")
+        post(CHECKOUT_TOKEN, self._create_token, name="create_token")
+        return app
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if _is_page(request):
+            return await handler(request)
+        self._journal.open()
+        at_us, started = self._now_us(), self._clock()
+        response: web.StreamResponse | None = None
+        try:
+            response = await handler(request)
+            return response
+        finally:
+            body = response.body if isinstance(response, web.Response) else None
+            exchange = Exchange(
+                at_us=at_us,
+                method=request.method,
+                path=self._journal.blot(request.path),
+                operation=request.match_info.route.name,
+                status=None if response is None else response.status,
+                started=started,
+                finished=self._clock(),
+                page_no=request.get(_PAGE_NO),
+                request=self._journal.excerpt(request.get(_BODY, b"")),
+                response=self._journal.excerpt(body if isinstance(body, bytes) else b""),
+            )
+            self._journal.close(exchange)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
+        if _is_page(request):
+            return await _page(request, handler)
+        refusal = self._refusal(request)
+        if self._switches.latency:
+            await asyncio.sleep(self._switches.latency)
+        if refusal is not None:
+            return refusal
+        try:
+            return await handler(request)
+        except InvalidBody as error:
+            return _json(_wire.problems(error.problems), 422)
+        except web.HTTPException as error:
+            return _http_error(error)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        if not request.path.startswith(_GUARDED):
+            return None
+        is_account = _has_keys(request, self._account)
+        request[_IS_PAYER] = _has_keys(request, self._payer)
+        if not is_account and not request[_IS_PAYER]:
+            return _failure(401, "Invalid API key or API secret")
+        bucket = self._switches.bucket
+        wait = bucket.take(self._clock()) if bucket else 0
+        if wait:
+            message = f"Too many requests, try again in {wait} s"
+            return _failure(429, message, {"Retry-After": str(wait)})
+        if self._switches.fails():
+            return _failure(503, "The emulator was told to fail now and then")
+        return None
+
+    async def _create_link(self, request: web.Request) -> web.Response:
+        asked = link_request(await _body(request))
+        now_us = self._settle()
+        payment = self._ledger.create_link(
+            _seen_by(request, "received"),
+            amount=asked.amount,
+            description=asked.description,
+            invoice_number=asked.invoice_number,
+            now_us=now_us,
+        )
+        self._lives.create(payment)
+        self._changed()
+        link = f"{self._origin()}/pay/{payment.payment_id}"
+        data = _wire.payment_link(payment.payment_id, link)
+        return _json(_wire.envelope(data, "Payment link created", now_us))
+
+    async def _get(self, request: web.Request) -> web.Response:
+        payment_id = request.match_info["payment_id"]
+        if not _UUID.fullmatch(payment_id):
+            problem = (("path", "payment_id"), "Input should be a valid UUID", "uuid_parsing")
+            return _json(_wire.problems([problem]), 422)
+        now_us = self._settle()
+        row = self._ledger.find(payment_id)
+        if row is None:
+            return _failure(404, "Payment not found")
+        return _json(_wire.envelope(row, "Payment retrieved", now_us))
+
+    def _list(self, direction: Direction) -> _Handler:
+        async def answer(request: web.Request) -> web.Response:
+            asked = page_request(await _body(request))
+            request[_PAGE_NO] = asked.page_no
+            now_us = self._settle()
+            page = self._ledger.page(
+                _seen_by(request, direction), asked.page_no, asked.rows_per_page
+            )
+            return _json(_wire.payment_list(page.rows, page.total, now_us))
+
+        return answer
+
+    async def _create_token(self, request: web.Request) -> web.Response:
+        check_token_request(await _body(request))
+        now_us = self._settle()
+        issued = self._ledger.create_token(now_us)
+        self._changed()
+        data = _wire.checkout_token(issued.token, issued.expires_at_us)
+        return _json(_wire.envelope(data, "Checkout token created", now_us))
+
+
+def _is_page(request: web.Request) -> bool:
+    """Whether it is for people: neither counted nor slowed down."""
+    return request.path == "/" or request.path.startswith(_PAGES)
+
+
+async def _page(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    # A page of somebody else's must not press the buttons of this one.
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin not in (None, f"http://{request.host}"):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+def _has_keys(request: web.Request, keys: tuple[bytes, bytes]) -> bool:
+    given = (
+        request.headers.get(name, "").encode(errors="surrogateescape")
+        for name in ("X-Api-Key", "X-Api-Secret")
+    )
+    # Both are compared, whichever is wrong: the time says nothing about either.
+    matches = [compare_digest(*pair) for pair in zip(given, keys, strict=True)]
+    return all(matches)
+
+
+def _seen_by(request: web.Request, direction: Direction) -> Direction:
+    """The account's name for what the asker calls so: what the payer sent, it received."""
+    return _OTHER_SIDE[direction] if request[_IS_PAYER] else direction
+
+
+async def _body(request: web.Request) -> bytes:
+    if request.content_type != "application/json":
+        message = "Input should be JSON, sent as application/json"
+        raise InvalidBody([(("body",), message, "model_attributes_type")])
+    try:
+        body = request[_BODY] = await request.read()
+    except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
+        # 413 and 400 are no statuses of the API; an unreadable body is a 422 like any other.
+        message = f"Input should be readable JSON: {type(error).__name__}"
+        raise InvalidBody([(("body",), message, "json_invalid")]) from None
+    return body
+
+
+def _http_error(error: web.HTTPException) -> web.Response:
+    headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    return _failure(error.status, error.reason, headers)
+
+
+def _failure(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return _json(_wire.failure(message), status, headers)
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")

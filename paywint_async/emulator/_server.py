@@ -1,0 +1,345 @@
+"""`Emulator`: the emulated API's life cycle, and the handles that demos and tests turn.
+
+It owns the listening socket and wires the parts; the account is the ledger's, HTTP is `Api`'s.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from paywint_async.emulator._api import Api
+from paywint_async.emulator._console import Console
+from paywint_async.emulator._controls import Controls
+from paywint_async.emulator._fault_settings import Switches
+from paywint_async.emulator._identity import Identity
+from paywint_async.emulator._ledger import Arrivals, Ledger, Order
+from paywint_async.emulator._payer_page import PayerPage
+from paywint_async.emulator._settings import Settings
+from paywint_async.emulator._state import StateFile
+from paywint_async.emulator._traffic import Exchange, Journal
+from paywint_async.emulator._webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
+
+_SHUTDOWN_SECONDS = 0.25
+_LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
+
+
+class Emulator(Controls):
+    """The Paywint API on loopback, with a made-up account behind it.
+
+    `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
+    gives the same history byte for byte, and a longer history of the same seed begins with the
+    shorter one. Times begin in 2015 and go on by five minutes a payment.
+
+    Args:
+        payments: Length of the history at the start, in each direction; 0 to 100,000,000.
+        seed: Any integer; decides keys, ids and every record.
+        latency: Seconds each request waits before state is read and answered, up to 3600.
+        rate_limit: Requests per second, from 0.001; above it, after a burst of one second's worth,
+            the answer is 429 with `Retry-After`. None: no limit.
+        failures: Share of the requests that are answered with 503, from 0 to 1.
+        arrivals: Payments per second that keep coming in each direction while it runs, up to
+            10,000.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        order: Which end page 1 of a listing shows: "newest" (assumed of Paywint) or "oldest".
+        expire_after: Seconds for which a new link can be paid; a day.
+        timetable: What becomes of each new link by itself, as (seconds after it was made, status),
+            such as `[(2, "opened"), (3, "processing"), (5, "success")]`.
+        state: An SQLite file, made where missing, in which what was made and changed outlives the
+            emulator; for the same `payments`, `seed` and `order` only.
+        webhook_url: Where each change is told, on this machine; also an attribute.
+        webhook_secret: Signs the webhooks, as `webhooks` describes; None: they are not signed.
+        webhook_faults: What goes wrong with them on purpose.
+        webhook_retry_delays: Seconds before the second and the third attempt of a delivery.
+        redirect_url: Where the payer's page leads back to, with `id` and `status`.
+
+    Raises:
+        ValueError: An argument is out of its range; the message names it.
+
+    Source: the API is `paywint-api.md`, error shapes and limits of it are assumed there.
+    """
+
+    def __init__(
+        self,
+        *,
+        payments: int = 0,
+        seed: int = 1,
+        latency: float = 0.0,
+        rate_limit: float | None = None,
+        failures: float = 0.0,
+        arrivals: float = 0.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        order: Order = "newest",
+        expire_after: float = 86_400.0,
+        timetable: Sequence[tuple[float, str]] = (),
+        state: str | os.PathLike[str] | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+        webhook_faults: WebhookFaults | None = None,
+        webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
+        redirect_url: str | None = None,
+    ) -> None:
+        self._settings = Settings(
+            payments=payments,
+            seed=seed,
+            arrivals=arrivals,
+            host=host,
+            port=port,
+            order=order,
+            expire_after=expire_after,
+            timetable=timetable,
+            redirect_url=redirect_url,
+        )
+        self._identity = Identity(seed)
+        self._arrivals = Arrivals(arrivals)
+        super().__init__(
+            Ledger(self._identity, payments, arrivals=self._arrivals, order=order),
+            self._settings.timetable_us,
+        )
+        self._switches = Switches(
+            self._identity, latency=latency, rate_limit=rate_limit, failures=failures
+        )
+        self._journal = Journal(
+            [self.api_key, self.api_secret, self.payer_key, self.payer_secret, webhook_secret or ""]
+        )
+        self._webhooks = Webhooks(
+            self._identity,
+            self._clock,
+            url=webhook_url,
+            secret=webhook_secret,
+            faults=webhook_faults or WebhookFaults(),
+            retry_delays=webhook_retry_delays,
+        )
+        self._state = None if state is None else self._remember(os.fspath(state))
+        self._lives.subscribe(self._webhooks.note)
+        self._timer: asyncio.TimerHandle | None = None
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:40123`; it stays the same after a restart.
+
+        Raises:
+            RuntimeError: It was never started with `port=0`, so there is no port yet.
+        """
+        if not self._port:
+            raise RuntimeError("the emulator has no url before it is started: await start() first")
+        host = self._settings.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def api_key(self) -> str:
+        """The `X-Api-Key` it accepts, in UUID form; follows from the seed."""
+        return self._identity.api_key
+
+    @property
+    def api_secret(self) -> str:
+        """The `X-Api-Secret` it accepts; follows from the seed."""
+        return self._identity.api_secret
+
+    @property
+    def payer_key(self) -> str:
+        """The `X-Api-Key` of whoever is on the other side of the account's payments.
+
+        With it and `payer_secret` the API shows the same payments from there: what the account
+        received was sent, and what it sent was received.
+        """
+        return self._identity.payer_key
+
+    @property
+    def payer_secret(self) -> str:
+        """The `X-Api-Secret` that goes with `payer_key`."""
+        return self._identity.payer_secret
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of requests: `exchanges` are the latest 10,000, `subscribe` tells of more."""
+        return self._journal
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """The latest 10,000 requests, in the order in which they were finished."""
+        return list(self._journal.exchanges)
+
+    @property
+    def request_count(self) -> int:
+        """How many requests have come, all counted."""
+        return self._journal.request_count
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being served now."""
+        return self._journal.in_flight
+
+    @property
+    def peak_in_flight(self) -> int:
+        """The most requests that were being served at one time."""
+        return self._journal.peak_in_flight
+
+    async def start(self) -> None:
+        """Begin to serve. After `aclose` it may be started again: same history, same port.
+
+        Raises:
+            RuntimeError: It is running.
+            OSError: The port is taken, or the host is not this machine's.
+        """
+        if self._runner is not None:
+            raise RuntimeError(f"the emulator is already running at {self.url}")
+        loop = asyncio.get_running_loop()
+        runner = self._runner = self._make_runner(loop)
+        try:
+            self._clock.start(loop)
+            self._arrivals.start(self._clock.now_us() / 1_000_000)
+            if self._state is not None:
+                self._state.open(self._ledger, self._lives, self._clock)
+            await runner.setup()
+            await web.TCPSite(runner, self._settings.host, self._port).start()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._port = runner.addresses[0][1]
+        self._loop = loop
+        self._webhooks.start()
+        self._changed()
+
+    async def aclose(self) -> None:
+        """Stop serving and close every connection; closing twice is harmless.
+
+        Requests in flight have a quarter of a second to finish, then they are cut off.
+        """
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        if self._loop is not None:
+            self._settle()
+            self._changed()
+        self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._webhooks.aclose()
+        await runner.cleanup()
+        if self._state is not None:
+            self._state.close()
+        self._arrivals.stop()
+        self._clock.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where each change is told; None: nowhere. Can be set while it runs.
+
+        Raises:
+            ValueError: When it is set: it is not http(s) on loopback.
+        """
+        return self._webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        """Tell changes there from now on."""
+        self._webhooks.url = url
+
+    @property
+    def webhook_secret(self) -> str | None:
+        """What webhooks are signed with; None: they are not. Can be set while it runs."""
+        return self._webhooks.secret
+
+    @webhook_secret.setter
+    def webhook_secret(self, secret: str | None) -> None:
+        """Sign with this one from now on."""
+        self._webhooks.secret = secret
+
+    @property
+    def webhook_faults(self) -> WebhookFaults:
+        """What goes wrong with webhooks on purpose. Can be set while it runs."""
+        return self._webhooks.faults
+
+    @webhook_faults.setter
+    def webhook_faults(self, faults: WebhookFaults) -> None:
+        """Let these go wrong from now on."""
+        self._webhooks.faults = faults
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The latest 100,000 webhooks, oldest first, each with what came of it."""
+        return list(self._webhooks.deliveries)
+
+    async def delivered(self) -> None:
+        """Return once no webhook is under way or waits for its next attempt."""
+        await self._webhooks.settled()
+
+    async def resend(self, delivery_id: str) -> Delivery:
+        """Make a delivery once more, with the same id, whatever became of it.
+
+        Raises:
+            LookupError: No such delivery.
+            RuntimeError: It is not running.
+        """
+        return await self._webhooks.resend(delivery_id)
+
+    def _remember(self, path: str) -> StateFile:
+        made = self._settings
+        file = StateFile(path, {"seed": made.seed, "payments": made.payments, "order": made.order})
+        self._lives.subscribe(file.note)
+        return file
+
+    def _changed(self) -> None:
+        if self._state is not None:
+            self._state.save(self._ledger, self._clock)
+        due_us = self._lives.next_due_us
+        if self._loop is None or due_us is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        seconds = max(0, due_us - self._clock.now_us()) / 1_000_000
+        self._timer = self._loop.call_later(min(seconds, _LONGEST_WAIT), self._wake)
+
+    def _wake(self) -> None:
+        self._settle()
+        self._changed()
+
+    def _settle_request(self) -> int:
+        now_us = self._settle()
+        self._changed()
+        return now_us
+
+    def _make_runner(self, loop: asyncio.AbstractEventLoop) -> web.AppRunner:
+        api = Api(
+            self._ledger,
+            self._lives,
+            self._identity,
+            journal=self._journal,
+            clock=loop.time,
+            now_us=self._clock.now_us,
+            settle=self._settle_request,
+            changed=self._changed,
+            origin=lambda: self.url,
+            switches=self._switches,
+        )
+        app = api.application()
+        PayerPage(self, self._settings.redirect_url).add_to(app.router)
+        Console(self, self._journal, self._webhooks, self._switches).add_to(app.router)
+        # A client that goes away ends its request: `in_flight` is what somebody still waits for.
+        return web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+        )

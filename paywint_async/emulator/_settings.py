@@ -1,0 +1,92 @@
+"""What an emulator can be told, checked once. It knows nothing of what the settings are for."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from paywint_async.emulator._ledger import Order
+from paywint_async.emulator._transitions import EXPIRED, PLANNABLE, RETRIED
+
+LARGEST_HISTORY = 100_000_000
+"""Its newest payment is of the year 2965; the calendar's end is eight times as far."""
+
+_Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+def _whole(least: float = -math.inf, most: float = math.inf) -> _Check:
+    def check(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or not least <= value <= most:
+            allowed = f" from {least} to {most}" if math.isfinite(least) else ""
+            raise ValueError(f"{attribute.name} must be an integer{allowed}, not {value!r}")
+
+    return check
+
+
+def _number(least: float, most: float) -> _Check:
+    def check(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not least <= value <= most:
+            raise ValueError(
+                f"{attribute.name} must be a number from {least:g} to {most:g}, not {value!r}"
+            )
+
+    return check
+
+
+def _one_of(*allowed: str) -> _Check:
+    def check(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        if value not in allowed:
+            choices = " or ".join(map(repr, allowed))
+            raise ValueError(f"{attribute.name} must be {choices}, not {value!r}")
+
+    return check
+
+
+def _name(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{attribute.name} must be a host name or an address, not {value!r}")
+
+
+def _steps(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    # Retrying makes a link, whose timetable would retry it again, for ever.
+    allowed = [status for status in PLANNABLE if status != RETRIED]
+    for step in value:
+        is_pair = isinstance(step, tuple | list) and len(step) == 2
+        if not is_pair or step[1] not in allowed or not _is_wait(step[0]):
+            raise ValueError(
+                f"{attribute.name} must have (seconds, status) with status one of "
+                f"{', '.join(allowed)}, not {step!r}"
+            )
+
+
+def _is_wait(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= 1e9
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The arguments of `Emulator`, valid; it says what each means.
+
+    Raises:
+        ValueError: One of them is out of its range; the message names it.
+    """
+
+    payments: int = attrs.field(validator=_whole(0, LARGEST_HISTORY))
+    seed: int = attrs.field(validator=_whole())
+    arrivals: float = attrs.field(validator=_number(0, 10_000))
+    host: str = attrs.field(validator=_name)
+    port: int = attrs.field(validator=_whole(0, 65_535))
+    order: Order = attrs.field(validator=_one_of("newest", "oldest"))
+    expire_after: float = attrs.field(validator=_number(0.001, 1e9))
+    timetable: Sequence[tuple[float, str]] = attrs.field(validator=_steps)
+    redirect_url: str | None = attrs.field(validator=attrs.validators.optional(_name))
+
+    @property
+    def timetable_us(self) -> tuple[tuple[int, str], ...]:
+        """The timetable with the link's expiry at its end, in microseconds."""
+        steps = (*self.timetable, (self.expire_after, EXPIRED))
+        return tuple((round(seconds * 1_000_000), status) for seconds, status in steps)

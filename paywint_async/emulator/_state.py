@@ -1,0 +1,188 @@
+"""A file that outlives the emulator: what was made and changed, in SQLite.
+
+Only what does not follow from the seed is written, each time the account was asked or changed, in
+one transaction. The file belongs to one seed, size and order, and to one emulator at a time.
+"""
+
+import json
+import sqlite3
+
+import attrs
+
+from paywint_async.emulator._clock import Clock
+from paywint_async.emulator._identity import DIRECTIONS
+from paywint_async.emulator._ledger import Ledger
+from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._transitions import Change
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS payments (
+    direction TEXT, rank INTEGER, is_appended INTEGER NOT NULL, facts TEXT NOT NULL,
+    PRIMARY KEY (direction, rank)
+);
+CREATE TABLE IF NOT EXISTS deleted (direction TEXT, rank INTEGER, PRIMARY KEY (direction, rank));
+CREATE TABLE IF NOT EXISTS changes (
+    number INTEGER PRIMARY KEY, payment_id TEXT NOT NULL, facts TEXT NOT NULL, previous TEXT,
+    at_us INTEGER NOT NULL, retry_payment_id TEXT
+);
+"""
+
+
+class StateFile:
+    """The file of one emulator.
+
+    Args:
+        path: Made where missing.
+        identity: What the history follows from, by name; a file of another one is refused.
+
+    Raises:
+        ValueError: The file is of another emulator, or no such file.
+    """
+
+    def __init__(self, path: str, identity: dict[str, object]) -> None:
+        self._path = path
+        self._identity = {name: str(value) for name, value in identity.items()}
+        self._saved_facts: dict[str, str] = {}
+        self._changes: list[Change] = []
+        self._database: sqlite3.Connection | None = None
+
+    def open(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
+        """Bring the account to where the file has it; from then on `save` writes.
+
+        Raises:
+            RuntimeError: The account was changed while the file was closed.
+        """
+        if self._changes or any(ledger.history(d).has_unsaved for d in DIRECTIONS):
+            raise RuntimeError(
+                f"payments were changed while {self._path} was closed: "
+                "with a state file, change them while the emulator runs"
+            )
+        try:
+            # No waiting for somebody else's lock: it would hold up the event loop.
+            self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._refuse_strangers()
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
+            self._check()
+            self._load(ledger, lives, clock)
+        except sqlite3.Error as error:
+            self.close()
+            is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            why = "is in use by another emulator" if is_taken else "cannot be used"
+            raise ValueError(f"the state file {self._path} {why}: {error}") from None
+        except ValueError:
+            self.close()
+            raise
+
+    def note(self, change: Change) -> None:
+        """Remember a change until the next `save`."""
+        self._changes.append(change)
+
+    def save(self, ledger: Ledger, clock: Clock) -> None:
+        """Write whatever is new, all of it or nothing."""
+        if self._database is None:
+            return
+        facts = {"clock": str(clock.added_us), "tokens": str(ledger.tokens)}
+        for direction in DIRECTIONS:
+            facts[f"size {direction}"] = str(ledger.history(direction).newest_rank)
+        unsaved = {d: ledger.history(d).unsaved() for d in DIRECTIONS}
+        if facts == self._saved_facts and not self._changes and not any(map(any, unsaved.values())):
+            return
+        with self._database:
+            self._database.execute("BEGIN")
+            self._write_facts(facts)
+            for direction, (payments, deleted) in unsaved.items():
+                self._database.executemany(
+                    "REPLACE INTO payments VALUES (?, ?, ?, ?)",
+                    [(direction, rank, new, _to_json(p)) for rank, (p, new) in payments.items()],
+                )
+                self._database.executemany(
+                    "INSERT INTO deleted VALUES (?, ?)", [(direction, rank) for rank in deleted]
+                )
+            self._write_changes()
+        # Only now: what could not be written is tried again with the next change.
+        for direction in DIRECTIONS:
+            ledger.history(direction).mark_saved()
+        self._changes, self._saved_facts = [], facts
+
+    def close(self) -> None:
+        """Give the file back; closing twice is harmless."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def _refuse_strangers(self) -> None:
+        tables = {name for (name,) in self._execute("SELECT name FROM sqlite_schema")}
+        if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
+            raise ValueError(f"{self._path} is some other program's database, not a state file")
+
+    def _check(self) -> None:
+        known = self._read_facts()
+        for name, value in self._identity.items():
+            if known.get(name, value) != value:
+                raise ValueError(
+                    f"{self._path} is of an emulator with {name}={known[name]}, not {value}: "
+                    "start it with that, or with another state file"
+                )
+        self._write_facts(self._identity)
+
+    def _load(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
+        facts = self._read_facts()
+        clock.restore(int(facts.get("clock", 0)))
+        ledger.tokens = int(facts.get("tokens", 0))
+        for direction in DIRECTIONS:
+            history = ledger.history(direction)
+            rows = self._rows("SELECT rank, is_appended, facts FROM payments", direction)
+            payments = {rank: (_from_json(text), bool(new)) for rank, new, text in rows}
+            deleted = [rank for (rank,) in self._rows("SELECT rank FROM deleted", direction)]
+            size = int(facts.get(f"size {direction}", history.newest_rank))
+            history.restore(size, payments, deleted)
+        for timeline in self._read_timelines().values():
+            lives.restore(timeline)
+
+    def _read_timelines(self) -> dict[str, list[Change]]:
+        timelines: dict[str, list[Change]] = {}
+        query = "SELECT facts, previous, at_us, retry_payment_id FROM changes ORDER BY number"
+        for text, previous, at_us, retry_payment_id in self._execute(query):
+            change = Change(
+                payment=_from_json(text),
+                previous=previous,
+                at_us=at_us,
+                retry_payment_id=retry_payment_id,
+            )
+            timelines.setdefault(change.payment.payment_id, []).append(change)
+        return timelines
+
+    def _write_changes(self) -> None:
+        rows = [
+            (c.payment.payment_id, _to_json(c.payment), c.previous, c.at_us, c.retry_payment_id)
+            for c in self._changes
+        ]
+        assert self._database is not None
+        self._database.executemany("INSERT INTO changes VALUES (NULL, ?, ?, ?, ?, ?)", rows)
+
+    def _read_facts(self) -> dict[str, str]:
+        return dict(self._execute("SELECT name, value FROM facts"))
+
+    def _write_facts(self, facts: dict[str, str]) -> None:
+        assert self._database is not None
+        self._database.executemany("REPLACE INTO facts VALUES (?, ?)", facts.items())
+
+    def _rows(self, query: str, direction: str) -> sqlite3.Cursor:
+        return self._execute(f"{query} WHERE direction = ? ORDER BY rank", (direction,))
+
+    def _execute(self, query: str, values: tuple[str, ...] = ()) -> sqlite3.Cursor:
+        assert self._database is not None
+        return self._database.execute(query, values)
+
+
+def _to_json(payment: Payment) -> str:
+    return json.dumps(attrs.asdict(payment))
+
+
+def _from_json(text: str) -> Payment:
+    return Payment(**json.loads(text))

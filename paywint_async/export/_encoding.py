@@ -1,0 +1,221 @@
+"""Pages as bytes: JSON lines and CSV, the same columns in the same order, and rows read again.
+
+An amount has all of its digits and no exponent, which many a program reads as text or as a float.
+Knows no files.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import attrs
+import msgspec
+
+from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
+from paywint_async.export._compression import compression_of
+
+R = TypeVar("R")
+
+
+class Format(StrEnum):
+    """How payments are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def format_of(output: str) -> Format:
+    """The format that a file name's ending asks for: CSV for ``.csv``, else JSON lines.
+
+    What says that it is compressed, as in ``.csv.gz``, is passed over.
+    """
+    name = output.lower().removesuffix(compression_of(output).ending)
+    return Format.CSV if name.endswith(".csv") else Format.JSONL
+
+
+@attrs.frozen(kw_only=True)
+class Encoding(Generic[R]):
+    """How pages of one kind of record become bytes.
+
+    ``header`` stands once, before the first page; each page's bytes end with a line's end. What was
+    written can be read again: ``split`` finds the rows after the header, and ``identify`` tells a
+    row's key and status. The key is the payment's id, behind the direction where the rows have one.
+    ``rows_of`` makes the rows that a payment would have, by their keys.
+    """
+
+    format: Format
+    header: bytes
+    encode: Callable[[Sequence[R]], bytes]
+    split: Callable[[Iterable[bytes]], Iterator[bytes]]
+    identify: Callable[[bytes], tuple[str, str]]
+    rows_of: Callable[[Payment], dict[str, bytes]]
+
+
+_COLUMNS = tuple(field.name for field in attrs.fields(Payment))
+_values = attrgetter(*_COLUMNS)
+_AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)  # from the end: a direction may stand before all
+_MOST_NOUGHTS = 400
+# Within a text the quotes would have a backslash before them.
+_EXPONENT = re.compile(rb'(?<="amount":)[^,]*E[^,]*')
+
+
+def plain(amount: Decimal) -> str:
+    """An amount's digits without an exponent; only an absurd one has it, or it would fill the disk."""
+    text = str(amount)
+    return f"{amount:f}" if "E" in text and abs(amount.adjusted()) <= _MOST_NOUGHTS else text
+
+
+def _payment_lines(payments: Sequence[Payment], direction: str | None = None) -> bytes:
+    lines = to_json_lines(payments, direction)
+    if [each for each in payments if "E" in str(each.amount)]:
+        lines = _EXPONENT.sub(lambda found: plain(Decimal(found[0].decode())).encode(), lines)
+    return lines
+
+
+def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
+    """Each direction is encoded at once, then its lines are dealt out in the entries' order."""
+    lines = {
+        direction: iter(
+            _payment_lines(
+                [entry.payment for entry in entries if entry.direction is direction], direction
+            ).splitlines(keepends=True)
+        )
+        for direction in Direction
+    }
+    return b"".join(next(lines[entry.direction]) for entry in entries)
+
+
+class _Lines(list[str]):
+    """What a csv.writer writes to: a row at a time.
+
+    The writer quotes the characters of its own line end, and before Python 3.13 a lone carriage
+    return only then; readers take an unquoted one for the end of the row. So it ends its rows with
+    both, and the first of them is taken off here.
+    """
+
+    def write(self, row: str) -> None:
+        """Takes one row, ended by ``\\r\\n``."""
+        self.append(row[:-2] + "\n")
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
+    lines = _Lines()
+    # Ids, amounts and times become the text that they are in JSON: msgspec has one form of each.
+    values = msgspec.to_builtins([list(row) for row in rows])
+    for row in values:
+        if "E" in row[_AMOUNT]:
+            row[_AMOUNT] = plain(Decimal(row[_AMOUNT]))
+    csv.writer(lines, lineterminator="\r\n").writerows(values)
+    return "".join(lines).encode()
+
+
+def _payment_rows(payments: Sequence[Payment]) -> bytes:
+    return _csv(map(_values, payments))
+
+
+def _entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
+    return _csv((entry.direction, *_values(entry.payment)) for entry in entries)
+
+
+def _quoted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """CSV: a line's end within quotes is part of the row."""
+    row = b""
+    for line in lines:
+        row += line
+        if row.count(b'"') % 2 == 0:
+            yield row
+            row = b""
+
+
+_identity_of_line = msgspec.json.Decoder(
+    msgspec.defstruct("_Identity", [("payment_id", str), ("status", str), ("direction", str, "")])
+).decode
+
+
+def _identify_line(line: bytes) -> tuple[str, str]:
+    found: Any = _identity_of_line(line)
+    return found.direction + found.payment_id, found.status
+
+
+def _fields(row: str) -> list[str]:
+    try:
+        (fields,) = csv.reader([row])
+    except csv.Error:  # perhaps a text is longer than what the process sets for all
+        former = csv.field_size_limit(len(row))
+        try:
+            (fields,) = csv.reader([row])
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+        finally:
+            csv.field_size_limit(former)
+    return fields
+
+
+def _identify_row(first: int) -> Callable[[bytes], tuple[str, str]]:
+    status = first + _COLUMNS.index("status")
+
+    def identify(row: bytes) -> tuple[str, str]:
+        fields = _fields(row.decode())
+        return "".join(fields[: first + 1]), fields[status]
+
+    return identify
+
+
+def _payment(encode: Callable[[Sequence[Payment]], bytes]) -> Callable[[Payment], dict[str, bytes]]:
+    return lambda payment: {str(payment.payment_id): encode([payment])}
+
+
+def _both(
+    encode: Callable[[Sequence[HistoryEntry]], bytes],
+) -> Callable[[Payment], dict[str, bytes]]:
+    """A payment to oneself has a row in each direction."""
+
+    def rows_of(payment: Payment) -> dict[str, bytes]:
+        entries = [HistoryEntry(direction=each, payment=payment) for each in Direction]
+        return {f"{each.direction}{payment.payment_id}": encode([each]) for each in entries}
+
+    return rows_of
+
+
+PAYMENTS: dict[Format, Encoding[Payment]] = {
+    Format.JSONL: Encoding(
+        format=Format.JSONL,
+        header=b"",
+        encode=_payment_lines,
+        split=iter,
+        identify=_identify_line,
+        rows_of=_payment(_payment_lines),
+    ),
+    Format.CSV: Encoding(
+        format=Format.CSV,
+        header=_csv([_COLUMNS]),
+        encode=_payment_rows,
+        split=_quoted_rows,
+        identify=_identify_row(0),
+        rows_of=_payment(_payment_rows),
+    ),
+}
+ENTRIES: dict[Format, Encoding[HistoryEntry]] = {
+    Format.JSONL: Encoding(
+        format=Format.JSONL,
+        header=b"",
+        encode=_entry_lines,
+        split=iter,
+        identify=_identify_line,
+        rows_of=_both(_entry_lines),
+    ),
+    Format.CSV: Encoding(
+        format=Format.CSV,
+        header=_csv([("direction", *_COLUMNS)]),
+        encode=_entry_rows,
+        split=_quoted_rows,
+        identify=_identify_row(1),
+        rows_of=_both(_entry_rows),
+    ),
+}

@@ -1,0 +1,220 @@
+"""A directory of Parquet parts, one for each commit. Needs the extra ``parquet``.
+
+A part is written beside the directory and renamed into it, and carries the checkpoint in its footer:
+data and checkpoint are one rename, and what a reader finds is whole at every instant. There is
+nothing else in the directory. A part with few rows is not left behind: the next commit replaces it
+by one that begins with its rows, so that years of small additions do not make years of tiny files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute
+
+from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async.export._changes import Known
+from paywint_async.export._errors import ExportError, OutputInUseError, translated
+from paywint_async.export._parts import PartWriter, read_batches, read_footer
+from paywint_async.export._sink import Checkpoint
+
+R = TypeVar("R", Payment, HistoryEntry)
+
+pc: Any = pyarrow.compute  # makes its functions when it is imported, which no type checker sees
+_VERSION = 1
+_PART = re.compile(r"part-(\d{6,})\.parquet")
+_FEW_ROWS = 10_000  # a part with fewer is continued
+_FINAL = pa.array([each.value for each in PaymentStatus if each.is_final])
+
+
+class ParquetTable(Generic[R]):
+    """A table in a directory of Parquet files.
+
+    Args:
+        path: the directory; made where missing.
+        direction: ``sent``, ``received`` or ``both``; rows of both have a column ``direction``.
+        to_arrow: `payments_to_arrow`, or `entries_to_arrow` for both directions.
+    """
+
+    def __init__(
+        self, path: str, *, direction: str, to_arrow: Callable[[Sequence[R]], Any]
+    ) -> None:
+        self._path = path.rstrip("/") or "/"
+        self._direction = direction
+        self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
+        self._part = PartWriter(f"{os.path.realpath(self._path)}.tmp", to_arrow([]).schema)
+        self._fd = -1
+        self._count = 0  # of parts
+        self._last_rows = 0  # in the last part
+        self._listing: Checkpoint | None = None
+        self._known = Known()  # the rows that are not final
+        self._changed: dict[str, Any] = {}
+
+    async def open(self) -> Checkpoint | None:
+        """Takes the directory for itself, and removes the part of a commit that did not come about.
+
+        Raises:
+            ExportError: another export has it, or it holds something else, or a part is missing.
+        """
+        with translated(f"cannot open {self._path}"):
+            os.makedirs(self._path, exist_ok=True)
+            self._fd = self._lock()
+            self._part.discard()
+            self._count = self._count_parts()
+        if self._count:
+            self._listing = self._read_checkpoint()
+        return self._listing
+
+    async def write(self, page: Sequence[R]) -> None:
+        """Takes the page; it is compressed and written a row group at a time."""
+        batch = self._to_arrow(page)
+        with translated(f"cannot write {self._part.path}"):
+            self._begin_part(continue_last=self._last_rows < _FEW_ROWS)
+            self._part.add([batch])
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Renames the part into the directory; the changed ones before."""
+        with translated(f"cannot write {self._path}"):
+            if self._changed:
+                await self._rewrite()
+            if self._part.is_open or checkpoint != self._listing or not self._count:
+                self._begin_part(continue_last=True)
+                self._last_rows = self._part.finish(self._name(self._count), self._told(checkpoint))
+                self._count += 1
+        self._listing = checkpoint
+
+    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here."""
+        for number in range(self._count):
+            for batch in read_batches(name := self._name(number)):
+                open_ = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL)))
+                try:
+                    rows = open_.to_pylist()
+                    ids = [UUID(row["payment_id"]) for row in rows]
+                except (OverflowError, ValueError) as error:  # no time, text or id of Python's
+                    raise ExportError(f"cannot read {name}: {error}") from None
+                for row in rows:
+                    self._known.note(_key(row), tuple(row.values()))
+                await asyncio.sleep(0)
+                if ids:
+                    yield ids
+            pa.default_memory_pool().release_unused()  # or it would keep the largest of all parts
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        """Takes payments as they are now; the next commit replaces the parts that have them."""
+        records = self._records(payments)
+        rows = self._to_arrow(records).to_pylist()
+        changed = {
+            _key(row): record
+            for row, record in zip(rows, records, strict=True)
+            if self._known.take(_key(row), tuple(row.values()))
+        }
+        self._changed |= changed
+        return len(changed)
+
+    async def close(self, *, complete: bool) -> None:
+        """Gives the directory back; what is not committed is gone."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._part.discard()
+            os.close(fd)
+
+    def _lock(self) -> int:
+        fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise OutputInUseError(f"{self._path} is being written by another export") from None
+        return fd
+
+    def _count_parts(self) -> int:
+        names = [name for name in os.listdir(self._path) if not name.startswith((".", "_"))]
+        numbers = sorted(int(match[1]) for name in names if (match := _PART.fullmatch(name)))
+        if len(numbers) < len(names):
+            raise ExportError(f"{self._path} holds other files than an export's: choose another")
+        if numbers != list(range(len(numbers))):
+            raise ExportError(
+                f"{self._path} has lost a part: restore it, or remove the directory to begin anew"
+            )
+        return len(numbers)
+
+    def _read_checkpoint(self) -> Checkpoint | None:
+        name = self._name(self._count - 1)
+        told, self._last_rows = read_footer(name)
+        if told.get("version") != _VERSION:
+            raise ExportError(f"{name} is of another version of this export")
+        if told["direction"] != self._direction:
+            raise ExportError(
+                f"{self._path} belongs to a direction of {told['direction']!r}, "
+                f"not {self._direction!r}"
+            )
+        listing: Checkpoint | None = told["listing"]
+        return listing
+
+    def _told(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        return {"version": _VERSION, "direction": self._direction, "listing": checkpoint}
+
+    def _name(self, number: int) -> str:
+        return f"{self._path}/part-{number:06}.parquet"
+
+    def _begin_part(self, *, continue_last: bool) -> None:
+        if self._part.is_open:
+            return
+        self._part.begin()
+        if self._count and continue_last:
+            self._count -= 1
+            self._part.add(read_batches(self._name(self._count)))
+
+    async def _rewrite(self) -> None:
+        """Replaces each part that has changed rows; each is whole, whenever this is broken off."""
+        ids = pa.array({key[-36:] for key in self._changed})
+        for number in range(self._count):
+            if await self._has_any(number, ids):
+                await self._rewrite_part(number)
+        self._changed.clear()
+
+    async def _has_any(self, number: int, ids: Any) -> bool:
+        for batch in read_batches(self._name(number), ["payment_id"]):
+            await asyncio.sleep(0)
+            if pc.any(pc.is_in(batch["payment_id"], ids)).as_py():
+                return True
+        return False
+
+    async def _rewrite_part(self, number: int) -> None:
+        footer, _ = read_footer(self._name(number))
+        self._part.begin()
+        for batch in read_batches(self._name(number)):
+            self._part.add([self._brought_up_to_date(batch)])
+            await asyncio.sleep(0)
+        self._part.finish(self._name(number), footer)
+
+    def _brought_up_to_date(self, batch: Any) -> Any:
+        keys = [_key(row) for row in batch.select(self._key_columns(batch)).to_pylist()]
+        changed = [key for key in keys if key in self._changed]
+        if not changed:
+            return batch
+        fresh = self._to_arrow([self._changed[key] for key in changed])
+        place = {key: batch.num_rows + index for index, key in enumerate(changed)}
+        indices = [place.get(key, index) for index, key in enumerate(keys)]
+        both = pa.Table.from_batches([batch, fresh]).take(pa.array(indices))
+        return both.combine_chunks().to_batches()[0]
+
+    def _key_columns(self, batch: Any) -> list[str]:
+        return [name for name in ("direction", "payment_id") if name in batch.schema.names]
+
+    def _records(self, payments: Sequence[Payment]) -> Any:
+        if self._direction != "both":
+            return payments
+        return [HistoryEntry(direction=d, payment=each) for each in payments for d in Direction]
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"{row.get('direction', '')}{row['payment_id']}"

@@ -1,0 +1,116 @@
+"""What was not final when it was written, brought up to date in its table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import aclosing
+from itertools import islice
+from uuid import UUID
+
+from paywint_async import Direction, NotFoundError, Payment, Payments
+from paywint_async.export._sink import Checkpoint, Table
+
+_LOOKED_UP_AT_ONCE = 200
+_FEW = 100  # to look these up never takes many more requests than to find out what would
+_MOST_UNCOMMITTED = 20_000  # changed rows, which a table may hold in memory
+
+
+class Refresh:
+    """Asks again for every payment of a table that is not final there.
+
+    Each is looked up by its id, at most ``max_concurrency`` at a time; where so many are open that
+    the lists have fewer pages, those are read again instead, until all have been seen.
+
+    Args:
+        payments: of the client.
+        direction: ``sent``, ``received`` or ``both``, as of the table.
+        max_concurrency: requests in flight at most.
+        rows_per_page: where the lists are read again.
+    """
+
+    def __init__(
+        self,
+        payments: Payments,
+        direction: str,
+        *,
+        max_concurrency: int = 8,
+        rows_per_page: int = 100,
+    ) -> None:
+        self._payments = payments
+        self._directions = [each for each in Direction if direction in (each, "both")]
+        self._max_concurrency = max_concurrency
+        self._rows_per_page = rows_per_page
+        self.changed = 0
+        self.missing = 0
+
+    async def run(self, table: Table[object], checkpoint: Checkpoint | None) -> None:
+        """Refreshes an open table and commits it; ``changed`` and ``missing`` count.
+
+        A payment that the API no longer knows stays in the table as it was.
+
+        Args:
+            checkpoint: of the table, which stays the same.
+        """
+        # A set, since a payment to oneself is open in both directions; integers are half as large.
+        wanted = {each.int async for ids in table.pending() for each in ids}
+        uncommitted = 0
+        async with aclosing(await self._ask_again(wanted)) as batches:
+            async for batch in batches:
+                changed = await table.refresh(batch)
+                self.changed += changed
+                uncommitted += changed
+                if uncommitted >= _MOST_UNCOMMITTED:
+                    await table.commit(checkpoint)
+                    uncommitted = 0
+        if uncommitted:
+            await table.commit(checkpoint)
+
+    async def _ask_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
+        if len(wanted) > _FEW and len(wanted) > await self._count_pages():
+            return self._read_again(wanted)
+        return self._look_up(wanted)
+
+    async def _count_pages(self) -> int:
+        pages = [await self._payments.page(each, 1, 10) for each in self._directions]
+        return sum(page.total_records for page in pages) // self._rows_per_page
+
+    async def _look_up(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
+        rest = iter(wanted)
+        while ids := list(islice(rest, _LOOKED_UP_AT_ONCE)):
+            yield await self._get_all([UUID(int=each) for each in ids])
+
+    async def _get_all(self, ids: Collection[UUID]) -> list[Payment]:
+        found: list[Payment] = []
+        rest = iter(ids)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(self._max_concurrency, len(ids))):
+                    workers.create_task(self._get_each(rest, found))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # callers know errors, and no groups of them
+        return found
+
+    async def _get_each(self, ids: Iterator[UUID], found: list[Payment]) -> None:
+        for each in ids:
+            try:
+                found.append(await self._payments.get(each))
+            except NotFoundError:
+                self.missing += 1
+
+    async def _read_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
+        for direction in self._directions:
+            if not wanted:
+                break
+            list_ = self._payments.sent if direction == "sent" else self._payments.received
+            listing = list_(
+                max_concurrency=self._max_concurrency, rows_per_page=self._rows_per_page
+            )
+            async with listing, aclosing(listing.pages()) as pages:
+                async for page in pages:
+                    found = [each for each in page.records if each.payment_id.int in wanted]
+                    wanted.difference_update(each.payment_id.int for each in found)
+                    yield found
+                    if not wanted:
+                        break
+        self.missing += len(wanted)

@@ -1,0 +1,194 @@
+"""A file that an export can be continued into: the file and its checkpoint never disagree.
+
+Commit first makes the data last, then replaces the checkpoint, which says how many bytes are
+confirmed. Whatever the file has beyond those (a page half written when the power went) is cut off
+when it is opened again. So at every instant the confirmed bytes are the checkpoint's payments.
+
+Rows that changed need a new file. The checkpoint announces it as the successor, it takes the file's
+name, and then the checkpoint is about it: whichever of the two is there, it is whole and known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Generic, TypeVar
+from uuid import UUID
+
+from paywint_async import Payment
+from paywint_async.export._changes import Changes
+from paywint_async.export._checkpoint import CheckpointFile, Confirmed, Extent
+from paywint_async.export._compression import PLAIN, Compression
+from paywint_async.export._encoding import Encoding
+from paywint_async.export._errors import ExportError, translated
+from paywint_async.export._files import (
+    is_still,
+    open_locked,
+    put_in_place,
+    replacement,
+    sync_directory,
+    temporary_of,
+)
+from paywint_async.export._output import OutputFile
+from paywint_async.export._sink import Checkpoint
+
+R = TypeVar("R")
+
+
+class ResumableFile(Generic[R]):
+    """A table in a regular file, beside a checkpoint file.
+
+    Args:
+        path: the file; a symbolic link is followed.
+        encoding: of the records.
+        checkpoint: says how much of the file counts; locked while this is open.
+        compression: of the bytes.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        encoding: Encoding[R],
+        checkpoint: CheckpointFile,
+        compression: Compression = PLAIN,
+    ) -> None:
+        self._path = path
+        self._real_path = os.path.realpath(path)
+        self._encoding = encoding
+        self._checkpoint = checkpoint
+        self._compression = compression
+        self._changes = Changes(encoding)
+        self._held = ExitStack()
+        self._listing: Checkpoint | None = None  # of the last commit
+
+    async def open(self) -> Checkpoint | None:
+        """Cuts off what is unconfirmed.
+
+        Raises:
+            ExportError: also where the file is not the one the checkpoint is about, is too short, or
+                is there without a checkpoint.
+        """
+        self._held.callback(self._checkpoint.close)
+        confirmed = self._checkpoint.open()
+        self._check_length(confirmed)
+        self._output = self._output_of(open_locked(self._real_path))
+        self._held.callback(lambda: self._output.close())
+        with translated(f"cannot write {self._path}"):
+            self._start(confirmed)
+        return self._listing
+
+    async def write(self, page: Sequence[R]) -> None:
+        """Appends the page."""
+        self._output.append(self._encoding.encode(page))
+
+    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here."""
+        self._output.end_member()  # a new file's header
+        if not self._output.size:
+            return
+        with self._reading() as file:
+            async for ids in self._changes.pending(file):
+                yield ids
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        """Takes payments as they are now; the next commit replaces the file."""
+        return self._changes.take(payments)
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Syncs the file, then replaces the checkpoint."""
+        self._output.sync()
+        if not is_still(self._output.fd, self._real_path):
+            raise ExportError(f"{self._path} was moved, removed or replaced during the export")
+        if self._changes:
+            with translated(f"cannot write {self._path}"):
+                await self._replace()
+        self._save(checkpoint)
+
+    async def close(self, *, complete: bool) -> None:
+        """Gives the locks back; what is not committed will be cut off."""
+        self._held.close()
+
+    def _check_length(self, confirmed: Confirmed | None) -> None:
+        size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
+        name = self._checkpoint.path
+        if confirmed is None and size:
+            raise ExportError(
+                f"{self._path} is not empty and {name} is new: the export would mix with what is "
+                "there; move one of them away"
+            )
+        if confirmed is not None and size < min(each.size for each in _possible(confirmed)):
+            raise ExportError(
+                f"{self._path} has {size:,} bytes, but {name} says {confirmed.size:,}: restore the "
+                f"file, or remove {name} to begin anew"
+            )
+
+    def _start(self, confirmed: Confirmed | None) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary_of(self._real_path))
+        if confirmed is None:
+            sync_directory(self._real_path)
+            self._save(None)
+        else:
+            self._listing = confirmed.listing
+            self._output.cut(self._find(confirmed))
+            if confirmed.successor is not None:  # before the file grows and is told from it no more
+                self._save(self._listing)
+        if not self._output.size:
+            self._output.append(self._encoding.header)
+
+    def _find(self, confirmed: Confirmed) -> int:
+        """How many bytes of the file are confirmed."""
+        size = os.fstat(self._output.fd).st_size
+        former, *successor = _possible(confirmed)
+        if [self._output.extent(size)] == successor:
+            return size
+        if self._output.extent(former.size) != former:
+            raise ExportError(
+                f"{self._path} is not the file that {self._checkpoint.path} belongs to, or was "
+                "changed since"
+            )
+        return former.size
+
+    async def _replace(self) -> None:
+        """Writes the file anew, with the rows that changed.
+
+        Cancellation: what is written is removed; the file and its checkpoint stay.
+        """
+        with replacement(self._real_path) as fd:
+            output = self._output_of(fd)
+            with self._reading() as file:
+                await self._changes.copy(file, output.append)
+            output.sync()
+            self._save(self._listing, successor=output.extent())
+            put_in_place(fd, temporary_of(self._real_path), self._real_path)
+        self._output, former = output, self._output
+        former.close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[IO[bytes]]:
+        action = f"cannot read {self._path}"
+        damages: tuple[type[Exception], ...] = (EOFError, ValueError, LookupError)
+        damages += self._compression.damages()
+        try:
+            with translated(action), self._compression.open(self._path) as file:
+                yield file
+        except damages as error:
+            raise ExportError(f"{action}: it is damaged ({error})") from None
+
+    def _save(self, listing: Checkpoint | None, *, successor: Extent | None = None) -> None:
+        extent = self._output.extent()
+        self._checkpoint.save(
+            size=extent.size, tail=extent.tail, listing=listing, successor=successor
+        )
+        self._listing = listing
+
+    def _output_of(self, fd: int) -> OutputFile:
+        return OutputFile(fd, self._path, self._compression)
+
+
+def _possible(confirmed: Confirmed) -> list[Extent]:
+    """What the file may be: as it was, or the successor that has taken its name."""
+    former = Extent(size=confirmed.size, tail=confirmed.tail)
+    return [former] if confirmed.successor is None else [former, confirmed.successor]

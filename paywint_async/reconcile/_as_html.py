@@ -1,0 +1,183 @@
+"""A report for a browser: one file with everything in it, which asks nobody for anything.
+
+Needs Jinja2, which the extra ``cli`` has. Names and descriptions are strangers' words: all of them
+are escaped, and the page's policy lets nothing run but its own script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from paywint_async import ConfigurationError
+from paywint_async.export._errors import translated
+from paywint_async.export._files import put_in_place, replacement, temporary_of, write_all
+from paywint_async.reconcile._as_json import kinds_of
+from paywint_async.reconcile._as_text import set_aside, verdict
+from paywint_async.reconcile._comparison import Report
+from paywint_async.reconcile._explanation import money, signed
+from paywint_async.reconcile._plots import Plot, plots
+from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, PaymentFact
+
+if TYPE_CHECKING:
+    import jinja2
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_DIFFERENCES = 1000  # that a browser sorts at once, and people look at
+_FEW = 5  # rows or payments of one difference that are shown
+
+
+def write_html(report: Report, path: str) -> None:
+    """Writes the page, which appears as a whole or not at all.
+
+    Raises:
+        ExportError: it cannot be written.
+        ConfigurationError: Jinja2 is not installed.
+    """
+    page = make_page(report)
+    real_path = os.path.realpath(path)
+    with translated(f"cannot write {path}"), replacement(real_path) as fd:
+        write_all(fd, page)
+        put_in_place(fd, temporary_of(real_path), real_path)
+    os.close(fd)
+
+
+def make_page(report: Report) -> bytes:
+    """The page, in UTF-8; raises as `write_html`, save what is about files."""
+    environment = _environment()
+    style, script = (_read(name) for name in ("report.css", "report.js"))
+    differences = report.result.differences
+    text = environment.get_template("report.html").render(
+        report=report,
+        settings=report.settings,
+        verdict=verdict(report),
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+        kinds=[(Kind(name), count) for name, count in kinds_of(report).items() if count],
+        statements=report.statements,
+        plots={each: _plots_of(report, each) for each in report.settings.directions},
+        lines=[_Line.of(each) for each in differences[:_MOST_DIFFERENCES]],
+        total=len(differences),
+        set_aside=list(set_aside(report)),
+    )
+    return text.encode("utf-8", "replace")
+
+
+@attrs.frozen(kw_only=True)
+class _Line:
+    """A difference as a line of the table; ``…_key`` are what it is sorted by."""
+
+    kind: Kind
+    places: tuple[str, ...]
+    place_key: int
+    day: str
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    evidence: str
+    ledger: tuple[str, ...]
+    ledger_key: str
+    paywint: tuple[str, ...]
+    paywint_key: str
+    why: str
+
+    @classmethod
+    def of(cls, difference: Difference) -> _Line:
+        rows, payments = difference.rows, difference.payments
+        is_repeated = difference.kind is Kind.DUPLICATE
+        items: list[LedgerRow | PaymentFact] = [*rows, *payments]
+        evidence = difference.evidence
+        amounts = [each[0].amount if each else "" for each in (rows, payments)]
+        return cls(
+            kind=difference.kind,
+            places=_few(
+                f"repeats {row.place}" if is_repeated and row is not rows[0] else str(row.place)
+                for row in rows
+            ),
+            place_key=rows[0].place if rows else 0,
+            day=next((str(each.day) for each in items if each.day), ""),
+            ids=_few(dict.fromkeys(name for each in items if (name := _id_of(each)))),
+            texts=_few(dict.fromkeys(text for each in items for text in _texts_of(each))),
+            evidence="" if evidence in (None, Evidence.ID) else f"matched by {evidence.words}",
+            ledger=_counted(_told(difference, row) for row in rows[: 1 if is_repeated else None]),
+            ledger_key=str(amounts[0]),
+            paywint=_counted(_told(difference, each) for each in payments),
+            paywint_key=str(amounts[1]),
+            why=difference.explanation,
+        )
+
+
+def _told(difference: Difference, item: LedgerRow | PaymentFact) -> str:
+    return item.status if difference.kind is Kind.STATUS else money(item.amount)
+
+
+def _id_of(item: LedgerRow | PaymentFact) -> str:
+    return str(item.payment_id or "")
+
+
+def _texts_of(item: LedgerRow | PaymentFact) -> Iterator[str]:
+    """What tells people whom it is about."""
+    names = (item.invoice,) if isinstance(item, LedgerRow) else (item.party,)
+    return (text for text in (*names, item.description) if text)
+
+
+def _few(texts: Iterable[str]) -> tuple[str, ...]:
+    texts = tuple(texts)
+    more = len(texts) - _FEW
+    return texts if more <= 0 else (*texts[:_FEW], f"and {more:,} more")
+
+
+def _counted(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, with how often it is there."""
+    counts = Counter(texts)
+    return _few(f"{count:,} × {text}" if count > 1 else text for text, count in counts.items())
+
+
+def _plots_of(report: Report, direction: str) -> list[Plot]:
+    return plots(direction, report.activities[direction], report.result.paywint)
+
+
+def _policy(style: str, script: str) -> str:
+    """What the page may do: use its own style and script, known by their digests, and nothing else."""
+    return (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text("utf-8").strip()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "the HTML report needs an extra: pip install 'paywint-async[cli]'"
+        ) from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        money=money, signed=signed, sentence=lambda text: text[:1].upper() + text[1:]
+    )
+    return environment

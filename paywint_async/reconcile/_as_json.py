@@ -1,0 +1,129 @@
+"""A report for programs: one JSON document, all differences in it.
+
+Amounts are strings with their exact digits: most programs read a JSON number as a float. Version 1:
+
+| field | meaning |
+| --- | --- |
+| ``version`` | 1 |
+| ``agrees`` | whether there is no difference |
+| ``made_at`` | when the history had been read, UTC |
+| ``ledger``, ``direction``, ``since``, ``until``, ``timezone``, ``date_window`` | what was compared |
+| ``kinds`` | how many differences there are of each kind; all kinds are named |
+| ``statements`` | for each direction, how the ledger's paid sum becomes Paywint's, step by step |
+| ``totals`` | for each side, every row or payment by direction, outcome and status |
+| ``differences`` | ``kind``, ``evidence``, ``direction``, ``explanation``, ``rows``, ``payments`` |
+
+A row's ``line`` is its number where the ledger is no file of text. Of a duplicate the first row is the
+superfluous one, the second the one that it repeats.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from paywint_async.export._encoding import plain
+from paywint_async.reconcile._comparison import Report
+from paywint_async.reconcile._records import Difference, Kind, LedgerRow, PaymentFact
+from paywint_async.reconcile._totals import Side, Statement, Sum
+
+_encode = msgspec.json.Encoder().encode
+_AT_ONCE = 1000
+
+
+def json_chunks(report: Report) -> Iterator[bytes]:
+    """The document, piece by piece: there may be a million differences."""
+    head = _encode(_head(report))
+    yield head[:-1] + b',"differences":['
+    differences = report.result.differences
+    for start in range(0, len(differences), _AT_ONCE):
+        some = _encode([_difference(each) for each in differences[start : start + _AT_ONCE]])
+        yield (b",\n" if start else b"\n") + some[1:-1].replace(b'},{"kind"', b'},\n{"kind"')
+    yield b"]}\n"
+
+
+def kinds_of(report: Report) -> dict[str, int]:
+    """How many differences there are of each kind."""
+    found = Counter(each.kind for each in report.result.differences)
+    return {kind.value: found[kind] for kind in Kind}
+
+
+def _head(report: Report) -> dict[str, Any]:
+    settings = report.settings
+    return {
+        "version": 1,
+        "agrees": report.agrees,
+        "made_at": report.made_at,
+        "ledger": settings.name,
+        "direction": settings.format.direction,
+        "since": settings.period.since,
+        "until": settings.period.until,
+        "timezone": str(settings.format.zone),
+        "date_window": settings.date_window,
+        "kinds": kinds_of(report),
+        "statements": [_statement(each) for each in report.statements],
+        "totals": {"ledger": _side(report.result.ledger), "paywint": _side(report.result.paywint)},
+    }
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    return {
+        "direction": statement.direction,
+        "ledger": _sum(statement.ledger),
+        "steps": [
+            {
+                "outcome": step.outcome,
+                "ledger": _sum(step.ledger),
+                "paywint": _sum(step.paywint),
+                "amount": plain(step.amount),
+            }
+            for step in statement.steps
+        ],
+        "paywint": _sum(statement.paywint),
+    }
+
+
+def _sum(total: Sum) -> dict[str, Any]:
+    return {"count": total.count, "amount": plain(total.amount)}
+
+
+def _side(side: Side) -> list[dict[str, Any]]:
+    return [{**cell._asdict(), **_sum(total)} for cell, total in side]
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "kind": difference.kind,
+        "evidence": difference.evidence,
+        "direction": difference.direction,
+        "explanation": difference.explanation,
+        "rows": [_row(row) for row in difference.rows],
+        "payments": [_payment(payment) for payment in difference.payments],
+    }
+
+
+def _row(row: LedgerRow) -> dict[str, Any]:
+    return {
+        "line": row.place,
+        "payment_id": row.payment_id,
+        "invoice": row.invoice,
+        "description": row.description,
+        "amount": plain(row.amount),
+        "date": row.day,
+        "status": row.status,
+    }
+
+
+def _payment(payment: PaymentFact) -> dict[str, Any]:
+    return {
+        "payment_id": payment.payment_id,
+        "amount": plain(payment.amount),
+        "date": payment.when,
+        "status": payment.status,
+        "party": payment.party,
+        "description": payment.description,
+        "failure_reason": payment.reason,
+    }

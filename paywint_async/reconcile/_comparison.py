@@ -1,0 +1,168 @@
+"""A ledger against an account: reads both and puts them into a matching. The only asyncio here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from paywint_async import HistoryEntry, Payment, Payments
+from paywint_async.export import reader, shown
+from paywint_async.reconcile._activity import Activity
+from paywint_async.reconcile._errors import ReconcileError
+from paywint_async.reconcile._ledger import ledger_rows, unit_of
+from paywint_async.reconcile._matching import Matching, Result
+from paywint_async.reconcile._records import PaymentFact, Period
+from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._totals import Statement, statement
+
+Progress = Callable[[int, int | None], Any]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What is compared with what, and how."""
+
+    ledger: str
+    format: LedgerFormat
+    period: Period = attrs.field(factory=Period)
+    date_window: int = 3
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Those that are compared."""
+        return ("received", "sent") if self.format.direction == "both" else (self.format.direction,)
+
+    @property
+    def name(self) -> str:
+        """The ledger's, without a password and without bytes that are no text."""
+        return shown(self.ledger).encode("utf-8", "replace").decode()
+
+    @property
+    def unit(self) -> str:
+        """What a row's place counts."""
+        return unit_of(self.ledger)
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """All that is known when ledger and history were read to their ends."""
+
+    settings: Settings
+    result: Result
+    activities: Mapping[str, Activity]
+    made_at: datetime
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is no difference at all."""
+        return self.result.agrees
+
+    @property
+    def statements(self) -> list[Statement]:
+        """For each direction, how the ledger's money becomes Paywint's."""
+        sides = self.result.ledger, self.result.paywint
+        return [statement(direction, *sides) for direction in self.settings.directions]
+
+
+async def reconcile(
+    payments: Payments,
+    settings: Settings,
+    *,
+    on_progress: Progress = lambda done, total: None,
+    **options: Any,
+) -> Report:
+    """Compares a ledger with the payments of an account, each of which is read exactly once.
+
+    Args:
+        payments: of the client.
+        settings: the ledger, and how it is compared.
+        on_progress: called with the payments read and their total, where known.
+        options: of the listing.
+
+    Raises:
+        LedgerError: the ledger cannot be read; nothing was asked for yet.
+        IncompleteHistoryError, APIError, TransportError: as the listing; nothing is claimed then.
+        ReconcileError: a payment is not in US dollars, or its day is out of the calendar.
+
+    Cancellation: the requests end.
+    """
+    under_way = _Comparison(settings)
+    await under_way.read_ledger()
+    await under_way.read_history(payments, on_progress, options)
+    return under_way.finish()
+
+
+class _Comparison:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._matching = Matching(
+            directions=settings.directions,
+            period=settings.period,
+            date_window=settings.date_window,
+        )
+        self._activities = {direction: Activity() for direction in settings.directions}
+
+    async def read_ledger(self) -> None:
+        async with aclosing(ledger_rows(self._settings.ledger, self._settings.format)) as rows:
+            async for row in rows:
+                self._matching.add_row(row)
+
+    async def read_history(
+        self, payments: Payments, on_progress: Progress, options: Mapping[str, Any]
+    ) -> None:
+        direction = self._settings.format.direction
+        reading = reader(payments, direction, **options)(None)
+        done = 0
+        async with aclosing(reading.pages()) as pages:
+            async for page in pages:
+                for record in page:
+                    self._take(record, direction)
+                done += len(page)
+                on_progress(done, reading.total)
+
+    def _take(self, record: Payment | HistoryEntry, direction: str) -> None:
+        if isinstance(record, HistoryEntry):
+            payment, direction = record.payment, record.direction.value
+        else:
+            payment = record
+        fact = self._fact(payment, direction)
+        self._matching.add_payment(fact)
+        if self._settings.period.has(fact.day):
+            paid_at = payment.payment_date
+            duration = paid_at - payment.created_at if paid_at is not None else None
+            self._activities[direction].take(fact, duration)
+
+    def _fact(self, payment: Payment, direction: str) -> PaymentFact:
+        if (payment.currency or "USD").upper() != "USD":
+            raise ReconcileError(
+                f"payment {payment.payment_id} is in {payment.currency}: only US dollars are compared"
+            )
+        when, zone = payment.payment_date or payment.created_at, self._settings.format.zone
+        try:
+            when = when.astimezone(zone)
+        except OverflowError:
+            raise ReconcileError(
+                f"payment {payment.payment_id} is of {when}, which is out of the calendar in {zone}"
+            ) from None
+        return PaymentFact(
+            payment_id=payment.payment_id,
+            direction=direction,
+            amount=payment.amount,
+            status=payment.status.value,
+            when=when,
+            party=payment.payer_name if direction == "received" else payment.payee_name,
+            description=payment.description,
+            reason=payment.failure_reason,
+        )
+
+    def finish(self) -> Report:
+        return Report(
+            settings=self._settings,
+            result=self._matching.finish(),
+            activities=self._activities,
+            made_at=datetime.now(UTC),
+        )

@@ -1,0 +1,137 @@
+"""What becomes of a row or a payment: an outcome in the totals, and maybe a difference. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from paywint_async import PaymentStatus
+from paywint_async.reconcile._explanation import (
+    explain_ambiguous,
+    explain_missing_at_paywint,
+    explain_missing_in_ledger,
+    explain_pair,
+    explain_repeated,
+)
+from paywint_async.reconcile._records import (
+    PAID,
+    Difference,
+    Evidence,
+    Kind,
+    LedgerRow,
+    Outcome,
+    PaymentFact,
+    Period,
+)
+from paywint_async.reconcile._totals import Side
+
+_KNOWN = frozenset(PaymentStatus)
+_ORDER = {kind: number for number, kind in enumerate(Kind)}
+
+
+class Verdicts:
+    """Both sides' totals, and the differences so far.
+
+    Args:
+        period: outside of which nothing is a difference; a pair is inside with either of its halves.
+        date_window: in days, for the explanations.
+    """
+
+    def __init__(self, period: Period, date_window: int) -> None:
+        self.ledger, self.paywint = Side(), Side()
+        self._period = period
+        self._window = date_window
+        self._differences: list[Difference] = []
+
+    def differences(self) -> tuple[Difference, ...]:
+        """All of them; the gravest kind first, each kind by day."""
+        return tuple(sorted(self._differences, key=_rank))
+
+    def set_aside(self, row: LedgerRow) -> None:
+        """A row of a direction that is not compared."""
+        self.ledger.take(row, Outcome.OTHER_DIRECTION)
+
+    def pair(self, row: LedgerRow, payment: PaymentFact, evidence: Evidence) -> None:
+        """A row and its payment."""
+        kinds = []
+        if _disagree(row.status, payment.status):
+            kinds.append(Kind.STATUS)
+        if row.amount != payment.amount:
+            kinds.append(Kind.AMOUNT)
+        outcome = Outcome(kinds[0]) if kinds else Outcome.AGREED
+        is_inside = self._count([row], [payment], outcome)
+        for kind in kinds if is_inside else ():
+            self._tell(kind, explain_pair(kind, row, payment), [row], [payment], evidence)
+
+    def lonely_row(self, row: LedgerRow) -> None:
+        """A row without a payment; one that claims no money, and names no payment, needs none."""
+        if not row.is_paid and row.payment_id is None:
+            self._count([row], [], Outcome.NOT_PAID)
+        elif self._count([row], [], Outcome.MISSING_AT_PAYWINT):
+            explanation = explain_missing_at_paywint(row, self._window)
+            self._tell(Kind.MISSING_AT_PAYWINT, explanation, [row])
+
+    def lonely_payment(self, payment: PaymentFact) -> None:
+        """A payment without a row; one whose money has not come needs none."""
+        if not payment.is_paid:
+            self._count([], [payment], Outcome.NOT_PAID)
+        elif self._count([], [payment], Outcome.MISSING_IN_LEDGER):
+            explanation = explain_missing_in_ledger(payment)
+            self._tell(Kind.MISSING_IN_LEDGER, explanation, [], [payment])
+
+    def repeated(self, rows: Iterable[tuple[LedgerRow, LedgerRow]]) -> None:
+        """Rows that are one too many, each with the one that it repeats."""
+        for row, original in rows:
+            if self._count([row], [], Outcome.DUPLICATE):
+                self._tell(Kind.DUPLICATE, explain_repeated(row), [row, original])
+
+    def ambiguous(
+        self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], evidence: Evidence
+    ) -> None:
+        """Rows and payments of which it cannot be said which belong together."""
+        if self._count(rows, payments, Outcome.AMBIGUOUS):
+            explanation = explain_ambiguous(rows, payments, evidence)
+            self._tell(Kind.AMBIGUOUS, explanation, rows, payments, evidence)
+
+    def _count(
+        self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], outcome: Outcome
+    ) -> bool:
+        """Counts them; returns whether any is inside the period."""
+        is_any_inside = False
+        for side, items in ((self.ledger, rows), (self.paywint, payments)):
+            for item in items:
+                is_inside = self._period.has(item.day)
+                side.take(item, outcome if is_inside else Outcome.OUTSIDE_PERIOD)
+                is_any_inside |= is_inside
+        return is_any_inside
+
+    def _tell(
+        self,
+        kind: Kind,
+        explanation: str,
+        rows: Sequence[LedgerRow],
+        payments: Sequence[PaymentFact] = (),
+        evidence: Evidence | None = None,
+    ) -> None:
+        self._differences.append(
+            Difference(
+                kind=kind,
+                rows=tuple(rows),
+                payments=tuple(payments),
+                evidence=evidence,
+                explanation=explanation,
+            )
+        )
+
+
+def _disagree(ledger: str, paywint: str) -> bool:
+    """Of two that are not paid, the ledger's may be a word of its own: that says no more."""
+    if ledger == paywint:
+        return False
+    return PAID in (ledger, paywint) or ledger in _KNOWN
+
+
+def _rank(difference: Difference) -> tuple[object, ...]:
+    day = difference.rows[0].day if difference.rows else difference.payments[0].day
+    places = [row.place for row in difference.rows]
+    ids = [payment.payment_id for payment in difference.payments]
+    return _ORDER[difference.kind], difference.direction, str(day or ""), places, ids

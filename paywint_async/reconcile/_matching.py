@@ -1,0 +1,199 @@
+"""The comparison itself: rows and payments in, differences and totals out. Pure: no files, no network.
+
+Rows come first, then payments one by one, in any order; each is used at most once. In passes of
+falling certainty:
+
+1. **by id**. A row that names a payment belongs to that one or to none.
+2. **by invoice number** within the description (`keys`), or by the whole description.
+3. **by amount and date window**.
+
+In each pass what is paid on both sides goes first; only then what is paid on one. Of several
+candidates the amount and the date decide, where they leave one assignment (`assignment`); else it is
+ambiguous, and never guessed. What is not paid on either side, and has no partner, is no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import attrs
+
+from paywint_async.reconcile._assignment import Assignment, assign, sorted_rows
+from paywint_async.reconcile._candidates import (
+    Interest,
+    OpenItems,
+    booked,
+    by_amount,
+    description_groups,
+    invoice_groups,
+)
+from paywint_async.reconcile._decisions import Verdicts
+from paywint_async.reconcile._records import Difference, Evidence, LedgerRow, PaymentFact, Period
+from paywint_async.reconcile._totals import Side
+
+Rows = list[LedgerRow]
+Facts = list[PaymentFact]
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What the comparison has found; ``differences`` are sorted, the gravest kind first."""
+
+    differences: tuple[Difference, ...]
+    ledger: Side
+    paywint: Side
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is no difference at all."""
+        return not self.differences
+
+
+class Matching:
+    """One comparison. First every row, then every payment, then `finish`.
+
+    Args:
+        directions: that are compared; rows of others are set aside.
+        period: outside of which neither a row nor a payment is a difference by itself.
+        date_window: days between a row and a payment that are matched by amount, at most.
+    """
+
+    def __init__(
+        self, *, directions: Iterable[str], period: Period | None = None, date_window: int = 3
+    ) -> None:
+        self._directions = frozenset(directions)
+        self._window = date_window
+        self._verdicts = Verdicts(period or Period(), date_window)
+        # Most ids come once; a list for each would be a tenth of all the memory.
+        self._named: dict[str, dict[UUID, LedgerRow]] = {each: {} for each in self._directions}
+        self._named_again: dict[tuple[str, UUID], Rows] = {}
+        self._open = OpenItems()  # rows without an id, and what may belong to them
+        self._interest: Interest | None = None
+
+    def add_row(self, row: LedgerRow) -> None:
+        """Takes a row of the ledger, whose place no other row has."""
+        if row.direction not in self._directions:
+            self._verdicts.set_aside(row)
+        elif row.payment_id is not None:
+            if self._named[row.direction].setdefault(row.payment_id, row) is not row:
+                self._named_again.setdefault((row.direction, row.payment_id), []).append(row)
+        else:
+            self._open.add_row(row)
+
+    def add_payment(self, payment: PaymentFact) -> None:
+        """Takes a payment of one of the directions, in which it comes once."""
+        if self._interest is None:
+            self._interest = Interest(self._open.rows)
+        row = self._named[payment.direction].pop(payment.payment_id, None)
+        if row is not None:
+            self._settle_named([row, *self._others(row)], payment)
+        elif self._interest.has(payment):
+            self._open.add_payment(payment)
+        else:
+            self._verdicts.lonely_payment(payment)
+
+    def finish(self) -> Result:
+        """Settles what is left; nothing may be added any more."""
+        for named in self._named.values():
+            for each in named.values():
+                original, *others = sorted_rows([each, *self._others(each)])
+                self._verdicts.lonely_row(original)
+                self._verdicts.repeated((row, original) for row in others)
+            named.clear()
+        self._match_by_invoice()
+        self._match_by_description()
+        self._match_by_amount()
+        for row in self._open.rows:
+            self._verdicts.lonely_row(row)
+        for payment in self._open.payments:
+            self._verdicts.lonely_payment(payment)
+        return Result(
+            differences=self._verdicts.differences(),
+            ledger=self._verdicts.ledger,
+            paywint=self._verdicts.paywint,
+        )
+
+    def _others(self, row: LedgerRow) -> Rows:
+        """Further rows that name the same payment."""
+        assert row.payment_id is not None
+        return self._named_again.pop((row.direction, row.payment_id), [])
+
+    def _settle_named(self, rows: Rows, payment: PaymentFact) -> None:
+        """Of several rows that name a payment, the one that agrees best is the original."""
+        original, *others = sorted(
+            sorted_rows(rows),
+            key=lambda row: (row.status != payment.status, row.amount != payment.amount),
+        )
+        self._verdicts.pair(original, payment, Evidence.ID)
+        self._verdicts.repeated((row, original) for row in others)
+
+    def _match_by_invoice(self) -> None:
+        for group in invoice_groups(self._open.rows, self._open.payments):
+            for rows, payments, is_paid in self._in_turn(*group):
+                left = self._match_by_amounts(rows, payments, Evidence.INVOICE)
+                found = [assign(*each, window=None, content=booked) for each in by_amount(*left)]
+                left = self._take(found, Evidence.INVOICE)
+                found = [assign(*left, window=None, content=booked)]
+                self._take(found, Evidence.INVOICE, tells_ambiguous=is_paid)
+            self._settle_booked_again(group[0])
+
+    def _match_by_description(self) -> None:
+        for group in description_groups(self._open.rows, self._open.payments):
+            for rows, payments, _ in self._in_turn(*group):
+                left = self._match_by_amounts(rows, payments, Evidence.DESCRIPTION)
+                self._take([assign(*left, window=self._window)], Evidence.DESCRIPTION)
+
+    def _match_by_amount(self) -> None:
+        for row_is_paid, payment_is_paid in ((True, True), (True, False), (False, True)):
+            rows = [row for row in self._open.rows if row.is_paid is row_is_paid]
+            payments = [each for each in self._open.payments if each.is_paid is payment_is_paid]
+            found = [assign(*each, window=self._window) for each in by_amount(rows, payments)]
+            both = row_is_paid and payment_is_paid
+            self._take(found, Evidence.AMOUNT_AND_DATE, tells_ambiguous=both)
+
+    def _in_turn(self, rows: Rows, payments: Facts) -> Iterator[tuple[Rows, Facts, bool]]:
+        """What is paid on both sides, then what is left of all."""
+        yield (
+            [row for row in rows if row.is_paid],
+            [each for each in payments if each.is_paid],
+            True,
+        )
+        yield self._open.rows_of(rows), self._open.payments_of(payments), False
+
+    def _match_by_amounts(
+        self, rows: Rows, payments: Facts, evidence: Evidence
+    ) -> tuple[Rows, Facts]:
+        found = [assign(*each, window=self._window) for each in by_amount(rows, payments)]
+        return self._take(found, evidence)
+
+    def _take(
+        self, found: Iterable[Assignment], evidence: Evidence, *, tells_ambiguous: bool = False
+    ) -> tuple[Rows, Facts]:
+        """Settles what was assigned; returns what was not."""
+        left_rows: Rows = []
+        left_payments: Facts = []
+        for each in found:
+            for row, payment in each.pairs:
+                self._open.remove([row], [payment])
+                self._verdicts.pair(row, payment, evidence)
+            self._open.remove([row for row, _ in each.repeated])
+            self._verdicts.repeated(each.repeated)
+            left_rows += each.rows
+            left_payments += each.payments
+            for rows, payments in each.ambiguous:
+                if tells_ambiguous:
+                    self._open.remove(rows, payments)
+                    self._verdicts.ambiguous(rows, payments, evidence)
+                else:
+                    left_rows += rows
+                    left_payments += payments
+        return left_rows, left_payments
+
+    def _settle_booked_again(self, rows: Rows) -> None:
+        """Rows of an invoice that repeat one which has its payment, on another day."""
+        left = self._open.rows_of(rows)
+        settled = {booked(row): row for row in rows if not self._open.has_row(row)}
+        again = [(row, settled[booked(row)]) for row in sorted_rows(left) if booked(row) in settled]
+        self._open.remove([row for row, _ in again])
+        self._verdicts.repeated(again)

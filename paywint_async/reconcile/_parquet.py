@@ -1,0 +1,87 @@
+"""Ledgers from Parquet: a file, or a directory as ``paywint sync`` makes one. Extra ``parquet``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from paywint_async.export._errors import translated
+from paywint_async.reconcile._columns import Places, find_columns
+from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+
+_ROWS_AT_ONCE = 5_000
+
+
+def read_parquet(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
+    """The rows of a file, or of all files of a directory in the order of their names.
+
+    A row's place counts on from file to file.
+
+    Raises:
+        LedgerError: it cannot be read, or its amounts are floats, which have lost their cents.
+    """
+    place = 0
+    for name in _files(path):
+        try:
+            with translated(f"cannot read {name}"), pq.ParquetFile(name, pre_buffer=False) as file:
+                for row in _rows(file, name, format, place):
+                    place = row.place
+                    yield row
+        except (pa.ArrowException, OverflowError) as error:  # a time beyond Python's calendar
+            raise LedgerError(name, f"is not a Parquet file that can be read: {error}") from None
+
+
+def _files(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    with translated(f"cannot read {path}"):
+        names = sorted(name for name in os.listdir(path) if name.lower().endswith(".parquet"))
+    if not names:
+        raise LedgerError(path, "holds no Parquet files")
+    return [os.path.join(path, name) for name in names if not name.startswith((".", "_"))]
+
+
+def _rows(file: Any, name: str, format: LedgerFormat, place: int) -> Iterator[LedgerRow]:
+    schema = file.schema_arrow
+    places = find_columns(schema.names, format.columns, name)
+    _refuse_floats(schema, places, name)
+    reader = RowReader(format, places)
+    columns = [schema.names[each] for each in places.used]
+    number = 0
+    for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
+        values = [_plain(batch[column]).to_pylist() for column in columns]
+        for told in zip(*values, strict=True):
+            number += 1
+            row: list[Any] = [None] * places.width
+            for index, value in zip(places.used, told, strict=True):
+                row[index] = value
+            yield reader.read(row, place + number, f"{name}, row {number}")
+
+
+def _refuse_floats(schema: Any, places: Places, name: str) -> None:
+    kind = schema.field(places.amount).type
+    if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind) or _is_text(kind)):
+        raise LedgerError(
+            name,
+            f"is {kind}, in which cents are not exact: write it as decimal, integer or text",
+            column=schema.names[places.amount],
+        )
+
+
+def _is_text(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _plain(column: Any) -> Any:
+    """Nanoseconds, which Python's times do not have, are cut off: only the day counts."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
+    return column

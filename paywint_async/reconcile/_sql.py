@@ -1,0 +1,53 @@
+"""Ledgers from databases: the table that ``paywint sync`` keeps, or another. Extra ``sql``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+import sqlalchemy as sa
+
+from paywint_async.export._database import Database
+from paywint_async.export._errors import ExportError
+from paywint_async.reconcile._columns import find_columns
+from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+
+_ROWS_AT_ONCE = 1000  # in memory
+
+
+async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
+    """The rows of the table that the format names, in the database's order.
+
+    Raises:
+        ExportError: the database cannot be reached, or has no such table.
+        LedgerError: a row cannot be understood; names its number and the column.
+    """
+    database = Database(url)
+    _refuse_new_file(database)
+    query = sa.select(sa.text("*")).select_from(sa.table(format.table))
+    async with AsyncExitStack() as held:
+        with database.translated("read"):
+            engine = database.make_engine()
+            held.push_async_callback(engine.dispose)
+            connection = await held.enter_async_context(engine.connect())
+            result = await held.enter_async_context(connection.stream(query))
+        names = list(result.keys())
+        reader = RowReader(format, find_columns(names, format.columns, database.name))
+        number = 0
+        while True:
+            with database.translated("read"):
+                rows = await result.fetchmany(_ROWS_AT_ONCE)
+            for row in rows:
+                number += 1
+                yield reader.read(tuple(row), number, f"{database.name}, row {number}")
+            if not rows:
+                return
+
+
+def _refuse_new_file(database: Database) -> None:
+    """SQLite would make a file where there is none: an empty ledger, and a surprise."""
+    path = database.name.removeprefix("sqlite:///")
+    if database.dialect == "sqlite" and not os.path.isfile(path):
+        raise ExportError(f"cannot read {database.name}: there is no such file")

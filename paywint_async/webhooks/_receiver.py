@@ -1,0 +1,184 @@
+"""What a web application does with a delivery, without knowing which framework brought it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async.webhooks._event import WebhookEvent
+from paywint_async.webhooks._headers import HeadersLike, no_headers, read_headers
+from paywint_async.webhooks._parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks._replay import KEEP, MemoryReplayStore, ReplayStore, is_above_zero
+from paywint_async.webhooks._signatures import Verifier
+
+OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
+
+logger = logging.getLogger("paywint_async.webhooks")
+
+OK, BAD_REQUEST, UNAUTHORIZED, NOT_ALLOWED, TOO_LARGE, FAILED = 204, 400, 401, 405, 413, 500
+
+
+class _Payments(Protocol):
+    def wake(self, payment_id: UUID, /, *, retry_payment_id: UUID | None = ...) -> object: ...
+
+
+class Wakes(Protocol):
+    """A client whose waits for a payment can be told to look at once."""
+
+    @property
+    def payments(self) -> _Payments:
+        """The client's payments."""
+        ...
+
+
+class WebhookReceiver:
+    """Takes deliveries, and calls ``on_event`` with each event once.
+
+    Args:
+        on_event: a coroutine function; the delivery is answered when it returns, and comes again
+            when it raises. Answer fast, work later: the sender will not wait for long.
+        verifier: who vouches for deliveries, such as ``StandardWebhooks(secret)``. None has to be
+            said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
+            believe nothing but `WebhookEvent.confirm`.
+        store: what remembers the deliveries already processed; None: this process, a
+            `MemoryReplayStore`, for a day or twice the tolerance.
+        client: whose waits for the event's payment look at once, instead of at their next interval.
+        tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
+        clock: Unix seconds.
+
+    Raises:
+        ConfigurationError: an argument cannot be used; the message names it.
+    """
+
+    def __init__(
+        self,
+        on_event: OnEvent,
+        *,
+        verifier: Verifier | None,
+        store: ReplayStore | None = None,
+        client: Wakes | None = None,
+        tolerance: float | None = TOLERANCE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._on_event = on_event
+        self._verifier = verifier
+        self._window = 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
+        self._store = MemoryReplayStore(keep=max(KEEP, self._window)) if store is None else store
+        self._client = client
+        self._tolerance = tolerance
+        self._clock = clock
+        self._ending: set[asyncio.Task[None]] = set()  # the loop itself holds no task
+        # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
+        del on_event, verifier, store, client
+        self._check()
+
+    async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
+        """The HTTP status to answer with; an answer needs nothing more, and should say no more.
+
+        204: processed, now or before. 400, 401, 405, 413: refused; it would not do better later.
+        500: ``on_event`` or the store failed, so it is delivered again.
+
+        Cancellation: ends ``on_event``; the next delivery of the event will be processed. Where
+        ``on_event`` had returned, the store remembers that first.
+        """
+        if method != "POST":
+            return NOT_ALLOWED
+        if len(body) > MAX_BODY:
+            return TOO_LARGE
+        received = read_headers(headers)
+        del headers  # a traceback shows the locals of its frames, and a header may be a token
+        try:
+            if received is None:
+                raise no_headers()
+            event = self._parse(received, body)
+        except WebhookError as error:
+            logger.warning("a webhook was refused: %s", error)
+            return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
+        try:
+            await self._process(event)
+        except Exception:
+            logger.exception("webhook %s was not processed; it should come again", event.id)
+            return FAILED
+        return OK
+
+    def _check(self) -> None:
+        if not callable(self._on_event):
+            raise ConfigurationError("on_event must be a coroutine function that takes an event")
+        if self._verifier is not None and not callable(self._verifier):
+            raise ConfigurationError("verifier must be callable, or None to verify nothing")
+        if not _has(self._store, "claim", "complete", "release"):
+            raise ConfigurationError("store must be a ReplayStore, such as MemoryReplayStore()")
+        if self._client is not None and not _has(getattr(self._client, "payments", None), "wake"):
+            raise ConfigurationError("client must be a PaywintClient, or None to wake nobody")
+        if self._tolerance is not None and not is_above_zero(self._tolerance, int, float):
+            raise ConfigurationError(
+                f"tolerance must be seconds, more than 0, or None for any: {self._tolerance!r}"
+            )
+        if isinstance(self._store, MemoryReplayStore) and self._store.keep < self._window:
+            raise ConfigurationError(
+                f"store must keep deliveries for twice the tolerance, {self._window:g} s, or longer"
+            )
+        if not callable(self._clock):
+            raise ConfigurationError("clock must be callable and return Unix seconds")
+
+    def _parse(self, headers: HeadersLike, body: bytes) -> WebhookEvent:
+        return parse_event(
+            body, headers, verifier=self._verifier, tolerance=self._tolerance, clock=self._clock
+        )
+
+    async def _process(self, event: WebhookEvent) -> None:
+        if not await self._store.claim(event.id):
+            logger.debug("webhook %s was processed before", event.id)
+            return
+        try:
+            self._wake(event)
+            await self._on_event(event)
+        except BaseException:
+            await self._to_its_end(self._release(event))
+            raise
+        await self._to_its_end(self._complete(event))
+
+    async def _complete(self, event: WebhookEvent) -> None:
+        try:
+            await self._store.complete(event.id)
+        except Exception:
+            await self._release(event)
+            raise
+
+    async def _release(self, event: WebhookEvent) -> None:
+        try:
+            await self._store.release(event.id)
+        except Exception:  # must not take the place of what ended the processing
+            logger.exception("webhook %s could not be released for its next attempt", event.id)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await it. A cancellation waits for it, too: half told, the store would let nobody through,
+        or let the next delivery be processed again. A second one leaves it to end by itself.
+        """
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+    def _wake(self, event: WebhookEvent) -> None:
+        if self._client is None:
+            return
+        wake, retry = self._client.payments.wake, event.retry_payment_id
+        if retry is None or not event.is_verified:  # no API call can confirm whose retry it is
+            wake(event.payment_id)
+        else:
+            wake(event.payment_id, retry_payment_id=retry)
+
+
+def _has(value: object, *methods: str) -> bool:
+    is_instance = not isinstance(value, type)
+    return is_instance and all(callable(getattr(value, name, None)) for name in methods)

@@ -1,0 +1,185 @@
+"""Who sent a delivery: the verifier's protocol, and the scheme of Standard Webhooks.
+
+Paywint says to verify a signature, but publishes neither its header nor its algorithm. So the
+verifier is an argument; the one here checks what `paywint_async.emulator` signs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import NoReturn, Protocol
+
+from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async.webhooks._headers import no_headers, read_headers
+
+_UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
+_PREFIX = b"whsec_"
+_SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
+_SEEN = 32  # signatures of one delivery
+
+
+class Verifier(Protocol):
+    """Decides whether a delivery is genuine; any callable of this shape will do.
+
+    It gets the raw body and the headers (names in any case), and returns the time at which the
+    delivery was signed, or True where the signature has no time of its own. To refuse it raises
+    anything, or returns anything else: None is a refusal, so that a forgotten ``return`` accepts
+    nothing; so are texts, tuples and coroutines. Only a mapping that is not empty counts as True, since
+    some libraries return the payload. Compare by `hmac.compare_digest`.
+    """
+
+    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime | bool: ...
+
+
+class StandardWebhooks:
+    """Verifies `Standard Webhooks <https://www.standardwebhooks.com>`_ signatures, version ``v1``.
+
+    ``webhook-signature``, a list, also when it comes as several headers, holds ``v1,`` and the base64
+    of HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text as it
+    stands, as the emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard.
+
+    Args:
+        secret: what the sender signs with.
+        older: further secrets, as long as the sender may still use them.
+
+    Raises:
+        ConfigurationError: a secret is missing or no text.
+    """
+
+    def __init__(self, secret: str | bytes, *older: str | bytes) -> None:
+        self._secrets = _Secrets(secret, *older)
+        del secret, older  # a traceback shows the locals of its frames
+        self._secrets.check()
+
+    def __repr__(self) -> str:
+        return "StandardWebhooks(***)"
+
+    def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime:
+        """The time at which this delivery was signed.
+
+        Raises:
+            WebhookSignatureError: it was not, or not with one of the secrets.
+        """
+        received = read_headers(headers)
+        del headers  # a traceback shows the locals of its frames, and these may hold a secret
+        if received is None:
+            raise no_headers()
+        delivery, moment = (
+            _required(received, name) for name in ("webhook-id", "webhook-timestamp")
+        )
+        if "." in delivery or not _UNIX_SECONDS.fullmatch(moment):  # the signed text's own seams
+            raise WebhookSignatureError("webhook-id or webhook-timestamp is not well-formed")
+        signed = f"{delivery}.{moment}.".encode("utf-8", "surrogatepass") + body
+        if not self._secrets.have_signed(signed, _signatures(received)):
+            raise WebhookSignatureError(
+                "webhook-signature has no v1 signature of this body by a known secret: compare the "
+                "secrets of sender and receiver, and pass the body's bytes as they came"
+            )
+        return datetime.fromtimestamp(int(moment), UTC)
+
+
+class _Secrets:
+    """The secrets, in the one object that holds them; neither repr, copy nor pickle shows them.
+
+    Making one never fails, so that no frame that still has a secret as a local ends in a traceback.
+    """
+
+    __slots__ = ("__secrets",)
+
+    def __init__(self, *secrets: str | bytes) -> None:
+        self.__secrets = secrets
+
+    def __repr__(self) -> str:
+        return "_Secrets(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets are not pickled or copied; make the verifier where it is used")
+
+    def check(self) -> None:
+        """Raises ConfigurationError where one of them cannot sign anything."""
+        if not all(map(_is_secret, self.__secrets)):
+            raise ConfigurationError("secret is missing: pass what the sender signs with")
+
+    def have_signed(self, signed: bytes, signatures: Iterable[str]) -> bool:
+        """Whether one of the signatures is of one of the secrets; how long it takes says nothing."""
+        given = [signature.encode("utf-8", "surrogatepass") for signature in signatures]
+        expected = [
+            b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
+            for secret in self.__secrets
+            for key in _keys(secret)
+        ]
+        return sum(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given) > 0
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str | bytes) and len(value) > 0
+
+
+def _keys(secret: str | bytes) -> list[bytes]:
+    # Whatever an environment variable may hold can be encoded so; an error would show it.
+    text = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+    if not text.startswith(_PREFIX):
+        return [text]
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        return [text]
+    return [text, key] if len(key) >= _SHORTEST_KEY else [text]
+
+
+def _required(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise WebhookSignatureError(f"the header {name} is missing: the delivery is not signed")
+    return value
+
+
+def _signatures(headers: Mapping[str, str]) -> list[str]:
+    """Those of version 1; a space is between them, or the comma by which HTTP joins headers."""
+    entries = [entry.split(",") for entry in _required(headers, "webhook-signature").split()]
+    pairs = (pair for entry in entries for pair in pairwise(entry))
+    return [f"v1,{digest}" for version, digest in pairs if version == "v1"][:_SEEN]
+
+
+def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:
+    """The time that was signed; None where the verifier accepts and says none.
+
+    Raises:
+        WebhookError: the verifier refuses, in whatever way.
+        ConfigurationError: it is none.
+    """
+    if not callable(verifier):
+        raise ConfigurationError("verifier must be callable, or None to verify nothing")
+    verdict = _ask(verifier, body, headers)
+    if isinstance(verdict, str):
+        raise WebhookSignatureError(f"the verifier refuses the delivery: it {verdict}")
+    return verdict
+
+
+def _ask(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | str | None:
+    """The time that was signed, None, or why it is refused, which never shows what was answered.
+
+    Whoever returns a signature instead of comparing it would find it in the log.
+    """
+    try:
+        answer: object = verifier(body, headers)
+        if isinstance(answer, datetime) and answer.utcoffset() is not None:
+            return answer
+        if (isinstance(answer, int) and answer == 1) or (isinstance(answer, Mapping) and answer):
+            return None
+        if inspect.iscoroutine(answer):
+            answer.close()  # an `async def`: true as it stands, whatever it would have said
+        kind = repr(answer) if answer is None or answer is False else f"a {type(answer).__name__}"
+        return f"returned {kind}, which is neither True nor a time with a zone"
+    except WebhookError:
+        raise
+    except Exception as error:
+        return f"raised {type(error).__name__}"
