@@ -5,10 +5,10 @@ It stands apart from the SDK. Nothing here imports the codec, the models or any 
 
 Read it from the bottom up: `identity` (seed and rank to id and back) · `catalogue` (the words) ·
 `payment` (one record) · `generator` (rank to record) · `wire` (JSON out) · `history` (one
-direction) · `ledger` (both) · `transitions` (which status may follow which) · `lifecycle` (what happens to
-the payments) · `clock` · `state` (the file) · `webhooks` · `form` and `validation` (JSON in) · `traffic`
-(limit and journal) · `settings` · `api` (HTTP) · `controls` (the handles that need no socket) ·
-`server` (`Emulator`, from start to close).
+direction) · `ledger` (both) · `transitions` (which status may follow which) · `lifecycle` (what
+happens to the payments) · `clock` · `state` (the file) · `webhooks` · `form` and `validation` (JSON
+in) · `traffic` (limit and journal) · `settings` · `api` (HTTP) · `controls` (the handles that need
+no socket) · `server` (`Emulator`, from start to close).
 """
 
 from paywint_async.emulator._payment import Payment
