@@ -1,4 +1,4 @@
-"""Layer 5: ``python -m paywint_async`` is the command ``paywint``."""
+"""``python -m paywint_async`` is the command ``paywint``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Layer 1: records as Arrow batches. The only module of the library that uses pyarrow.
+"""Records as Arrow batches. The only module of the library that uses pyarrow.
 
 Needs the extra ``parquet``, which is imported only when a batch is made. Knows no files.
 """

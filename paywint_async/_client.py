@@ -1,4 +1,4 @@
-"""Layer 4: the client: wires credentials, session, chain and payments together. No logic of its own."""
+"""The client: wires credentials, session, chain and payments together. No logic of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 1: bytes ↔ records. The only user of cattrs; knows nothing of HTTP, paths or statuses.
+"""Bytes ↔ records. The only user of cattrs; knows nothing of HTTP, paths or statuses.
 
 The converter is a stock cattrs msgspec converter with one change: for the wire types its loads hook
 is a bound ``msgspec.json.Decoder``, so that the bytes are walked once, in C, straight into the attrs

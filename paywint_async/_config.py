@@ -1,4 +1,4 @@
-"""Layer 1: how a client is set up: where, who, how patient, how fast. Does no I/O.
+"""How a client is set up: where, who, how patient, how fast. Does no I/O.
 
 Every default has its reason beside it, so that nobody has to tune what they do not understand.
 """

@@ -1,4 +1,4 @@
-"""Layer 1: timeouts for many tasks over one timer. Knows nothing of requests.
+"""Timeouts for many tasks over one timer. Knows nothing of requests.
 
 `asyncio.timeout` makes, starts and cancels a timer for each request, a twentieth of the price of one.
 Deadlines of requests hardly ever pass, so one timer for the earliest of them is enough.

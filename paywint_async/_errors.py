@@ -1,4 +1,4 @@
-"""Layer 0: every error of the SDK, split by what the caller can do about it. Standard library only.
+"""Every error of the SDK, split by what the caller can do about it. Standard library only.
 
 PaywintError
 ├── ConfigurationError            fix how the client is made

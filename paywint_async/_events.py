@@ -1,4 +1,4 @@
-"""Layer 1: what a client tells its owner while it works: typed events, one hook, and log lines.
+"""What a client tells its owner while it works: typed events, one hook, and log lines.
 
 Enough to write metrics with: every attempt, retry, cooldown, page and checkpoint is told. Nothing
 here carries a credential, a body or a header. Success is silent in the log below DEBUG.

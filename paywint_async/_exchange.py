@@ -1,4 +1,4 @@
-"""Layer 3: one HTTP exchange over aiohttp's pool: a request's bytes out, the head of its answer in.
+"""One HTTP exchange over aiohttp's pool: a request's bytes out, the head of its answer in.
 
 `ClientSession.request` prepares each request for what this SDK never does (redirects, cookies, proxies,
 uploads, traces, a task that writes the body): more than half of its price. So an ordinary request is

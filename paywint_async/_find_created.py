@@ -1,4 +1,4 @@
-"""Layer 4: settles whether a create of unknown outcome has happened, by what the lists show since."""
+"""Settles whether a create of unknown outcome has happened, by what the lists show since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 1: what passes through the middleware chain: plain values, no I/O types, no credentials."""
+"""What passes through the middleware chain: plain values, no I/O types, no credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 0: the API's records and enums, as frozen values. Knows nothing of JSON, HTTP or asyncio.
+"""The API's records and enums, as frozen values. Knows nothing of JSON, HTTP or asyncio.
 
 Field names are the API's own. Source of each field: the published Payment API; only which fields may
 be null is assumed (``payment_id``, ``amount``, ``status`` and ``created_at`` never are).

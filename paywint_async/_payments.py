@@ -1,4 +1,4 @@
-"""Layer 4: what a caller does with payments. Checks arguments, sends calls, tells what they mean."""
+"""What a caller does with payments. Checks arguments, sends calls, tells what they mean."""
 
 from __future__ import annotations
 

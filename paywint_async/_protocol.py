@@ -1,4 +1,4 @@
-"""Layer 2: sans-I/O: what each operation sends, what each answer means, which may be repeated.
+"""Sans-I/O: what each operation sends, what each answer means, which may be repeated.
 
 Knows the API's paths and shapes; does not know how bytes travel, when to retry, or asyncio.
 Source of every path, field and bound: the published Payment API, unless a comment says "assumed".

@@ -1,4 +1,4 @@
-"""Layer 3: the session manager: the only owner of aiohttp's session and translator of its errors.
+"""The session manager: the only owner of aiohttp's session and translator of its errors.
 
 Turns a `Request` into HTTP and an answer into a `Response`. Adds the credentials, and nobody above
 ever sees them. Knows nothing of what the API's answers mean, nor of retries.

@@ -1,4 +1,4 @@
-"""Layer 5: fixtures for the tests of whoever uses the SDK; pytest finds them by itself.
+"""Fixtures for the tests of whoever uses the SDK; pytest finds them by itself.
 
 `paywint_emulator` and `paywint_client` live on the event loop of the test that asks for them, so one
 asynchronous fixture stands behind both, made for whichever plugin runs that test: pytest-asyncio

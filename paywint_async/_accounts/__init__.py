@@ -1,4 +1,4 @@
-"""Layer 5: the histories of many accounts, exported by the workers of a Dask cluster.
+"""The histories of many accounts, exported by the workers of a Dask cluster.
 
 Read it in this order: `account` (what is exported, and references to secrets) · `report` (what came of
 it) · `places` (each account's own output) · `job` (what travels to a worker, and back) · `staging`

@@ -1,4 +1,4 @@
-"""Layer 5: an account to export, with references to its credentials. Values, which travel anywhere."""
+"""An account to export, with references to its credentials. Values, which travel anywhere."""
 
 from __future__ import annotations
 

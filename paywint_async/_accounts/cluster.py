@@ -1,4 +1,4 @@
-"""Layer 5: whose workers: a cluster of this call's own, or one that is there."""
+"""Whose workers: a cluster of this call's own, or one that is there."""
 
 from __future__ import annotations
 

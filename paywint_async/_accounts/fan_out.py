@@ -1,4 +1,4 @@
-"""Layer 5: `export_accounts`: which step of which account is done when, and what is told of it."""
+"""`export_accounts`: which step of which account is done when, and what is told of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 5: what travels to a worker and what comes back: plain values without secrets."""
+"""What travels to a worker and what comes back: plain values without secrets."""
 
 from __future__ import annotations
 

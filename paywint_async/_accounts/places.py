@@ -1,4 +1,4 @@
-"""Layer 5: where each account's payments go: an output of its own, whatever the accounts are called."""
+"""Where each account's payments go: an output of its own, whatever the accounts are called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 5: what is told of an export of many accounts, while it runs and at its end."""
+"""What is told of an export of many accounts, while it runs and at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 5: the ranges of a large account, in a directory beside its output, until they are one.
+"""The ranges of a large account, in a directory beside its output, until they are one.
 
 The plan is written first and never changes: where each range begins and ends. Each range is a table of
 its own, with a checkpoint, so a range that was broken off is continued like any export. When all are

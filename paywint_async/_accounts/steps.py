@@ -1,4 +1,4 @@
-"""Layer 5: what a worker does for an account: plan it, read a part of it, write it. Knows no Dask.
+"""What a worker does for an account: plan it, read a part of it, write it. Knows no Dask.
 
 Each step may be broken off anywhere and done again, also while a worker that was given up is still at
 it: an output has one writer at a time, and whoever comes next goes on from what is committed.

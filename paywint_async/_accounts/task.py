@@ -1,4 +1,4 @@
-"""Layer 5: a step as a Dask task: on a thread of a worker, with an event loop of its own.
+"""A step as a Dask task: on a thread of a worker, with an event loop of its own.
 
 A worker's own loop must answer the scheduler, so no account is decoded on it. The worker runs as many
 steps at a time as it has threads.

@@ -1,4 +1,4 @@
-"""Layer 5: the command ``paywint``: what a shell gives and takes, over the public API and export.
+"""The command ``paywint``: what a shell gives and takes, over the public API and export.
 
 Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`,
 `emulator` (one command or group each) · `options` (their arguments) · `account` (whose payments) ·

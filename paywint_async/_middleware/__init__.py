@@ -1,4 +1,4 @@
-"""Layer 2: what happens to a request on its way out, and to its answer on the way back.
+"""What happens to a request on its way out, and to its answer on the way back.
 
 From the outside in: the caller's own middlewares, `Retry`, `SlowStart`, `Throttle`, the caller's
 middlewares for each attempt, `Observe`; then the session sends.

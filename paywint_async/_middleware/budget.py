@@ -1,4 +1,4 @@
-"""Layer 2: how many retries a whole client may spend, so that an outage is not multiplied."""
+"""How many retries a whole client may spend, so that an outage is not multiplied."""
 
 from __future__ import annotations
 

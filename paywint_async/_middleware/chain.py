@@ -1,4 +1,4 @@
-"""Layer 2: the chain itself. Composed once a client, so that a request pays only for the calls."""
+"""The chain itself. Composed once a client, so that a request pays only for the calls."""
 
 from __future__ import annotations
 

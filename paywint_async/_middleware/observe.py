@@ -1,4 +1,4 @@
-"""Layer 2: tells the owner of each attempt. Innermost, so that it measures the network alone."""
+"""Tells the owner of each attempt. Innermost, so that it measures the network alone."""
 
 from __future__ import annotations
 

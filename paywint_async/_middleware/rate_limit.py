@@ -1,4 +1,4 @@
-"""Layer 2: how fast a client asks: its own limit, and what a 429 teaches all of its tasks at once."""
+"""How fast a client asks: its own limit, and what a 429 teaches all of its tasks at once."""
 
 from __future__ import annotations
 

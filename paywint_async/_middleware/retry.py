@@ -1,4 +1,4 @@
-"""Layer 2: sends a request again where that does no harm. The only user of backoff.
+"""Sends a request again where that does no harm. The only user of backoff.
 
 Which outcomes are worth another attempt is decided here; which requests may be repeated at all is the
 protocol's word (`Request.repeatable`). A request that writes is sent again only when the first one

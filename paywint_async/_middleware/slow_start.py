@@ -1,4 +1,4 @@
-"""Layer 2: how many requests a client dares to have in flight before it knows the server's limit.
+"""How many requests a client dares to have in flight before it knows the server's limit.
 
 No limit is published. A thousand tasks that start at once would learn it by a thousand refusals, so
 the first few go alone, and each two successes make room for one more: when the first 429 comes, less

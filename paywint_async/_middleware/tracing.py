@@ -1,4 +1,4 @@
-"""Layer 2: OpenTelemetry spans: one for each operation, with a child for each attempt.
+"""OpenTelemetry spans: one for each operation, with a child for each attempt.
 
 Needs the extra ``otel``, which is imported only when `tracing` is called.
 """

@@ -1,4 +1,4 @@
-"""Layer 2: a stream of records out of numbered pages: concurrent, ordered, bounded, exactly once.
+"""A stream of records out of numbered pages: concurrent, ordered, bounded, exactly once.
 
 `planner` decides (pure) and says it by a `verdict`, `position` remembers, `window` fetches ahead,
 `listing` ties them into an async iterator, `merge` reads two listings as one, `splitting` cuts one

@@ -1,4 +1,4 @@
-"""Layer 2: what of a snapshot has been delivered, where the rest stands, what an answer proves. Pure.
+"""What of a snapshot has been delivered, where the rest stands, what an answer proves. Pure.
 
 **The invariant.** A snapshot is the records that existed at the first answer. They are delivered in
 the server's order; `remaining` are left, and the one due next stands at offset ``base - remaining`` of

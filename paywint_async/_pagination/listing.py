@@ -1,4 +1,4 @@
-"""Layer 2: what a caller iterates: payments of one direction, in the server's order, exactly once."""
+"""What a caller iterates: payments of one direction, in the server's order, exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 2: both directions read at once, merged by time into one stream."""
+"""Both directions read at once, merged by time into one stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 2: which page to ask for next, and what to do with an answer. Pure: no I/O, no asyncio.
+"""Which page to ask for next, and what to do with an answer. Pure: no I/O, no asyncio.
 
 The `Ledger` knows what is due and what an answer proves; the planner turns that into requests. In the
 ordinary case it names page after page and every answer is delivered. Otherwise:

@@ -1,4 +1,4 @@
-"""Layer 2: where a listing stands, as a value, and as the JSON of a checkpoint.
+"""Where a listing stands, as a value, and as the JSON of a checkpoint.
 
 A position counts ranks from the oldest payment (1), so that new arrivals never move it. Version 1 of
 the JSON value, all fields required:

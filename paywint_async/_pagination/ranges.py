@@ -1,4 +1,4 @@
-"""Layer 2: a snapshot cut into ranges that are read each by itself, wherever and whenever. Pure.
+"""A snapshot cut into ranges that are read each by itself, wherever and whenever. Pure.
 
 A range begins at a position like any other: so many ranks delivered, and the ids that stand right
 before its first payment to prove the place. Those come from one answer, whose own total tells the

@@ -1,4 +1,4 @@
-"""Layer 2: one read of one list: the planner's decisions, carried out through a window."""
+"""One read of one list: the planner's decisions, carried out through a window."""
 
 from __future__ import annotations
 

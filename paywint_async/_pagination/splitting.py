@@ -1,4 +1,4 @@
-"""Layer 2: a list split into ranges, with as many requests. Imported when somebody splits one."""
+"""A list split into ranges, with as many requests. Imported when somebody splits one."""
 
 from __future__ import annotations
 

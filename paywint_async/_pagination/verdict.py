@@ -1,4 +1,4 @@
-"""Layer 2: what the planner says to whoever fetches. Pure."""
+"""What the planner says to whoever fetches. Pure."""
 
 from __future__ import annotations
 

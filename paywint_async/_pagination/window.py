@@ -1,4 +1,4 @@
-"""Layer 2: pages fetched ahead: a bounded queue of requests under way, taken in page order.
+"""Pages fetched ahead: a bounded queue of requests under way, taken in page order.
 
 Tasks belong to the window and to nobody else: they hold neither the iterator nor its consumer, and
 the window's end is theirs. Each fetches bytes only; the consumer decodes, so that the next request

@@ -1,4 +1,4 @@
-"""Layer 4: waiting for payments.
+"""Waiting for payments.
 
 Read it from the bottom up: `subject` (one payment and who waits for it) · `poller` (looks, once for all
 who wait) · `tracker` (follows a payment to its end).

@@ -1,4 +1,4 @@
-"""Layer 4: looks at payments, each look on behalf of everybody who waits. Knows nothing of retries.
+"""Looks at payments, each look on behalf of everybody who waits. Knows nothing of retries.
 
 A payment that somebody waits for has one of three things: a timer until it is looked at next, a place
 in the queue, or a look under way, which is a task. At most `max_in_flight` looks are under way, and

@@ -1,4 +1,4 @@
-"""Layer 4: one payment that is waited for: how it was last seen, by whom it is awaited, when to look."""
+"""One payment that is waited for: how it was last seen, by whom it is awaited, when to look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layer 4: follows payments to their ends, from a retry to the next where its id is known.
+"""Follows payments to their ends, from a retry to the next where its id is known.
 
 Knows which payment is the retry of which only from what it is told by `Tracker.wake`: the API does not
 say, and two links over the same amount look the same. So nothing is ever guessed.

@@ -1,4 +1,4 @@
-"""Layer 5: where payments go: sinks, and the transfer that fills one and can be continued.
+"""Where payments go: sinks, and the transfer that fills one and can be continued.
 
 Over the public API only. Knows nothing of command lines, terminals, signals or exit codes.
 

@@ -1,4 +1,4 @@
-"""Layer 5: an account's history against a ledger: what is matched, what differs, and why.
+"""An account's history against a ledger: what is matched, what differs, and why.
 
 Over the public API only, and the export's way to read a history. Knows nothing of command lines.
 

@@ -1,4 +1,4 @@
-"""Layer 5: webhooks in, over the public API only: who sent it, what it says, and only once.
+"""Webhooks in, over the public API only: who sent it, what it says, and only once.
 
 `parse_event` makes a typed event of one delivery. `WebhookReceiver` does all that a web application
 has to, and `aiohttp_handler`, `starlette_endpoint` and `asgi_app` put it into one.

@@ -1,4 +1,4 @@
-"""Layer 2: one rate limit for all processes and hosts of an API key, over Redis.
+"""One rate limit for all processes and hosts of an API key, over Redis.
 
 `SharedRateLimit` is what a client is given; it has a `SharedLine` for each event loop, which asks the
 `RedisStore` by the script of `script`, and goes on by a `Fallback` while Redis is away.

@@ -1,4 +1,4 @@
-"""Layer 2: how requests go on while the shared limit cannot be asked. Knows no Redis."""
+"""How requests go on while the shared limit cannot be asked. Knows no Redis."""
 
 from __future__ import annotations
 

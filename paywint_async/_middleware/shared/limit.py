@@ -1,4 +1,4 @@
-"""Layer 2: the limiter that a client is given; event loops, forks and closing are its business."""
+"""The limiter that a client is given; event loops, forks and closing are its business."""
 
 from __future__ import annotations
 

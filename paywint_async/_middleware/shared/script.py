@@ -1,4 +1,4 @@
-"""Layer 2: the one script that Redis runs, what is asked of it and what it answers. Does no I/O.
+"""The one script that Redis runs, what is asked of it and what it answers. Does no I/O.
 
 All times are whole microseconds of the Redis server's clock, and what a process is told is how long
 to wait: no clock of a client is ever compared with another. The state is one hash, so it works on a

@@ -1,4 +1,4 @@
-"""Layer 2: one Redis, asked by script. The only user of redis; knows no limit.
+"""One Redis, asked by script. The only user of redis; knows no limit.
 
 Needs the extra ``redis``, which is imported only when a store is made.
 """

@@ -1,4 +1,4 @@
-"""Layer 2: those of one event loop who wait for a turn at the shared limit, and how they ask for it.
+"""Those of one event loop who wait for a turn at the shared limit, and how they ask for it.
 
 One call at a time speaks for all of them: it confirms the turns that are due, and reserves new ones.
 So a request that need not wait costs one round trip, one that waited two, and many at once share
