@@ -220,7 +220,7 @@ class TestTheEventLoop:
         asyncio.run(serve_and_ask())
         asyncio.run(serve_and_ask())
         server.release()
-        assert (server.connections, len(kept[0]._lines)) == (2, 1)
+        assert (server.connections, len(kept[0]._queues)) == (2, 1)
 
     async def test_has_to_be_the_one_of_the_callers_client(self, redis):
         async with Redis.from_url(redis.url) as client:
@@ -263,7 +263,7 @@ def _in_the_child(limiter: SharedRateLimit) -> None:
 
         async def ask() -> None:
             await limiter.acquire()
-            assert not limiter._line().is_away
+            assert not limiter._queue().is_away
             await limiter.aclose()
 
         asyncio.run(ask())

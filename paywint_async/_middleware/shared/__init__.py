@@ -1,7 +1,8 @@
 """One rate limit for all processes and hosts of an API key, over Redis.
 
-`SharedRateLimit` is what a client is given; it has a `SharedLine` for each event loop, which asks the
-`RedisStore` by the script of `script`, and goes on by a `Fallback` while Redis is away.
+`SharedRateLimit` is the public limiter. It keeps one `SharedQueue` for each event loop; a queue runs
+the Lua script of `script` through a `RedisStore`, and uses a local `Fallback` while Redis is
+unavailable.
 """
 
 from paywint_async._middleware.shared.limit import SharedRateLimit

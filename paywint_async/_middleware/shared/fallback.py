@@ -1,4 +1,4 @@
-"""How requests go on while the shared limit cannot be asked. Knows no Redis."""
+"""A local rate limit for the time in which Redis is unavailable. Knows nothing of Redis."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from paywint_async._events import logger
 from paywint_async._middleware.rate_limit import RateLimiter
 
 PROBE_SECONDS = 1.0
-"""How long nobody asks after a failure; then one call finds out for all."""
+"""Seconds without calls to Redis after a failure; then a single call probes it."""
 _DOUBT_SECONDS = 2 * PROBE_SECONDS
 
 
 class Fallback:
-    """This process's part of the limit: one of ``processes``, evenly, without a burst.
+    """This process's share of the limit: ``limit / processes``, evenly spaced, without a burst.
 
-    It begins at a random point of the interval, so that processes which notice an outage together do
-    not send together. For two seconds after it, and after any sign of one that passed, a process
-    keeps to its part while it asks: those who are back and those who are not yet share one limit.
+    It starts at a random point of the interval, so that processes which detect an outage at the same
+    time do not send at the same time. For two seconds after an outage, and after any sign of a short
+    one, a process keeps to its share while it also asks Redis: processes that have reconnected and
+    processes that have not still stay within one limit together.
 
     Args:
-        limit: of all together.
-        processes: how many they are at most.
-        name: of what is away, for the log.
+        limit: of all processes together.
+        processes: the largest number of processes.
+        name: the Redis address, for the log.
     """
 
     def __init__(self, limit: RateLimit, processes: int, name: str) -> None:
@@ -39,24 +40,24 @@ class Fallback:
 
     @property
     def is_needed(self) -> bool:
-        """Whether somebody waits here."""
+        """Whether a request is waiting here."""
         return bool(self._waiting)
 
     def begin(self, reason: str) -> None:
-        """The shared limit cannot be asked."""
+        """Switches to the local share, because Redis is unavailable."""
         if self.is_on:
             return
         self._begin_part()
         self.is_on = True
         logger.warning(
-            "the shared rate limit at %s is away (%s): this process goes on with its part, %s",
+            "the shared rate limit at %s is unavailable (%s): this process continues with its share, %s",
             self._name,
             reason,
             f"{1 / self._interval:.4g} requests a second",
         )
 
     def end(self) -> None:
-        """It can be asked again: whoever waits here is to do that."""
+        """Switches back to Redis; requests that wait here ask it again."""
         if not self.is_on:
             return
         self.doubt()
@@ -64,20 +65,20 @@ class Fallback:
         waiting, self._waiting = self._waiting, {}
         for scope in waiting:
             scope.reschedule(asyncio.get_running_loop().time())
-        logger.warning("the shared rate limit at %s is back", self._name)
+        logger.warning("the shared rate limit at %s is available again", self._name)
 
     def doubt(self) -> bool:
-        """Something failed, though it went on: others may think that it did not.
+        """Keeps to the local share for a while: other processes may have seen an outage.
 
         Returns:
-            Whether that is news.
+            False where the process kept to its share already.
         """
-        is_news = self._begin_part()
+        is_new = self._begin_part()
         self._doubtful_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
-        return is_news
+        return is_new
 
     def _begin_part(self) -> bool:
-        """Whether this process did not keep to its part before."""
+        """Starts the local share; False where it was in use already."""
         if self.is_in_doubt:
             return False
         self._limiter.cool_down(random.random() * self._interval)
@@ -85,7 +86,7 @@ class Fallback:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether others may go on by their part alone."""
+        """Whether other processes may be using their local shares."""
         return self.is_on or asyncio.get_running_loop().time() < self._doubtful_until
 
     def cool_down(self, seconds: float) -> None:
@@ -93,7 +94,7 @@ class Fallback:
         self._limiter.cool_down(seconds)
 
     async def take_turn(self, deadline: float | None) -> bool:
-        """Whether it was a turn; if not, the outage is over and the shared limit is to be asked.
+        """Waits for a turn; False where the outage ended first and Redis must be asked.
 
         Raises:
             RateLimitedError: it would be after ``deadline``.
@@ -110,7 +111,7 @@ class Fallback:
             self._waiting.pop(scope, None)
 
     async def hold_back(self, deadline: float | None) -> None:
-        """Takes a turn, too, as long as others may go on by their part alone."""
+        """Also takes a local turn while other processes may be using their local shares."""
         if self.is_in_doubt:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._doubtful_until):

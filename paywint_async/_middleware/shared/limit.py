@@ -1,4 +1,4 @@
-"""The limiter that a client is given; event loops, forks and closing are its business."""
+"""The public limiter: one queue for each event loop; handles forks and closing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paywint_async._config import RateLimit, check_count, check_number
 from paywint_async._errors import ConfigurationError
 from paywint_async._middleware.shared.fallback import Fallback
 from paywint_async._middleware.shared.store import RedisStore, Secrets
-from paywint_async._middleware.shared.wait_queue import SharedLine
+from paywint_async._middleware.shared.wait_queue import SharedQueue
 
 
 class SharedRateLimit:
@@ -22,8 +22,8 @@ class SharedRateLimit:
     that one of them gets cools all of them down. One script on the Redis server's clock decides, so
     nobody's own clock matters. See ``docs/shared-rate-limit.md`` for the rules.
 
-    While Redis is away, slow or refuses, each process goes on with its part, the limit divided by
-    ``processes``, without a burst; once a second one call looks whether it is back.
+    While Redis is unavailable, slow or refuses, each process continues with its share, the limit
+    divided by ``processes``, without a burst; once a second one call probes Redis.
 
     A connection that was made from a URL is closed by `aclose`, which the client's own `aclose` calls,
     too; whoever asks next opens another, so several clients of a process may share one of these.
@@ -34,7 +34,8 @@ class SharedRateLimit:
             client of ``redis.asyncio`` (also of a cluster), which stays yours to close and serves one
             event loop.
         key: names the account, such as the API key itself; only its SHA-256 goes to Redis.
-        processes: how many share the limit at most; what each goes on with while Redis is away.
+        processes: the largest number of processes; each continues with ``limit / processes`` while
+            Redis is unavailable.
         timeout: seconds in which Redis has to answer; no request waits longer for it.
 
     Raises:
@@ -61,15 +62,15 @@ class SharedRateLimit:
         self._timeout = check_number("timeout", timeout, low=0, inclusive=False)
         self._foreign: list[object] = []
         self._pid = os.getpid()
-        self._lines: dict[asyncio.AbstractEventLoop, SharedLine] = {}
+        self._queues: dict[asyncio.AbstractEventLoop, SharedQueue] = {}
 
     def __repr__(self) -> str:
-        lines: dict[object, SharedLine] | None = getattr(self, "_lines", None)
+        lines: dict[object, SharedQueue] | None = getattr(self, "_queues", None)
         if lines is None:  # not made yet
             return "<SharedRateLimit>"
         rate = self._limit.requests / self._limit.per_seconds
         is_away = any(line.is_away for line in lines.values())
-        state = ", which is away" if is_away else ""
+        state = ", unavailable" if is_away else ""
         return f"<SharedRateLimit {rate:.4g}/s over {self._secrets.address}{state}>"
 
     async def __aenter__(self) -> Self:
@@ -91,38 +92,38 @@ class SharedRateLimit:
 
         Cancellation: a slot that was reserved is wasted; the limit is never exceeded.
         """
-        await self._line().acquire(deadline)
+        await self._queue().acquire(deadline)
 
     def cool_down(self, seconds: float) -> None:
         """Lets nothing leave for that long, in any process; never cuts a longer one."""
-        self._line().cool_down(seconds)
+        self._queue().cool_down(seconds)
 
     async def aclose(self) -> None:
         """Closes this event loop's connection, if a URL was given. Idempotent; may be used again."""
         self._leave_parent()
-        line = self._lines.get(asyncio.get_running_loop())
+        line = self._queues.get(asyncio.get_running_loop())
         if line is not None:
             await line.aclose()
 
-    def _line(self) -> SharedLine:
+    def _queue(self) -> SharedQueue:
         loop = asyncio.get_running_loop()
         self._leave_parent()
-        line = self._lines.get(loop)
+        line = self._queues.get(loop)
         if line is None:
             self._check_client()
-            # A loop that has ended took its connection along; nobody can close it any more.
-            alive = {home: line for home, line in self._lines.items() if not home.is_closed()}
-            self._lines = alive
-            line = self._lines[loop] = self._new_line()
+            # The connection of a closed loop can no longer be closed.
+            alive = {home: line for home, line in self._queues.items() if not home.is_closed()}
+            self._queues = alive
+            line = self._queues[loop] = self._new_queue()
         return line
 
-    def _new_line(self) -> SharedLine:
+    def _new_queue(self) -> SharedQueue:
         store = RedisStore(self._secrets, self._timeout)
         fallback = Fallback(self._limit, self._processes, self._secrets.address)
-        return SharedLine(self._limit, store, fallback, self._timeout)
+        return SharedQueue(self._limit, store, fallback, self._timeout)
 
     def _check_client(self) -> None:
-        if not self._secrets.is_url and (self._lines or self._foreign):
+        if not self._secrets.is_url and (self._queues or self._foreign):
             raise ConfigurationError(
                 "a Redis client serves one event loop of one process: give a URL instead"
             )
@@ -130,6 +131,6 @@ class SharedRateLimit:
     def _leave_parent(self) -> None:
         """After a fork the connections are the parent's: not used here, and not closed either."""
         if self._pid != os.getpid():
-            self._foreign.extend(self._lines.values())
-            self._lines = {}
+            self._foreign.extend(self._queues.values())
+            self._queues = {}
             self._pid = os.getpid()

@@ -1,7 +1,7 @@
-"""The one script that Redis runs, what is asked of it and what it answers. Does no I/O.
+"""The Lua script that Redis runs, its arguments and its reply. Does no I/O.
 
-All times are whole microseconds of the Redis server's clock, and what a process is told is how long
-to wait: no clock of a client is ever compared with another. The state is one hash, so it works on a
+All times are whole microseconds of the Redis server's clock, and a process is told how long to wait:
+clocks of clients are never compared. The state is one hash, so it works on a
 cluster:
 
 ``whole``
@@ -26,11 +26,11 @@ from paywint_async._config import RateLimit
 _MICRO = 1_000_000
 _FOREVER = 2**53 - 1  # the largest whole number that Lua holds exactly
 _LONGEST = 10**15  # 31 years, which may be added to a time of this century
-# So far ahead a process reserves: farther than a round trip, so that none costs a turn, and near
-# enough for whoever comes new to any process to wait no longer than this for each other process.
-_AHEAD = 0.1
-# So late a turn is still good; more often than not it is the event loop that was busy.
-_LATE = 0.02
+# How far ahead a process reserves: longer than a round trip, so that none costs a turn, and short
+# enough that a new request waits at most this long for each other process.
+_RESERVE_AHEAD_SECONDS = 0.1
+# How late a turn may be used; in most cases the event loop was busy.
+_LATE_TOLERANCE_SECONDS = 0.02
 
 SCRIPT = """\
 local key = KEYS[1]
@@ -96,12 +96,12 @@ redis.call('HSET', key, 'whole', digits(whole), 'cool', digits(cool),
 redis.call('PEXPIRE', key, digits(math.ceil((math.max(whole, cool, now) - now) / 1000) + 86400000))
 return answer
 """
-# Redis's name for a script; nothing is protected by it.
+# Redis identifies scripts by SHA-1; no security depends on it.
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
-class Ask:
-    """A request that wants a turn: without a slot yet, or with one that is to be confirmed.
+class TurnRequest:
+    """A request that waits for a turn: without a slot yet, or with one to be confirmed.
 
     Args:
         deadline: of the event loop's clock.
@@ -114,29 +114,29 @@ class Ask:
         self.epoch = self.slot = self.latest = 0
 
 
-class Answer:
-    """What the script says: when each ask may leave, in the order of the asks.
+class ScriptReply:
+    """The script's reply: the wait of each turn request, in their order.
 
-    There may be fewer than asked for: the others are to ask again when there is room.
+    It may have fewer entries than there were requests: the others ask again when there is room.
 
     Raises:
-        ValueError: this is nothing that the script says.
+        ValueError: this is not a reply of the script.
     """
 
     def __init__(self, raw: object, asked: int) -> None:
         numbers = raw if isinstance(raw, list) else []
         if not 4 <= len(numbers) <= 4 + asked or not all(type(n) is int for n in numbers):
-            raise ValueError("not an answer of the script")
+            raise ValueError("not a reply of the script")
         self.epoch: int = numbers[0]
         self.now: int = numbers[1]
         self.cooldown: float = numbers[2] / _MICRO
         self.born: int = numbers[3]
         self.waits: list[int] = numbers[4:]
-        """Microseconds; what is negative is a refusal, and one less than the wait would be."""
+        """Microseconds; a negative number is a refusal: minus the wait, minus one."""
 
 
 class Budget:
-    """A limit in the script's terms.
+    """A limit as the script's arguments.
 
     ``ahead`` is how many turns of one process may be reserved and not yet due.
     """
@@ -145,11 +145,11 @@ class Budget:
         self.burst = limit.burst
         self._interval = _micro(limit.per_seconds / limit.requests)
         self._tolerance = min(_LONGEST, self._interval * (limit.burst - 1))
-        self._slack = max(self._tolerance + self._interval, _micro(_LATE))
-        self.ahead = 1 + _micro(_AHEAD) // self._interval
+        self._slack = max(self._tolerance + self._interval, _micro(_LATE_TOLERANCE_SECONDS))
+        self.ahead = 1 + _micro(_RESERVE_AHEAD_SECONDS) // self._interval
 
     def arguments(
-        self, asks: Sequence[Ask], *, now: float, room: int, cooldown: float, spent: bool
+        self, asks: Sequence[TurnRequest], *, now: float, room: int, cooldown: float, spent: bool
     ) -> list[int]:
         """The script's arguments.
 
@@ -158,7 +158,7 @@ class Budget:
             now: of the event loop's clock.
             room: how many more turns may be reserved.
             cooldown: seconds from now; 0 where there is none to tell.
-            spent: somebody has sent without asking, so nothing is saved up.
+            spent: requests were sent without asking Redis, so no burst is left.
         """
         arguments = [
             self._interval,
@@ -171,10 +171,10 @@ class Budget:
             arguments += [ask.epoch, ask.slot, ask.latest, _patience(ask, now)]
         return arguments
 
-    def reserve(self, ask: Ask, answer: Answer, wait: int) -> None:
-        """Writes down which slot the ask was given.
+    def reserve(self, ask: TurnRequest, answer: ScriptReply, wait: int) -> None:
+        """Stores the slot that a turn request was given.
 
-        One that came too late for its slot lost it. That happens once, not to starve a slow process.
+        A request that came too late for its slot loses it, once, so that a slow process is not starved.
         """
         was_late = ask.epoch == answer.epoch and answer.now > ask.latest
         slack = _FOREVER if was_late else self._slack
@@ -186,7 +186,7 @@ def _micro(seconds: float) -> int:
     return math.ceil(min(_LONGEST, seconds * _MICRO))
 
 
-def _patience(ask: Ask, now: float) -> int:
+def _patience(ask: TurnRequest, now: float) -> int:
     if ask.deadline is None:
         return _FOREVER
     return max(0, _micro(ask.deadline - now))

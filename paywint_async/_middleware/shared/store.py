@@ -1,4 +1,4 @@
-"""One Redis, asked by script. The only user of redis; knows no limit.
+"""Runs the script on one Redis. The only user of redis; knows nothing of limits.
 
 Needs the extra ``redis``, which is imported only when a store is made.
 """
@@ -22,7 +22,7 @@ _CODE = re.compile(r"[A-Z]{3,20}\b")
 
 
 class Secrets:
-    """What is told of a Redis and must not be shown: its URL, and whose limit it is.
+    """The Redis URL and the name of the limit, which must never be shown.
 
     Making one never fails, so that no frame that still has them as locals ends in a traceback: call
     `check` afterwards.

@@ -1,8 +1,8 @@
-"""Those of one event loop who wait for a turn at the shared limit, and how they ask for it.
+"""The requests of one event loop that wait for a turn at the shared limit.
 
-One call at a time speaks for all of them: it confirms the turns that are due, and reserves new ones.
-So a request that need not wait costs one round trip, one that waited two, and many at once share
-them. A turn is confirmed since a cooldown may have come from another process meanwhile.
+One call at a time serves all of them: it confirms the turns that are due and reserves new ones. A
+request that need not wait costs one round trip, one that waited two, and concurrent requests share
+them. A turn is confirmed because another process may have started a cooldown meanwhile.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from contextlib import suppress
 from paywint_async._config import RateLimit
 from paywint_async._errors import RateLimitedError
 from paywint_async._middleware.shared.fallback import PROBE_SECONDS, Fallback
-from paywint_async._middleware.shared.script import Answer, Ask, Budget
+from paywint_async._middleware.shared.script import Budget, ScriptReply, TurnRequest
 from paywint_async._middleware.shared.store import RedisStore, StoreError
 
-_SOON = 0.005  # who waits no longer than this does not ask again before leaving
+_NO_CONFIRMATION_BELOW = 0.005  # seconds; a shorter wait is not confirmed before the request leaves
 _RECONNECT_SECONDS = 0.05
-_MOST_ASKS = 200  # in one call, since Redis does nothing else meanwhile
+_MAX_REQUESTS_PER_CALL = 200  # Redis is single-threaded: a call must stay short
 _NEVER = float("inf")
 
 
-class _Waiter(Ask):
-    """An ask, and what its request waits for."""
+class _Waiter(TurnRequest):
+    """A turn request, and the future that its caller awaits."""
 
-    __slots__ = ("answer", "is_final", "voids")
+    __slots__ = ("answer", "epochs", "is_final")
 
     def __init__(self, deadline: float | None) -> None:
         super().__init__(deadline)
         self.answer: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self.voids = 0
+        self.epochs = 0
         self.is_final = False
 
 
-class SharedLine:
-    """Lets requests leave in order of arrival, as fast as all processes together may.
+class SharedQueue:
+    """Lets requests leave in order of arrival, within the rate of all processes together.
 
     Cancellation: a slot that was reserved is wasted; nobody else's turn is lost or taken twice.
 
     Args:
         limit: of all processes together.
-        store: where it is kept.
-        fallback: what counts while that is away.
-        timeout: seconds after which a call is given up.
+        store: the Redis that holds the limit.
+        fallback: the local limit while Redis is unavailable.
+        timeout: seconds after which a call has failed.
     """
 
     def __init__(
@@ -58,31 +58,31 @@ class SharedLine:
         self._arriving: deque[_Waiter] = deque()
         self._due: deque[_Waiter] = deque()
         self._reserved: deque[float] = deque()  # when they are due, of the event loop's clock
-        self._cool_until = self._untold_until = -_NEVER
-        self._voids = 0  # how often all that was answered has become void
-        self._born = self._losses = 0
+        self._cool_until = self._unpublished_until = -_NEVER
+        self._epochs = 0  # how often all replies were invalidated
+        self._state_created_at = self._losses = 0
         self._sent_at = 0.0
-        self._is_shaken = False
+        self._had_failure = False
         self._probe_at = -_NEVER
-        self._is_missed = False
-        self._conversation: asyncio.Task[None] | None = None
+        self._must_probe = False
+        self._call_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._calling = asyncio.Lock()
 
     @property
     def is_away(self) -> bool:
-        """Whether Redis could not be asked the last time."""
+        """Whether the last call to Redis failed."""
         return self._fallback.is_on
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long, here at once, elsewhere as soon as Redis knows."""
+        """Lets nothing leave for that long: here at once, in other processes once Redis is told."""
         until = _now() + seconds
         if until > self._cool_until:
-            self._cool_until = self._untold_until = until
-            self._voids += 1
+            self._cool_until = self._unpublished_until = until
+            self._epochs += 1
             self._fallback.cool_down(seconds)
-            self._is_missed = True
-            self._go_on()
+            self._must_probe = True
+            self._schedule_call()
 
     async def acquire(self, deadline: float | None) -> None:
         """Returns once one request may leave.
@@ -95,20 +95,20 @@ class SharedLine:
             pass
 
     async def aclose(self) -> None:
-        """Lets the call under way end, and closes the connection; whoever asks next opens one."""
-        if self._conversation is not None:
-            await asyncio.wait({self._conversation}, timeout=2 * self._timeout)
-        self._is_missed = False  # so that nothing looks for a lost Redis from here on
+        """Waits for the call under way, then closes the connection; `acquire` opens a new one."""
+        if self._call_task is not None:
+            await asyncio.wait({self._call_task}, timeout=2 * self._timeout)
+        self._must_probe = False  # stops the probing of an unavailable Redis
         async with self._calling:
             await self._close_store()
 
     async def _advance(self, waiter: _Waiter) -> bool:
-        """Whether the request may leave now; if not, it has to ask (again)."""
+        """Whether the request may leave now; if not, it must ask again."""
         if self._fallback.is_on:
-            self._is_missed = True
-            self._go_on()
+            self._must_probe = True
+            self._schedule_call()
             return await self._fallback.take_turn(waiter.deadline)
-        if waiter.voids != self._voids:
+        if waiter.epochs != self._epochs:
             waiter.epoch = 0
         if not waiter.epoch:
             await self._fallback.hold_back(waiter.deadline)
@@ -116,13 +116,13 @@ class SharedLine:
         if wait is None:
             return False
         await asyncio.sleep(wait)
-        return waiter.is_final and waiter.voids == self._voids
+        return waiter.is_final and waiter.epochs == self._epochs
 
     async def _answer(self, waiter: _Waiter) -> float | None:
-        """Seconds to wait; None: it has to ask anew."""
+        """Seconds to wait; None: it must ask again."""
         waiter.answer = asyncio.get_running_loop().create_future()
         (self._due if waiter.epoch else self._arriving).append(waiter)
-        self._go_on()
+        self._schedule_call()
         try:
             async with asyncio.timeout_at(waiter.deadline):
                 wait = await waiter.answer
@@ -134,28 +134,28 @@ class SharedLine:
             429, "the shared limit leaves no turn before the deadline", retry_after=-wait
         )
 
-    def _go_on(self) -> None:
-        """Sees to it that Redis is asked as soon as there is something to say, and not before."""
-        if self._conversation is not None:
+    def _schedule_call(self) -> None:
+        """Schedules the next call to Redis for the moment at which one is needed."""
+        if self._call_task is not None:
             return
         loop, at = asyncio.get_running_loop(), self._next_call_at()
         if at <= loop.time():
-            self._conversation = loop.create_task(self._converse())
+            self._call_task = loop.create_task(self._run_calls())
         elif at < _NEVER and (self._timer is None or self._timer.when() > at):
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = loop.call_at(at, self._ring)
+            self._timer = loop.call_at(at, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        self._go_on()
+        self._schedule_call()
 
     def _next_call_at(self) -> float:
         if self._fallback.is_on:
-            return self._probe_at if self._is_missed or self._fallback.is_needed else _NEVER
-        if self._untold_until > _now() or _leave_out_who_left(self._due):
+            return self._probe_at if self._must_probe or self._fallback.is_needed else _NEVER
+        if self._unpublished_until > _now() or _drop_cancelled(self._due):
             return -_NEVER
-        if _leave_out_who_left(self._arriving):
+        if _drop_cancelled(self._arriving):
             return -_NEVER if self._room() else self._reserved[0]
         return _NEVER
 
@@ -164,19 +164,19 @@ class SharedLine:
             self._reserved.popleft()
         return max(0, self._budget.ahead - len(self._reserved))
 
-    async def _converse(self) -> None:
+    async def _run_calls(self) -> None:
         try:
             while self._next_call_at() <= _now():
                 await self._call()
         except asyncio.CancelledError:
-            self._begin_anew()
+            self._restart_all()
             raise
         finally:
-            self._conversation = None
-        self._go_on()
+            self._call_task = None
+        self._schedule_call()
 
     async def _call(self) -> None:
-        room, now, untold_until = self._room(), _now(), self._untold_until
+        room, now, untold_until = self._room(), _now(), self._unpublished_until
         waiters = self._next_waiters(room)
         arguments = self._budget.arguments(
             waiters,
@@ -187,24 +187,24 @@ class SharedLine:
         )
         try:
             async with self._calling, asyncio.timeout(self._patience()):
-                answer = Answer(await self._run(arguments), len(waiters))
-        except Exception as error:  # whatever it is, requests go on, and never without a limit
+                answer = ScriptReply(await self._run(arguments), len(waiters))
+        except Exception as error:  # any failure: requests continue, never without a limit
             self._put_back(waiters)
-            await self._lose(error)
+            await self._handle_failure(error)
         except asyncio.CancelledError:
             self._put_back(waiters)
             raise
         else:
-            if self._untold_until == untold_until:
-                self._untold_until = -_NEVER
-            if self._has_doubt(answer) and self._fallback.doubt():
+            if self._unpublished_until == untold_until:
+                self._unpublished_until = -_NEVER
+            if self._may_be_split(answer) and self._fallback.doubt():
                 self._put_back(waiters)
-                self._begin_anew()
+                self._restart_all()
             else:
-                self._settle(waiters, answer)
+                self._apply_reply(waiters, answer)
 
     async def _run(self, arguments: Sequence[int]) -> object:
-        """What the script answers; a Redis that restarts gets as long as one that is slow."""
+        """The script's reply; reconnects to a restarting Redis until the call's timeout."""
         while True:
             self._sent_at = _now()
             try:
@@ -212,49 +212,56 @@ class SharedLine:
             except StoreError as error:
                 if self._fallback.is_on or not error.is_lost:
                     raise
-            self._is_shaken = True
+            self._had_failure = True
             await asyncio.sleep(_RECONNECT_SECONDS)
 
-    def _has_doubt(self, answer: Answer) -> bool:
-        """Whether other processes may have found Redis away just now."""
-        is_first = self._born == 0  # it had to connect, and has nothing to compare with
-        is_new = not is_first and self._born != answer.born
+    def _may_be_split(self, answer: ScriptReply) -> bool:
+        """Whether other processes may just have found Redis unavailable."""
+        is_first = self._state_created_at == 0  # the first connection has nothing to compare with
+        is_new = not is_first and self._state_created_at != answer.born
         is_slow = not is_first and _now() - self._sent_at > self._timeout / 2
-        was_lost = self._is_shaken or self._store.losses > self._losses
-        self._born, self._losses, self._is_shaken = answer.born, self._store.losses, False
+        was_lost = self._had_failure or self._store.losses > self._losses
+        self._state_created_at, self._losses, self._had_failure = (
+            answer.born,
+            self._store.losses,
+            False,
+        )
         return is_new or is_slow or was_lost
 
     def _patience(self) -> float:
-        # Nobody waits for a probe, so it may take its time to connect to a Redis that is far.
+        # No request waits for a probe, so it may take longer to connect to a distant Redis.
         return self._timeout * (4 if self._fallback.is_on else 1)
 
     def _next_waiters(self, room: int) -> list[_Waiter]:
         waiters: list[_Waiter] = []
         new = room + self._budget.burst if room else 0
-        for queue, most in ((self._due, _MOST_ASKS), (self._arriving, min(new, _MOST_ASKS))):
-            while _leave_out_who_left(queue) and most > 0:
+        for queue, most in (
+            (self._due, _MAX_REQUESTS_PER_CALL),
+            (self._arriving, min(new, _MAX_REQUESTS_PER_CALL)),
+        ):
+            while _drop_cancelled(queue) and most > 0:
                 most -= 1
                 waiters.append(queue.popleft())
         for waiter in waiters:
-            waiter.voids = self._voids
+            waiter.epochs = self._epochs
         return waiters
 
     def _put_back(self, waiters: Sequence[_Waiter]) -> None:
         for waiter in reversed(waiters):
             (self._due if waiter.epoch else self._arriving).appendleft(waiter)
 
-    def _settle(self, waiters: Sequence[_Waiter], answer: Answer) -> None:
+    def _apply_reply(self, waiters: Sequence[_Waiter], answer: ScriptReply) -> None:
         self._fallback.end()
-        self._fallback.cool_down(answer.cooldown)  # should Redis be lost before it is over
+        self._fallback.cool_down(answer.cooldown)  # in case Redis fails before it ends
         now = _now()
         elapsed = now - self._sent_at
         for waiter, micro in zip(waiters, answer.waits, strict=False):
             wait = (micro if micro >= 0 else micro + 1) / 1e6
             if micro >= 0:
                 self._budget.reserve(waiter, answer, micro)
-                waiter.is_final = wait <= max(_SOON, 2 * elapsed)
-                # Who asks again does so early enough to be heard in time, though another call may
-                # be under way just then.
+                waiter.is_final = wait <= max(_NO_CONFIRMATION_BELOW, 2 * elapsed)
+                # A confirmation is sent early enough to arrive in time, even if another call is
+                # under way at that moment.
                 due = wait + (now - elapsed / 2 if waiter.is_final else self._sent_at - elapsed)
                 wait = max(0.0, due - now)
                 if not waiter.is_final:
@@ -263,17 +270,17 @@ class SharedLine:
                 waiter.answer.set_result(wait)
         self._put_back(waiters[len(answer.waits) :])
 
-    async def _lose(self, error: Exception) -> None:
+    async def _handle_failure(self, error: Exception) -> None:
         self._fallback.begin(str(error) or f"no answer in {self._timeout:g} s")
         self._probe_at = _now() + PROBE_SECONDS
-        self._is_missed = self._untold_until > _now()
-        self._is_shaken = False
-        self._begin_anew()
+        self._must_probe = self._unpublished_until > _now()
+        self._had_failure = False
+        self._restart_all()
         await self._close_store()
 
-    def _begin_anew(self) -> None:
-        """All have to ask again, those with a turn reserved, too."""
-        self._voids += 1
+    def _restart_all(self) -> None:
+        """Makes all waiters ask again, also those with a reserved turn."""
+        self._epochs += 1
         self._reserved.clear()
         for waiter in (*self._due, *self._arriving):
             if not waiter.answer.done():
@@ -282,7 +289,7 @@ class SharedLine:
         self._arriving.clear()
 
     async def _close_store(self) -> None:
-        with suppress(Exception):  # what cannot be closed is gone already
+        with suppress(Exception):  # a connection that cannot be closed is gone already
             async with asyncio.timeout(self._timeout):
                 await self._store.aclose()
 
@@ -291,8 +298,8 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _leave_out_who_left(queue: deque[_Waiter]) -> bool:
-    """Whether anybody is left."""
+def _drop_cancelled(queue: deque[_Waiter]) -> bool:
+    """Removes cancelled waiters at the head; False where the queue is empty."""
     while queue and queue[0].answer.done():
         queue.popleft()
     return bool(queue)
