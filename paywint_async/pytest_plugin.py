@@ -1,32 +1,48 @@
 """Fixtures for the tests of whoever uses the SDK; pytest finds them by itself.
 
-`paywint_emulator` and `paywint_client` live on the event loop of the test that asks for them, so one
-asynchronous fixture stands behind both, made for whichever plugin runs that test: pytest-asyncio
-(strict or auto, with a loop of any scope; pytest-aiohttp builds on it) or anyio with asyncio.
+pytest imports this module in every run of an environment that has the SDK, beside whatever plugins
+there are. So it imports nothing but the standard library and pytest, and what a fixture needs is looked
+for when a test uses it.
+
+`paywint_emulator` and `paywint_client` live on the event loop of the test that asks for them. Behind both
+stands one fixture that runs on that loop: which one depends on the plugin that runs the test. That is
+anyio, pytest-asyncio (strict or auto, with a loop of any scope; pytest-aiohttp builds on it), or a
+plugin that offers its loop as a fixture (pytest-asyncio before 0.24, pytest-tornasync, aiohttp's own).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
+    import asyncio
+
     from paywint_async import PaywintClient
     from paywint_async.emulator import Emulator
 
     _Pair: TypeAlias = tuple[Emulator, PaywintClient]
-    _LoopScope: TypeAlias = Literal["function", "class", "module", "package", "session"]
 
 _MARKER = "paywint(**arguments): how `paywint_emulator` is made, such as payments=1000, seed=7"
+_LOOP_SCOPES = ("function", "class", "module", "package", "session")
+_LOOP_FIXTURES = (
+    "event_loop",
+    "io_loop",
+    "loop",
+)  # pytest-asyncio before 0.24, tornado's, aiohttp's
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known, for suites that are strict about markers."""
     config.addinivalue_line("markers", _MARKER)
+    if _has_loop_scopes(config):
+        config.pluginmanager.register(_fixtures_of_pytest_asyncio())
 
 
 @pytest.fixture
@@ -34,8 +50,8 @@ def paywint_emulator(request: pytest.FixtureRequest) -> Emulator:
     """A running `Emulator`, empty unless ``@pytest.mark.paywint(payments=...)`` says otherwise.
 
     Raises:
-        pytest.UsageError: the test is not run on an asyncio event loop, or the marker has an
-            argument that `Emulator` has not.
+        pytest.fail.Exception: no plugin runs the test on an asyncio event loop, or the marker has an
+            argument that `Emulator` has not. The message is one line.
     """
     pair: _Pair = request.getfixturevalue(_fixture_for(request))
     return pair[0]
@@ -48,60 +64,106 @@ def paywint_client(request: pytest.FixtureRequest) -> PaywintClient:
     return pair[1]
 
 
-def _new_pair() -> Callable[[pytest.FixtureRequest], AsyncIterator[_Pair]]:
-    """A fixture function of its own each time, because pytest-asyncio writes the scope on it."""
+@asynccontextmanager
+async def _emulator_and_client(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
+    from paywint_async import PaywintClient
+    from paywint_async.emulator import Emulator
 
-    async def emulator_and_client(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
-        from paywint_async import PaywintClient
-        from paywint_async.emulator import Emulator
-
-        async with Emulator(**_arguments(request)) as emulator:
-            keys = emulator.api_key, emulator.api_secret
-            async with PaywintClient(*keys, base_url=emulator.url) as client:
-                yield emulator, client
-
-    return emulator_and_client
+    async with Emulator(**_arguments(request)) as emulator:
+        keys = emulator.api_key, emulator.api_secret
+        async with PaywintClient(*keys, base_url=emulator.url) as client:
+            yield emulator, client
 
 
-_with_anyio = pytest.fixture(name="_paywint_with_anyio")(_new_pair())
-if importlib.util.find_spec("pytest_asyncio"):
-    import pytest_asyncio
+def _new_fixture_function() -> Callable[[pytest.FixtureRequest], AsyncIterator[_Pair]]:
+    """A function of its own each time, because pytest-asyncio writes the scope on it."""
 
-    def _on_loop_of(scope: _LoopScope) -> Any:
-        make = pytest_asyncio.fixture(loop_scope=scope, name=f"_paywint_on_loop_of_{scope}")
-        return make(_new_pair())
+    async def pair(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
+        async with _emulator_and_client(request) as both:
+            yield both
 
-    # The test's loop may be shared with others; the emulator must live on that one, or it would
-    # stand still while the test runs.
-    _of_function = _on_loop_of("function")
-    _of_class = _on_loop_of("class")
-    _of_module = _on_loop_of("module")
-    _of_package = _on_loop_of("package")
-    _of_session = _on_loop_of("session")
+    return pair
+
+
+def _fixtures_of_pytest_asyncio() -> ModuleType:
+    """A fixture for the loop of each scope, as a plugin.
+
+    The test's loop may be shared with others; the emulator must run on that one, or it would not
+    answer while the test runs.
+    """
+    plugin = ModuleType("paywint_async_with_pytest_asyncio")
+    fixture = sys.modules["pytest_asyncio"].fixture
+    for scope in _LOOP_SCOPES:
+        name = f"_paywint_on_loop_of_{scope}"
+        setattr(plugin, name, fixture(loop_scope=scope, name=name)(_new_fixture_function()))
+    return plugin
+
+
+_with_anyio = pytest.fixture(name="_paywint_with_anyio")(_new_fixture_function())
+
+
+@pytest.fixture
+def _paywint_on_loop_fixture(request: pytest.FixtureRequest) -> Iterator[_Pair]:
+    loop = _loop_fixture(request)
+    if loop is None:
+        _fail("paywint_emulator needs pytest-asyncio, pytest-aiohttp or anyio")
+    both = _emulator_and_client(request)
+    yield loop.run_until_complete(both.__aenter__())
+    loop.run_until_complete(both.__aexit__(None, None, None))
+
+
+def _loop_fixture(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoop | None:
+    for name in _LOOP_FIXTURES:
+        try:
+            loop = request.getfixturevalue(name)
+        except pytest.FixtureLookupError:
+            continue
+        running: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
+        return running
+    return None
+
+
+def _has_loop_scopes(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio is at work, and is 0.24 or newer."""
+    plugin = sys.modules.get("pytest_asyncio.plugin")
+    if plugin is None or not config.pluginmanager.is_registered(plugin):
+        return False
+    fixture = getattr(sys.modules.get("pytest_asyncio"), "fixture", None)
+    return callable(fixture) and "loop_scope" in inspect.signature(fixture).parameters
 
 
 def _fixture_for(request: pytest.FixtureRequest) -> str:
+    function = getattr(request.node, "obj", None)
+    if not inspect.iscoroutinefunction(inspect.unwrap(function) if function else None):
+        _fail("paywint_emulator needs an `async def` test")
     if "anyio_backend" in request.fixturenames:
         backend = request.getfixturevalue("anyio_backend_name")
         if backend != "asyncio":
-            raise pytest.UsageError(
+            _fail(
                 f"paywint_async runs on asyncio, and this test on {backend}: mark it with "
                 "@pytest.mark.parametrize('anyio_backend', ['asyncio'])"
             )
         return "_paywint_with_anyio"
-    function = getattr(request.node, "obj", None)
-    if not inspect.iscoroutinefunction(inspect.unwrap(function) if function else None):
-        raise pytest.UsageError("paywint_emulator needs an `async def` test")
-    if not request.config.pluginmanager.hasplugin("asyncio"):
-        raise pytest.UsageError("paywint_emulator needs pytest-asyncio, pytest-aiohttp or anyio")
-    return f"_paywint_on_loop_of_{_loop_scope(request)}"
+    if request.node.get_closest_marker("trio"):
+        _fail("paywint_async runs on asyncio, and this test on trio: use pytest-asyncio or anyio")
+    scope = _loop_scope(request)
+    if _has_loop_scopes(request.config):
+        return f"_paywint_on_loop_of_{scope}"
+    if scope != "function":
+        _fail(f"paywint_emulator needs pytest-asyncio 0.24 or newer for a loop of scope {scope!r}")
+    return "_paywint_on_loop_fixture"
 
 
 def _loop_scope(request: pytest.FixtureRequest) -> str:
     """Whose event loop runs the test, as pytest-asyncio decides it."""
     marker = request.node.get_closest_marker("asyncio")
-    said = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
-    return said or request.config.getini("asyncio_default_test_loop_scope") or "function"
+    told = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
+    if told is None and _has_loop_scopes(request.config):
+        try:
+            told = request.config.getini("asyncio_default_test_loop_scope")
+        except (KeyError, ValueError):  # pytest-asyncio before 0.25 has no such option
+            told = None
+    return told or "function"
 
 
 def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -112,5 +174,9 @@ def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:
     unknown = given.keys() - inspect.signature(Emulator).parameters.keys()
     if unknown or (marker and marker.args):
         wrong = ", ".join(sorted(unknown)) or "positional arguments"
-        raise pytest.UsageError(f"@pytest.mark.paywint cannot take {wrong}; see Emulator")
+        _fail(f"@pytest.mark.paywint cannot take {wrong}; see Emulator")
     return given
+
+
+def _fail(message: str) -> NoReturn:
+    pytest.fail(message, pytrace=False)

@@ -100,6 +100,62 @@ def test_under_anyio_with_pytest_asyncio_beside_it(pytester: pytest.Pytester) ->
     run(pytester, test).assert_outcomes(passed=2)
 
 
+# What stands for pytest-asyncio in a folder of that name.
+OTHERS = {
+    "before 0.24": "import pytest\ndef fixture(function=None, **kwargs):\n"
+    "    return pytest.fixture(function, **kwargs)\n",
+    "without fixtures": "",
+    "of a later time": "def fixture(function=None, *, loop):\n    raise NotImplementedError\n",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("arguments", [(), ("-p", "no:asyncio"), ("--version",)])
+def test_pytest_starts_beside_any_pytest_asyncio(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    other: str,
+    arguments: tuple[str, ...],
+) -> None:
+    package = pytester.mkpydir("pytest_asyncio")
+    package.joinpath("__init__.py").write_text(OTHERS[other])
+    package.joinpath("plugin.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+
+    answer = run(pytester, "def test_it(): ...", "-p", "no:aiohttp", *arguments)
+
+    assert answer.ret == 0
+    if "--version" not in arguments:
+        answer.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("name", ["event_loop", "io_loop", "loop"])
+def test_on_the_loop_that_a_plugin_offers_as_a_fixture(
+    pytester: pytest.Pytester, name: str
+) -> None:
+    pytester.makeconftest(f"""
+        import asyncio
+        import pytest
+
+        @pytest.fixture
+        def {name}():
+            loop = asyncio.new_event_loop()
+            yield loop
+            loop.close()
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_pyfunc_call(pyfuncitem):
+            names = pyfuncitem._fixtureinfo.argnames
+            arguments = {{each: pyfuncitem.funcargs[each] for each in names}}
+            loop = pyfuncitem._request.getfixturevalue("{name}")
+            loop.run_until_complete(pyfuncitem.obj(**arguments))
+            return True
+    """)
+    without = ("-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:anyio")
+
+    run(pytester, TEST.format(mark=""), *without).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("test", "arguments", "message"),
     [
@@ -121,6 +177,11 @@ def test_under_anyio_with_pytest_asyncio_beside_it(pytester: pytest.Pytester) ->
             ("-p", "no:asyncio", "-p", "no:aiohttp", "-p", "no:anyio"),
             "needs pytest-asyncio, pytest-aiohttp or anyio",
         ),
+        (
+            "import pytest\n\n@pytest.mark.trio\nasync def test_it(paywint_client): ...",
+            ("-o", "markers=trio"),
+            "paywint_async runs on asyncio, and this test on trio*",
+        ),
     ],
 )
 def test_what_cannot_work_is_said(
@@ -128,4 +189,5 @@ def test_what_cannot_work_is_said(
 ) -> None:
     answer = run(pytester, test, *arguments)
     answer.stdout.fnmatch_lines([f"*{message}*"])
+    answer.stdout.no_fnmatch_line("*in _fixture_for*")  # the message alone, without a traceback
     assert answer.ret == 1
