@@ -1,25 +1,42 @@
-"""Names of a package that are imported when they are first asked for."""
+"""Names of a package that are imported when they are first asked for (PEP 562).
+
+It imports next to nothing itself, since every program that names the package waits for it.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from importlib import import_module
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
-def importer(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """The ``__getattr__`` of a package that offers more names than every program should pay for.
+
+def importer(
+    package: str, *, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a package.
+
+    Threads may ask at once: the import system gives each of them the same, whole module.
 
     Args:
         package: its name.
-        modules: where each of these names is defined, relative to the package.
+        modules: the names that each module defines; modules are named relative to the package.
+        packages: sub-packages, which are attributes of the package before anybody imports them, too.
     """
+    places = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> object:
-        if name not in modules:
+        if name in packages:
+            return import_module(f"{package}.{name}")
+        if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{modules[name]}"), name)
+        value = getattr(import_module(f"{package}.{places[name]}"), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    return get
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *places, *packages})
+
+    return get, names

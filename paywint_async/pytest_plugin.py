@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     _Pair: TypeAlias = tuple[Emulator, PaywintClient]
 
+__all__ = ["paywint_client", "paywint_emulator", "pytest_configure"]
+
 _MARKER = "paywint(**arguments): how `paywint_emulator` is made, such as payments=1000, seed=7"
 _LOOP_SCOPES = ("function", "class", "module", "package", "session")
 _LOOP_FIXTURES = (
