@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from faults import FaultServer
+from fault_server import FaultServer
 from virtual_time import pass_time
 
 import paywint_async

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts.bank import account_of
+from many_accounts import account_of
 
 from paywint_async import RetryPolicy
 from paywint_async._accounts.job import Job, Options

@@ -16,8 +16,8 @@ from typing import Any
 import dask
 import psutil
 import pytest
-from accounts.bank import Bank, served
 from distributed import Client, LocalCluster
+from many_accounts import Bank, served
 
 from paywint_async import (
     Account,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from accounts.conftest import Serve
-from destinations import rows_in
+from export_destinations import rows_in
 from virtual_time import pass_time
 
 from paywint_async import (

@@ -9,7 +9,7 @@ from random import Random
 
 import psutil
 import pytest
-from accounts.bank import served
+from many_accounts import served
 
 from paywint_async import AccountReport, ExportSummary, export_accounts
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from books import kinds
-from destinations import KINDS, output_in
+from comparison_samples import kinds
+from export_destinations import KINDS, output_in
 
 Command = Callable[..., Any]
 

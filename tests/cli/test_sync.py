@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 import pytest
-from destinations import KINDS, SERVER, output_in, rows_in
+from export_destinations import KINDS, SERVER, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
 from paywint_async._cli.sync import _Job

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import API_KEY, API_SECRET, FaultServer
+from fault_server import API_KEY, API_SECRET, FaultServer
 
 from paywint_async import PaywintClient, PaywintError, Request, _exchange
 from paywint_async._config import Credentials

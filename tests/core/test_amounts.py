@@ -6,9 +6,9 @@ import json
 from decimal import Decimal
 
 import pytest
+from api_json import page_json, payment_json, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import page_json, payment_json, problem_of
 
 from paywint_async import Payment, ResponseDecodeError, to_json_lines
 from paywint_async._codec import decode, refuse_ambiguity

@@ -7,7 +7,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from faults import LINK, PAGE, PAYMENT_ID
+from fault_server import LINK, PAGE, PAYMENT_ID
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, LINK, FaultServer, answer
+from fault_server import API_KEY, API_SECRET, CLOSE_UNANSWERED, LINK, FaultServer, answer
 
 from paywint_async import APIError, PaymentLink, RateLimit, Request, Response
 from paywint_async._middleware import compose

@@ -6,8 +6,8 @@ import asyncio
 import warnings
 
 import pytest
-from faults import API_KEY, API_SECRET, SILENCE, FaultServer, answer, drip, late
-from samples import POST
+from fault_server import API_KEY, API_SECRET, SILENCE, FaultServer, answer, drip, late
+from sample_payments import POST
 from virtual_time import pass_time
 
 from paywint_async import ClientClosedError, PaywintClient

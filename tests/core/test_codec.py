@@ -11,9 +11,9 @@ from uuid import UUID
 import attrs
 import msgspec
 import pytest
+from api_json import COLUMNS, NEEDED, page_json, payment_json, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import COLUMNS, NEEDED, page_json, payment_json, problem_of
 
 from paywint_async import Payment, PaymentMethod, ResponseDecodeError, make_converter, to_json_lines
 from paywint_async import _codec as codec_module

@@ -7,7 +7,7 @@ import pickle
 from decimal import Decimal
 
 import pytest
-from faults import API_KEY, API_SECRET
+from fault_server import API_KEY, API_SECRET
 
 from paywint_async import ConfigurationError, Environment, PaywintClient, RateLimit, RetryPolicy
 from paywint_async._config import Credentials, check_base_url

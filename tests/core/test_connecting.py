@@ -6,8 +6,8 @@ import ssl
 from pathlib import Path
 
 import pytest
-from faults import CLOSE_UNANSWERED, CUT_BODY, RESET_UNANSWERED, FaultServer, redirect, sends
-from samples import GET
+from fault_server import CLOSE_UNANSWERED, CUT_BODY, RESET_UNANSWERED, FaultServer, redirect, sends
+from sample_payments import GET
 
 from paywint_async import TransportError, UnexpectedRedirectError
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from faults import GOOD, PAYMENT, PAYMENT_ID, SILENCE, FaultServer, answer
+from fault_server import GOOD, PAYMENT, PAYMENT_ID, SILENCE, FaultServer, answer
 
 from paywint_async import (
     CheckoutToken,

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 import pytest
-from faults import (
+from fault_server import (
     CLOSE_UNANSWERED,
     CLOSE_UNREAD,
     GOOD,
@@ -18,7 +18,7 @@ from faults import (
     Wire,
     head,
 )
-from samples import GET, POST
+from sample_payments import GET, POST
 from virtual_time import pass_time
 
 from paywint_async import RequestTimeoutError, TransportError

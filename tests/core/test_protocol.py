@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from faults import LINK, PAGE, PAYMENT_ID, TOKEN
+from fault_server import LINK, PAGE, PAYMENT_ID, TOKEN
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import pytest
-from faults import FaultServer, answer
+from fault_server import FaultServer, answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import VirtualTimeLoop

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from itertools import pairwise
 
 import pytest
-from faults import (
+from fault_server import (
     CLOSE_UNANSWERED,
     CUT_BODY,
     GOOD,

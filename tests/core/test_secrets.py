@@ -8,7 +8,7 @@ import pickle
 
 import attrs
 import pytest
-from faults import (
+from fault_server import (
     API_KEY,
     API_SECRET,
     CLOSE_UNANSWERED,

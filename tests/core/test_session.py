@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import attrs
 import pytest
-from faults import (
+from fault_server import (
     API_KEY,
     API_SECRET,
     CUT_BODY,
@@ -27,7 +27,7 @@ from faults import (
     late,
     sends,
 )
-from samples import GET, POST
+from sample_payments import GET, POST
 from virtual_time import pass_time
 
 from paywint_async import (

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from faults import GOOD, SILENCE, FaultServer
+from fault_server import GOOD, SILENCE, FaultServer
 
 from paywint_async import (
     ConfigurationError,

@@ -13,9 +13,8 @@ from contextvars import ContextVar
 from uuid import UUID, uuid4
 
 import pytest
-from faults import PAYMENT_ID, Fault, FaultServer, answer
-from virtual_time import pass_time
-from waits import (
+from fault_server import PAYMENT_ID, Fault, FaultServer, answer
+from payment_waits import (
     Remembered,
     check_that_nothing_is_left,
     final,
@@ -25,6 +24,7 @@ from waits import (
     status,
     wait,
 )
+from virtual_time import pass_time
 
 from paywint_async import InvalidRequestError
 from paywint_async._tracking import Tracker

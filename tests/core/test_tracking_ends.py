@@ -9,9 +9,9 @@ import weakref
 from uuid import uuid4
 
 import pytest
-from faults import API_KEY, API_SECRET, PAYMENT_ID, SILENCE, Fault, FaultServer, Wire, answer
+from fault_server import API_KEY, API_SECRET, PAYMENT_ID, SILENCE, Fault, FaultServer, Wire, answer
+from payment_waits import check_that_nothing_is_left, looks, looks_under_way, now, status, wait
 from virtual_time import VirtualTimeLoop, pass_time
-from waits import check_that_nothing_is_left, looks, looks_under_way, now, status, wait
 
 from paywint_async import (
     AuthenticationError,

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
-from faults import PAYMENT_ID, FaultServer, answer
+from fault_server import PAYMENT_ID, FaultServer, answer
+from payment_waits import check_that_nothing_is_left, now, states, status
 from virtual_time import pass_time
-from waits import check_that_nothing_is_left, now, states, status
 
 from paywint_async import (
     ClientClosedError,

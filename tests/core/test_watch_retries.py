@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import web
-from faults import PAYMENT, PAYMENT_ID, Fault, FaultServer, answer
-from servers import serve_aiohttp
+from fault_server import PAYMENT, PAYMENT_ID, Fault, FaultServer, answer
+from payment_waits import now, states, status, wait
 from virtual_time import pass_time
-from waits import now, states, status, wait
+from web_servers import serve_aiohttp
 
 from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
 from paywint_async._tracking.tracker import KNOWN_RETRIES

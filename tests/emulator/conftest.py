@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
-from receivers import Receiver, listening
+from webhook_listener import Receiver, listening
 
 from paywint_async.emulator import Emulator
 

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from receivers import NEVER
 from virtual_time import pass_time
+from webhook_listener import NEVER
 
 from paywint_async.emulator import Emulator, WebhookFaults
 

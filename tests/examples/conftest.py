@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 import pytest
-from example_files import SECRET, load
-from servers import serve_asgi
+from example_modules import SECRET, load
+from web_servers import serve_asgi
 
 from paywint_async import PaywintClient
 from paywint_async.emulator import Emulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from example_files import load
+from example_modules import load
 from virtual_time import pass_time
 
 from paywint_async.emulator import Emulator

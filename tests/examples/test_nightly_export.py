@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from example_files import load
+from example_modules import load
 
 from paywint_async import PaywintError
 from paywint_async.emulator import Emulator

@@ -6,8 +6,8 @@ import logging
 
 import aiohttp
 import pytest
-from example_files import SECRET, load
-from servers import serve_aiohttp
+from example_modules import SECRET, load
+from web_servers import serve_aiohttp
 
 from paywint_async.emulator import Emulator
 

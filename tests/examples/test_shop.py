@@ -10,7 +10,7 @@ import re
 
 import aiohttp
 import pytest
-from deliveries import delivery, signed
+from webhook_deliveries import delivery, signed
 
 from paywint_async.emulator import WebhookFaults
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
-from samples import make_payment
+from sample_payments import make_payment
 
 from paywint_async import Payment
 

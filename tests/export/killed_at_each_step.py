@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from destinations import output_in, rows_in
-from samples import make_payment
+from export_destinations import output_in, rows_in
+from sample_payments import make_payment
 
 from paywint_async import PaymentStatus
 from paywint_async.export import make_table

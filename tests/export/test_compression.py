@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from destinations import rows_in
+from export_destinations import rows_in
 
 from paywint_async import IncompleteHistoryError, Payment, PaymentStatus
 from paywint_async.export import (

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 def test_killed_at_any_file_operation_it_is_continued_exactly(tmp_path: Path, kind: str) -> None:
     finished = subprocess.run(
         [sys.executable, "-W", "error", str(HERE / "killed_at_each_step.py"), kind, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": str(HERE.parent)},
+        env=os.environ | {"PYTHONPATH": str(HERE.parent / "support")},
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from destinations import KINDS, output_in
+from export_destinations import KINDS, output_in
 
 from paywint_async import ConfigurationError, Payment, PaymentStatus, PaywintClient
 from paywint_async.emulator import Emulator

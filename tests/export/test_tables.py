@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
-from destinations import KINDS, output_in, rows_in
+from export_destinations import KINDS, output_in, rows_in
 
 from paywint_async import Direction, HistoryEntry, IncompleteHistoryError, Payment, PaymentStatus
 from paywint_async.export import ExportError, Table, make_table, transfer

@@ -7,8 +7,8 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from failures.catalogue import CATALOGUE
-from faults import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
+from fault_catalogue import CATALOGUE
+from fault_server import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
 from virtual_time import pass_time
 
 from paywint_async import (

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from faults import GOT, LINK, PAGE, PAYMENT_ID
+from fault_server import GOT, LINK, PAGE, PAYMENT_ID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import trustme
-from faults import API_KEY, API_SECRET, GOOD, SILENCE, FaultServer
+from fault_server import API_KEY, API_SECRET, GOOD, SILENCE, FaultServer
 from virtual_time import VirtualTimeLoop, pass_time
 
 from paywint_async import ClientClosedError, PaywintClient, RetryPolicy, TransportError

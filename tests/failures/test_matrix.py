@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from failures.catalogue import CATALOGUE
-from faults import API_KEY, API_SECRET, PAYMENT_ID, Fault, FaultServer
+from fault_catalogue import CATALOGUE
+from fault_server import API_KEY, API_SECRET, PAYMENT_ID, Fault, FaultServer
 
 from paywint_async import PaywintClient, PaywintError, RetryPolicy
 

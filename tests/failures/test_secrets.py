@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 import pytest
-from failures.catalogue import CATALOGUE
-from faults import API_KEY, API_SECRET, GOOD, PAYMENT_ID, FaultServer, answer, redirect
+from fault_catalogue import CATALOGUE
+from fault_server import API_KEY, API_SECRET, GOOD, PAYMENT_ID, FaultServer, answer, redirect
 
 from paywint_async import (
     AuthenticationError,

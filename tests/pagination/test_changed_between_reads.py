@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from pagination.model import History, Reader, Reading
+from history_model import History, Reader, Reading
 
 from paywint_async._pagination.ledger import Answer
 from paywint_async._pagination.position import Position, from_json, to_json

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from pagination.accounts import account, ids
+from account_server import account, ids
 
 from paywint_async import IncompleteHistoryError, InvalidRequestError
 

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from pagination.accounts import account, ids
+from account_server import account, ids
 from virtual_time import pass_time
 
 from paywint_async import (

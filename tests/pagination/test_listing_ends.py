@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from pagination.accounts import account
+from account_server import account
 from virtual_time import pass_time
 
 from paywint_async import ClientClosedError

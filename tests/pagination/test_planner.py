@@ -9,9 +9,9 @@ import os
 from random import Random
 
 import pytest
+from history_model import History, Reader, Reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pagination.model import History, Reader, Reading
 
 from paywint_async._pagination.position import Position, from_json, to_json
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from pagination.model import CHANGES, EPOCH, History, Reader
+from history_model import CHANGES, EPOCH, History, Reader
 
 from paywint_async import (
     Handler,

@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 import pytest
-from faults import FaultServer, answer
+from fault_server import FaultServer, answer
 
 import paywint_async
 from paywint_async import APIError, Handler, Payment, PaywintClient, Request, Response, RetryPolicy

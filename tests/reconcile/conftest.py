@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from books import match
-from ledgers import Write
+from comparison_samples import match
+from ledger_reading import Write
 
 from paywint_async import Payment, PaymentStatus
 from paywint_async.reconcile import LedgerFormat, LedgerRow, PaymentFact, Period, Report, Settings

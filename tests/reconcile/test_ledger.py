@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from ledgers import ID, Write, read
+from ledger_reading import ID, Write, read
 
 from paywint_async.reconcile import Columns, LedgerRow
 

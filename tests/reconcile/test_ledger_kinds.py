@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ledgers import ID, Write, read, refusal
+from ledger_reading import ID, Write, read, refusal
 
 
 def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from ledgers import ID, Write, read, refusal
+from ledger_reading import ID, Write, read, refusal
 
 from paywint_async.export import ExportError
 from paywint_async.reconcile import Columns

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from books import day, found, match, paid, pairs_by, row
+from comparison_samples import day, found, match, paid, pairs_by, row
 
 from paywint_async.reconcile import Kind, Outcome, Period, ReconcileError
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from xml.etree import ElementTree
 
 import pytest
-from books import day, paid
+from comparison_samples import day, paid
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,7 +10,7 @@ from itertools import permutations
 from typing import Any
 
 import attrs
-from books import day, found, match, paid, row
+from comparison_samples import day, found, match, paid, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

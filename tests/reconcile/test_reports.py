@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from books import day, paid, row
+from comparison_samples import day, paid, row
 
 from paywint_async.export import ExportError
 from paywint_async.reconcile import Report, json_chunks, make_page, text_lines, write_html

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from departures import most_in_a_window
-from faults import GOT, head
+from fault_server import GOT, head
+from limiter_timing import most_in_a_window
 from services.real_redis import RealRedis
 
 pytestmark = pytest.mark.real_time

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from redis_server import RedisServer
+from fake_redis import RedisServer
 from virtual_time import pass_time
 
 from paywint_async import RateLimit, SharedRateLimit

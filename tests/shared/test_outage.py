@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-from departures import departures, most_in_a_window, now, waiters
-from redis_server import HANG_UP, SILENCE, RedisServer
+from fake_redis import HANG_UP, SILENCE, RedisServer
+from limiter_timing import departures, most_in_a_window, now, waiters
 from shared.conftest import PASSWORD
 
 from paywint_async import RateLimit, RateLimitedError, SharedRateLimit

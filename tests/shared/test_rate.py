@@ -6,10 +6,10 @@ import asyncio
 from asyncio import sleep  # virtual: no test waits for a timer
 
 import pytest
-from departures import departures, most_in_a_window, now, waiters
+from fake_redis import RedisServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from redis_server import RedisServer
+from limiter_timing import departures, most_in_a_window, now, waiters
 from virtual_time import VirtualTimeLoop
 
 from paywint_async import RateLimit, RateLimitedError, SharedRateLimit

@@ -12,10 +12,10 @@ import traceback
 from pathlib import Path
 
 import pytest
-from departures import departures, now
-from faults import API_KEY, API_SECRET, FaultServer, answer
+from fake_redis import RedisServer
+from fault_server import API_KEY, API_SECRET, FaultServer, answer
+from limiter_timing import departures, now
 from redis.asyncio import Redis
-from redis_server import RedisServer
 from shared.conftest import PASSWORD
 from virtual_time import pass_time
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from redis_server import RedisServer
+from fake_redis import RedisServer
 
 from paywint_async.emulator import Emulator
 

@@ -2,7 +2,7 @@
 
 import pytest
 from core.conftest import shown
-from webhooks.receiving import Handler, make
+from webhook_posting import Handler, make
 
 __all__ = ["shown"]
 

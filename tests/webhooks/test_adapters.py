@@ -14,11 +14,11 @@ import aiohttp
 import attrs
 import pytest
 from aiohttp import web
-from deliveries import SECRET, delivery, signed
 from fastapi import Depends, FastAPI, Request
-from servers import serve_aiohttp, serve_asgi
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
+from web_servers import serve_aiohttp, serve_asgi
+from webhook_deliveries import SECRET, delivery, signed
 
 from paywint_async import PaywintClient
 from paywint_async.emulator import Emulator, WebhookFaults

@@ -8,9 +8,9 @@ from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
-from deliveries import delivery
 from virtual_time import pass_time
-from webhooks.receiving import make, post
+from webhook_deliveries import delivery
+from webhook_posting import make, post
 
 from paywint_async.webhooks import MemoryReplayStore
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 from hypothesis import given
 from hypothesis import strategies as st
+from webhook_deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 
 from paywint_async import ConfigurationError, PaymentStatus
 from paywint_async.webhooks import (

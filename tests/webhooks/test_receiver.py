@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import attrs
 import pytest
-from deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
-from webhooks.receiving import BODY, make, post
+from webhook_deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, SECRET, clock, delivery, signed
+from webhook_posting import BODY, make, post
 
 from paywint_async import ConfigurationError, NotFoundError, PaywintClient
 from paywint_async.emulator import Emulator

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from deliveries import SECRET, clock, delivery, signed
+from webhook_deliveries import SECRET, clock, delivery, signed
 
 from paywint_async import ConfigurationError
 from paywint_async.webhooks import (

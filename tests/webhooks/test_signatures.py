@@ -8,9 +8,9 @@ import re
 from datetime import UTC, datetime, tzinfo
 
 import pytest
-from deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
 from hypothesis import given
 from hypothesis import strategies as st
+from webhook_deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
 
 from paywint_async import ConfigurationError
 from paywint_async.webhooks import (

@@ -7,7 +7,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from faults import PAYMENT, PAYMENT_ID, Fault, answer
+from fault_server import PAYMENT, PAYMENT_ID, Fault, answer
 from virtual_time import pass_time
 
 from paywint_async import Payment, PaymentWatch, PaywintClient, Request, Response

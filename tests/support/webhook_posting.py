@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import attrs
-from deliveries import SECRET, clock, delivery, signed
 from virtual_time import pass_time
+from webhook_deliveries import SECRET, clock, delivery, signed
 
 from paywint_async.webhooks import StandardWebhooks, WebhookReceiver
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from destinations import rows_in
+from export_destinations import rows_in
 
 from paywint_async import Account, SecretRef
 from paywint_async.emulator import Emulator

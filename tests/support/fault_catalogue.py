@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import zlib
 
-import faults
-from faults import Fault, answer, drip, head, late, sends
+import fault_server
+from fault_server import Fault, answer, drip, head, late, sends
 
 LONG = 100 * 1024
 
@@ -43,18 +43,18 @@ def _twice(key: bytes) -> Fault:
 
 
 CATALOGUE: list[Fault] = [
-    faults.CLOSE_UNREAD,
-    faults.RESET_UNREAD,
-    faults.CLOSE_UNANSWERED,
-    faults.RESET_UNANSWERED,
-    faults.KEEP_ALIVE_DROPPED,
-    faults.CUT_BODY,
-    faults.SILENCE,
+    fault_server.CLOSE_UNREAD,
+    fault_server.RESET_UNREAD,
+    fault_server.CLOSE_UNANSWERED,
+    fault_server.RESET_UNANSWERED,
+    fault_server.KEEP_ALIVE_DROPPED,
+    fault_server.CUT_BODY,
+    fault_server.SILENCE,
     late(60),
     late(60, unread=True),
     drip(0.5),
     drip(0.5, headers_too=True),
-    sends("resets in the body", lambda b: head(len(b)) + b[:20], faults.Wire.reset),
+    sends("resets in the body", lambda b: head(len(b)) + b[:20], fault_server.Wire.reset),
     sends("headers, then closes", lambda b: head(len(b))),
     sends("half a status line", lambda b: b"HTTP/1.1 20"),
     _raw("garbage", b"\x00\xff\x13garbage\r\n\r\n" * 20),
