@@ -24,7 +24,7 @@ nox.options.download_python = "never"
 
 HERE = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml("pyproject.toml")
-SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # An interpreter without ssl could not install anything; one not final is not supported.

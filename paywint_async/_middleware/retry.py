@@ -4,17 +4,16 @@ Which outcomes are worth another attempt is decided here; which requests may be 
 protocol's word (`Request.repeatable`). A request that writes is sent again only when the first one
 was certainly not processed: no connection was made, or the API said 429.
 
-backoff runs the loop and sleeps; the waits are ours, because its jitter would shorten a
-``Retry-After``, its ``max_time`` runs on the wall clock and trims the last wait, and its log lines
-carry arguments.
+The delays are backoff's. The loop is ours: backoff's decorators shorten a ``Retry-After`` by their
+jitter, measure ``max_time`` on the wall clock, log arguments, and, in backoff 2.2.1, call
+`asyncio.iscoroutinefunction`, which warns since Python 3.14 and is gone in 3.16.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable
 
 import attrs
 import backoff
@@ -28,33 +27,27 @@ from paywint_async._protocol import retry_after_seconds
 
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOT_PROCESSED_STATUSES = frozenset({429})
+_DOUBLINGS = 60
 
 
 class _Operation:
-    """One operation under way: what is sent, and how often it has been."""
+    """One operation under way: what is sent, how often it has been, and how long to wait at most."""
 
-    __slots__ = ("attempts", "handler", "pending", "request")
+    __slots__ = ("attempts", "delay", "delays", "request")
 
-    def __init__(self, request: Request, handler: Handler) -> None:
+    def __init__(self, request: Request, policy: RetryPolicy) -> None:
         self.request = request
-        self.handler = handler
         self.attempts = 1
-        self.pending: _Again | None = None
+        self.delays = backoff.expo(factor=policy.base_delay, max_value=policy.max_delay)
+        self.delays.send(None)  # as backoff begins its generators
+        self.delay = next(self.delays)
 
-
-class _Again(Exception):
-    """An outcome worth another attempt after ``wait`` seconds; None: there is no time for one."""
-
-    def __init__(self, outcome: Response | TransportError, wait: float | None) -> None:
-        super().__init__()
-        self.outcome = outcome
-        self.wait = wait
-
-
-def _waits() -> Generator[Any, Any, None]:
-    again = yield
-    while True:
-        again = yield again.wait
+    def next_attempt(self) -> Request:
+        self.attempts += 1
+        if self.attempts <= _DOUBLINGS:  # then the delay stays, before it overflows a float
+            self.delay = next(self.delays)
+        self.request = attrs.evolve(self.request, attempt=self.attempts)
+        return self.request
 
 
 class Retry:
@@ -77,14 +70,6 @@ class Retry:
         self._budget = budget or RetryBudget()
         self._on_event = on_event
         self._draw = draw
-        self._send_repeatedly = backoff.on_exception(
-            _waits,
-            _Again,
-            max_tries=policy.max_attempts,
-            giveup=lambda again: again.wait is None,  # type: ignore[attr-defined]
-            jitter=None,
-            logger=None,
-        )(self._pending_or_attempt)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The first outcome that is not worth repeating, or the last one."""
@@ -99,45 +84,21 @@ class Retry:
             if outcome.status not in PASSING_STATUSES:  # as a rule: nothing to note
                 self._budget.refill()
                 return outcome
-        operation = _Operation(request, handler)
-        try:
-            return self._conclude(operation, outcome)
-        except _Again as again:
-            operation.pending = again
-        try:
-            return await self._send_repeatedly(operation)
-        except _Again as again:
-            outcome = again.outcome
-        if isinstance(outcome, Response):
-            return outcome
-        raise outcome
-
-    async def _pending_or_attempt(self, operation: _Operation) -> Response:
-        # backoff is called only once something has failed, which is then its first outcome: most
-        # operations never pay for it.
-        pending, operation.pending = operation.pending, None
-        if pending is not None:
-            raise pending
-        return await self._attempt(operation)
-
-    async def _attempt(self, operation: _Operation) -> Response:
-        operation.attempts += 1
-        operation.request = attrs.evolve(operation.request, attempt=operation.attempts)
-        outcome: Response | TransportError
-        try:
-            outcome = await operation.handler(operation.request)
-        except TransportError as error:
-            outcome = error
-        return self._conclude(operation, outcome)
-
-    def _conclude(self, operation: _Operation, outcome: Response | TransportError) -> Response:
-        if _is_worth_repeating(operation.request, outcome):
+        operation = _Operation(request, self._policy)
+        while _is_worth_repeating(request, outcome):
             wait = self._wait(operation, outcome)
-            if wait is not None:
-                self._tell(operation, outcome, wait)
-            raise _Again(outcome, wait)
+            if wait is None:
+                break
+            self._tell(operation, outcome, wait)
+            await asyncio.sleep(wait)
+            try:
+                outcome = await handler(operation.next_attempt())
+            except TransportError as error:
+                outcome = error
+        else:
+            if isinstance(outcome, Response):
+                self._budget.refill()
         if isinstance(outcome, Response):
-            self._budget.refill()
             return outcome
         raise outcome
 
@@ -146,8 +107,7 @@ class Retry:
         policy, deadline = self._policy, operation.request.deadline or 0.0
         asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
         if asked is None:
-            doublings = min(operation.attempts - 1, 60)
-            wait = self._draw() * min(policy.max_delay, policy.base_delay * 2**doublings)
+            wait = self._draw() * operation.delay
         else:
             wait = asked + self._draw() * policy.base_delay
         is_too_late = asyncio.get_running_loop().time() + wait >= deadline

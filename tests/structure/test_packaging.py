@@ -1,0 +1,51 @@
+"""The project's metadata keeps what it says: extras, dependency groups, supported Pythons."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+GROUPS = PROJECT["dependency-groups"]
+
+
+def test_the_extra_all_is_every_other_extra() -> None:
+    (all_of_them,) = EXTRAS["all"]
+    package, _, names = all_of_them.rstrip("]").partition("[")
+
+    assert package == PROJECT["project"]["name"]
+    assert sorted(names.split(",")) == sorted(set(EXTRAS) - {"all"})
+
+
+def test_the_group_for_the_tests_has_what_the_command_needs() -> None:
+    """So that `pip install -e . --group dev` is all that pytest needs in a checkout."""
+    assert set(EXTRAS["cli"]) <= set(group("tests"))
+
+
+def test_the_group_for_developers_is_all_that_the_checks_need() -> None:
+    assert {*group("tests"), *group("lint"), *group("types")} <= set(group("dev"))
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group, those of the groups that it includes among them."""
+    requirements = []
+    for each in GROUPS[name]:
+        requirements += [each] if isinstance(each, str) else group(each["include-group"])
+    return requirements
+
+
+def test_the_classifiers_name_each_python_that_nox_tests() -> None:
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["project"]["classifiers"]))
+    noxfile = ast.parse((CHECKOUT / "noxfile.py").read_text("utf-8"))
+    (tested,) = [
+        ast.literal_eval(node.value)
+        for node in noxfile.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
+    ]
+
+    assert list(tested) == named
+    assert PROJECT["project"]["requires-python"] == f">={named[0]}"
