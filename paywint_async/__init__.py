@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary
     from paywint_async._arrow import entries_to_arrow, payments_to_arrow
     from paywint_async._client import PaywintClient
-    from paywint_async._codec import make_converter, to_json_lines
+    from paywint_async._codec import make_converter
     from paywint_async._config import Environment, RateLimit, RetryPolicy
     from paywint_async._errors import (
         APIError,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         RequestEvent,
         RetryEvent,
     )
+    from paywint_async._json_lines import to_json_lines
     from paywint_async._messages import Handler, Middleware, Request, Response
     from paywint_async._middleware import Limiter
     from paywint_async._middleware.shared import SharedRateLimit
@@ -80,7 +81,7 @@ else:
             "_accounts.report": ("AccountReport", "AccountStatus", "ExportSummary"),
             "_arrow": ("entries_to_arrow", "payments_to_arrow"),
             "_client": ("PaywintClient",),
-            "_codec": ("make_converter", "to_json_lines"),
+            "_codec": ("make_converter",),
             "_config": ("Environment", "RateLimit", "RetryPolicy"),
             "_errors": (
                 "APIError",
@@ -115,6 +116,7 @@ else:
                 "RequestEvent",
                 "RetryEvent",
             ),
+            "_json_lines": ("to_json_lines",),
             "_messages": ("Handler", "Middleware", "Request", "Response"),
             "_middleware": ("Limiter",),
             "_middleware.shared": ("SharedRateLimit",),

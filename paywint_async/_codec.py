@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import attrs
@@ -257,44 +257,3 @@ def _refuse_text_amount(record: Any, path: str) -> None:
 def encode(value: Any) -> bytes:
     """JSON bytes of plain values, Decimals as numbers with exactly their digits."""
     return WireConverter.encoder.encode(value)
-
-
-_COLUMNS = tuple(field.name for field in attrs.fields(Payment))
-_values = attrgetter(*_COLUMNS)
-# msgspec writes a slotted class in alphabetical order; a Struct keeps the API's order.
-# The garbage collector need not know the rows: they are gone before it would look.
-_Row: Any = msgspec.defstruct("_Row", _COLUMNS, gc=False)
-_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS), gc=False)
-
-
-def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> bytes:
-    """One JSON object a line, in the API's field order and names, each line ended by a newline.
-
-    Args:
-        payments: in the order of the lines.
-        direction: written as a first field ``direction`` where given.
-    """
-    if direction is None:
-        # Written out, in the order of `_COLUMNS`: half of what an attrgetter of all of them costs.
-        rows = [
-            _Row(
-                p.payment_id,
-                p.payer_id,
-                p.payer_name,
-                p.payee_id,
-                p.payee_name,
-                p.amount,
-                p.currency,
-                p.description,
-                p.payment_method,
-                p.receiving_method,
-                p.created_at,
-                p.payment_date,
-                p.status,
-                p.failure_reason,
-            )
-            for p in payments
-        ]
-    else:
-        rows = [_DirectedRow(direction, *_values(payment)) for payment in payments]
-    return WireConverter.encoder.encode_lines(rows)

@@ -54,4 +54,4 @@ async def create(
 
 def _line(link: PaymentLink) -> bytes:
     fields = {"payment_id": str(link.payment_id), "payment_link": link.payment_link}
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"

@@ -18,6 +18,7 @@ import attrs
 import msgspec
 
 from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
+from paywint_async._json_lines import time_text
 from paywint_async.export._compression import compression_of
 
 R = TypeVar("R")
@@ -59,7 +60,11 @@ class Encoding(Generic[R]):
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
-_AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)  # from the end: a direction may stand before all
+# From the end: a direction may stand before all.
+_AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)
+_CREATED = _COLUMNS.index("created_at") - len(_COLUMNS)
+_PAID = _COLUMNS.index("payment_date") - len(_COLUMNS)
+_COMPLETE_TIME = len("2025-06-16T10:04:51.739761Z")  # no other form of ISO 8601 has this length
 _MOST_NOUGHTS = 400
 # Within a text the quotes would have a backslash before them.
 _EXPONENT = re.compile(rb'(?<="amount":)[^,]*E[^,]*')
@@ -69,6 +74,25 @@ def plain(amount: Decimal) -> str:
     """An amount's digits without an exponent; only an absurd one has it, or it would fill the disk."""
     text = str(amount)
     return f"{amount:f}" if "E" in text and abs(amount.adjusted()) <= _MOST_NOUGHTS else text
+
+
+def as_text(rows: Iterable[Sequence[Any]]) -> list[list[str | None]]:
+    """Payments' values as text: ids, all digits of the amount, times in UTC, names.
+
+    Args:
+        rows: the fields of a payment in their order; more may stand before them.
+    """
+    values = [list(row) for row in rows]
+    texts: list[list[Any]] = msgspec.to_builtins(values)
+    for text, row in zip(texts, values, strict=True):
+        if "E" in text[_AMOUNT]:
+            text[_AMOUNT] = plain(row[_AMOUNT])
+        # msgspec omits decimals that are zero, and keeps other offsets than UTC's.
+        if len(text[_CREATED]) != _COMPLETE_TIME:
+            text[_CREATED] = time_text(row[_CREATED])
+        if text[_PAID] is not None and len(text[_PAID]) != _COMPLETE_TIME:
+            text[_PAID] = time_text(row[_PAID])
+    return texts
 
 
 def _payment_lines(payments: Sequence[Payment], direction: str | None = None) -> bytes:
@@ -104,23 +128,18 @@ class _Lines(list[str]):
         self.append(row[:-2] + "\n")
 
 
-def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
+def _csv(rows: Iterable[Sequence[str | None]]) -> bytes:
     lines = _Lines()
-    # Ids, amounts and times become the text that they are in JSON: msgspec has one form of each.
-    values = msgspec.to_builtins([list(row) for row in rows])
-    for row in values:
-        if "E" in row[_AMOUNT]:
-            row[_AMOUNT] = plain(Decimal(row[_AMOUNT]))
-    csv.writer(lines, lineterminator="\r\n").writerows(values)
+    csv.writer(lines, lineterminator="\r\n").writerows(rows)
     return "".join(lines).encode()
 
 
 def _payment_rows(payments: Sequence[Payment]) -> bytes:
-    return _csv(map(_values, payments))
+    return _csv(as_text(map(_values, payments)))
 
 
 def _entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
-    return _csv((entry.direction, *_values(entry.payment)) for entry in entries)
+    return _csv(as_text((entry.direction, *_values(entry.payment)) for entry in entries))
 
 
 def _quoted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:

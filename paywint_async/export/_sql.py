@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async._json_lines import time_text
 from paywint_async.export._database import Database
 from paywint_async.export._encoding import plain
 from paywint_async.export._errors import ExportError, OutputInUseError
@@ -42,8 +43,7 @@ Row = dict[str, Any]
 def _text(value: Any) -> Any:
     """As SQLite has it: all is text."""
     if isinstance(value, datetime):
-        moment = value.astimezone(UTC).replace(tzinfo=None)
-        return f"{moment.isoformat(timespec='microseconds')}Z"
+        return time_text(value.astimezone(UTC))  # beyond the calendar it is refused
     if isinstance(value, Decimal):
         return plain(value)
     return str(value) if isinstance(value, UUID) else value

@@ -25,6 +25,7 @@ from typing import Any
 
 import msgspec
 
+from paywint_async._json_lines import escape_separators, time_text
 from paywint_async.export._encoding import plain
 from paywint_async.reconcile._comparison import Report
 from paywint_async.reconcile._records import Difference, Kind, LedgerRow, PaymentFact
@@ -37,10 +38,11 @@ _AT_ONCE = 1000
 def json_chunks(report: Report) -> Iterator[bytes]:
     """The document, piece by piece: there may be a million differences."""
     head = _encode(_head(report))
-    yield head[:-1] + b',"differences":['
+    yield escape_separators(head[:-1]) + b',"differences":['
     differences = report.result.differences
     for start in range(0, len(differences), _AT_ONCE):
         some = _encode([_difference(each) for each in differences[start : start + _AT_ONCE]])
+        some = escape_separators(some)
         yield (b",\n" if start else b"\n") + some[1:-1].replace(b'},{"kind"', b'},\n{"kind"')
     yield b"]}\n"
 
@@ -56,7 +58,7 @@ def _head(report: Report) -> dict[str, Any]:
     return {
         "version": 1,
         "agrees": report.agrees,
-        "made_at": report.made_at,
+        "made_at": time_text(report.made_at),
         "ledger": settings.name,
         "direction": settings.format.direction,
         "since": settings.period.since,
@@ -121,7 +123,7 @@ def _payment(payment: PaymentFact) -> dict[str, Any]:
     return {
         "payment_id": payment.payment_id,
         "amount": plain(payment.amount),
-        "date": payment.when,
+        "date": time_text(payment.when),
         "status": payment.status,
         "party": payment.party,
         "description": payment.description,

@@ -20,11 +20,10 @@ from paywint_async.export import ENTRIES, PAYMENTS, Format, format_of
 
 COLUMNS = [field.name for field in attrs.fields(Payment)]
 
+EASTERN = timezone(timedelta(hours=-5, minutes=-30))
+
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]))
-times = st.datetimes(
-    min_value=datetime(1970, 1, 1),
-    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5, minutes=-30))]),
-)
+times = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.sampled_from([UTC, EASTERN]))
 payments = st.builds(
     Payment,
     payment_id=st.uuids(),
@@ -66,6 +65,58 @@ def test_csv_says_what_json_lines_say(page: list[Payment]) -> None:
     as_json = json_rows(PAYMENTS[Format.JSONL].encode(page))
 
     assert csv_rows(written) == without_nulls(as_json)
+
+
+@pytest.mark.parametrize("encodings", [PAYMENTS, ENTRIES])
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        (datetime(2025, 6, 16, 10, 4, 45, tzinfo=UTC), "2025-06-16T10:04:45.000000Z"),
+        (datetime(2025, 6, 16, 10, 4, 45, 482778, UTC), "2025-06-16T10:04:45.482778Z"),
+        (datetime(2025, 6, 16, 10, 4, 45, tzinfo=EASTERN), "2025-06-16T15:34:45.000000Z"),
+        (datetime(2025, 6, 16, 10, 4, 45, 120000, EASTERN), "2025-06-16T15:34:45.120000Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
+        # Its moment in UTC is beyond the calendar, so its own zone is kept.
+        (
+            datetime(9999, 12, 31, 23, tzinfo=EASTERN),
+            "9999-12-31T23:00:00.000000-05:30",
+        ),
+    ],
+)
+def test_times_have_six_decimals_and_are_in_utc(
+    payment: Callable[..., Payment], encodings: Any, format: Format, moment: datetime, written: str
+) -> None:
+    record: Any = payment(1, created_at=moment, payment_date=moment)
+    if encodings is ENTRIES:
+        record = HistoryEntry(direction=Direction.SENT, payment=record)
+
+    data = encodings[format].header + encodings[format].encode([record])
+
+    (row,) = json_rows(data) if format is Format.JSONL else csv_rows(data)
+    assert (row["created_at"], row["payment_date"]) == (written, written)
+
+
+@given(st.lists(payments))
+def test_lines_of_json_are_lines_to_every_reader(page: list[Payment]) -> None:
+    data = PAYMENTS[Format.JSONL].encode(page)
+
+    assert data.decode().splitlines() == data.decode().split("\n")[:-1]
+    assert [json.loads(line)["description"] for line in data.decode().splitlines()] == [
+        each.description for each in page
+    ]
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\v", "\f", "\x1c", "\r"])
+def test_no_separator_of_lines_stands_in_a_line_of_json(
+    payment: Callable[..., Payment], separator: str
+) -> None:
+    odd = payment(1, payer_name=f"a{separator}b", description=f"{separator}\\{separator}")
+
+    (line,) = PAYMENTS[Format.JSONL].encode([odd]).decode().splitlines()
+
+    read = json.loads(line)
+    assert (read["payer_name"], read["description"]) == (odd.payer_name, odd.description)
 
 
 @given(st.lists(entries))

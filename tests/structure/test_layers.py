@@ -28,6 +28,7 @@ LAYERS = {
     "_config": 1,
     "_deadlines": 1,
     "_events": 1,
+    "_json_lines": 1,
     "_messages": 1,
     "_protocol": 2,
     "_middleware": 2,
@@ -48,7 +49,7 @@ LAYERS = {
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export and the comparison, which reads histories and files as the export does, the workers
-# of many accounts drive the export, the session makes exchanges, and the middlewares ask the protocol
+# of many accounts drive the export, all text has one form of times and line ends, the session makes exchanges, and the middlewares ask the protocol
 # what a `Retry-After` means.
 NEIGHBOURS = {
     ("_middleware", "_protocol"),
@@ -57,6 +58,8 @@ NEIGHBOURS = {
     ("_client", "_tracking"),
     ("_payments", "_find_created"),
     ("_payments", "_tracking"),
+    ("export", "_json_lines"),
+    ("reconcile", "_json_lines"),
     ("_cli", "export"),
     ("_cli", "reconcile"),
     ("reconcile", "export"),
@@ -87,7 +90,7 @@ OWNERS = {
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"_errors": set[str](), "_models": {"attrs", "msgspec"}}
 # No input or output, so no event loop either.
-SANS_IO = ("_errors", "_models", "_codec", "_protocol")
+SANS_IO = ("_errors", "_models", "_codec", "_json_lines", "_protocol")
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,89 @@
+"""Payments as JSON lines. Knows no files and no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+import attrs
+import msgspec
+
+from paywint_async._models import Payment
+
+_COLUMNS = tuple(field.name for field in attrs.fields(Payment))
+_values = attrgetter(*_COLUMNS)
+# msgspec writes a slotted class in alphabetical order; a Struct keeps the API's order.
+# The garbage collector need not track the rows: they are freed before it would run.
+_Row: Any = msgspec.defstruct("_Row", _COLUMNS, gc=False)
+_DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS), gc=False)
+_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
+
+# JSON allows these line separators inside a text; readers that use `splitlines()` break there.
+_SEPARATORS = tuple(
+    (character.encode(), f"\\u{ord(character):04x}".encode()) for character in "\x85\u2028\u2029"
+)
+
+
+def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> bytes:
+    """One JSON object a line, in the API's field order and names, each line ended by a newline.
+
+    Amounts have exactly their digits. Times are in UTC, with six decimals and ``Z``. The line
+    separators U+0085, U+2028 and U+2029 are escaped.
+
+    Args:
+        payments: in the order of the lines.
+        direction: written as a first field ``direction`` where given.
+    """
+    if direction is None:
+        # Written out, in the order of `_COLUMNS`: half of what an attrgetter of all of them costs.
+        rows = [
+            _Row(
+                p.payment_id,
+                p.payer_id,
+                p.payer_name,
+                p.payee_id,
+                p.payee_name,
+                p.amount,
+                p.currency,
+                p.description,
+                p.payment_method,
+                p.receiving_method,
+                p.created_at,
+                p.payment_date,
+                p.status,
+                p.failure_reason,
+            )
+            for p in payments
+        ]
+    else:
+        rows = [_DirectedRow(direction, *_values(payment)) for payment in payments]
+    for row in rows:  # msgspec omits decimals that are zero, and keeps other offsets than UTC's
+        created, paid = row.created_at, row.payment_date
+        if not created.microsecond or created.tzinfo is not UTC:
+            row.created_at = time_text(created)
+        if paid is not None and (not paid.microsecond or paid.tzinfo is not UTC):
+            row.payment_date = time_text(paid)
+    return escape_separators(_encode_lines(rows))
+
+
+def time_text(moment: datetime) -> str:
+    """ISO 8601 in UTC with six decimals and ``Z``, which sorts as text.
+
+    The few hours whose moment in UTC is beyond Python's calendar keep their own offset.
+    """
+    try:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return moment.isoformat(timespec="microseconds")
+    return f"{moment.isoformat(timespec='microseconds')}Z"
+
+
+def escape_separators(data: bytes) -> bytes:
+    """JSON without raw U+0085, U+2028 and U+2029, which can stand only in its texts."""
+    for separator, escaped in _SEPARATORS:
+        # To look for its first byte alone takes a tenth of the time.
+        if separator[:1] in data and separator in data:
+            data = data.replace(separator, escaped)
+    return data
