@@ -7,12 +7,17 @@ import re
 from collections.abc import Iterable
 
 from paywint_async._errors import ConfigurationError
+from paywint_async.export import DESTINATIONS, find_destination
 
 _ACCOUNT = "{account}"
 _URL = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
 _PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@|.*[?&]password=", re.IGNORECASE)
 _RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
-_FILES = (".jsonl", ".csv", ".gz", ".zst", ".parquet", ".db", ".sqlite")  # no directory's name
+# No directory's name.
+_FILES = (
+    *(ending for kind in DESTINATIONS for ending in kind.endings if ending != "/"),
+    *(".gz", ".zst", ".db", ".sqlite"),
+)
 # What lies beside an output while it is written, or for good.
 _COMPANIONS = ("", ".tmp", ".checkpoint", ".checkpoint.tmp", ".ranges")
 _JOURNALS = ("-journal", "-wal", "-shm")  # of SQLite, which takes what is there for its own
@@ -27,7 +32,8 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
         names: of the accounts.
 
     Raises:
-        ConfigurationError: the destination cannot be used, or two accounts would share a file.
+        ConfigurationError: no destination has such an ending or scheme, or two accounts would share
+            a file.
     """
     template = _template(destination)
     companions = _COMPANIONS + (_JOURNALS if template.lower().startswith("sqlite:") else ())
@@ -40,6 +46,8 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
             if owner != name or name in outputs:
                 raise ConfigurationError(f"accounts {owner} and {name} would share {output}")
         outputs[name] = output
+    for output in outputs.values():
+        find_destination(output)
     return outputs
 
 

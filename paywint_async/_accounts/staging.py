@@ -36,7 +36,7 @@ from paywint_async.export._files import (
     open_locked,
     put_in_place,
     replacement,
-    temporary_of,
+    temporary_path,
     write_all,
 )
 
@@ -114,7 +114,7 @@ class Staging:
                     self._clear(keep=_PLAN)  # what an earlier plan has left, half removed
                     with replacement(path) as fd:
                         write_all(fd, text)
-                        put_in_place(fd, temporary_of(path), path)
+                        put_in_place(fd, temporary_path(path), path)
                     os.close(fd)
             finally:
                 os.close(held)

@@ -35,7 +35,7 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export._errors import translated
-from paywint_async.export._reading import delivered, held
+from paywint_async.export._reading import delivered, exported_count
 
 _PASSING = (TransportError, RateLimitedError, ServerError, ExportError)
 _IN_USE_FOR = 60  # seconds: a worker that has lost its scheduler ends within that time
@@ -80,7 +80,7 @@ async def plan(job: Job) -> Plan:
         if start is None and total > job.options.split_above and staging.is_possible:
             await _split(job, client.payments, sizes, staging)
     is_open = start is None or not _is_finished(start)
-    return Plan(held=held(start), total=total, parts=staging.parts if is_open else ())
+    return Plan(held=exported_count(start), total=total, parts=staging.parts if is_open else ())
 
 
 async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
@@ -138,7 +138,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
 
         async def before(start: Checkpoint | None) -> None:
             nonlocal earlier
-            earlier = held(start) - delivered(start)
+            earlier = exported_count(start) - delivered(start)
             if not staging.parts:  # whose payments were all read just now
                 await refresh.run(table, start)
 
@@ -147,7 +147,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
 
         await transfer(read, table, before=before, on_progress=on_progress)
     staging.remove()
-    return Written(payments=held(last[0].checkpoint), changed=refresh.changed)
+    return Written(payments=exported_count(last[0].checkpoint), changed=refresh.changed)
 
 
 def _is_finished(checkpoint: Checkpoint) -> bool:

@@ -15,36 +15,30 @@ from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
 from paywint_async._cli.options import (
     Count,
-    FileName,
     Number,
+    Output,
     Rows,
     Seconds,
     Selection,
     UsageError,
     checked_destination,
+    find_kind,
 )
 from paywint_async._cli.progress import OnProgress, progress_bar
 from paywint_async._cli.report import say
 from paywint_async.export import (
-    ENTRIES,
-    PAYMENTS,
-    CheckpointFile,
-    Encoding,
+    Destination,
     ExportError,
     Format,
     OutputClosedError,
-    Sink,
-    format_of,
-    is_dataset,
-    kind_of,
-    make_sink,
-    make_table,
-    part_of,
+    display_name,
+    find_destination,
+    make_export_sink,
+    partial_path,
     reader,
-    shown,
     transfer,
 )
-from paywint_async.export._files import temporary_of
+from paywint_async.export._files import temporary_path
 
 
 async def export(
@@ -53,7 +47,7 @@ async def export(
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
     format: Format | None = None,
-    output: FileName = "-",
+    output: Output = "-",
     checkpoint: str | None = None,
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -74,10 +68,7 @@ async def export(
     direction
         Which payments; for both, a column tells the direction.
     format
-        Default: by the output's ending, else jsonl.
-    output
-        A file, or - for stdout; compressed where it ends in .gz or .zst. NAME.parquet is a directory
-        of Parquet files; sqlite:///FILE and postgresql://USER@HOST/DATABASE are databases.
+        How a file is written; default: by its ending, jsonl where it has none.
     checkpoint
         A file that remembers how far the export is. Parquet and databases do that themselves.
     concurrency
@@ -108,14 +99,15 @@ class _Job:
 
     def check(self) -> None:
         output = os.path.realpath(self.output)
-        if self.checkpoint and os.path.realpath(self.checkpoint) in (output, temporary_of(output)):
+        if self.checkpoint and os.path.realpath(self.checkpoint) in (
+            output,
+            temporary_path(output),
+        ):
             raise UsageError("--output and --checkpoint must be different files, also FILE.tmp")
         for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
             if name == "":
                 raise UsageError(f"{option} must be a file's name")
-        for option, given in (("--format", self.format), ("--checkpoint", self.checkpoint)):
-            if given and is_dataset(self.output):
-                raise UsageError(f"{option} is for files: {shown(self.output)} has its own")
+        find_kind(self.output, self.format, self.checkpoint)
 
     async def run(self, client: PaywintClient) -> None:
         started = time.monotonic()
@@ -141,19 +133,10 @@ class _Job:
 
     async def _transfer(self, client: PaywintClient, on_progress: OnProgress) -> int:
         read = reader(client.payments, self.direction, **self.options)
-        return await transfer(read, self._make_sink(), on_progress=on_progress)
-
-    def _make_sink(self) -> Sink[Any]:
-        if is_dataset(self.output):
-            return make_table(self.output, self.direction)
-        encodings: dict[Any, Encoding[Any]] = {
-            **(ENTRIES if self.direction == "both" else PAYMENTS)
-        }
-        encoding = encodings[self.format or format_of(self.output)]
-        checkpoint = self.checkpoint and CheckpointFile(
-            self.checkpoint, format=kind_of(self.output, encoding), direction=self.direction
+        sink = make_export_sink(
+            self.output, self.direction, format=self.format, checkpoint=self.checkpoint
         )
-        return make_sink(self.output, encoding, checkpoint or None)
+        return await transfer(read, sink, on_progress=on_progress)
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
         """For an export that stopped: what is there, and how to go on."""
@@ -161,13 +144,17 @@ class _Job:
             return
         if not isinstance(error, ExportError):
             yield f"{self.done:,} payments are done"
-        if self.checkpoint or is_dataset(self.output):
+        if self.checkpoint or self._destination.has_own_checkpoint:
             yield "run the same command again to continue"
             return
-        if self.output != "-" and os.path.exists(part := part_of(self.output)):
+        if self.output != "-" and os.path.exists(part := partial_path(self.output)):
             what = "what was written is" if isinstance(error, ExportError) else "they are"
             yield f"{what} in {part}"
         yield "with --checkpoint it could be continued"
+
+    @property
+    def _destination(self) -> Destination:
+        return find_destination(self.output, self.format)
 
     @property
     def _kind(self) -> str:
@@ -175,7 +162,7 @@ class _Job:
 
     @property
     def _place(self) -> str:
-        return "stdout" if self.output == "-" else shown(self.output)
+        return "stdout" if self.output == "-" else display_name(self.output)
 
 
 def _is_terminal() -> bool:

@@ -10,6 +10,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter, Token
 
+from paywint_async.export import (
+    DESTINATIONS,
+    Destination,
+    Format,
+    display_name,
+    find_destination,
+)
+from paywint_async.export._compression import COMPRESSED_ENDINGS
+from paywint_async.export._destination import UnknownEndingError
+
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -33,6 +43,31 @@ def checked_destination(argument: str) -> str:
             "set PGPASSWORD, or a .pgpass file, or the whole URL in PAYWINT_DESTINATION for 'sync'"
         )
     return argument
+
+
+def find_kind(output: str, format: Format | None, checkpoint: str | None = None) -> Destination:
+    """The kind of destination that an output's name or the format asks for.
+
+    Raises:
+        UsageError: a format or checkpoint is given for what is no file.
+        ConfigurationError: no destination has such a name.
+    """
+    try:
+        found = find_destination(output, format)
+    except UnknownEndingError as error:
+        error.add_note("choose one of them, or say --format")
+        raise
+    for option, given in (("--format", format), ("--checkpoint", checkpoint)):
+        if given and found.has_own_checkpoint:
+            raise UsageError(f"{option} is for files: {display_name(output)} has its own")
+    return found
+
+
+def _destination_help(introduction: str) -> str:
+    kinds = "; ".join(f"{each.examples[0]}: {each.description}" for each in DESTINATIONS)
+    compressible = " and ".join(each.name for each in DESTINATIONS if each.is_compressible)
+    endings = " or ".join(COMPRESSED_ENDINGS)
+    return f"{introduction} {kinds}. {compressible} are compressed where {endings} follows."
 
 
 def _reader(
@@ -70,5 +105,20 @@ Seconds: TypeAlias = Annotated[float, Parameter(converter=_read_seconds)]
 Day: TypeAlias = Annotated[date, Parameter(converter=_read_day)]
 # A single hyphen is stdout, not an option.
 FileName: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
+Output: TypeAlias = Annotated[
+    str,
+    Parameter(
+        allow_leading_hyphen=True,
+        help=_destination_help("Stdout (-), or where the payments go:"),
+    ),
+]
+SyncedDestination: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help=_destination_help("What is kept up to date:")
+        + " A database's password belongs in PGPASSWORD or a .pgpass file. Without a destination "
+        "PAYWINT_DESTINATION is taken, where a URL may have its password."
+    ),
+]
 Rows: TypeAlias = Literal[10, 20, 50, 100]
 Selection: TypeAlias = Literal["sent", "received", "both"]

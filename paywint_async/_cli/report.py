@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
-def told(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """What an error says, what was noted on it, and what to do about it."""
     hints = (hint for kind, hint in _HINTS.items() if isinstance(error, kind))
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -12,7 +12,7 @@ from typing import Any
 
 from paywint_async import ConfigurationError, InvalidRequestError, PaywintError
 from paywint_async._cli.options import UsageError
-from paywint_async._cli.report import say, told
+from paywint_async._cli.report import format_error, say
 from paywint_async.export import OutputClosedError
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -58,7 +58,7 @@ async def _supervise(command: Coroutine[Any, Any, int | None]) -> int:
         say("; ".join([_SIGNALS[stop.signal], *getattr(error, "__notes__", ())]))
         return 128 + stop.signal
     except (PaywintError, UsageError, OSError) as error:
-        say(told(error))
+        say(format_error(error))
         return _exit_code(error)
 
 

@@ -16,24 +16,27 @@ from paywint_async._cli.options import (
     Rows,
     Seconds,
     Selection,
+    SyncedDestination,
     UsageError,
     checked_destination,
+    find_kind,
 )
 from paywint_async._cli.progress import OnProgress, progress_bar
-from paywint_async._cli.report import say, told
-from paywint_async.export import Refresh, make_table, reader, shown, transfer
+from paywint_async._cli.report import format_error, say
+from paywint_async.export import Format, Refresh, display_name, make_table, reader, transfer
 
 _VARIABLE = "PAYWINT_DESTINATION"
 _PASSING = (TransportError, RateLimitedError, ServerError)  # what another look may not meet
 
 
 async def sync(
-    destination: str | None = None,
+    destination: SyncedDestination = None,
     /,
     *,
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
+    format: Format | None = None,
     watch: Seconds | None = None,
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -46,17 +49,14 @@ async def sync(
 
     Parameters
     ----------
-    destination
-        A file ending in .jsonl or .csv, also with .gz or .zst behind that (NAME.checkpoint beside it
-        remembers how far it is); NAME.parquet, a directory of Parquet files; sqlite:///FILE; or
-        postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD or a .pgpass file.
-        Without it PAYWINT_DESTINATION is taken, where a URL may have its password.
     emulator
         Take this many made-up payments in each direction: no account, no network.
     emulator_latency
         Seconds until the emulator answers.
     direction
         Which payments; for both, a column tells the direction.
+    format
+        How a file is written; default: by its ending.
     watch
         Do it again after so many seconds, until interrupted.
     concurrency
@@ -65,10 +65,12 @@ async def sync(
         Payments asked for at once.
     """
     output = _chosen(destination)
+    find_kind(output, format)
     job = _Job(
         output=output,
-        place=shown(output),
+        place=display_name(output),
         direction=direction,
+        format=format,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
     )
     async with open_account(emulator, emulator_latency) as client:
@@ -87,12 +89,13 @@ class _Job:
     output: str
     place: str
     direction: Selection
+    format: Format | None = None
     options: dict[str, int]
     done: int = 0
 
     async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
         started = time.monotonic()
-        table = make_table(self.output, self.direction)
+        table = make_table(self.output, self.direction, self.format)
         read = reader(client.payments, self.direction, **self.options)
         refresh = Refresh(client.payments, self.direction, **self.options)
         try:
@@ -128,6 +131,6 @@ class _Job:
             try:
                 await self.run(client, is_repeated=is_repeated)
             except _PASSING as error:
-                say(f"{told(error)}; next look in {interval:g} s")
+                say(f"{format_error(error)}; next look in {interval:g} s")
             is_repeated = True
             await asyncio.sleep(interval)

@@ -9,10 +9,19 @@ Read it in this order: `sink` (the protocol) · `transfer` (from a reading into 
 was not final yet) · `destination` (which sink for an output).
 """
 
-from paywint_async.export._atomic_file import ReplacedFile, part_of
+from paywint_async.export._atomic_file import AtomicFile, partial_path
 from paywint_async.export._checkpoint import CheckpointFile
-from paywint_async.export._destination import is_dataset, kind_of, make_sink, make_table, shown
-from paywint_async.export._encoding import ENTRIES, PAYMENTS, Encoding, Format, format_of
+from paywint_async.export._destination import (
+    DESTINATIONS,
+    Destination,
+    checkpoint_format,
+    display_name,
+    find_destination,
+    make_export_sink,
+    make_sink,
+    make_table,
+)
+from paywint_async.export._encoding import ENTRIES, PAYMENTS, Encoding, Format
 from paywint_async.export._errors import ExportError, OutputClosedError, OutputInUseError
 from paywint_async.export._reading import HistoryReading, PaymentReading, Reading, reader
 from paywint_async.export._refresh import Refresh
@@ -22,8 +31,11 @@ from paywint_async.export._stream import Stream, StreamSink, open_stdout
 from paywint_async.export._transfer import transfer
 
 __all__ = [
+    "AtomicFile",
     "Checkpoint",
     "CheckpointFile",
+    "DESTINATIONS",
+    "Destination",
     "ENTRIES",
     "Encoding",
     "ExportError",
@@ -35,20 +47,19 @@ __all__ = [
     "PaymentReading",
     "Reading",
     "Refresh",
-    "ReplacedFile",
     "ResumableFile",
     "Sink",
     "Stream",
     "StreamSink",
     "Table",
-    "format_of",
-    "is_dataset",
-    "kind_of",
+    "checkpoint_format",
+    "display_name",
+    "find_destination",
+    "make_export_sink",
     "make_sink",
     "make_table",
     "open_stdout",
-    "part_of",
+    "partial_path",
     "reader",
-    "shown",
     "transfer",
 ]

@@ -16,22 +16,22 @@ from paywint_async.export._sink import Checkpoint
 R = TypeVar("R")
 
 
-def part_of(path: str) -> str:
+def partial_path(path: str) -> str:
     """Where the file is written until it is complete; a symbolic link is followed first."""
     return f"{os.path.realpath(path)}.part"
 
 
-class ReplacedFile(Generic[R]):
+class AtomicFile(Generic[R]):
     """A sink that replaces a regular file once all is written.
 
-    An export that stops leaves the former file as it was, and what it has got in `part_of`, where
+    An export that stops leaves the former file as it was, and what it has got in `partial_path`, where
     the next one begins anew. Nothing at all is left where no payment came.
     """
 
     def __init__(self, path: str, encoding: Encoding[R], compression: Compression = PLAIN) -> None:
         self._path = path
         self._real_path = os.path.realpath(path)
-        self._part = part_of(path)
+        self._part = partial_path(path)
         self._encoding = encoding
         self._compression = compression
         self._output: OutputFile | None = None

@@ -26,7 +26,7 @@ from paywint_async.export._files import (
     open_locked,
     put_in_place,
     replacement,
-    temporary_of,
+    temporary_path,
     write_all,
 )
 from paywint_async.export._sink import Checkpoint
@@ -125,6 +125,6 @@ class CheckpointFile:
     def _replace(self, text: bytes) -> None:
         with replacement(self._real_path) as fd:
             write_all(fd, text)
-            put_in_place(fd, temporary_of(self._real_path), self._real_path)
+            put_in_place(fd, temporary_path(self._real_path), self._real_path)
         self.close()
         self._fd = fd

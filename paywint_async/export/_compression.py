@@ -95,6 +95,7 @@ _COMPRESSED = (
         damages=lambda: (_zstd().ZstdError,),
     ),
 )
+COMPRESSED_ENDINGS = tuple(each.ending for each in _COMPRESSED)
 PLAIN = Compression(ending="", start=_Plain, open=_open_plain)
 
 

@@ -1,25 +1,164 @@
-"""Which sink an output needs, by its name."""
+"""Every kind of destination: its name, endings and schemes, its extra, how it is written and read back.
+
+A new kind is one entry of `DESTINATIONS`. The commands' help, `accounts`, `reconcile` and the table in
+the documentation read that list.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import attrs
 
 from paywint_async import ConfigurationError, entries_to_arrow, payments_to_arrow
-from paywint_async.export._atomic_file import ReplacedFile
+from paywint_async.export._atomic_file import AtomicFile
 from paywint_async.export._checkpoint import CheckpointFile
-from paywint_async.export._compression import compression_of
-from paywint_async.export._encoding import ENTRIES, PAYMENTS, Encoding, format_of
+from paywint_async.export._compression import COMPRESSED_ENDINGS, compression_of
+from paywint_async.export._encoding import ENTRIES, PAYMENTS, Encoding, Format
 from paywint_async.export._errors import ExportError
 from paywint_async.export._resumable import ResumableFile
 from paywint_async.export._sink import Sink, Table
 from paywint_async.export._stream import StreamSink
 
 R = TypeVar("R")
+Reader: TypeAlias = Literal["jsonl", "csv", "parquet", "sql"]
 
-_URL = re.compile(r"(?:sqlite|postgres|postgresql|[a-z][a-z0-9+]*(?=:/)):", re.IGNORECASE)
-_DATABASES = (".db", ".sqlite", ".sqlite3")  # files that are no others' by custom
+_URL = re.compile(r"([a-z][a-z0-9+]*):(?=/)|(sqlite|postgres|postgresql):", re.IGNORECASE)
+_DATABASE_FILES = (".db", ".sqlite", ".sqlite3")  # by custom
+
+
+class UnknownEndingError(ConfigurationError):
+    """A file's name has an ending that no destination has; a format would say what it is."""
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """One kind of destination.
+
+    Attributes:
+        name: for people.
+        examples: of outputs, for help and documentation.
+        description: what is there afterwards, in a few words.
+        endings: of a file's or directory's name, in lower case.
+        schemes: of a URL, in lower case.
+        extra: what has to be installed; None: nothing.
+        is_compressible: whether ``.gz`` and ``.zst`` may follow the ending.
+        reader: which reader of `paywint_async.reconcile` reads it back.
+        make_table: makes the table of an output and a direction; nothing is opened yet.
+        format: what ``--format`` calls it; None: it keeps its checkpoint within itself, has no
+            ``--format``, and its table is also where an export goes.
+    """
+
+    name: str
+    examples: tuple[str, ...]
+    description: str
+    endings: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    extra: str | None = None
+    is_compressible: bool = False
+    reader: Reader
+    make_table: Callable[[str, str], Table[Any]]
+    format: Format | None = None
+
+    @property
+    def has_own_checkpoint(self) -> bool:
+        """Whether the checkpoint is kept in the destination itself."""
+        return self.format is None
+
+
+def find_destination(output: str, format: Format | None = None) -> Destination:
+    """The kind of destination that an output's name asks for.
+
+    A name without any ending, and ``-`` for stdout, is JSON lines.
+
+    Args:
+        output: ``-``, a path or a URL.
+        format: how a file is written whatever its ending.
+
+    Raises:
+        UnknownEndingError: no destination has that ending.
+        ConfigurationError: no destination has that scheme, or the file is a database's by its name.
+    """
+    if match := _URL.match(output):
+        return _find_by_scheme((match[1] or match[2]).lower())
+    name = output.lower()
+    if name.endswith(_DATABASE_FILES):
+        raise ConfigurationError(
+            f"{output} would be a file of text: for a database say sqlite:///{output}"
+        )
+    compression = compression_of(output).ending
+    stem, ending = os.path.splitext(name.removesuffix(compression))
+    ending = "/" if stem.endswith("/") else ending
+    found = next((each for each in DESTINATIONS if ending in each.endings), None)
+    if found is not None and found.has_own_checkpoint and not compression:
+        return found
+    if format is not None:
+        return next(each for each in DESTINATIONS if each.format is format)
+    if not ending:
+        return JSON_LINES
+    if found is None or (compression and not found.is_compressible):
+        raise UnknownEndingError(
+            f"{output}: no destination has the ending {ending}{compression}; there are "
+            f"{_known_endings()}"
+        )
+    return found
+
+
+def _find_by_scheme(scheme: str) -> Destination:
+    found = next((each for each in DESTINATIONS if scheme in each.schemes), None)
+    if found is None:
+        known = ", ".join(each.schemes[0] for each in DESTINATIONS if each.schemes)
+        raise ConfigurationError(
+            f"{scheme} is not a database that payments are written to: {known}"
+        )
+    return found
+
+
+def _known_endings() -> str:
+    endings = [each for kind in DESTINATIONS for each in kind.endings if each.startswith(".")]
+    compressible = " and ".join(
+        each for kind in DESTINATIONS if kind.is_compressible for each in kind.endings
+    )
+    return f"{', '.join(endings)}, and {compressible} followed by {' or '.join(COMPRESSED_ENDINGS)}"
+
+
+def make_table(output: str, direction: str, format: Format | None = None) -> Table[Any]:
+    """The table for a destination that is kept up to date; nothing is opened yet.
+
+    Args:
+        output: a path or URL, as `find_destination` reads it. A file has ``.checkpoint`` beside it.
+        direction: ``sent``, ``received`` or ``both``.
+        format: of a file, whatever its ending.
+
+    Raises:
+        ConfigurationError: an extra is missing, or the name or URL is wrong.
+        ExportError: a file is asked for where a directory is.
+    """
+    return find_destination(output, format).make_table(output, direction)
+
+
+def make_export_sink(
+    output: str, direction: str, *, format: Format | None = None, checkpoint: str | None = None
+) -> Sink[Any]:
+    """Where an export goes; nothing is opened yet.
+
+    Args:
+        output: ``-`` for stdout, or as for `make_table`.
+        direction: ``sent``, ``received`` or ``both``.
+        format: of a file, whatever its ending.
+        checkpoint: the file that remembers how far a file is; None: it cannot be continued.
+
+    Raises:
+        as `make_table`.
+    """
+    destination = find_destination(output, format)
+    if destination.format is None:
+        return destination.make_table(output, direction)
+    encoding = _encoding(destination.format, direction)
+    return make_sink(output, encoding, _checkpoint(checkpoint, output, encoding, direction))
 
 
 def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | None) -> Sink[R]:
@@ -32,10 +171,8 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
         checkpoint: None: the export cannot be continued, and a file appears when it is complete.
 
     Raises:
-        ConfigurationError: the file is a database's, by its name.
-        ExportError: what cannot be compressed is to be.
+        ExportError: a pipe or device has the name of a compressed file.
     """
-    _refuse_database_file(output)
     compression = compression_of(output)
     is_special = os.path.exists(output) and not os.path.isfile(output)
     if is_special and compression.ending and not os.path.isdir(output):
@@ -43,85 +180,121 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
     if output == "-" or is_special:
         return StreamSink(output, encoding, checkpoint)
     if checkpoint is None:
-        return ReplacedFile(output, encoding, compression)
+        return AtomicFile(output, encoding, compression)
     return ResumableFile(output, encoding, checkpoint, compression)
 
 
-def is_dataset(output: str) -> bool:
-    """Whether it keeps its checkpoint within itself: a Parquet directory, or a database."""
-    return _is_database(output) or output.lower().endswith((".parquet", "/"))
-
-
-def make_table(output: str, direction: str) -> Table[Any]:
-    """The table for a destination that is kept up to date; nothing is opened yet.
-
-    Args:
-        output: ``sqlite:///…`` or ``postgresql://…``; a name ending in ``.parquet`` or ``/`` is a
-            directory of Parquet files; any other is a file, with ``.checkpoint`` beside it.
-        direction: ``sent``, ``received`` or ``both``.
-
-    Raises:
-        ConfigurationError: an extra is missing, or the URL is wrong, or was forgotten.
-        ExportError: a file is asked for where a directory is.
-    """
-    if _is_database(output):
-        return _make_sql_table(output, direction)
-    if is_dataset(output):
-        return _make_parquet_table(output, direction)
-    _refuse_database_file(output)
-    if os.path.isdir(output):
-        raise ExportError(f"cannot open {output}: Is a directory")
-    encodings: dict[Any, Encoding[Any]] = {**(ENTRIES if direction == "both" else PAYMENTS)}
-    encoding, compression = encodings[format_of(output)], compression_of(output)
-    checkpoint = CheckpointFile(
-        f"{output}.checkpoint", format=kind_of(output, encoding), direction=direction
-    )
-    return ResumableFile(output, encoding, checkpoint, compression)
-
-
-def kind_of(output: str, encoding: Encoding[Any]) -> str:
+def checkpoint_format(output: str, encoding: Encoding[Any]) -> str:
     """What a checkpoint remembers of a file: ``jsonl``, ``csv.gz`` and so on."""
     return f"{encoding.format}{compression_of(output).ending}"
 
 
-def shown(output: str) -> str:
+def display_name(output: str) -> str:
     """The output's name for people: without a password."""
-    return _database(output).name if _is_database(output) else output
+    return _database(output).name if _URL.match(output) else output
 
 
-def _refuse_database_file(output: str) -> None:
-    if output.lower().endswith(_DATABASES):
-        raise ConfigurationError(
-            f"{output} would be a file of text: for a database say sqlite:///{output}"
+def _encoding(format: Format, direction: str) -> Encoding[Any]:
+    encodings: Mapping[Format, Encoding[Any]] = ENTRIES if direction == "both" else PAYMENTS
+    return encodings[format]
+
+
+def _checkpoint(
+    path: str | None, output: str, encoding: Encoding[Any], direction: str
+) -> CheckpointFile | None:
+    if not path:
+        return None
+    return CheckpointFile(path, format=checkpoint_format(output, encoding), direction=direction)
+
+
+def _text_table(format: Format) -> Callable[[str, str], Table[Any]]:
+    def make(output: str, direction: str) -> Table[Any]:
+        if os.path.isdir(output):
+            raise ExportError(f"cannot open {output}: Is a directory")
+        encoding = _encoding(format, direction)
+        checkpoint = CheckpointFile(
+            f"{output}.checkpoint",
+            format=checkpoint_format(output, encoding),
+            direction=direction,
         )
+        return ResumableFile(output, encoding, checkpoint, compression_of(output))
+
+    return make
 
 
-def _is_database(output: str) -> bool:
-    return _URL.match(output) is not None
+def _parquet_table(path: str, direction: str) -> Table[Any]:
+    to_arrow: Any = entries_to_arrow if direction == "both" else payments_to_arrow
+    to_arrow([])  # raises where the extra is missing
+    from paywint_async.export._parquet import ParquetTable
+
+    return ParquetTable(path, direction=direction, to_arrow=to_arrow)
 
 
-def _database(url: str) -> Any:
-    try:
-        from paywint_async.export._database import Database
-    except ModuleNotFoundError:
-        raise _missing("sql", "databases") from None
-    return Database(url)
-
-
-def _make_sql_table(url: str, direction: str) -> Table[Any]:
+def _sql_table(url: str, direction: str) -> Table[Any]:
     database = _database(url)
     from paywint_async.export._sql import SqlTable
 
     return SqlTable(database, direction=direction)
 
 
-def _make_parquet_table(path: str, direction: str) -> Table[Any]:
-    to_arrow: Any = entries_to_arrow if direction == "both" else payments_to_arrow
-    to_arrow([])  # tells it where the extra is missing
-    from paywint_async.export._parquet import ParquetTable
+def _database(url: str) -> Any:
+    try:
+        from paywint_async.export._database import Database
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "databases need an extra: pip install 'paywint-async[sql]'"
+        ) from None
+    return Database(url)
 
-    return ParquetTable(path, direction=direction, to_arrow=to_arrow)
 
-
-def _missing(extra: str, what: str) -> ConfigurationError:
-    return ConfigurationError(f"{what} need an extra: pip install 'paywint-async[{extra}]'")
+JSON_LINES = Destination(
+    name="JSON lines",
+    examples=("payments.jsonl", "payments.jsonl.gz", "payments.jsonl.zst"),
+    description="a file with a JSON object a line",
+    endings=(".jsonl",),
+    is_compressible=True,
+    reader="jsonl",
+    make_table=_text_table(Format.JSONL),
+    format=Format.JSONL,
+)
+CSV = Destination(
+    name="CSV",
+    examples=("payments.csv", "payments.csv.gz", "payments.csv.zst"),
+    description="a file with comma-separated values",
+    endings=(".csv",),
+    is_compressible=True,
+    reader="csv",
+    make_table=_text_table(Format.CSV),
+    format=Format.CSV,
+)
+DESTINATIONS = (
+    JSON_LINES,
+    CSV,
+    Destination(
+        name="Parquet",
+        examples=("payments.parquet", "payments/"),
+        description="a directory of Parquet files, one for each commit",
+        endings=(".parquet", "/"),
+        extra="parquet",
+        reader="parquet",
+        make_table=_parquet_table,
+    ),
+    Destination(
+        name="SQLite",
+        examples=("sqlite:///payments.db",),
+        description="the table paywint_payments of a database file",
+        schemes=("sqlite",),
+        extra="sql",
+        reader="sql",
+        make_table=_sql_table,
+    ),
+    Destination(
+        name="PostgreSQL",
+        examples=("postgresql://user@host/database",),
+        description="the table paywint_payments of a database",
+        schemes=("postgresql", "postgres"),
+        extra="sql",
+        reader="sql",
+        make_table=_sql_table,
+    ),
+)

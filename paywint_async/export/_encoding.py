@@ -19,7 +19,6 @@ import msgspec
 
 from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
 from paywint_async._json_lines import time_text
-from paywint_async.export._compression import compression_of
 
 R = TypeVar("R")
 
@@ -29,15 +28,6 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
-
-
-def format_of(output: str) -> Format:
-    """The format that a file name's ending asks for: CSV for ``.csv``, else JSON lines.
-
-    What says that it is compressed, as in ``.csv.gz``, is passed over.
-    """
-    name = output.lower().removesuffix(compression_of(output).ending)
-    return Format.CSV if name.endswith(".csv") else Format.JSONL
 
 
 @attrs.frozen(kw_only=True)

@@ -68,7 +68,7 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
-def temporary_of(path: str) -> str:
+def temporary_path(path: str) -> str:
     """Where the next content of a file is written until it takes its place."""
     return f"{path}.tmp"
 
@@ -80,7 +80,7 @@ def replacement(path: str) -> Iterator[int]:
     It is locked from the start, so that the name is never unlocked. Where the block fails the new
     file is removed and closed; else it stays open, and the caller's.
     """
-    temporary = temporary_of(path)
+    temporary = temporary_path(path)
     fd = open_locked(temporary)
     try:
         os.ftruncate(fd, 0)

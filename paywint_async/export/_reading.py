@@ -132,10 +132,10 @@ def delivered(checkpoint: Checkpoint | None) -> int:
     return 0 if checkpoint.get("finished") else int(checkpoint.get("delivered", 0))
 
 
-def held(checkpoint: Checkpoint | None) -> int:
+def exported_count(checkpoint: Checkpoint | None) -> int:
     """How many payments an output has whose checkpoint this is: all above and below the gap."""
     if checkpoint is None:
         return 0
     if "snapshot" not in checkpoint:  # of both directions
-        return sum(held(checkpoint.get(direction)) for direction in ("sent", "received"))
+        return sum(exported_count(checkpoint.get(direction)) for direction in ("sent", "received"))
     return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])

@@ -29,7 +29,7 @@ from paywint_async.export._files import (
     put_in_place,
     replacement,
     sync_directory,
-    temporary_of,
+    temporary_path,
 )
 from paywint_async.export._output import OutputFile
 from paywint_async.export._sink import Checkpoint
@@ -126,7 +126,7 @@ class ResumableFile(Generic[R]):
 
     def _start(self, confirmed: Confirmed | None) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary_of(self._real_path))
+            os.unlink(temporary_path(self._real_path))
         if confirmed is None:
             sync_directory(self._real_path)
             self._save(None)
@@ -162,7 +162,7 @@ class ResumableFile(Generic[R]):
                 await self._changes.copy(file, output.append)
             output.sync()
             self._save(self._listing, successor=output.extent())
-            put_in_place(fd, temporary_of(self._real_path), self._real_path)
+            put_in_place(fd, temporary_path(self._real_path), self._real_path)
         self._output, former = output, self._output
         former.close()
 

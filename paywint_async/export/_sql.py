@@ -26,7 +26,7 @@ from paywint_async._json_lines import time_text
 from paywint_async.export._database import Database
 from paywint_async.export._encoding import plain
 from paywint_async.export._errors import ExportError, OutputInUseError
-from paywint_async.export._reading import held
+from paywint_async.export._reading import exported_count
 from paywint_async.export._sink import Checkpoint
 
 _IDS_AT_ONCE = 1000
@@ -130,7 +130,7 @@ class SqlTable:
             )
             is_empty = here.first() is None
             await connection.commit()
-        if is_empty and (count := held(listing)):
+        if is_empty and (count := exported_count(listing)):
             raise ExportError(
                 f"{self._database.name} has no payments, but paywint_checkpoints says {count:,} of "
                 f"{self._direction!r}: restore them, or delete that row to begin anew"

@@ -19,7 +19,7 @@ import attrs
 
 from paywint_async import ConfigurationError
 from paywint_async.export._errors import translated
-from paywint_async.export._files import put_in_place, replacement, temporary_of, write_all
+from paywint_async.export._files import put_in_place, replacement, temporary_path, write_all
 from paywint_async.reconcile._as_json import kinds_of
 from paywint_async.reconcile._as_text import set_aside, verdict
 from paywint_async.reconcile._comparison import Report
@@ -46,7 +46,7 @@ def write_html(report: Report, path: str) -> None:
     real_path = os.path.realpath(path)
     with translated(f"cannot write {path}"), replacement(real_path) as fd:
         write_all(fd, page)
-        put_in_place(fd, temporary_of(real_path), real_path)
+        put_in_place(fd, temporary_path(real_path), real_path)
     os.close(fd)
 
 

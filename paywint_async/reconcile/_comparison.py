@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from paywint_async import HistoryEntry, Payment, Payments
-from paywint_async.export import reader, shown
+from paywint_async.export import display_name, reader
 from paywint_async.reconcile._activity import Activity
 from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._ledger import ledger_rows, unit_of
@@ -39,7 +39,7 @@ class Settings:
     @property
     def name(self) -> str:
         """The ledger's, without a password and without bytes that are no text."""
-        return shown(self.ledger).encode("utf-8", "replace").decode()
+        return display_name(self.ledger).encode("utf-8", "replace").decode()
 
     @property
     def unit(self) -> str:

@@ -381,9 +381,9 @@ async def test_one_writer_waits_for_the_other_and_goes_on_from_there(
 def test_what_an_output_holds_is_told_by_its_checkpoint() -> None:
     side = {"snapshot": 10, "remaining": 3, "finished": False}
 
-    assert steps.held(None) == 0
-    assert steps.held(side) == 7
-    assert steps.held({"sent": side, "received": None}) == 7
+    assert steps.exported_count(None) == 0
+    assert steps.exported_count(side) == 7
+    assert steps.exported_count({"sent": side, "received": None}) == 7
 
 
 async def test_progress_counts_what_the_output_has(serve: Serve, make_job: MakeJob) -> None:

@@ -19,10 +19,10 @@ from paywint_async.export import (
     ExportError,
     Format,
     StreamSink,
-    format_of,
+    find_destination,
     make_sink,
     make_table,
-    part_of,
+    partial_path,
     transfer,
 )
 
@@ -51,7 +51,7 @@ async def fail(first: int) -> None:
 def test_the_format_stands_before_what_says_that_it_is_compressed(
     name: str, format: Format
 ) -> None:
-    assert format_of(name) == format
+    assert find_destination(name).format is format
 
 
 @ENDINGS
@@ -89,11 +89,11 @@ async def test_without_a_checkpoint_it_appears_when_complete(
     tmp_path: Path, read: Read, payments: list[Payment], ending: str
 ) -> None:
     output = tmp_path / f"payments.{ending}"
-    encoding = PAYMENTS[format_of(str(output))]
+    encoding = PAYMENTS[find_destination(str(output)).format or Format.JSONL]
     with pytest.raises(IncompleteHistoryError):
         await transfer(read(before_page=fail), make_sink(str(output), encoding, None))
     assert not output.exists()
-    part = Path(part_of(str(output)))
+    part = Path(partial_path(str(output)))
     assert len(ids_in(part.rename(tmp_path / f"part.{ending}"))) == 50
 
     await transfer(read(), make_sink(str(output), encoding, None))

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paywint_async import Direction, HistoryEntry, Payment, PaymentMethod, PaymentStatus
-from paywint_async.export import ENTRIES, PAYMENTS, Format, format_of
+from paywint_async.export import ENTRIES, PAYMENTS, Format, find_destination
 
 COLUMNS = [field.name for field in attrs.fields(Payment)]
 
@@ -205,9 +205,10 @@ def test_what_is_no_row_is_a_value_error() -> None:
         ("payments.csv", Format.CSV),
         ("PAYMENTS.CSV", Format.CSV),
         ("payments.jsonl", Format.JSONL),
-        ("payments.txt", Format.JSONL),
+        ("payments", Format.JSONL),
+        ("./a.b/payments", Format.JSONL),
         ("-", Format.JSONL),
     ],
 )
 def test_the_ending_tells_the_format(output: str, wanted: Format) -> None:
-    assert format_of(output) is wanted
+    assert find_destination(output).format is wanted

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from paywint_async import IncompleteHistoryError, Payment
 from paywint_async.export import (
     PAYMENTS,
+    AtomicFile,
     CheckpointFile,
     ExportError,
     Format,
-    ReplacedFile,
     ResumableFile,
     make_sink,
-    part_of,
+    partial_path,
     transfer,
 )
 
@@ -52,8 +52,8 @@ def resumable(folder: Path, format: Format = Format.JSONL) -> ResumableFile[Paym
     return ResumableFile(str(folder / "output"), PAYMENTS[format], checkpoint)
 
 
-def replaced(folder: Path, format: Format = Format.JSONL) -> ReplacedFile[Payment]:
-    return ReplacedFile(str(folder / "output"), PAYMENTS[format])
+def replaced(folder: Path, format: Format = Format.JSONL) -> AtomicFile[Payment]:
+    return AtomicFile(str(folder / "output"), PAYMENTS[format])
 
 
 def whole(payments: list[Payment], format: Format = Format.JSONL) -> bytes:
@@ -286,7 +286,7 @@ async def test_stopped_it_leaves_the_former_file_and_what_it_has_got(
     await stopped(read, replaced(tmp_path), 50)
 
     assert (tmp_path / "output").read_bytes() == b"last month"
-    assert Path(part_of(str(tmp_path / "output"))).read_bytes() == whole(payments[:50])
+    assert Path(partial_path(str(tmp_path / "output"))).read_bytes() == whole(payments[:50])
 
 
 async def test_a_part_left_behind_is_begun_anew(

@@ -18,7 +18,7 @@ from export_destinations import KINDS, output_in
 
 from paywint_async import ConfigurationError, Payment, PaymentStatus, PaywintClient
 from paywint_async.emulator import Emulator
-from paywint_async.export import ExportError, make_table, reader, shown, transfer
+from paywint_async.export import ExportError, display_name, make_table, reader, transfer
 
 Read = Callable[..., Any]
 Make = Callable[..., Payment]
@@ -244,7 +244,7 @@ async def test_a_files_name_is_read_as_urls_are(
     await fill(url, [payment(1)])
 
     assert os.listdir(tmp_path / name) == ["payments.db"]
-    assert shown(url) == f"sqlite:///{tmp_path}/{name}/payments.db"
+    assert display_name(url) == f"sqlite:///{tmp_path}/{name}/payments.db"
 
 
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
@@ -286,8 +286,8 @@ def test_a_wrong_url_is_refused_without_its_password(url: str, problem: str) -> 
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_url_is_shown_without_its_password() -> None:
-    assert shown(f"postgres://me:{SECRET}@host/books?sslmode=require") == (
+def test_a_url_is_display_name_without_its_password() -> None:
+    assert display_name(f"postgres://me:{SECRET}@host/books?sslmode=require") == (
         "postgresql://me:***@host/books?ssl=require"
     )
-    assert shown("payments.jsonl") == "payments.jsonl"
+    assert display_name("payments.jsonl") == "payments.jsonl"

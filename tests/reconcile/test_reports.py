@@ -91,7 +91,7 @@ def test_a_document_has_all_that_is_known(make_report: MakeReport) -> None:
     assert {name: told[name] for name in list(told)[:9]} == {
         "version": 1,
         "agrees": False,
-        "made_at": "2026-02-01T00:00:00Z",
+        "made_at": "2026-02-01T00:00:00.000000Z",
         "ledger": "books.csv",
         "direction": "received",
         "since": None,
@@ -156,7 +156,7 @@ def test_a_document_has_all_that_is_known(make_report: MakeReport) -> None:
                 {
                     "payment_id": "00000000-0000-0000-0000-000000000002",
                     "amount": "19.99",
-                    "date": "2026-01-01T12:00:00Z",
+                    "date": "2026-01-01T12:00:00.000000Z",
                     "status": "success",
                     "party": "Anna",
                     "description": None,

@@ -49,8 +49,8 @@ LAYERS = {
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export and the comparison, which reads histories and files as the export does, the workers
-# of many accounts drive the export, all text has one form of times and line ends, the session makes exchanges, and the middlewares ask the protocol
-# what a `Retry-After` means.
+# of many accounts drive the export, all text has one form of times and line ends, the session makes
+# exchanges, and the middlewares ask the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("_middleware", "_protocol"),
     ("_session", "_exchange"),

@@ -1,0 +1,104 @@
+"""The list of destinations: what a name asks for, what is refused, and who reads the list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from paywint_async import ConfigurationError
+from paywint_async.export import DESTINATIONS, Destination, Format, find_destination
+from paywint_async.reconcile._ledger import _kind_of
+
+GUIDE = Path(__file__).parents[2] / "docs" / "exporting.md"
+EACH = pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda each: each.name)
+
+
+@EACH
+def test_each_example_of_a_destination_leads_to_it(destination: Destination) -> None:
+    for example in destination.examples:
+        assert find_destination(example) is destination
+        assert find_destination(example.upper()) is destination
+
+
+def test_no_two_destinations_share_a_name() -> None:
+    names = [
+        name
+        for each in DESTINATIONS
+        for name in (each.name, *each.endings, *each.schemes, *filter(None, [each.format]))
+    ]
+
+    assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
+@EACH
+def test_the_guide_shows_each_destination(destination: Destination) -> None:
+    guide = GUIDE.read_text("utf-8")
+
+    for example in destination.examples:
+        assert f"`{example}`" in guide
+    if destination.extra:
+        assert f"| `{destination.extra}` |" in guide
+
+
+@EACH
+def test_reconcile_reads_each_destination_back(destination: Destination, tmp_path: Path) -> None:
+    for example in destination.examples:
+        is_url = ":/" in example
+        output = example if is_url else f"{tmp_path}/{example}"
+        if example.endswith("/"):
+            Path(output).mkdir()
+
+        assert _kind_of(output) == destination.reader
+
+
+UNKNOWN = [
+    ("a.xml", ".xml"),
+    ("a.json", ".json"),
+    ("a.JSON", ".json"),
+    ("a.txt", ".txt"),
+    ("a.ndjson", ".ndjson"),
+    ("a.json.gz", ".json.gz"),
+    ("a.parquet.gz", ".parquet.gz"),
+    ("a.parquet.zst", ".parquet.zst"),
+    ("a.csv.bz2", ".bz2"),
+    ("a.", "."),
+    ("report.2026-01", ".2026-01"),
+    ("/dev/shm/pipe.out", ".out"),
+]
+
+
+@pytest.mark.parametrize(("output", "ending"), UNKNOWN)
+def test_an_ending_that_no_destination_has_is_refused(output: str, ending: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find_destination(output)
+
+    assert f"{output}: no destination has the ending {ending}; there are .jsonl, " in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(("output", "_ending"), UNKNOWN)
+@pytest.mark.parametrize("format", [Format.JSONL, Format.CSV])
+def test_unless_the_format_says_what_it_is(output: str, _ending: str, format: Format) -> None:
+    assert find_destination(output, format).format is format
+
+
+@pytest.mark.parametrize("output", ["-", "payments", "./a.b/payments", ".payments", "a.gz"])
+def test_a_name_without_an_ending_is_json_lines(output: str) -> None:
+    assert find_destination(output).format is Format.JSONL
+
+
+@pytest.mark.parametrize("output", ["books.db", "books.SQLITE", "books.sqlite3"])
+@pytest.mark.parametrize("format", [None, Format.JSONL])
+def test_a_file_that_is_a_databases_by_custom_is_never_text(
+    output: str, format: Format | None
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"for a database say sqlite:///{output}"):
+        find_destination(output, format)
+
+
+def test_a_scheme_that_no_destination_has_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^oracle is not a database that .*postgresql"):
+        find_destination("oracle://me:secret@host/books")
