@@ -1,4 +1,4 @@
-"""The client: wires credentials, session, chain and payments together. No logic of its own."""
+"""The client: wires credentials, transport, chain and payments together. No logic of its own."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from paywint_async._middleware import (
     compose,
 )
 from paywint_async._payments import Payments
-from paywint_async._session import SessionManager
 from paywint_async._tracking import Tracker
+from paywint_async._transport import Transport
 
 _DEFAULT_RETRY = RetryPolicy()
 
@@ -85,7 +85,7 @@ class PaywintClient:
         credentials.check()
         where = check_environment(environment)
         self._base_url = check_base_url(where.base_url if base_url is None else base_url)
-        self._session = SessionManager(
+        self._transport = Transport(
             credentials,
             self._base_url,
             request_timeout=check_number(
@@ -101,7 +101,7 @@ class PaywintClient:
             *_check_callable("attempt_middlewares", attempt_middlewares),
             *([Observe(tell)] if on_event else []),
         )
-        handler: Handler = compose(chain, self._session.send)
+        handler: Handler = compose(chain, self._transport.send)
         at_once = check_count("max_concurrency", max_concurrency)
         self._tracker = Tracker(handler, at_once)
         self.payments = Payments(handler, at_once, self._tracker, tell)
@@ -128,10 +128,10 @@ class PaywintClient:
         return cls(credentials, "", **overrides)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        session: SessionManager | None = getattr(self, "_session", None)  # None: not made yet
-        if session is None:
+        transport: Transport | None = getattr(self, "_transport", None)  # None: not made yet
+        if transport is None:
             return "<PaywintClient>"
-        return f"<PaywintClient {self._base_url} {'closed' if session.is_closed else 'open'}>"
+        return f"<PaywintClient {self._base_url} {'closed' if transport.is_closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,7 +156,7 @@ class PaywintClient:
 
     async def _close_connections(self) -> None:
         try:
-            await self._session.aclose()
+            await self._transport.aclose()
         finally:
             if close_limiter := getattr(self._limiter, "aclose", None):
                 await close_limiter()

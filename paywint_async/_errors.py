@@ -70,12 +70,14 @@ class InvalidRequestError(PaywintError):
 class TransportError(PaywintError):
     """No usable answer arrived: connection refused, lost, or cut within the body.
 
-    ``sent`` is False only where it is certain that the API never saw the request.
+    ``sent`` is False only where it is certain that the API never saw the request; ``is_transient``
+    where another attempt cannot help, such as with a certificate that is not trusted.
     """
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool = True, is_transient: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+        self.is_transient = is_transient
 
 
 class RequestTimeoutError(TransportError, TimeoutError):

@@ -18,7 +18,8 @@ class Request:
     ``operation`` is the name of the client's method; ``repeatable`` says whether sending it twice
     does no harm; ``is_bounded`` that its sender already bounds how many are in flight (a listing);
     ``headers`` are extra ones, for a middleware's use; ``attempt`` counts from 1; ``deadline`` is the
-    moment on the event loop's clock by which the whole operation must end (None: not set yet).
+    moment on the event loop's clock by which the whole operation must end (None: not set yet);
+    ``expects`` are bytes, in lower case, without which a 200 is the answer to another request.
     """
 
     operation: str
@@ -30,6 +31,7 @@ class Request:
     headers: Mapping[str, str] = _NO_HEADERS
     attempt: int = 1
     deadline: float | None = None
+    expects: bytes | None = None
 
     def before(self, deadline: float) -> Request:
         """The same request with a deadline: `attrs.evolve`, at half its price."""
@@ -43,6 +45,7 @@ class Request:
             headers=self.headers,
             attempt=self.attempt,
             deadline=deadline,
+            expects=self.expects,
         )
 
 

@@ -97,8 +97,9 @@ def get(payment_id: UUID | str) -> Call[Payment]:
     text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
     if not _UUID.fullmatch(text):
         check_payment_id(text)
-    request = Request(operation="get", method="GET", path=_GET + text.lower())
-    return Call(request=request, read=_read_payment)
+    asked = text.lower()
+    request = Request(operation="get", method="GET", path=_GET + asked, expects=asked.encode())
+    return Call(request=request, read=lambda response: _read_payment(response, asked))
 
 
 def page_request(direction: Direction, page_no: int, rows: int, *, is_bounded: bool) -> Request:
@@ -240,7 +241,12 @@ def _reader(envelope_type: Any) -> Callable[[Response], Any]:
     return lambda response: _read_envelope(response, envelope_type).data
 
 
-_read_payment: Callable[[Response], Payment] = _reader(_codec.PaymentEnvelope)
+def _read_payment(response: Response, asked: str) -> Payment:
+    payment = _read_envelope(response, _codec.PaymentEnvelope).data
+    if str(payment.payment_id) != asked:
+        problem = f"it is of payment {payment.payment_id}, and {asked} was asked for"
+        raise ResponseDecodeError(problem, "$.data.payment_id")
+    return payment
 
 
 def _read_envelope(response: Response, envelope_type: type[T]) -> T:

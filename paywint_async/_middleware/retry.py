@@ -135,7 +135,7 @@ class Retry:
 
 def _is_worth_repeating(request: Request, outcome: Response | TransportError) -> bool:
     if isinstance(outcome, TransportError):
-        return request.repeatable or not outcome.sent
+        return outcome.is_transient and (request.repeatable or not outcome.sent)
     return outcome.status in (PASSING_STATUSES if request.repeatable else _NOT_PROCESSED_STATUSES)
 
 

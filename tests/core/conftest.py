@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from fault_server import API_KEY, API_SECRET, FaultServer
 
-from paywint_async import PaywintClient, PaywintError, Request, _exchange
+from paywint_async import PaywintClient, PaywintError, Request
 from paywint_async._config import Credentials
-from paywint_async._session import SessionManager
+from paywint_async._transport import Transport
 from paywint_async.emulator import Emulator
 
 Connect = Callable[..., PaywintClient]
@@ -39,22 +39,15 @@ async def connect() -> AsyncIterator[Connect]:
         await client.aclose()
 
 
-@pytest.fixture(params=["written here", "by aiohttp's own way"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How requests leave; the second is taken with releases of aiohttp that nobody looked at yet."""
-    monkeypatch.setattr(_exchange, "IS_KNOWN", request.param == "written here")
-    return str(request.param)
-
-
 @pytest.fixture
-async def session_for() -> AsyncIterator[Callable[..., SessionManager]]:
+async def session_for() -> AsyncIterator[Callable[..., Transport]]:
     """`session_for(server, **options)`: a session manager, closed when the test ends."""
-    sessions: list[SessionManager] = []
+    sessions: list[Transport] = []
 
     def new_session(server: FaultServer, request_timeout: float = 30.0, **options: Any) -> Any:
         credentials = Credentials(API_KEY, API_SECRET)
         sessions.append(
-            SessionManager(credentials, server.url, request_timeout=request_timeout, **options)
+            Transport(credentials, server.url, request_timeout=request_timeout, **options)
         )
         return sessions[-1]
 
@@ -67,7 +60,7 @@ async def session_for() -> AsyncIterator[Callable[..., SessionManager]]:
 def failure_of() -> Callable[..., Awaitable[PaywintError]]:
     """`await failure_of(session, request=…)`: what one attempt of a create, or that one, raises."""
 
-    async def send(session: SessionManager, request: Request = CREATE) -> PaywintError:
+    async def send(session: Transport, request: Request = CREATE) -> PaywintError:
         with pytest.raises(PaywintError) as caught:
             await session.send(request)
         return caught.value

@@ -51,12 +51,6 @@ class TestNoConnection:
         error = await failure_of(session_for(nobody))
         assert (type(error), error.sent) == (TransportError, False)
 
-    @pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example"])
-    async def test_is_so_where_the_host_is_none(self, session_for, failure_of, nobody, host):
-        nobody.url = f"https://{host}"
-        error = await failure_of(session_for(nobody))
-        assert (type(error), error.sent) == (TransportError, False)
-
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY], ids=str)
     async def test_is_not_the_same_as_a_lost_one(self, session_for, failure_of, fault):
         async with FaultServer(fault) as server:

@@ -5,50 +5,28 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import attrs
 import pytest
 from fault_server import (
     CLOSE_UNANSWERED,
-    CLOSE_UNREAD,
     GOOD,
     GOT,
+    PAYMENT_ID,
     RESET_UNANSWERED,
-    RESET_UNREAD,
     Fault,
     FaultServer,
     Wire,
     head,
 )
-from sample_payments import GET, POST
+from sample_payments import POST
 from virtual_time import pass_time
 
-from paywint_async import RequestTimeoutError, TransportError
+from paywint_async import RequestTimeoutError, ResponseDecodeError, TransportError
 
-pytestmark = pytest.mark.usefixtures("way")
-
+READ = attrs.evolve(POST, repeatable=True)
 STALE = head(5) + b"stale"
+OTHER_ID = PAYMENT_ID.replace("d421", "ffff")
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-async def _speak(wire: Wire) -> None:
-    await wire.send(STALE)
-    await wire.until_the_client_leaves()
-
-
-SPEAKS_FIRST = Fault("speaks first", _speak, before_reading=True)
-
-
-@pytest.fixture
-async def slow_to_notice(monkeypatch) -> None:
-    """What a server does at once comes before anybody looks at the new connection."""
-    loop = asyncio.get_running_loop()
-    connect = loop.create_connection
-
-    async def connect_and_wait(*args, **kwargs):
-        connected = await connect(*args, **kwargs)
-        await pass_time(0.1)
-        return connected
-
-    monkeypatch.setattr(loop, "create_connection", connect_and_wait)
 
 
 def now() -> float:
@@ -78,18 +56,6 @@ def in_parts(*parts: bytes) -> Fault:
     return Fault("in parts", play)
 
 
-class Keeper:
-    """A fault: good answers; what the server has of each connection is kept for the test."""
-
-    def __init__(self) -> None:
-        self.wires: list[Wire] = []
-        self.fault = Fault("good, and kept", self._play)
-
-    async def _play(self, wire: Wire) -> None:
-        self.wires.append(wire)
-        await wire.send(head(len(wire.good_body)) + wire.good_body)
-
-
 class TestWhatNobodyAskedFor:
     @pytest.mark.parametrize(
         "unasked",
@@ -107,7 +73,7 @@ class TestWhatNobodyAskedFor:
         ids=lambda data: repr(data)[-30:],
     )
     @pytest.mark.parametrize("when", ["at once", "later"])
-    async def test_answers_no_other_request(self, session_for, unasked, when):
+    async def test_answers_no_write(self, session_for, unasked, when):
         fault = good_and(unasked) if when == "at once" else good_and(later=unasked)
         if when == "at once" and not unasked.startswith(b"HTTP"):
             fault = good_and()  # of an answer with nonsense behind it nothing need be believed
@@ -119,74 +85,65 @@ class TestWhatNobodyAskedFor:
         assert [first.body, second.body] == [GOT, GOT]
         assert [seen.method for seen in server.requests] == ["POST", "POST"]
 
-    async def test_answers_none_although_its_head_was_cut_in_two(self, session_for):
-        async with FaultServer(good_and(STALE[:30], STALE[30:]), GOOD) as server:
+    async def test_at_once_answers_no_read_either(self, session_for):
+        async with FaultServer(good_and(STALE), GOOD) as server:
             session = session_for(server)
-            await session.send(POST)
+            answers = [await session.send(READ) for _ in range(2)]
+        assert [answer.body for answer in answers] == [GOT, GOT]
+
+    async def test_that_comes_later_is_never_taken_for_the_payment_that_is_asked_for(self, connect):
+        """The answer to one payment, late by one, would be the answer to the next: for ever."""
+        async with FaultServer(good_and(later=head(len(GOT)) + GOT), GOOD) as server:
+            client = connect(server)
+            await client.payments.get(PAYMENT_ID)
             await pass_time(2)
-            assert (await session.send(POST)).body == GOT
-        assert (len(server.requests), server.connections) == (2, 2)
-
-    async def test_answers_none_although_the_loop_has_not_read_it_yet(self, session_for):
-        keeper = Keeper()
-        async with FaultServer(keeper.fault) as server:
-            session = session_for(server)
-            await session.send(POST)
-            await keeper.wires[0].send(STALE)  # it is in the kernel now
-            assert (await session.send(POST)).body == GOT
-        assert (len(server.requests), server.connections) == (2, 2)
-
-    async def test_costs_each_of_many_connections_only_itself(self, session_for):
-        async with FaultServer(*[good_and(later=STALE)] * 5, GOOD) as server:
-            session = session_for(server)
-            await asyncio.gather(*(session.send(POST) for _ in range(5)))
-            await pass_time(2)
-            assert (await session.send(POST)).body == GOT
-            await pass_time(1)
-            assert (server.connections, server.open_connections) == (6, 1)
-
-    @pytest.mark.parametrize("fault", [SPEAKS_FIRST, CLOSE_UNREAD, RESET_UNREAD], ids=str)
-    async def test_before_the_first_request_makes_it_no_connection(
-        self, session_for, failure_of, slow_to_notice, fault
-    ):
-        async with FaultServer(fault) as server:
-            error = await failure_of(session_for(server))
-            await pass_time(1)
-            assert (server.requests, server.open_connections) == ([], 0)
-        assert (type(error), error.sent) == (TransportError, False)
-
-    async def test_after_a_switch_of_protocols_is_not_heard(self, session_for, way):
-        switching = in_parts(head(None, 101), STALE)
-        async with FaultServer(switching, GOOD) as server:
-            session = session_for(server)
-            assert (await session.send(GET)).status == 101
-            if way != "written here":  # aiohttp keeps the connection: this is seen once it is there
-                await pass_time(1)
-            assert (await session.send(GET)).body == GOT
+            with pytest.raises(ResponseDecodeError, match=f"it is of payment {PAYMENT_ID}"):
+                await client.payments.get(OTHER_ID)
+            for asked in (OTHER_ID, PAYMENT_ID, OTHER_ID):
+                assert str((await client.payments.get(asked)).payment_id) == asked
         assert server.connections == 2
+
+
+class TestAWrite:
+    async def test_has_a_connection_of_its_own_which_is_closed(self, session_for):
+        async with FaultServer() as server:
+            session = session_for(server)
+            for number in range(1, 4):
+                await session.send(POST)
+                await pass_time(1)
+                assert (server.connections, server.open_connections) == (number, 0)
+
+    async def test_rides_on_no_connection_of_a_read(self, session_for):
+        async with FaultServer() as server:
+            session = session_for(server)
+            await session.send(READ)
+            await session.send(POST)
+        assert server.connections == 2
+
+    async def test_is_known_as_unsent_where_the_server_is_gone_after_a_read(
+        self, session_for, failure_of
+    ):
+        async with FaultServer() as server:
+            session = session_for(server)
+            await session.send(READ)
+        error = await failure_of(session, POST)
+        assert (type(error), error.sent) == (TransportError, False)
 
 
 class TestALostConnection:
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED], ids=str)
-    @pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
-    async def test_that_was_kept_is_never_replaced_in_silence(
-        self, session_for, failure_of, fault, request_
+    @pytest.mark.parametrize("repeatable", [True, False], ids=["read", "write"])
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    async def test_is_no_reason_for_aiohttp_to_send_again(
+        self, session_for, failure_of, fault, repeatable, method
     ):
+        request = attrs.evolve(POST, method=method, repeatable=repeatable)
         async with FaultServer(GOOD, fault, GOOD) as server:
             session = session_for(server)
-            await session.send(request_)
-            error = await failure_of(session, request_)
+            await session.send(request)
+            error = await failure_of(session, request)
         assert (type(error), error.sent) == (TransportError, True)
-        assert (len(server.requests), server.connections) == (2, 1)
-
-    async def test_is_not_used_although_the_loop_has_not_seen_its_end_yet(self, session_for):
-        keeper = Keeper()
-        async with FaultServer(keeper.fault) as server:
-            session = session_for(server)
-            await session.send(POST)
-            keeper.wires[0].end()
-            assert (await session.send(POST)).body == GOT
-        assert (len(server.requests), server.connections) == (2, 2)
+        assert len(server.requests) == 2
 
 
 class TestABrokenBody:

@@ -225,7 +225,10 @@ class TestGet:
     @pytest.mark.parametrize("payment_id", [PAYMENT_ID, PAYMENT_ID.upper(), UUID(PAYMENT_ID)])
     def test_is_a_get_without_a_body(self, payment_id):
         assert _protocol.get(payment_id).request == Request(
-            operation="get", method="GET", path=f"/api/user-api/payment/get/{PAYMENT_ID}"
+            operation="get",
+            method="GET",
+            path=f"/api/user-api/payment/get/{PAYMENT_ID}",
+            expects=PAYMENT_ID.encode(),
         )
 
     @pytest.mark.parametrize(

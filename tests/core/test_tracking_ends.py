@@ -248,7 +248,6 @@ class TestClosing:
             await pass_time(5)
             task.cancel()
             await asyncio.wait([task])
-            session = client._session._pools[asyncio.get_running_loop()][0]
             gone = weakref.ref(client._tracker)
             gc.disable()
             try:
@@ -257,7 +256,6 @@ class TestClosing:
                 assert gone() is None
             finally:
                 gc.enable()
-            await session.close()
 
 
 class TestEventLoops:
@@ -305,10 +303,9 @@ class TestEventLoops:
 
         async def wait_there() -> None:
             async with FaultServer(Fault("pending", tell_and_answer)) as server:
-                client._session._base_url = server.url
+                client._transport._base_url = server.url
                 task = wait(client, PAYMENT_ID, poll=1000)
                 outcomes.extend(await asyncio.gather(task, return_exceptions=True))
-                await client._session._pools.pop(asyncio.get_running_loop())[0].close()
 
         client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
         thread = threading.Thread(target=asyncio.run, args=(wait_there(),))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import os
+import pickle
 import ssl
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
@@ -45,13 +48,81 @@ async def total(client: PaywintClient) -> int:
     return (await client.payments.page("sent", 1)).total_records
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the loops that ended left connections open
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_second_event_loop_gets_a_pool_of_its_own(emulator: Emulator) -> None:
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
     assert [asyncio.run(total(client)) for _ in range(3)] == [50, 50, 50]
     asyncio.run(client.aclose())
     gc.collect()
+
+
+def test_a_loop_that_has_ended_takes_its_pool_along_without_a_word(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
+    for _ in range(20):
+        assert asyncio.run(total(client)) == 50
+    del client
+    gc.collect()
+    assert caplog.records == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")  # asyncio's own
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "forgotten"])
+def test_a_loop_that_was_merely_closed_does_so_too(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, is_closed: bool
+) -> None:
+    """`loop.close()` without `shutdown_asyncgens`, as frameworks of old end their loops."""
+    client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
+    for _ in range(20):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(total(client)) == 50
+        loop.close()
+    assert len(client._transport._pools._pools) == 1
+    if is_closed:
+        asyncio.run(client.aclose())
+    del client, loop
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_a_pool_is_closed_while_its_loop_can_still_close_it() -> None:
+    """The server sees the end of the connection; nothing is left to the garbage collector."""
+
+    async def use(client: PaywintClient, server: FaultServer) -> None:
+        client._transport._base_url = server.url
+        await client.payments.page("sent", 1)
+        assert server.open_connections == 1
+
+    client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        server = FaultServer(GOOD)
+        runner.run(server.__aenter__())
+        runner.run(use(client, server))
+        runner.run(_end_generators())
+        runner.run(pass_time(1))
+        assert server.open_connections == 0
+        runner.run(server.__aexit__(None, None, None))
+
+
+async def _end_generators() -> None:
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+def test_a_loop_that_goes_on_after_its_end_was_announced_gets_a_new_pool() -> None:
+    async def use(client: PaywintClient) -> list[int]:
+        async with FaultServer(GOOD) as server:
+            client._transport._base_url = server.url
+            first = await total(client)
+            await _end_generators()
+            with pytest.warns(ResourceWarning, match="after loop.shutdown_asyncgens"):
+                second = await total(client)
+            await client.aclose()
+            return [first, second]
+
+    client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        assert runner.run(use(client)) == [1, 1]
 
 
 def test_two_loops_at_the_same_time_do_not_disturb_each_other(emulator: Emulator) -> None:
@@ -60,10 +131,7 @@ def test_two_loops_at_the_same_time_do_not_disturb_each_other(emulator: Emulator
     async def read_in_both() -> list[int]:
         def in_thread() -> int:
             async def read() -> int:
-                try:
-                    return await total(client)
-                finally:
-                    await client._session._pools.pop(asyncio.get_running_loop())[0].close()
+                return await total(client)
 
             return asyncio.run(read())
 
@@ -101,17 +169,29 @@ def _in_the_child(client: PaywintClient) -> None:
         os._exit(seen)
 
 
-async def test_a_client_that_was_never_closed_says_so() -> None:
+async def test_a_client_that_was_never_closed_says_so_and_is_closed_by_its_loop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with FaultServer(GOOD) as server:
         client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
         await client.payments.page("sent", 1)
-        sessions = list(client._session._pools.values())
         owner = [client]
         del client
         with pytest.warns(ResourceWarning, match="unclosed client"):
             owner.clear()
-        for session, _ in sessions:
-            await session.close()
+        await pass_time(1)
+        assert server.open_connections == 0
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("copier", [copy.deepcopy, pickle.dumps])
+async def test_a_client_is_not_copied_and_says_so_once(copier: Callable[..., object]) -> None:
+    async with PaywintClient(API_KEY, API_SECRET) as client:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(TypeError, match="not pickled or copied"):
+                copier(client)
+            gc.collect()
 
 
 async def test_a_client_that_was_never_used_has_nothing_to_close() -> None:

@@ -26,15 +26,13 @@ LAYERS = {
     "_arrow": 1,
     "_codec": 1,
     "_config": 1,
-    "_deadlines": 1,
     "_events": 1,
     "_json_lines": 1,
     "_messages": 1,
     "_protocol": 2,
     "_middleware": 2,
     "_pagination": 2,
-    "_exchange": 3,
-    "_session": 3,
+    "_transport": 3,
     "_find_created": 4,
     "_tracking": 4,
     "_payments": 4,
@@ -49,11 +47,10 @@ LAYERS = {
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export and the comparison, which reads histories and files as the export does, the workers
-# of many accounts drive the export, all text has one form of times and line ends, the session makes
-# exchanges, and the middlewares ask the protocol what a `Retry-After` means.
+# of many accounts drive the export, all text has one form of times and line ends, and the middlewares ask
+# the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("_middleware", "_protocol"),
-    ("_session", "_exchange"),
     ("_client", "_payments"),
     ("_client", "_tracking"),
     ("_payments", "_find_created"),
@@ -73,7 +70,7 @@ OVER_THE_PUBLIC_API = {"export", "_cli", "pytest_plugin", "reconcile", "webhooks
 
 # The only modules (or folders) that may import each library.
 OWNERS = {
-    "aiohttp": ("_exchange", "_session", "emulator", "webhooks._adapters"),
+    "aiohttp": ("_transport", "emulator", "webhooks._adapters"),
     "asyncpg": ("export._database",),
     "backoff": ("_middleware.retry",),
     "cattrs": ("_codec",),

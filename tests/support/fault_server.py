@@ -76,11 +76,18 @@ class Wire:
         self._requests = requests
 
     @property
+    def latest(self) -> Seen:
+        """The request that was read last."""
+        return self._requests[-1]
+
+    @property
     def good_body(self) -> bytes:
         """What a good server answers to the latest request."""
-        path = self._requests[-1].path
+        path = self.latest.path
         bodies = {"link": LINK, "received": PAGE, "sent": PAGE, "developer": TOKEN}
-        return bodies.get(path.rpartition("-")[2].rpartition("/")[2], GOT)
+        asked = path.rpartition("/get/")[2].encode()
+        got = GOT.replace(PAYMENT_ID.encode(), asked) if "/get/" in path else GOT
+        return bodies.get(path.rpartition("-")[2].rpartition("/")[2], got)
 
     async def read_request(self) -> None:
         """Waits for a whole request, and remembers it."""

@@ -1,4 +1,4 @@
-"""The session over real HTTP: what leaves, what may come back, and in which time."""
+"""The transport over real HTTP: what leaves, what may come back, and in which time."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from sample_payments import GET, POST
 from virtual_time import pass_time
 
 from paywint_async import (
+    ClientClosedError,
     ConfigurationError,
     InvalidRequestError,
     OutcomeUnknownError,
@@ -38,11 +39,12 @@ from paywint_async import (
     Request,
     RequestTimeoutError,
     ResponseDecodeError,
-    _exchange,
 )
-from paywint_async._session import MAX_RESPONSE_BYTES
+from paywint_async._transport.pools import MAX_CALLS
+from paywint_async._transport.transport import MAX_RESPONSE_BYTES
 
-pytestmark = pytest.mark.usefixtures("way")
+READ = attrs.evolve(POST, repeatable=True)
+BOUNDED = attrs.evolve(READ, is_bounded=True)
 
 
 def latin_1(status: int) -> Fault:
@@ -74,16 +76,6 @@ class TestWhatIsSent:
         }
         headers = server.requests[0].headers
         assert {name: headers.get(name) for name in expected} == expected
-
-    @pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
-    async def test_is_the_same_by_both_ways(self, session_for, monkeypatch, request_):
-        async with FaultServer() as server:
-            for is_known in (True, False):
-                monkeypatch.setattr(_exchange, "IS_KNOWN", is_known)
-                await session_for(server).send(request_)
-        here, by_aiohttp = server.requests
-        assert here == by_aiohttp
-        assert list(here.headers) == list(by_aiohttp.headers)
 
     @pytest.mark.parametrize(
         "changed",
@@ -181,20 +173,60 @@ class TestTheConnections:
         async with FaultServer() as server:
             session = session_for(server)
             for _ in range(5):
-                await session.send(POST)
+                await session.send(READ)
         assert (len(server.requests), server.connections) == (5, 1)
 
-    async def test_are_as_many_as_there_are_requests_at_once(self, session_for):
+    async def test_of_listings_are_as_many_as_there_are_requests_at_once(self, session_for):
         async with FaultServer(late(10)) as server:
             session, start = session_for(server), now()
-            await asyncio.gather(*(session.send(POST) for _ in range(150)))
+            await asyncio.gather(*(session.send(BOUNDED) for _ in range(150)))
         assert (server.connections, now() - start) == (150, pytest.approx(10, abs=0.5))
+
+    @pytest.mark.parametrize("request_", [GET, POST], ids=["reads", "writes"])
+    async def test_of_single_calls_are_bounded_and_taken_in_order(self, session_for, request_):
+        async with FaultServer(late(10)) as server:
+            session, start = session_for(server), now()
+            paths = [f"/{number}" for number in range(250)]
+            await asyncio.gather(*(session.send(attrs.evolve(request_, path=p)) for p in paths))
+        assert now() - start == pytest.approx(30, abs=0.5)
+        assert [seen.path for seen in server.requests] == paths
+
+    async def test_are_waited_for_until_the_deadline_and_nothing_is_sent(
+        self, session_for, failure_of
+    ):
+        async with FaultServer(SILENCE) as server:
+            session = session_for(server)
+            others = [asyncio.ensure_future(session.send(GET)) for _ in range(MAX_CALLS)]
+            await pass_time(1)
+            error = await failure_of(session, attrs.evolve(POST, deadline=now() + 5))
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        assert (type(error), error.sent) == (RequestTimeoutError, False)
+        assert "no free connection" in str(error)
+
+    async def test_that_are_waited_for_do_not_count_as_the_attempts_time(self, session_for):
+        async with FaultServer(late(10)) as server:
+            session = session_for(server, request_timeout=15)
+            calls = [session.send(GET) for _ in range(3 * MAX_CALLS)]
+            answers = await asyncio.gather(*calls)
+        assert {answer.status for answer in answers} == {200}
+
+    async def test_are_not_waited_for_once_the_client_is_closed(self, session_for):
+        async with FaultServer(SILENCE) as server:
+            session = session_for(server)
+            calls = [asyncio.ensure_future(session.send(GET)) for _ in range(MAX_CALLS + 5)]
+            await pass_time(1)
+            await session.aclose()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {ClientClosedError}
+        assert len(server.requests) == MAX_CALLS
 
     async def test_are_not_reused_when_the_server_has_dropped_them(self, session_for):
         async with FaultServer(KEEP_ALIVE_DROPPED) as server:
             session = session_for(server)
             for _ in range(3):
-                await session.send(POST)
+                await session.send(READ)
                 await pass_time(1)
         assert (len(server.requests), server.connections) == (3, 3)
 
@@ -234,8 +266,8 @@ class TestTheConnections:
             await session.aclose()
             await pass_time(1)
             assert (server.connections, server.open_connections) == (2, 1)
-            for parents, _ in session._foreign:
-                await parents.close()
+            for parents in session._pools._of_parent:
+                await parents.aclose()
 
 
 class TestTheAnswer:

@@ -1,0 +1,9 @@
+"""HTTP: sends a request to the API, and returns its answer. The only room that knows aiohttp.
+
+It uses aiohttp's documented surface alone, so that what people attach to `aiohttp.ClientSession`
+(recorded cassettes, mocks, instrumentation) holds for this SDK, too.
+"""
+
+from paywint_async._transport.transport import Transport
+
+__all__ = ["Transport"]

@@ -1,0 +1,117 @@
+"""Says in an error of ours what aiohttp, ssl or the resolver told, and what to do about it.
+
+Nothing of theirs is kept: their exceptions hold the request's headers.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+
+import aiohttp
+
+from paywint_async._errors import (
+    PaywintError,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    TransportError,
+)
+
+_FOREIGN = (aiohttp.ClientError, OSError, UnicodeError)
+_EXPIRED = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_OTHER_NAME = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_EMAIL_…, …_IP_ADDRESS_MISMATCH
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+_NO_HTTP = "the answer is no valid HTTP"
+_LOST: dict[type[Exception], str] = {
+    aiohttp.ClientPayloadError: "the answer was cut off",
+    aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
+    aiohttp.ClientResponseError: _NO_HTTP,
+}
+
+
+class ConnectionLostError(aiohttp.ClientConnectionError):
+    """A connection was lost before the answer began. Carries the cause by which it was told."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class TooLargeError(Exception):
+    """An answer is larger than allowed; never leaves this package."""
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether it is an error of the connection or of aiohttp, and not of a caller or of this SDK."""
+    # Not all that aiohttp raises for broken HTTP has a documented name.
+    of_aiohttp = type(error).__module__.partition(".")[0] == "aiohttp"
+    return of_aiohttp or isinstance(error, (*_FOREIGN, TooLargeError, ConnectionLostError))
+
+
+def translate(operation: str, url: str, error: Exception) -> PaywintError:
+    """The error of ours for what one attempt at ``url`` raised."""
+    if isinstance(error, TooLargeError):
+        return ResponseDecodeError(f"more than {error} bytes")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return RequestTimeoutError(f"{operation}: no connection to {url} in time", sent=False)
+    if isinstance(error, TimeoutError):
+        return RequestTimeoutError(f"{operation}: no whole answer in time")
+    if isinstance(error, aiohttp.InvalidURL):
+        message = f"{operation}: {url} names no host; check base_url"
+        return TransportError(message, sent=False, is_transient=False)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        message = f"{operation}: cannot connect to {url} ({_reason(cause)})"
+        return TransportError(message, sent=False, is_transient=_is_transient(cause))
+    if isinstance(error, ConnectionLostError):
+        error = error.cause
+    return TransportError(f"{operation}: {_loss(error)}")
+
+
+def _loss(error: Exception) -> str:
+    for kind, words in _LOST.items():
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, OSError | aiohttp.ClientError):
+        return f"the connection was lost ({_reason(error)})"
+    return _NO_HTTP
+
+
+def _is_transient(cause: BaseException) -> bool:
+    """Whether connecting again may help: not with a certificate that nobody here trusts."""
+    is_lost = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+    return is_lost or not isinstance(cause, ssl.SSLError)
+
+
+def _reason(cause: BaseException) -> str:
+    """The cause in its own words, and the next step where there is one."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{cause.verify_message.rstrip('.')}; {_step_for_certificate(cause.verify_code)}"
+    if isinstance(cause, ssl.SSLError):
+        return _reason_of_tls(cause)
+    if isinstance(cause, socket.gaierror):
+        return f"{_words(cause)}; check the host's name and this machine's DNS"
+    if isinstance(cause, OSError) and cause.errno:
+        return os.strerror(cause.errno)
+    return _words(cause)
+
+
+def _step_for_certificate(code: int) -> str:
+    if code in _OTHER_NAME:
+        return "base_url must have the name that is in the server's certificate"
+    if code in _EXPIRED:
+        return "check this machine's clock; if it is right, the server needs a new certificate"
+    return "if the certificate authority is a private one, pass it in ssl_context"
+
+
+def _reason_of_tls(cause: ssl.SSLError) -> str:
+    reason = getattr(cause, "reason", None) or _words(cause)
+    words = reason.replace("_", " ").lower()
+    if reason in _NO_TLS:
+        return f"TLS: {words}; the server does not speak https at this port: check base_url"
+    return f"TLS: {words}"
+
+
+def _words(cause: BaseException) -> str:
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -1,0 +1,156 @@
+"""aiohttp's sessions: two for each event loop, opened on first use, closed with the loop.
+
+Knows how long connections live; knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from paywint_async._transport.deadlines import Deadlines
+
+# Of requests that nothing else bounds: far below the 256 files that a process may have open on some
+# systems, and above what a server lets one client do at once.
+MAX_CALLS = 100
+_STEPS_OF_CLOSING = 10
+
+
+class Pool:
+    """The connections of one event loop.
+
+    ``reads`` keeps its connections for the next request. ``writes`` opens one for each request and
+    closes it, so that none is half dead, or holds an answer that nobody asked for.
+    """
+
+    def __init__(self, open_session: Callable[[bool], aiohttp.ClientSession]) -> None:
+        self._open_session = open_session
+        self._sessions = _Sessions()
+        self.deadlines = Deadlines()
+        # First come, first served.
+        self.turns = asyncio.Semaphore(MAX_CALLS)
+        # Held here alone, so that it ends with the pool, if not before with the loop.
+        self._keeper = _close_at_the_end(self._sessions)
+        _run(self._keeper.__anext__())
+
+    def session(self, *, repeatable: bool) -> aiohttp.ClientSession:
+        """The session for requests that may be repeated, or for those that may not."""
+        opened = self._sessions.opened
+        session = opened.get(repeatable)
+        if session is None or session.closed:
+            session = opened[repeatable] = self._open_session(repeatable)
+        return session
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the loop's end, or `aclose`, has closed the sessions."""
+        return self._sessions.are_ended
+
+    async def aclose(self) -> None:
+        """Closes every connection; requests under way end."""
+        self.deadlines.close()
+        await self._keeper.aclose()
+
+    def close_soon(self) -> None:
+        """Closes every connection, in a task of the running event loop."""
+        self._closing = asyncio.get_running_loop().create_task(self.aclose())
+
+    def abandon(self) -> None:
+        """Closes the sessions of a loop that has ended: there is nothing to wait for any more."""
+        for session in self._sessions.opened.values():
+            _run(session.close())
+
+
+class _Sessions:
+    """The sessions of one pool."""
+
+    __slots__ = ("are_ended", "opened")
+
+    def __init__(self) -> None:
+        self.opened: dict[bool, aiohttp.ClientSession] = {}
+        self.are_ended = False
+
+
+class Pools:
+    """The pools of a client, by event loop.
+
+    Args:
+        open_session: makes the session for reads (True) or for writes (False).
+    """
+
+    def __init__(self, open_session: Callable[[bool], aiohttp.ClientSession]) -> None:
+        self._open_session = open_session
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._pid = os.getpid()
+        self._of_parent: list[Pool] = []
+
+    def get(self) -> Pool:
+        """The pool of the running event loop."""
+        pool = self._pools.get(asyncio.get_running_loop())
+        if pool is None or pool.is_closed or self._pid != os.getpid():
+            return self._open()
+        return pool
+
+    def _open(self) -> Pool:
+        self._leave_parent()
+        self.drop_ended()
+        pool = self._pools[asyncio.get_running_loop()] = Pool(self._open_session)
+        return pool
+
+    def drop_ended(self) -> None:
+        """Drops the pools of event loops that have ended."""
+        for loop, pool in list(self._pools.items()):
+            if loop.is_closed():
+                self._pools.pop(loop, None)
+                pool.abandon()
+
+    async def aclose(self) -> None:
+        """Closes every pool; those of other event loops when these next run. Idempotent."""
+        self._leave_parent()
+        self.drop_ended()
+        here = asyncio.get_running_loop()
+        while self._pools:
+            loop, pool = self._pools.popitem()
+            if loop is here:
+                await pool.aclose()
+            else:
+                loop.call_soon_threadsafe(pool.close_soon)
+
+    def are_left_open(self) -> bool:
+        """Whether an event loop that may still run has connections."""
+        if self._pid != os.getpid():
+            return False
+        return any(not pool.is_closed for pool in self._pools.values())
+
+    def _leave_parent(self) -> None:
+        """After a fork the connections are the parent's: not used here, and not closed either."""
+        if self._pid != os.getpid():
+            self._of_parent.extend(self._pools.values())
+            self._pools = {}
+            self._pid = os.getpid()
+
+
+async def _close_at_the_end(sessions: _Sessions) -> AsyncGenerator[None]:
+    """Closes the sessions when the event loop ends, or when nothing refers to this any more.
+
+    `asyncio.run` closes all asynchronous generators that are left before it closes the loop, and the
+    loop closes those that are collected as garbage.
+    """
+    try:
+        yield
+    finally:
+        sessions.are_ended = True
+        for session in list(sessions.opened.values()):
+            await session.close()
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Runs, without an event loop, what has nothing to wait for."""
+    with suppress(StopIteration):
+        for _ in range(_STEPS_OF_CLOSING):
+            coroutine.send(None)

@@ -1,0 +1,291 @@
+"""Sends one request, and reads its answer whole; translates the errors of aiohttp.
+
+Adds the credentials, and nobody above ever sees them. Knows nothing of what the API's answers mean,
+nor of retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import aiohttp
+import yarl
+
+from paywint_async._config import Credentials, is_loopback
+from paywint_async._errors import (
+    ClientClosedError,
+    ConfigurationError,
+    InvalidRequestError,
+    PaywintError,
+    RequestTimeoutError,
+)
+from paywint_async._messages import Request, Response
+from paywint_async._transport.body_watch import BodyWatch
+from paywint_async._transport.causes import (
+    ConnectionLostError,
+    TooLargeError,
+    is_foreign,
+    translate,
+)
+from paywint_async._transport.pools import Pool, Pools
+from paywint_async._transport.sessions import SessionFactory
+
+# 350 times the largest page seen: a real answer is far smaller, and a compression bomb stops in time.
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+# A body slower than this, in bytes a second, after that many seconds, is kept slow on purpose.
+_SLOWEST_BODY = 1024
+_DRIP_GRACE = 5.0
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_VALUE = r"[\t\x20-\x7e]*"
+_JSON = "application/json"
+_HEADERS = {"Accept": _JSON, "User-Agent": "paywint-async"}
+# To inflate a page takes 40 to 70 µs, as long as to send it whole at 4 to 8 Gbit/s: only here.
+_UNCOMPRESSED = {"Accept-Encoding": "identity"}
+
+
+class Transport:
+    """Connections to one API, opened on first use, closed by `aclose`.
+
+    Args:
+        credentials: added to each request at the last moment.
+        base_url: already checked; no trailing slash.
+        request_timeout: seconds for one attempt, from connecting to the answer's last byte.
+        ssl_context: for a private certificate authority; None: the system's.
+        max_response_bytes: after decompression; more is an error.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        *,
+        request_timeout: float,
+        ssl_context: ssl.SSLContext | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
+        factory = SessionFactory(request_timeout=request_timeout, ssl_context=ssl_context)
+        self._pools = Pools(factory.open)
+        self._credentials = credentials
+        self._base_url = base_url if base_url.isascii() else _in_ascii(base_url)
+        is_here = is_loopback(urlsplit(base_url).hostname or "")
+        self._headers = _HEADERS | (_UNCOMPRESSED if is_here else {})
+        self._request_timeout = request_timeout
+        self._max_response_bytes = max_response_bytes
+        self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is not pickled or copied; make it where it is used")
+
+    @property
+    def is_closed(self) -> bool:
+        """True once `aclose` was called."""
+        return self._closed
+
+    async def send(self, request: Request) -> Response:
+        """One attempt, answered with whatever status.
+
+        At most `pools.MAX_CALLS` requests that nothing else bounds are under way at once; the others
+        wait for their turn, in order, before their attempt begins.
+
+        Raises:
+            TransportError: no whole answer (``sent`` tells whether it may have been processed).
+            RequestTimeoutError: not within ``request_timeout``, or the request's deadline passed.
+            ResponseDecodeError: the answer is larger than allowed.
+            ClientClosedError: the client is closed, or was while this was under way.
+
+        Cancellation: closes the connection that was in use; the pool stays usable.
+        """
+        self._check_open()
+        pool = self._pools.get()
+        if request.is_bounded:
+            return await self._attempt(pool, request)
+        await _wait_for_turn(pool, request)
+        try:
+            self._check_open()
+            return await self._attempt(pool, request)
+        finally:
+            pool.turns.release()
+
+    async def aclose(self) -> None:
+        """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
+        self._closed = True
+        await self._pools.aclose()
+
+    def __del__(self) -> None:
+        pools: Pools | None = getattr(self, "_pools", None)  # None: it could not be made
+        if pools is None:
+            return
+        pools.drop_ended()
+        if pools.are_left_open():
+            message = (
+                f"unclosed client of {self._base_url}: use `async with`, or await its aclose()"
+            )
+            warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+
+    async def _attempt(self, pool: Pool, request: Request) -> Response:
+        try:
+            with pool.deadlines.until(self._attempt_deadline(request)):
+                return await self._exchange(pool, request)
+        except asyncio.CancelledError as error:
+            failure: BaseException = error.with_traceback(None)
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+            failure = self._translate(request, error)
+        # Raised out here, so that no foreign exception hangs on it (theirs print request headers),
+        # and no frame of the traceback holds aiohttp's objects (which have ours).
+        raise failure
+
+    async def _exchange(self, pool: Pool, request: Request) -> Response:
+        session = pool.session(repeatable=request.repeatable)
+        answer = await session.request(
+            request.method,
+            _join(self._base_url, request.path),
+            data=_payload(request.body),
+            headers=self._credentials.sign(self._headers_of(request)),
+            allow_redirects=False,
+            middlewares=() if request.method == "POST" else _SEND_ONCE,
+        )
+        try:
+            body = await self._read(answer)
+        except BaseException:
+            answer.close()
+            raise
+        answer.release()
+        if request.expects and answer.status == 200 and request.expects not in body.lower():
+            # All later answers over that connection, which nothing names, would be of others, too.
+            await session.close()
+        return self._respond(answer, body)
+
+    def _headers_of(self, request: Request) -> dict[str, str]:
+        if not request.headers:
+            return self._headers
+        extra = {k: v for k, v in _checked(request.headers).items() if k.lower() != "content-type"}
+        return {**extra, **self._headers}
+
+    def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        if _may_echo(answer.status, body):
+            body = self._credentials.redact(body)
+            headers = {name: self._redacted(value) for name, value in headers.items()}
+        return Response(status=answer.status, headers=headers, body=body)
+
+    def _redacted(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogateescape")  # a header may be no UTF-8 at all
+        return self._credentials.redact(data).decode("utf-8", "surrogateescape")
+
+    def _attempt_deadline(self, request: Request) -> float:
+        deadline = asyncio.get_running_loop().time() + self._request_timeout
+        return deadline if request.deadline is None else min(deadline, request.deadline)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        if answer.content.is_eof():  # all of it has come
+            return await self._read_counted(answer.content)
+        watch = BodyWatch(answer)
+        try:
+            return await self._read_counted(answer.content)
+        finally:
+            watch.end()
+
+    async def _read_counted(self, content: aiohttp.StreamReader) -> bytes:
+        """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""
+        clock = asyncio.get_running_loop().time
+        started, size = clock(), 0
+        chunks: list[bytes] = []
+        while chunk := await content.readany():
+            size += len(chunk)
+            if size > self._max_response_bytes:
+                raise TooLargeError(self._max_response_bytes)
+            chunks.append(chunk)
+            if content.at_eof():  # whole is whole, however long it took
+                break
+            elapsed = clock() - started
+            if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
+                raise TimeoutError
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _translate(self, request: Request, error: Exception) -> PaywintError:
+        if self._closed:
+            message = f"{request.operation}: the client was closed while this was under way"
+            return ClientClosedError(message, sent=True)
+        return translate(request.operation, self._base_url, error)
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending again, by itself, what is no POST when the connection is lost.
+
+    It does so once, on new connections too. To repeat is the retry middleware's job, which counts.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:  # nothing was sent
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        lost = ConnectionLostError(error)
+    raise lost
+
+
+_SEND_ONCE = (_send_once,)
+
+
+async def _wait_for_turn(pool: Pool, request: Request) -> None:
+    if not pool.turns.locked():
+        await pool.turns.acquire()  # at once
+        return
+    try:
+        async with asyncio.timeout_at(request.deadline):
+            await pool.turns.acquire()
+            return
+    except TimeoutError:
+        message = f"{request.operation}: no free connection before its deadline"
+    raise RequestTimeoutError(message, sent=False)
+
+
+def _in_ascii(url: str) -> str:
+    """The URL as a browser sends it; to look its host up as it is could lead to another one."""
+    try:
+        address = yarl.URL(url)
+        (address.raw_host or "").encode("idna")  # what looking it up will do
+        return str(address)
+    except ValueError:
+        raise ConfigurationError(f"base_url names no host: {url!r}") from None
+
+
+@lru_cache(maxsize=1024)  # the paths are few, but for those of payments that are asked for again
+def _join(base_url: str, path: str) -> yarl.URL:
+    if not path.startswith("/"):  # behind the host it could be part of its name
+        raise InvalidRequestError("path", f"must begin with a slash, not {path[:80]!r}")
+    return yarl.URL(base_url + path, encoded=True)
+
+
+def _payload(body: bytes | None) -> aiohttp.BytesPayload | None:
+    return None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """A middleware's headers, which must not smuggle in others."""
+    for name, value in headers.items():
+        if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
+            raise InvalidRequestError("headers", f"{name!r} cannot be sent as a header")
+    return headers
+
+
+def _may_echo(status: int, body: bytes) -> bool:
+    """Whether an answer may tell us what we sent: anything but payments."""
+    return status != 200 or not _PAYMENT_KEY.search(body, 0, 2048)
+
+
+_PAYMENT_KEY = re.compile(rb'"(?:payment_id|checkout_token|records)"')

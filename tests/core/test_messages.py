@@ -1,0 +1,27 @@
+"""What passes through the chain."""
+
+from __future__ import annotations
+
+import attrs
+
+from paywint_async import Request
+
+OF_EVERY_FIELD = Request(
+    operation="create_link",
+    method="POST",
+    path="/api/x",
+    body=b"{}",
+    repeatable=False,
+    is_bounded=True,
+    headers={"a": "b"},
+    attempt=3,
+    deadline=5.0,
+    expects=b"x",
+)
+
+
+def test_a_request_with_a_deadline_is_the_same_in_every_other_field() -> None:
+    defaults = Request(operation="", method="", path="")
+    for field in attrs.fields(Request):  # or a new field could be forgotten here, too
+        assert getattr(OF_EVERY_FIELD, field.name) != getattr(defaults, field.name)
+    assert OF_EVERY_FIELD.before(7.0) == attrs.evolve(OF_EVERY_FIELD, deadline=7.0)

@@ -1,0 +1,62 @@
+"""aiohttp is used by its documented names alone, so that no release of it can take one away."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+import paywint_async
+
+PACKAGE = Path(paywint_async.__file__).parent
+DOCUMENTED_MODULES = {"aiohttp", "aiohttp.web"}
+SOURCES = {
+    str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def imported_modules(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.append(node.module or "")
+    return [name for name in found if name.partition(".")[0] == "aiohttp"]
+
+
+USERS = {name: tree for name, tree in SOURCES.items() if imported_modules(tree)}
+
+
+@pytest.mark.parametrize("module", USERS)
+def test_private_names_are_used_of_oneself_only(module: str) -> None:
+    strangers = [
+        f"{node.attr}, line {node.lineno}"
+        for node in ast.walk(USERS[module])
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.endswith("__")
+        and node.attr != "_replace"  # of a named tuple, and documented
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    ]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("module", USERS)
+def test_only_documented_modules_of_aiohttp_are_imported(module: str) -> None:
+    assert set(imported_modules(USERS[module])) - DOCUMENTED_MODULES == set()
+
+
+@pytest.mark.parametrize("module", USERS)
+def test_only_names_that_aiohttp_exports_are_used(module: str) -> None:
+    used = {
+        node.attr
+        for node in ast.walk(USERS[module])
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "aiohttp"
+    }
+    assert used - {*aiohttp.__all__, "__version__", "web"} == set()
