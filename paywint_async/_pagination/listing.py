@@ -12,7 +12,8 @@ import attrs
 
 from paywint_async._errors import InvalidRequestError
 from paywint_async._models import Payment, PaymentPage
-from paywint_async._pagination.position import Order, Position, from_json
+from paywint_async._pagination.checkpoint import from_json
+from paywint_async._pagination.position import Order, Position
 from paywint_async._pagination.run import PageSource, Run
 
 # What few programs need is imported by those that ask for it.

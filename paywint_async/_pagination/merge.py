@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from paywint_async._errors import InvalidRequestError
 from paywint_async._models import Direction, HistoryEntry, Payment
+from paywint_async._pagination.checkpoint import VERSION
 from paywint_async._pagination.listing import Listing, read_start
-from paywint_async._pagination.position import VERSION, Order
+from paywint_async._pagination.position import Order
 from paywint_async._pagination.run import PageSource, Run
 
 if TYPE_CHECKING:

@@ -1,45 +1,61 @@
-"""Which page to ask for next, and what to do with an answer. Pure: no I/O, no asyncio.
+"""Which page to request next, and what to do with an answer. Pure: no I/O, no asyncio.
 
-The `Ledger` knows what is due and what an answer proves; the planner turns that into requests. In the
-ordinary case it names page after page and every answer is delivered. Otherwise:
+**The invariant.** A record's *rank* counts from the oldest (1), so arrivals never change it. A read
+delivers a *snapshot*: the records of the first answer, whose total is its highest rank, down to the
+*low watermark*, the highest rank that an earlier read has delivered (else 0). At any moment all but
+`remaining` ranks of it are delivered, without a gap, and the record due next stands at *offset*
+`total - low_watermark - remaining` of the server's list (0 is its first record), whatever arrived::
 
-* an answer begins behind the frontier (it was given before an arrival that the one before it already
-  shows): it is held, and the page on which the frontier stands now is asked for first;
-* an answer contradicts what was delivered: nothing of it is used, everything under way is dropped,
-  and the keys delivered last are looked for (the anchor); what follows them is next, whatever the
-  ranks say. A resumed read begins the same way;
-* the snapshot does not end where the list ends (an earlier read's records, or on an oldest-first
-  server later arrivals follow): its end is looked up once, before anything depends on it (the probe).
+    newest first   | arrivals | delivered | due next … remaining | earlier read |
+    offset         0                      ^ next_offset                         total
+    rank           total      snapshot                           low_watermark  1
 
-Each of these must make progress: after a dozen fruitless repairs or three contradictions in a row the
-planner doubts, and the listing ends with an error. It asks for as many pages as there are, and at
-most one more, that proves the end; and for about one more with each arrival between two answers.
+An oldest-first server lists ranks upwards: arrivals come behind, offset is rank less one, the record
+due next stands at offset `snapshot - remaining`, and the read ends on a record seen once, the `tail`.
+
+**The proof.** An answer to page p of R rows shows the offsets from (p - 1)·R on. Its records from
+next_offset on are delivered only if the page is as long as its total says, what it shows before
+next_offset are the keys delivered last, none of the rest was delivered before, and time does not jump
+between the two: then they follow without a gap, so none is lost and none comes twice. A deletion or
+insertion among what was not read yet shifts ranks unseen; it shows at the end, where as many must be
+delivered as the first answer counted, and the last key must be the one that was seen there.
+
+**The phases**, each a generator that yields decisions and is sent the answers:
+
+* `_open`: the first page fixes the snapshot;
+* `_anchor`: where a read is resumed, or an answer contradicts what was delivered, the keys delivered
+  last are looked up; what follows them is due next. Where that moves ranks, a second answer must agree;
+* `_probe`: where other records follow the snapshot, its end is looked up;
+* `_stream`: page after page. An answer that begins behind next_offset waits (an arrival pushed the
+  page between, which is requested first); one that contradicts is not used.
+
+A read needs as many requests as pages, one more that proves the end, and about one with each arrival
+between two answers. After a dozen requests in vain or three contradictions in a row it gives up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
-from itertools import chain, compress
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import TypeAlias
 
-from paywint_async._pagination.ledger import Answer, Ledger
-from paywint_async._pagination.position import Order, Position
-from paywint_async._pagination.verdict import Action, Doubt, Verdict
+from paywint_async._pagination.decision import ContinuityError, Decision, PageAnswer, page_of
+from paywint_async._pagination.position import Key, Order, Position
+from paywint_async._pagination.progress import Progress
 
-_NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
-_PATIENCE = 12  # fruitless repairs in a row; a contradiction weighs as much as four of them
+Steps: TypeAlias = Generator[Decision, PageAnswer, PageAnswer]
+
+_NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
+_PATIENCE = 12  # fruitless requests in a row; a contradiction weighs as much as four of them
 _CONTRADICTION = 4
+_MISFIT = "its length does not fit its total"
 
 
-class _Mode(Enum):
-    START = "waiting for the first answer, which fixes the snapshot"
-    ANCHOR = "looking for the keys delivered last"
-    PROBE = "looking for the snapshot's far end"
-    STREAM = "taking answers in page order"
+class _Contradiction(Exception):
+    """An answer disagrees with what was delivered; ``key``: where only the times do."""
 
-
-_DROP, _HOLD, _RESET = (Verdict(a) for a in (Action.DROP, Action.HOLD, Action.RESET))
+    def __init__(self, answer: PageAnswer, problem: str, key: Key | None = None) -> None:
+        super().__init__(f"page {answer.page_no}: {problem}")
+        self.key = key
 
 
 class Planner:
@@ -48,334 +64,299 @@ class Planner:
     Args:
         rows: records a page.
         start: where an earlier read stopped; where that one was finished, only what is new is read.
-        limit: how many records are wanted at most; None: the whole snapshot. 0: none is asked for,
+        limit: how many records are wanted at most; None: the whole snapshot. 0: none is requested,
             and the position stays the one given.
     """
 
     def __init__(self, rows: int, start: Position | None = None, limit: int | None = None) -> None:
-        self._ledger = Ledger(rows, start)
-        self._start = start
-        self._limit = limit
-        self._mode = _Mode.START
-        self._total = self._ledger.snapshot  # the list's total, as far as it is known
-        self._drift = 0  # how many payments arrived while the last fruitless request was under way
+        self._rows, self._start, self._limit = rows, start, limit
+        self.progress = Progress(start or Position())
+        self._is_open = limit == 0 and start is not None  # whether the snapshot is known
+        self._is_streaming = False
+        self._is_end_seen = False
+        self._kept: PageAnswer | None = None  # oldest first: the probe's answer, the last page
         self._last_page = 0
-        self._repair: int | None = 1
-        self._sought: int | None = None
+        self._total = self._at.snapshot  # the list's total, as far as it is known
+        self._drift = 0  # how many payments arrived while the last fruitless request was under way
         self._fruitless = 0
-        self._tried: set[int] = set()
-        self._searched: list[int] = []
-        self._is_second_first = True
-        self._candidate: tuple[int, int] | None = None  # an offset, and the total it is true of
-        self._claim = 0  # by how many ranks the latest anchor would move the frontier
-        self._is_extended = False
-        self._end_is_seen = False
-        self._shows_news = False  # the first answer, at its head
-        self._last_answer: Answer | None = None  # oldest first: kept from the probe to the end
-        if start is not None and limit != 0:
-            self._continue(start)
+        self._is_sought = True  # the next answer was requested after all that is known
+        self._steps = self._read()
+        self.first_page = None if limit == 0 else next(self._steps).ask_first
 
-    def _continue(self, start: Position) -> None:
-        if not start.is_finished:
-            self._seek(_Mode.ANCHOR)
-        elif start.order is Order.OLDEST_FIRST:
-            self._extend()
-        else:
-            self._ledger.reopen()
+    @property
+    def _at(self) -> Position:
+        return self.progress.at
 
     # -- what the fetcher asks -------------------------------------------------------------------
 
     @property
-    def order(self) -> Order:
-        """The server's order, as far as it is known."""
-        return self._ledger.order
-
-    @property
-    def handed(self) -> int:
-        """How many records this read has delivered, earlier ones not counted."""
-        return self._ledger.handed
-
-    @property
     def total(self) -> int | None:
-        """How many records the snapshot has above its floor; None before the first answer."""
-        is_resting = self._limit == 0 and self._start is not None
-        return self._ledger.expected if is_resting or self._mode is not _Mode.START else None
-
-    @property
-    def undelivered(self) -> int:
-        """How many records of the snapshot have not been delivered."""
-        return max(0, self._ledger.undelivered)
-
-    @property
-    def doubtful_ranks(self) -> tuple[int, int]:
-        """The highest and the lowest rank that may be missing or moved, if the read ends here."""
-        shifted_at = self._ledger.shifted_at
-        return max(shifted_at or self._ledger.remaining, 1), self._ledger.floor + 1
+        """How many records the snapshot has above its watermark; None before the first answer."""
+        return self._at.expected if self._is_open else None
 
     @property
     def is_complete(self) -> bool:
-        """True once nothing more has to be asked."""
-        if self._limit is not None and self.handed >= self._limit:
+        """True once nothing more has to be requested."""
+        if self._limit is not None and self.progress.handed >= self._limit:
             return True
-        if self._mode is not _Mode.STREAM or self._ledger.remaining:
+        if not self._is_streaming or self._at.remaining:
             return False
-        return self._end_is_seen or self._ends_before_the_list
+        return self._is_end_seen or self._at.ends_before_the_list
 
-    @property
-    def _ends_before_the_list(self) -> bool:
-        return bool(self._ledger.floor) or self._ledger.is_oldest_first
-
-    def take_repair(self) -> int | None:
-        """The page that has to be asked for before anything else, told once; or None."""
-        page, self._repair = self._repair, None
-        if page is not None:
-            self._sought = page
-        return page
-
-    def next_page(self, *, is_idle: bool) -> int | None:
-        """The next page worth asking for, or None; ``is_idle``: nothing is under way or held."""
-        if self._mode is not _Mode.STREAM or self.is_complete:
+    def take_next_page(self, *, is_idle: bool) -> int | None:
+        """Takes the next page worth requesting, or None; ``is_idle``: nothing is under way or held."""
+        if not self._is_streaming or self.is_complete:
             return None
+        page = self._due_page()
         if is_idle:
-            page = self._sought = self._frontier_page()
+            self._is_sought = True
         else:
-            page, kept = max(self._frontier_page(), self._last_page + 1), self._last_answer
-            if page > self._last_needed_page() or (kept and page >= kept.page_no):
+            page = max(page, self._last_page + 1)
+            if page > self._last_needed_page() or (self._kept and page >= self._kept.page_no):
                 return None
         self._last_page = page
         return page
 
     def position(self, unhanded: int = 0) -> Position | None:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
-        is_unread = self.handed == 0 and (self._start is not None or self._ledger.remaining > 0)
-        if self._mode is _Mode.START or (is_unread and self._ledger.floor_problem is None):
+        at, handed = self._at, self.progress.handed
+        is_unread = handed == 0 and (self._start is not None or at.remaining > 0)
+        if not self._is_open or (is_unread and not at.is_changed):
             return self._start
-        return self._ledger.position(unhanded)
+        return self.progress.position(unhanded)
 
-    def conclude(self) -> None:
-        """Raises Doubt where the read is over but does not add up."""
-        problem = None if self._ledger.remaining else self._ledger.final_problem()
-        if problem is not None:
-            self._ledger.is_told = True
-            raise Doubt(problem)
-
-    def accept(self, answer: Answer) -> Verdict:
-        """What is to be done with an answer; that may change what is asked next.
+    def accept(self, answer: PageAnswer) -> Decision:
+        """Decides what is to be done with an answer, and what is requested next.
 
         Raises:
-            Doubt: after repeated attempts to prove continuity.
+            ContinuityError: after repeated attempts to prove continuity.
         """
-        is_sought, self._sought = answer.page_no == self._sought, None
+        is_sought, fruitless = self._is_sought, self._fruitless
         if is_sought:
             self._drift = max(0, answer.total - self._total)
         self._total = answer.total if is_sought else max(self._total, answer.total)
-        if not self._ledger.fits(answer):
-            return self._contradict(answer, "its length does not fit its total")
-        verdict = self._judge(answer)
-        if verdict.records:
+        decision = self._steps.send(answer)
+        self._is_sought = decision.ask_first is not None
+        if decision.records:
             self._fruitless = self._drift = 0
-        elif is_sought and not self.is_complete:
+        elif is_sought and fruitless == self._fruitless and not self.is_complete:
             self._lose_patience(1, "payments arrive faster than they can be read")
-        is_ahead = verdict.action is Action.HOLD and is_sought and self._mode is _Mode.STREAM
-        return _DROP if is_ahead else verdict
+        return decision
 
-    # -- the modes -------------------------------------------------------------------------------
+    def conclude(self) -> None:
+        """Raises ContinuityError where the read is over but does not add up."""
+        if not self._at.remaining:
+            self.progress.conclude()
 
-    def _judge(self, answer: Answer) -> Verdict:
-        if self._mode is _Mode.START:
-            return self._first(answer)
-        if self._mode is _Mode.ANCHOR:
-            return self._look_for_anchor(answer)
-        if self._mode is _Mode.PROBE:
-            return self._look_for_end(answer)
-        was_unknown = self.order is Order.UNKNOWN
-        if was_unknown and self._ledger.detect_order(answer) is Order.OLDEST_FIRST:
-            self._seek(_Mode.PROBE)  # so far the two orders agreed; now the end is somewhere else
-            return _RESET
-        if self._ledger.is_undecided and answer.total != self._ledger.snapshot:
-            self._seek(_Mode.ANCHOR)  # only the place of what was delivered tells on which side
-            return _RESET
-        return self._stream(answer)
+    # -- pages -----------------------------------------------------------------------------------
 
-    def _first(self, answer: Answer) -> Verdict:
-        self._ledger.detect_order(answer)
-        if self._ledger.floor and self._continues_oldest_first(answer):
-            self._ledger.order = Order.OLDEST_FIRST
-            self._extend()
-            return self._look_for_anchor(answer) if self._ledger.find_last(answer) else _DROP
-        self._ledger.open(answer.total)
-        self._shows_news = not {*answer.keys[:1]} <= {*self._ledger.floor_head}
-        self._last_page = 1
-        is_hearsay = self._is_hearsay(self._ledger.claim_floor(answer), answer)
-        if self._ends_before_the_list and (is_hearsay or not self._ledger.find_end(answer)):
-            self._seek(_Mode.PROBE)
-            # Oldest first, a deletion before the probe would shift rows unseen: read all after it.
-            self._last_page = 0 if self._ledger.is_oldest_first else 1
-            return _RESET if self._ledger.is_oldest_first else _HOLD
-        self._mode = _Mode.STREAM
-        return self._stream(answer)
+    def _due_page(self) -> int:
+        # After a fruitless request, as many more arrivals are expected as came during that one.
+        return page_of(self._at.next_offset(self._total + self._drift), self._rows)
 
-    def _continues_oldest_first(self, answer: Answer) -> bool:
-        """Whether a read that left the order unknown has arrivals behind its end, not before it."""
-        if self._ledger.order is not Order.UNKNOWN:
-            return self._ledger.is_oldest_first
-        start = self._start
-        if start is None or start.floor or not answer.keys or answer.keys[0] not in start.head:
-            return False  # arrivals were seen, or are, before the head
-        is_still = answer.keys[0] == start.head[0] and answer.total == start.snapshot
-        return not is_still or answer.total == len(answer.keys)
-
-    def _stream(self, answer: Answer) -> Verdict:
-        skip = self._ledger.frontier(answer.total) - self._ledger.offset_of(answer.page_no)
-        if skip < 0:
-            self._repair = self._frontier_page()
-            return _HOLD
-        due = max(0, min(len(answer.keys) - skip, self._ledger.remaining))
+    def _last_needed_page(self) -> int:
+        offset = self._at.next_offset(self._total)
+        end = offset + self._at.remaining - (1 if self._at.ends_before_the_list else 0)
         if self._limit is not None:
-            due = min(due, self._limit - self.handed)
-        fresh = answer.keys[skip : skip + due]
-        problem = self._ledger.problem(answer, skip, fresh)
-        if problem is not None:
-            return self._contradict(answer, problem)
-        if answer.total < answer.page_no * self._ledger.rows:
-            self._end_is_seen = True
-        if not due:
-            return self._and_kept(()) if self._last_answer else _DROP
-        records, shown = answer.records[skip : skip + due], fresh
-        # What the earlier read has delivered, should it stand above the floor now.
-        if (moved := self._ledger.floor_head) and not set(moved).isdisjoint(fresh):
-            is_new = [key not in moved for key in fresh]
-            fresh, records = list(compress(fresh, is_new)), list(compress(records, is_new))
-            self._ledger.withhold(shown, fresh)
-        self._ledger.deliver(shown, fresh, answer.times[skip + due - 1])
-        return self._and_kept(records)
+            end = min(end, offset + self._limit - self.progress.handed - 1)
+        return page_of(end, self._rows)
 
-    def _and_kept(self, records: Sequence[Any]) -> Verdict:
-        kept = self._last_answer
-        if kept is None or self._ledger.frontier(kept.total) < self._ledger.offset_of(kept.page_no):
-            return Verdict(Action.DELIVER, records)
-        self._last_answer = None
-        return Verdict(Action.DELIVER, [*records, *self._stream(kept).records])
+    def _pages_around(self, guess: Callable[[int], list[int]]) -> Iterator[int]:
+        """The pages of offsets where something should stand, then those around; anew as they move."""
+        guesses: list[int] = []
+        while True:
+            pages = [page_of(offset, self._rows) for offset in guess(self._total)]
+            if guesses != (guesses := pages):
+                tried: set[int] = set()
+            around = (guesses[0] + step for step in _NEIGHBOURS)
+            last = page_of(self._total, self._rows)
+            page = next((p for p in (*guesses, *around) if 1 <= p <= last and p not in tried), None)
+            if page is None:
+                raise ContinuityError(
+                    "the payments read last are not in this history (another account's?)"
+                )
+            tried.add(page)
+            yield page
 
-    def _contradict(self, answer: Answer, problem: str) -> Verdict:
-        self._lose_patience(_CONTRADICTION, f"page {answer.page_no}: {problem}")
-        self._last_answer = None
-        if self._mode is not _Mode.STREAM:
-            self._repair = answer.page_no
-        elif self._ledger.recent:
-            self._seek(_Mode.ANCHOR)
-        else:
-            self._mode, self._repair = _Mode.START, 1
-        return _RESET
+    def _get(self, page_no: int) -> Steps:
+        """Requests one page by itself, until it is as long as its total says."""
+        self._is_streaming = False
+        while True:
+            answer = yield Decision(drop_window=True, ask_first=page_no)
+            if answer.fits(self._rows):
+                self._is_streaming = True
+                return answer
+            self._lose_patience(_CONTRADICTION, f"page {page_no}: {_MISFIT}")
 
     def _lose_patience(self, weight: int, problem: str) -> None:
         self._fruitless += weight
         if self._fruitless > _PATIENCE:
-            raise Doubt(problem)
+            raise ContinuityError(problem)
 
-    # -- pages -----------------------------------------------------------------------------------
+    # -- the phases ------------------------------------------------------------------------------
 
-    def _frontier_page(self) -> int:
-        # After a fruitless request, as many more arrivals are expected as came during that one.
-        return self._ledger.page_of(self._ledger.frontier(self._total + self._drift))
+    def _read(self) -> Generator[Decision, PageAnswer, None]:
+        phase, disputed = self._begin(), None
+        while True:
+            try:
+                answer = yield from phase
+                yield from self._stream(answer, disputed)
+            except _Contradiction as contradiction:
+                self._lose_patience(_CONTRADICTION, str(contradiction))
+                self._kept, disputed = None, contradiction.key
+                is_begun = self.progress.known or self._at.is_ascending
+                phase = self._anchor() if is_begun else self._open()
 
-    def _last_needed_page(self) -> int:
-        offset = self._ledger.frontier(self._total)
-        end = offset + self._ledger.remaining - (1 if self._ends_before_the_list else 0)
+    def _begin(self) -> Steps:
+        start = self._start
+        self._is_open = start is not None
+        if start is None:
+            return self._open()
+        if not start.is_finished:
+            return self._anchor()
+        if start.is_ascending:
+            return self._extend(start)
+        self.progress.begin(start.reopened())
+        return self._open()
+
+    def _open(self) -> Steps:
+        self._is_open = False
+        first = yield from self._get(1)
+        self.progress.detect_order(first)
+        if self._start and self._arrivals_are_behind(first, self._start):
+            return (yield from self._extend(self._start, first))
+        self.progress.at = at = self._at.opened(first.total)
+        self._is_open, self._last_page = True, 1
+        if not at.ends_before_the_list or (yield from self._probe(first)):
+            return first
+        if at.is_ascending:
+            # A deletion before the probe would have shifted rows unseen: all are read after it.
+            self._last_page = 0
+            return (yield Decision())
+        if not self._at.remaining and not {*first.keys[:1]} <= {*at.earlier_head}:
+            raise _Contradiction(first, "it shows new payments, and its total none")
+        return (yield Decision(offer=first))
+
+    def _arrivals_are_behind(self, first: PageAnswer, start: Position) -> bool:
+        """Whether arrivals follow what a finished read has delivered, though it did not know that."""
+        if not self._at.low_watermark or self._at.order is not Order.UNKNOWN:
+            return self._at.low_watermark > 0 and self._at.is_ascending
+        if start.low_watermark or not first.keys or first.keys[0] not in start.head:
+            return False  # arrivals were seen, or are, before the head
+        is_still = first.keys[0] == start.head[0] and first.total == start.snapshot
+        return not is_still or first.total == len(first.keys)
+
+    def _extend(self, start: Position, first: PageAnswer | None = None) -> Steps:
+        """Continues behind the end of a finished read; oldest first."""
+        self.progress.begin(start.extended())
+        self._is_open = True
+        return (yield from self._anchor(first, is_extension=True))
+
+    def _anchor(self, answer: PageAnswer | None = None, *, is_extension: bool = False) -> Steps:
+        pages, claimed = self._pages_around(self._at.anchor_offsets), None
+        while True:
+            answer = answer or (yield from self._get(next(pages)))
+            found, answer = (yield from self._find_anchor(answer)), None
+            if found is None:
+                continue
+            shown, offset = found
+            skip = offset - shown.first_offset(self._rows)
+            if is_extension:
+                self.progress.extend(shown, offset, skip)
+                break
+            moved = self._at.anchored(offset, shown.total)
+            if not moved.differs_from(self._at) or moved == claimed:
+                self.progress.re_anchor(moved, offset)
+                break
+            claimed, answer = moved, (yield from self._get(shown.page_no))
+        self.progress.pass_over(shown, skip)
+        self._last_page = shown.page_no
+        at = self._at
+        if at.remaining < 0:
+            raise ContinuityError("fewer payments are left than were already read")
+        is_open = at.is_ascending and at.tail is None and at.remaining
+        if not is_open or (yield from self._probe(shown)):
+            return shown
+        return (yield Decision(offer=shown))
+
+    def _find_anchor(
+        self, answer: PageAnswer
+    ) -> Generator[Decision, PageAnswer, tuple[PageAnswer, int] | None]:
+        """The answer that shows where the record due next stands, and its offset; None: not here."""
+        first, known = answer.first_offset(self._rows), self.progress.known
+        if due := {*self._at.due} & {*answer.keys}:
+            return answer, first + min(map(answer.keys.index, due))
+        if self._at.is_ascending and not known:
+            return answer, 0  # nothing was delivered: the list's first record is due
+        found = known.find(answer.keys)
+        if not found:
+            return None
+        offset = first + found[-1] + 1
+        if found[-1] + 1 < self._rows or answer.keys[-1] == known.last:
+            return answer, offset
+        following = yield from self._get(answer.page_no + 1)  # the last may have been pushed there
+        further = yield from self._find_anchor(following)
+        is_last = further is None and following.total == answer.total
+        return (following, offset) if is_last else further
+
+    def _probe(self, answer: PageAnswer | None = None) -> Generator[Decision, PageAnswer, bool]:
+        """Looks the snapshot's far end up; True: the answer given shows it."""
+        given, claimed = answer, None
+        pages = self._pages_around(lambda total: [self._at.end_offset(total)])
+        while True:
+            answer = answer or (yield from self._get(next(pages)))
+            seen = self._at.with_end_in(answer, answer.first_offset(self._rows))
+            if seen and (seen == claimed or not seen.differs_from(self._at)):
+                break
+            claimed = seen
+            answer = (yield from self._get(answer.page_no)) if seen else None
+        self.progress.at = seen
+        if answer is not given and seen.is_ascending:
+            self._kept = answer
+        return answer is given
+
+    def _stream(self, answer: PageAnswer, disputed: Key | None) -> Steps:
+        is_anchored = True  # the answer itself shows what stands before its first new record
+        while True:
+            if not answer.fits(self._rows):
+                raise _Contradiction(answer, _MISFIT)
+            was_ascending = self._at.is_ascending
+            self.progress.detect_order(answer)
+            if was_ascending != self._at.is_ascending:
+                yield from self._probe()  # so far the two orders agreed; now the end is elsewhere
+                answer = yield Decision()
+            elif self._at.is_undecided and answer.total != self._at.snapshot:
+                answer = yield from self._anchor()  # only its place tells on which side they arrived
+                is_anchored = True
+            else:
+                answer = yield self._take(answer, disputed, is_anchored=is_anchored)
+                is_anchored = False
+
+    def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
+        """Delivers what is due of an answer."""
+        progress, first = self.progress, answer.first_offset(self._rows)
+        if self._at.is_ascending:
+            if answer.total < self._at.snapshot:
+                raise _Contradiction(answer, "payments were deleted meanwhile")
+            progress.note_tail(answer, first)
+        skip = self._at.next_offset(answer.total) - first
+        if skip < 0:
+            return Decision(ask_first=self._due_page(), offer=answer)
+        due = max(0, min(len(answer.keys) - skip, self._at.remaining))
         if self._limit is not None:
-            end = min(end, offset + self._limit - self.handed - 1)
-        return self._ledger.page_of(end)
-
-    # -- errands: one page at a time, until something is found -----------------------------------
-
-    def _seek(self, mode: _Mode) -> None:
-        self._mode, self._searched = mode, []
-        self._search()
-
-    def _extend(self) -> None:
-        self._is_extended = True
-        self._ledger.extend()
-        self._seek(_Mode.ANCHOR)
-
-    def _search(self) -> None:
-        expected = self._expected_pages()
-        if self._searched != expected:  # what was looked at before may have moved since
-            self._tried.clear()
-            self._searched = expected
-            self._is_second_first = not self._is_second_first  # each guess gets its turn
-        self._candidate = None
-        last = self._ledger.page_of(self._total)
-        around = (expected[0] + step for step in _NEIGHBOURS)
-        pages = chain(expected[::-1] if self._is_second_first else expected, around)
-        page = next((p for p in pages if 1 <= p <= last and p not in self._tried), None)
-        if page is None:
-            raise Doubt("the payments read last are not in this history (another account's?)")
-        self._tried.add(page)
-        self._repair = page
-
-    def _expected_pages(self) -> list[int]:
-        """Where what is looked for should stand; more than one page while the order is unknown."""
-        ledger = self._ledger
-        if self._mode is _Mode.PROBE:
-            end = ledger.snapshot - 1 if ledger.is_oldest_first else self._total - ledger.floor
-            return [ledger.page_of(end)]
-        back = 0 if ledger.due else 1
-        expected = [ledger.page_of(ledger.frontier(self._total) - back)]
-        if ledger.is_undecided:
-            expected.append(ledger.page_of(ledger.snapshot - ledger.remaining - back))
-        return expected
-
-    def _look_for_anchor(self, answer: Answer) -> Verdict:
-        ledger = self._ledger
-        if ledger.due and (offset := ledger.find_due(answer)) is not None:
-            return self._resume_at(offset, answer)
-        found = ledger.find_last(answer)
-        offset, total = self._candidate or (0, -1)
-        if found:
-            offset = ledger.offset_of(answer.page_no) + found[-1] + 1
-        elif answer.total != total:
-            self._search()
-            return _DROP
-        is_last = not found or answer.keys[found[-1]] == ledger.recent[-1]
-        if not is_last and found[-1] == ledger.rows - 1:  # the very last may be on the next page
-            self._candidate, self._repair = (offset, answer.total), answer.page_no + 1
-            return _DROP
-        if self._is_extended:
-            ledger.check_extension(offset, answer)
-        elif self._is_hearsay(ledger.claim(offset, answer), answer):
-            return _DROP
-        ledger.forget_missing([answer.keys[index] for index in found])
-        return self._resume_at(offset, answer)
-
-    def _is_hearsay(self, claim: int, answer: Answer) -> bool:
-        """Whether to ask for the page again: ranks do not move on one answer's word."""
-        if not claim or claim == self._claim:
-            return False
-        self._claim, self._repair = claim, answer.page_no
-        return True
-
-    def _resume_at(self, offset: int, answer: Answer) -> Verdict:
-        if not self._ledger.anchor(offset, answer, is_extended=self._is_extended):
-            raise Doubt("fewer payments are left than were already read")
-        self._is_extended, self._repair, self._last_page = False, None, answer.page_no
-        self._claim = 0
-        is_open = self._ledger.is_oldest_first and self._ledger.tail is None
-        if is_open and self._ledger.remaining and not self._ledger.find_end(answer):
-            self._seek(_Mode.PROBE)
-            return _HOLD
-        self._mode = _Mode.STREAM
-        verdict = self._stream(answer)
-        self._ledger.is_anchored = False  # it was true of this answer only
-        return verdict
-
-    def _look_for_end(self, answer: Answer) -> Verdict:
-        if self._is_hearsay(self._ledger.claim_floor(answer), answer):
-            return _DROP
-        if self._ledger.find_end(answer):
-            self._mode = _Mode.STREAM
-            self._last_answer = answer if self._ledger.is_oldest_first else None
-            if self._shows_news and not self._ledger.remaining:
-                return self._contradict(answer, "page 1 shows new payments, and its total none")
-        else:
-            self._search()
-        return _DROP
+            due = min(due, self._limit - progress.handed)
+        if problem := progress.problem(answer, skip, due, first):
+            raise _Contradiction(answer, problem)
+        if due and not is_anchored and progress.time_jumps(answer.times[skip]):
+            key = answer.keys[skip]
+            if key != disputed:  # believed where a second answer says the same
+                problem = "the times of two pages contradict the order of the list"
+                raise _Contradiction(answer, problem, key)
+        if answer.total < answer.page_no * self._rows:
+            self._is_end_seen = True
+        records = progress.deliver(answer, skip, due) if due else ()
+        if self._kept and (answer is self._kept or answer.total != self._kept.total):
+            self._kept = None  # whatever arrived meanwhile may have moved what it shows
+        kept = self._kept
+        is_next = kept and self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
+        return Decision(records, offer=kept if is_next else None)

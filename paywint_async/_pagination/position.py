@@ -1,42 +1,17 @@
-"""Where a listing stands, as a value, and as the JSON of a checkpoint.
-
-A position counts ranks from the oldest payment (1), so that new arrivals never move it. Version 1 of
-the JSON value, all fields required:
-
-| field | meaning |
-| --- | --- |
-| ``version`` | 1 |
-| ``direction`` | ``sent`` or ``received`` |
-| ``order`` | how the server lists: ``newest_first``, ``oldest_first``, ``unknown`` (one row shows none) |
-| ``snapshot`` | how many payments existed when the first page was read: the highest rank |
-| ``floor`` | ranks up to this one belong to an earlier, finished read |
-| ``expected`` | how many records this read has to deliver |
-| ``delivered`` | how many it has delivered |
-| ``remaining`` | how many ranks are between the last one delivered and the end |
-| ``last`` | ids of the last records delivered, the very last one at the end: they prove the place |
-| ``head`` | ids of the newest records delivered: a later read ends where they begin |
-| ``floor_head`` | ``head`` of the earlier read |
-| ``due`` | ids of the first records to deliver, while none has been delivered yet |
-| ``tail`` | id of the snapshot's last record, on an oldest-first server |
-| ``changed`` | true where what an earlier read delivered was found changed, which is still to be said |
-| ``finished`` | true once nothing of the snapshot is left |
-| ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
-"""
+"""Where a listing stands, as an immutable value: rank arithmetic, and the keys that prove it. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
-from paywint_async._errors import InvalidRequestError
+if TYPE_CHECKING:
+    from paywint_async._pagination.decision import PageAnswer
 
-VERSION = 1
 ANCHORS = 8  # ids kept to prove a place: all of them would have to be deleted to lose it
 
 Key: TypeAlias = int  # a payment's id as an integer: UUID objects hash in Python, integers in C
@@ -51,17 +26,17 @@ class Order(StrEnum):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a listing stands; the fields are those of the table above."""
+    """Where a listing stands; the fields are those of `checkpoint`, whose ``floor`` is the low watermark."""
 
     order: Order = Order.UNKNOWN
-    snapshot: int
-    floor: int = 0
-    expected: int
-    delivered: int
-    remaining: int
+    snapshot: int = 0
+    low_watermark: int = 0
+    expected: int = 0
+    delivered: int = 0
+    remaining: int = 0
     last: tuple[Key, ...] = ()
     head: tuple[Key, ...] = ()
-    floor_head: tuple[Key, ...] = ()
+    earlier_head: tuple[Key, ...] = ()
     due: tuple[Key, ...] = ()
     tail: Key | None = None
     is_changed: bool = False
@@ -71,62 +46,134 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         """True once every record of the snapshot has been delivered."""
         return self.remaining == 0 and self.delivered == self.expected
 
+    @property
+    def is_ascending(self) -> bool:
+        """Whether ranks are read upwards. An unknown order counts as newest first."""
+        return self.order is Order.OLDEST_FIRST
 
-_COUNTS = ("snapshot", "floor", "expected", "delivered", "remaining")
-_KEYS = ("last", "head", "floor_head", "due")
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the order is still unknown. Above a watermark, arrivals have shown it."""
+        return self.order is Order.UNKNOWN and not self.low_watermark
+
+    @property
+    def ends_before_the_list(self) -> bool:
+        """Whether records that are not part of this read may follow its last one."""
+        return self.low_watermark > 0 or self.is_ascending
+
+    def next_offset(self, total: int) -> int:
+        """The offset at which the record due next stands, in a list of that total."""
+        base = self.snapshot if self.is_ascending else total - self.low_watermark
+        return base - self.remaining
+
+    def opened(self, total: int) -> Position:
+        """A read of all that stands above the watermark in a list of that total."""
+        size = max(0, total - self.low_watermark)
+        return replace(self, snapshot=total, expected=size, remaining=size)
+
+    def reopened(self) -> Position:
+        """From a finished read: one of what has arrived above it; newest first."""
+        return Position(
+            order=self.order,
+            low_watermark=self.snapshot,
+            earlier_head=self.head,
+            is_changed=self.is_changed,
+        )
+
+    def extended(self) -> Position:
+        """From a finished read: one of what has arrived behind it; oldest first."""
+        return Position(
+            order=Order.OLDEST_FIRST,
+            snapshot=self.snapshot,
+            last=self.last,
+            head=self.head or self.earlier_head,
+            is_changed=self.is_changed,
+        )
+
+    def extended_to(self, total: int, offset: int) -> Position:
+        """What stands behind ``offset`` in a list of that total is read next."""
+        rest = total - offset
+        return replace(self, snapshot=total, expected=rest, remaining=rest)
+
+    def anchored(self, offset: int, total: int) -> Position:
+        """With the record due next at ``offset`` of a list of that total, where it was found."""
+        if self.is_undecided and total != self.snapshot:
+            is_still = offset == self.snapshot - self.remaining
+            order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
+            return replace(self, order=order).anchored(offset, total)
+        if not self.is_ascending:
+            return replace(self, remaining=total - self.low_watermark - offset)
+        return replace(self, snapshot=offset + self.remaining).shrunk(total)
+
+    def shrunk(self, total: int) -> Position:
+        """Oldest first: as much of the rest as a list of that total can hold."""
+        return self if total >= self.snapshot else self.ended(total)
+
+    def ended(self, end: int) -> Position:
+        """Oldest first: the rest, up to another offset."""
+        return replace(self, snapshot=end, remaining=self.remaining + end - self.snapshot)
+
+    def anchor_offsets(self, total: int) -> list[int]:
+        """Where the key delivered last (else the one due) stands; undecided: one of two offsets."""
+        back = 0 if self.due else 1
+        offsets = [self.next_offset(total) - back]
+        return [*offsets, self.snapshot - self.remaining - back] if self.is_undecided else offsets
+
+    def end_offset(self, total: int) -> int:
+        """Where the far end stands: the last record, or the earlier read's newest one."""
+        return min(total, self.snapshot) - 1 if self.is_ascending else total - self.low_watermark
+
+    def with_end_in(self, answer: PageAnswer, first_offset: int) -> Position | None:
+        """With its far end where this answer shows it; None: it does not."""
+        if self.is_ascending:
+            shrunk = self.shrunk(answer.total)
+            index = shrunk.snapshot - 1 - first_offset
+            return (
+                replace(shrunk, tail=answer.keys[index]) if 0 <= index < len(answer.keys) else None
+            )
+        index = _find_head(self.earlier_head, answer.keys)
+        if index < 0:
+            return None
+        low_watermark = answer.total - first_offset - index
+        size = max(0, self.snapshot - low_watermark)
+        return replace(
+            self,
+            low_watermark=low_watermark,
+            remaining=size,
+            expected=size,
+            is_changed=self.is_changed or low_watermark != self.low_watermark,
+        )
+
+    def differs_from(self, other: Position) -> bool:
+        """Whether ranks are not what they are there."""
+        return (self.snapshot, self.low_watermark, self.remaining) != (
+            other.snapshot,
+            other.low_watermark,
+            other.remaining,
+        )
+
+    def with_delivered(self, keys: Sequence[Key], shown: Sequence[Key]) -> Position:
+        """After the delivery of ``keys``; an earlier read had the others of ``shown``."""
+        withheld = len(shown) - len(keys)
+        return replace(
+            self,
+            remaining=self.remaining - len(shown),
+            expected=self.expected - withheld,
+            delivered=self.delivered + len(keys),
+            head=self.head if len(self.head) >= ANCHORS else (*self.head, *shown)[:ANCHORS],
+            due=(),
+            is_changed=self.is_changed or withheld > 0,
+        )
 
 
-def to_json(position: Position, direction: str) -> dict[str, Any]:
-    """The checkpoint: plain JSON values."""
-    value: dict[str, Any] = {"version": VERSION, "direction": str(direction)}
-    value["order"] = position.order.value
-    value |= {name: getattr(position, name) for name in _COUNTS}
-    value |= {name: [_id(key) for key in getattr(position, name)] for name in _KEYS}
-    value["tail"] = None if position.tail is None else _id(position.tail)
-    value["changed"] = position.is_changed
-    value["finished"] = position.is_finished
-    return value | {"check": _check(value)}
-
-
-def from_json(value: object, direction: str) -> Position:
-    """The position that a checkpoint holds.
-
-    Raises:
-        InvalidRequestError: damaged, of another version, or of the other direction.
-    """
-    if not isinstance(value, Mapping):
-        raise _refused("must be the value of a listing's checkpoint")
-    if value.get("version") != VERSION:
-        raise _refused(f"has version {value.get('version')!r}; this release reads {VERSION}")
-    if value.get("check") != _check({k: v for k, v in value.items() if k != "check"}):
-        raise _refused("is damaged: its check does not fit its content")
-    if value.get("direction") != direction:
-        raise _refused(f"is of payments {value.get('direction')!r}, not {direction!r}")
-    try:
-        return _parse(value)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise _refused("is damaged: a field is missing or ill-typed") from None
-
-
-def _parse(value: Mapping[str, Any]) -> Position:
-    fields: dict[str, Any] = {name: int(value[name]) for name in _COUNTS}
-    fields |= {name: tuple(UUID(text).int for text in value[name]) for name in _KEYS}
-    tail = None if value["tail"] is None else UUID(value["tail"]).int
-    order, is_changed = Order(value["order"]), bool(value.get("changed"))
-    return Position(order=order, tail=tail, is_changed=is_changed, **fields)
-
-
-def _id(key: Key) -> str:
-    return str(UUID(int=key))
-
-
-def _check(value: Mapping[str, Any]) -> str:
-    try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError):
-        return "not JSON"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _refused(problem: str) -> InvalidRequestError:
-    return InvalidRequestError("checkpoint", problem)
+def _find_head(head: Sequence[Key], keys: Sequence[Key]) -> int:
+    """Where the earlier read's newest records stand in a row (one alone may have been moved), or -1."""
+    places = {key: index for index, key in enumerate(keys)}
+    for rank, key in enumerate(head):
+        index = places.get(key)
+        if index is None:
+            continue
+        below = head[rank + 1 : rank + 2]
+        if not below or index + 1 >= len(keys) or keys[index + 1] == below[0]:
+            return index
+    return -1

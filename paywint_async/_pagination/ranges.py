@@ -13,11 +13,12 @@ from itertools import zip_longest
 from typing import Any
 
 import attrs
+from msgspec.structs import replace
 
 from paywint_async._errors import IncompleteHistoryError
-from paywint_async._pagination.ledger import Answer, Ledger
-from paywint_async._pagination.position import ANCHORS, Key, Order, Position, to_json
-from paywint_async._pagination.verdict import Doubt
+from paywint_async._pagination.checkpoint import to_json
+from paywint_async._pagination.decision import ContinuityError, PageAnswer, page_of
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position
 
 _PATIENCE = 12  # answers in a row that do not show what they were asked for
 
@@ -62,7 +63,7 @@ class ListingRange:
         return done == self.limit and self.end[-common:] == tuple(last[-common:])
 
 
-def cut(rows: int, parts: int) -> Generator[int, Answer, list[Position]]:
+def cut(rows: int, parts: int) -> Generator[int, PageAnswer, list[Position]]:
     """Yields the pages it has to see, is sent their answers, and returns where the ranges begin.
 
     Args:
@@ -71,23 +72,23 @@ def cut(rows: int, parts: int) -> Generator[int, Answer, list[Position]]:
             and one where equal times do not tell the order.
 
     Raises:
-        Doubt: the answers never show what their totals say.
+        ContinuityError: the answers never show what their totals say.
     """
-    ledger = Ledger(rows, None)
-    first = yield from _first_page(ledger)
-    ledger.detect_order(first)
-    ledger.open(first.total)
-    if ledger.is_oldest_first:
+    first = yield from _get_first_page(rows)
+    whole = Position(order=first.order()).opened(first.total)
+    if whole.is_ascending:
         # The end comes first, as in a listing: what is deleted before it is seen shifts rows unseen.
-        ledger.remaining = 0
-        *_, ledger.tail = yield from _keys_before(ledger)
-        first = yield from _first_page(ledger)
-    ledger.head = list(first.keys[:ANCHORS])
-    starts = [_position(ledger, 0, due=tuple(ledger.head))] if first.total else []
-    for delivered in [] if ledger.order is Order.UNKNOWN else _boundaries(ledger, parts):
-        ledger.remaining = ledger.snapshot - delivered
-        last = yield from _keys_before(ledger)
-        starts.append(_position(ledger, delivered, last=last))
+        *_, tail = yield from _keys_before(replace(whole, remaining=0), rows)
+        whole = replace(whole, tail=tail)
+        first = yield from _get_first_page(rows)
+    head = tuple(first.keys[:ANCHORS])
+    whole = replace(whole, head=head)
+    starts = [replace(whole, due=head)] if first.total else []
+    for delivered in (
+        [] if whole.order is Order.UNKNOWN else _boundaries(whole.snapshot, rows, parts)
+    ):
+        start = replace(whole, delivered=delivered, remaining=whole.snapshot - delivered)
+        starts.append(replace(start, last=(yield from _keys_before(start, rows))))
     return starts
 
 
@@ -105,53 +106,35 @@ def make_ranges(starts: Sequence[Position], direction: str) -> list[ListingRange
     return ranges
 
 
-def _boundaries(ledger: Ledger, parts: int) -> list[int]:
+def _boundaries(snapshot: int, rows: int, parts: int) -> list[int]:
     """How many records stand before each range but the first.
 
     In the middle of a page: a few arrivals do not push the keys before it onto another one.
     """
-    rows, snapshot = ledger.rows, ledger.snapshot
     wanted = (snapshot * part // parts for part in range(1, parts))
     places = {each - each % rows + rows // 2 for each in wanted}
     return sorted(each for each in places if rows <= each < snapshot)
 
 
-def _first_page(ledger: Ledger) -> Generator[int, Answer, Answer]:
+def _get_first_page(rows: int) -> Generator[int, PageAnswer, PageAnswer]:
     for _ in range(_PATIENCE):
         answer = yield 1
-        if ledger.fits(answer):
+        if answer.fits(rows):
             return answer
-    raise Doubt("page 1: its length does not fit its total")
+    raise ContinuityError("page 1: its length does not fit its total")
 
 
-def _keys_before(ledger: Ledger) -> Generator[int, Answer, tuple[Key, ...]]:
-    """The keys right before the record that the ledger has due next."""
-    total = ledger.snapshot
+def _keys_before(start: Position, rows: int) -> Generator[int, PageAnswer, tuple[Key, ...]]:
+    """The keys right before the record that is due next."""
+    total = start.snapshot
     for _ in range(_PATIENCE):
-        page_no = ledger.page_of(ledger.frontier(total) - 1)
-        answer = yield page_no
-        if not ledger.fits(answer):
+        answer = yield page_of(start.next_offset(total) - 1, rows)
+        if not answer.fits(rows):
             continue
-        if ledger.is_oldest_first and answer.total < ledger.snapshot:
-            raise Doubt("payments were deleted meanwhile")
+        if start.is_ascending and answer.total < start.snapshot:
+            raise ContinuityError("payments were deleted meanwhile")
         total = answer.total
-        index = ledger.frontier(total) - ledger.offset_of(page_no)
+        index = start.next_offset(total) - answer.first_offset(rows)
         if 0 < index <= len(answer.keys):
             return tuple(answer.keys[max(0, index - ANCHORS) : index])
-    raise Doubt("payments arrive, or are deleted, faster than they can be read")
-
-
-def _position(
-    ledger: Ledger, delivered: int, *, last: tuple[Key, ...] = (), due: tuple[Key, ...] = ()
-) -> Position:
-    return Position(
-        order=ledger.order,
-        snapshot=ledger.snapshot,
-        expected=ledger.snapshot,
-        delivered=delivered,
-        remaining=ledger.snapshot - delivered,
-        last=last,
-        head=tuple(ledger.head),
-        due=due,
-        tail=ledger.tail,
-    )
+    raise ContinuityError("payments arrive, or are deleted, faster than they can be read")

@@ -13,10 +13,10 @@ from paywint_async._errors import ClientClosedError, IncompleteHistoryError
 from paywint_async._events import CheckpointEvent, OnEvent, PageEvent, ignore
 from paywint_async._messages import Response
 from paywint_async._models import Direction, Payment, PaymentPage
-from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.checkpoint import to_json
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.planner import Planner
-from paywint_async._pagination.position import Order, Position, to_json
-from paywint_async._pagination.verdict import Action, Doubt
+from paywint_async._pagination.position import Order, Position
 from paywint_async._pagination.window import Window
 
 Fetched: TypeAlias = tuple[int, Response]
@@ -73,7 +73,8 @@ class Run:
     ) -> None:
         self._source = source
         self._planner = Planner(source.rows_per_page, start, limit)
-        self._window: Window[Fetched | Answer] = Window(source.fetch, size, slots)
+        self._ask_first = self._planner.first_page
+        self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
         self._is_closed = False
         self.page: PaymentPage | None = None
         self.unhanded: Callable[[], int] = int  # how many of the last batch are not handed out yet
@@ -86,7 +87,7 @@ class Run:
     @property
     def order(self) -> Order:
         """The server's order, as far as it is known."""
-        return self._planner.order
+        return self._planner.progress.at.order
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
@@ -109,14 +110,15 @@ class Run:
 
     def prefetch(self) -> None:
         """Asks for as many pages as there is room for, and waits for none."""
-        if (repair := self._planner.take_repair()) is not None:
-            self._window.ask_first(repair)
+        page_no, self._ask_first = self._ask_first, None
+        if page_no is not None:
+            self._window.ask_first(page_no)
         self._ask(is_busy=False)
 
     def _ask(self, *, is_busy: bool) -> None:
         planner, window = self._planner, self._window
         while window.has_room:
-            page_no = planner.next_page(is_idle=not (is_busy or window))
+            page_no = planner.take_next_page(is_idle=not (is_busy or window))
             if page_no is None:
                 return
             window.ask(page_no)
@@ -135,8 +137,8 @@ class Run:
                 if records := await self._next_records():
                     return records
             self._planner.conclude()
-        except Doubt as doubt:
-            problem = str(doubt)
+        except ContinuityError as error:
+            problem = str(error)
         else:
             return None
         raise self._incomplete(problem)
@@ -151,18 +153,19 @@ class Run:
             raise ClientClosedError("this listing was closed")
         self.prefetch()
         answer = await self._take()
-        verdict = self._planner.accept(answer)
-        if verdict.records:
+        decision = self._planner.accept(answer)
+        if decision.records:
             self.page = answer.page
-        if verdict.action is Action.HOLD:
-            self._window.put_back(answer)
-        elif verdict.action is Action.RESET:
+        if decision.drop_window:
             await self._window.drop()
+        if decision.offer is not None:
+            self._window.put_back(decision.offer)
+        self._ask_first = decision.ask_first
         if self._source.tell is not ignore:
-            self._tell(answer, len(verdict.records))
-        return verdict.records
+            self._tell(answer, len(decision.records))
+        return decision.records
 
-    def _tell(self, answer: Answer, records: int) -> None:
+    def _tell(self, answer: PageAnswer, records: int) -> None:
         event = PageEvent(
             direction=self._source.direction.value,
             page_no=answer.page_no,
@@ -171,27 +174,27 @@ class Run:
         )
         self._source.tell(event)
 
-    async def _take(self) -> Answer:
+    async def _take(self) -> PageAnswer:
         taken = await self._window.take()
-        if isinstance(taken, Answer):
+        if isinstance(taken, PageAnswer):
             return taken
         self._ask(is_busy=True)
         await self._window.turn()
         return await read_answer(self._source, taken)
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
-        planner = self._planner
+        progress = self._planner.progress
         return IncompleteHistoryError(
             f"the list of {self._source.direction} payments cannot be proved complete: {problem}; "
             "continue from the checkpoint, or read it again",
-            delivered=planner.handed,
-            missing=planner.undelivered or None,
-            ranks=planner.doubtful_ranks,
+            delivered=progress.handed,
+            missing=progress.undelivered or None,
+            ranks=progress.doubtful_ranks,
             checkpoint=self.checkpoint,
         )
 
 
-async def read_answer(source: PageSource, fetched: Fetched) -> Answer:
+async def read_answer(source: PageSource, fetched: Fetched) -> PageAnswer:
     """What was fetched, as the planner sees it."""
     if fetched[1].is_large:  # no honest page is
         page = await asyncio.to_thread(source.read, *fetched)
@@ -199,4 +202,4 @@ async def read_answer(source: PageSource, fetched: Fetched) -> Answer:
         page = source.read(*fetched)
     records = page.records
     keys = tuple([payment.payment_id.int for payment in records])  # half of what a map costs
-    return Answer(page.page_no, page.total_records, records, keys, _Times(records), page)
+    return PageAnswer(page.page_no, page.total_records, records, keys, _Times(records), page)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paywint_async._errors import IncompleteHistoryError
+from paywint_async._pagination.decision import ContinuityError
 from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async._pagination.run import PageSource, read_answer
-from paywint_async._pagination.verdict import Doubt
 
 
 async def split(source: PageSource, parts: int) -> list[ListingRange]:
@@ -22,8 +22,8 @@ async def split(source: PageSource, parts: int) -> list[ListingRange]:
             page_no = asking.send(await read_answer(source, await source.fetch(page_no)))
     except StopIteration as end:
         return make_ranges(end.value, source.direction)
-    except Doubt as doubt:
-        problem = str(doubt)
+    except ContinuityError as error:
+        problem = str(error)
     raise IncompleteHistoryError(
         f"the list of {source.direction} payments cannot be split: {problem}"
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from paywint_async import Direction, PaywintError, Response, _protocol
 from paywint_async._codec import decode
 from paywint_async._models import Payment
-from paywint_async._pagination.position import from_json
+from paywint_async._pagination.checkpoint import from_json
 
 CALLS: list[_protocol.Call[Any]] = [
     _protocol.get(PAYMENT_ID),

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 from history_model import History, Reader, Reading
 
-from paywint_async._pagination.ledger import Answer
-from paywint_async._pagination.position import Position, from_json, to_json
+from paywint_async._pagination.checkpoint import from_json, to_json
+from paywint_async._pagination.decision import PageAnswer
+from paywint_async._pagination.position import Position
 
 
 def sync(history: History, start: Position | None, rows: int = 10) -> Reading:
@@ -157,7 +158,7 @@ class FlickersOnPage4(History):
 
     is_due = False
 
-    def answer(self, page_no: int, rows: int) -> Answer:
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
         if self.is_due and page_no == 4:
             self.is_due, self.total_error = False, 1
         return super().answer(page_no, rows)

@@ -13,7 +13,8 @@ from history_model import History, Reader, Reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paywint_async._pagination.position import Position, from_json, to_json
+from paywint_async._pagination.checkpoint import from_json, to_json
+from paywint_async._pagination.position import Position
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143)

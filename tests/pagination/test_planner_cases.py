@@ -7,8 +7,7 @@ from random import Random
 import pytest
 from history_model import History, Reader, Reading
 
-from paywint_async._pagination.ledger import Answer
-from paywint_async._pagination.planner import Planner
+from paywint_async._pagination.decision import PageAnswer
 from paywint_async._pagination.position import Order, Position
 
 
@@ -61,16 +60,10 @@ def test_the_order_is_unknown_until_two_times_differ() -> None:
 
 
 def test_a_limit_asks_for_no_page_beyond_it() -> None:
-    planner = Planner(10, limit=25)
-    history = History(500)
-    asked = []
-    while not planner.is_complete:
-        page = planner.take_repair() or planner.next_page(is_idle=True)
-        assert page is not None
-        asked.append(page)
-        planner.accept(history.answer(page, 10))
-    assert asked == [1, 2, 3]
-    assert planner.handed == 25
+    reader = Reader(History(500), Random(0), rows=10, window=4, limit=25)
+    reading = reader.read()
+    assert reading.requests == 3
+    assert len(reading.delivered) == 25
 
 
 def sync(history: History, start: Position | None, rows: int = 10) -> Reading:
@@ -158,16 +151,17 @@ def test_the_finished_checkpoint_of_another_history_is_noticed_though_this_one_i
 
 def test_an_undecided_order_is_decided_before_rows_are_taken_on_a_guess() -> None:
     history = History(100, is_oldest_first=True, ties=1000)
-    before, planner, delivered = history.listed(), Planner(10), []
-    while not planner.is_complete:
-        page_no = planner.take_repair() or planner.next_page(is_idle=True)
-        assert page_no is not None
-        delivered += planner.accept(history.answer(page_no, 10)).records
-        if len(delivered) == 10 and len(history.keys) == 100:
-            for _ in range(20):  # whole pages: no overlap would show the wrong guess
-                history.insert()
-    planner.conclude()
-    assert delivered == before
+    before = history.listed()
+    reader = Reader(history, Random(0), rows=10, window=1, on_delivered=arrive_at_once)
+    reading = reader.read()
+    assert len(history.keys) == 120
+    assert (reading.doubt, reading.delivered) == (None, before)
+
+
+def arrive_at_once(history: History, delivered: int) -> None:
+    if delivered == 10:
+        for _ in range(20):  # whole pages: no overlap would show the wrong guess
+            history.insert()
 
 
 class RepeatsOnce(History):
@@ -175,13 +169,13 @@ class RepeatsOnce(History):
 
     has_repeated = False
 
-    def answer(self, page_no: int, rows: int) -> Answer:
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
         answer = super().answer(page_no, rows)
         if page_no == 2 and not self.has_repeated:
             self.has_repeated = True
             shown = self.listed()[: len(answer.keys)]
             times = [self.times[key] for key in shown]
-            return Answer(page_no, answer.total, shown, shown, times)
+            return PageAnswer(page_no, answer.total, shown, shown, times)
         return answer
 
 

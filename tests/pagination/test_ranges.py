@@ -22,10 +22,10 @@ from paywint_async import (
     Request,
     Response,
 )
-from paywint_async._pagination.ledger import Answer
-from paywint_async._pagination.position import ANCHORS, Position, from_json
+from paywint_async._pagination.checkpoint import from_json
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
+from paywint_async._pagination.position import ANCHORS, Position
 from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
-from paywint_async._pagination.verdict import Doubt
 from paywint_async.emulator import Emulator
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
@@ -75,7 +75,7 @@ def read(
     """Each range by itself and in random order, stopped and continued; the payments in their order.
 
     Raises:
-        Doubt: as a read does.
+        ContinuityError: as a read does.
         IncompleteHistoryError: ranges that do not join.
     """
     found: dict[int, list[int]] = {}
@@ -103,7 +103,7 @@ def _read_one(
             stop_after=random.choice((None, 12)),
         ).read()
         if reading.doubt:
-            raise Doubt(reading.doubt)
+            raise ContinuityError(reading.doubt)
         assert reading.position is not None
         yield from reading.delivered
         left = left if left is None else left - len(reading.delivered)
@@ -151,7 +151,7 @@ def check_all(kinds: tuple[str, ...], *, is_oldest_first: bool) -> None:
         try:
             ranges, seen = split_and_see(history, 3, random=random, kinds=kinds, rate=0.1)
             delivered = read(history, ranges, random, kinds if seed % 2 else ())
-        except (Doubt, IncompleteHistoryError):
+        except (ContinuityError, IncompleteHistoryError):
             continue
         possible = seen if is_oldest_first else seen[:1]  # as of a listing: read after the probe
         size = len(delivered)
@@ -186,7 +186,7 @@ def test_a_range_that_ends_elsewhere_is_said() -> None:
     ranges, _ = split(history, 2, random=Random(0))
     history.keys.remove(80)  # of the first range
 
-    with pytest.raises((IncompleteHistoryError, Doubt)):
+    with pytest.raises((IncompleteHistoryError, ContinuityError)):
         read(history, ranges, Random(0))
 
 
@@ -195,7 +195,7 @@ def test_a_total_that_shrank_before_the_end_was_seen_is_said() -> None:
     pages = cut(10, 3)
     page_no = pages.send(history.answer(next(pages), 10))
     history.keys.pop(4)
-    with pytest.raises(Doubt, match="deleted"):
+    with pytest.raises(ContinuityError, match="deleted"):
         for _ in range(2):  # the arrival would make up for it
             page_no = pages.send(history.answer(page_no, 10))
             history.insert()
@@ -205,16 +205,16 @@ def test_a_page_that_never_fits_is_doubted() -> None:
     asking = cut(10, 2)
     page_no = next(asking)
 
-    with pytest.raises(Doubt, match="its length does not fit its total"):
+    with pytest.raises(ContinuityError, match="its length does not fit its total"):
         while True:
-            page_no = asking.send(Answer(page_no, 7, [1], [1], [EPOCH]))
+            page_no = asking.send(PageAnswer(page_no, 7, [1], [1], [EPOCH]))
 
 
 def test_a_place_that_is_never_shown_is_doubted() -> None:
     history, asking = History(100), cut(10, 2)
     page_no = asking.send(history.answer(next(asking), 10))
 
-    with pytest.raises(Doubt, match="faster than they can be read"):
+    with pytest.raises(ContinuityError, match="faster than they can be read"):
         while True:
             history.keys = history.keys[:-60] + history.keys[-50:] if len(history.keys) > 60 else []
             page_no = asking.send(history.answer(page_no, 10))

@@ -7,14 +7,14 @@ interleaving of answers and changes can occur, and a run can be repeated from it
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from paywint_async._pagination.ledger import Answer
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Position
-from paywint_async._pagination.verdict import Action, Doubt
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")
@@ -77,7 +77,7 @@ class History:
     def listed(self) -> list[int]:
         return self.keys[:] if self.is_oldest_first else self.keys[::-1]
 
-    def answer(self, page_no: int, rows: int) -> Answer:
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
         self.seen = keys = self.listed() if self.lag is None else self.lag
         total = max(0, len(keys) + self.total_error)
         if self.repeats_page is not None and page_no > 1:
@@ -86,7 +86,7 @@ class History:
             page_no_shown = page_no
         self.total_error, self.lag, self.repeats_page = 0, None, None
         shown = keys[(page_no_shown - 1) * rows : page_no_shown * rows]
-        return Answer(page_no, total, shown, shown, [self.times[key] for key in shown])
+        return PageAnswer(page_no, total, shown, shown, [self.times[key] for key in shown])
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Reading:
 @dataclass
 class Slot:
     page_no: int
-    answer: Answer | None = None
+    answer: PageAnswer | None = None
 
 
 class Reader:
@@ -131,10 +131,13 @@ class Reader:
         start: Position | None = None,
         stop_after: int | None = None,
         limit: int | None = None,
+        on_delivered: Callable[[History, int], None] = lambda history, delivered: None,
     ) -> None:
+        self.on_delivered = on_delivered
         self.history, self.random, self.rows, self.window = history, random, rows, window
         self.kinds, self.change_rate, self.stop_after = kinds, change_rate, stop_after
         self.planner = Planner(rows, start, limit)
+        self.ask_first = self.planner.first_page
         self.slots: deque[Slot] = deque()
         self.requests = 0
         self.snapshots: list[list[int]] = []  # what the first answers could see
@@ -149,7 +152,7 @@ class Reader:
                 self._take()
             if not self._is_stopped:
                 self.planner.conclude()
-        except Doubt as error:
+        except ContinuityError as error:
             doubt = str(error)
         unhanded = max(0, len(self.delivered) - self.stop_after) if self._is_stopped else 0
         delivered = self.delivered[: len(self.delivered) - unhanded]
@@ -163,10 +166,11 @@ class Reader:
         return self.stop_after is not None and len(self.delivered) >= self.stop_after
 
     def _ask(self) -> None:
-        if (repair := self.planner.take_repair()) is not None:
-            self._request(repair, first=True)
+        page_no, self.ask_first = self.ask_first, None
+        if page_no is not None:
+            self._request(page_no, first=True)
         while len(self.slots) < self.window:
-            page_no = self.planner.next_page(is_idle=not self.slots)
+            page_no = self.planner.take_next_page(is_idle=not self.slots)
             if page_no is None:
                 break
             self._request(page_no)
@@ -193,9 +197,12 @@ class Reader:
     def _take(self) -> None:
         slot = self.slots.popleft()
         assert slot.answer is not None
-        verdict = self.planner.accept(slot.answer)
-        if verdict.action is Action.HOLD:
-            self.slots.appendleft(slot)
-        elif verdict.action is Action.RESET:
+        decision = self.planner.accept(slot.answer)
+        if decision.drop_window:
             self.slots.clear()
-        self.delivered.extend(verdict.records)
+        if decision.offer is not None:
+            self.slots.appendleft(Slot(decision.offer.page_no, decision.offer))
+        self.ask_first = decision.ask_first
+        self.delivered.extend(decision.records)
+        if decision.records:
+            self.on_delivered(self.history, len(self.delivered))

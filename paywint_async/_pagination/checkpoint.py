@@ -1,0 +1,99 @@
+"""A position as the JSON of a checkpoint.
+
+Version 1 of the value, all fields required (`Position` has the same, some under clearer names):
+
+| field | meaning |
+| --- | --- |
+| ``version`` | 1 |
+| ``direction`` | ``sent`` or ``received`` |
+| ``order`` | how the server lists: ``newest_first``, ``oldest_first``, ``unknown`` (one row shows none) |
+| ``snapshot`` | how many payments existed when the first page was read: the highest rank |
+| ``floor`` | ranks up to this one belong to an earlier, finished read |
+| ``expected`` | how many records this read has to deliver |
+| ``delivered`` | how many it has delivered |
+| ``remaining`` | how many ranks are between the last one delivered and the end |
+| ``last`` | ids of the last records delivered, the very last one at the end: they prove the place |
+| ``head`` | ids of the newest records delivered: a later read ends where they begin |
+| ``floor_head`` | ``head`` of the earlier read |
+| ``due`` | ids of the first records to deliver, while none has been delivered yet |
+| ``tail`` | id of the snapshot's last record, on an oldest-first server |
+| ``changed`` | true where what an earlier read delivered was found changed, which is still to be said |
+| ``finished`` | true once nothing of the snapshot is left |
+| ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from paywint_async._errors import InvalidRequestError
+from paywint_async._pagination.position import Key, Order, Position
+
+VERSION = 1
+
+# What a field is called in the JSON value, and here.
+_COUNTS = {name: name for name in ("snapshot", "expected", "delivered", "remaining")}
+_COUNTS["floor"] = "low_watermark"
+_KEYS = {name: name for name in ("last", "head", "due")} | {"floor_head": "earlier_head"}
+
+
+def to_json(position: Position, direction: str) -> dict[str, Any]:
+    """The checkpoint: plain JSON values."""
+    value: dict[str, Any] = {"version": VERSION, "direction": str(direction)}
+    value["order"] = position.order.value
+    value |= {name: getattr(position, field) for name, field in _COUNTS.items()}
+    value |= {name: [_id(key) for key in getattr(position, field)] for name, field in _KEYS.items()}
+    value["tail"] = None if position.tail is None else _id(position.tail)
+    value["changed"] = position.is_changed
+    value["finished"] = position.is_finished
+    return value | {"check": _check(value)}
+
+
+def from_json(value: object, direction: str) -> Position:
+    """The position that a checkpoint holds.
+
+    Raises:
+        InvalidRequestError: damaged, of another version, or of the other direction.
+    """
+    if not isinstance(value, Mapping):
+        raise _refused("must be the value of a listing's checkpoint")
+    if value.get("version") != VERSION:
+        raise _refused(f"has version {value.get('version')!r}; this release reads {VERSION}")
+    if value.get("check") != _check({k: v for k, v in value.items() if k != "check"}):
+        raise _refused("is damaged: its check does not fit its content")
+    if value.get("direction") != direction:
+        raise _refused(f"is of payments {value.get('direction')!r}, not {direction!r}")
+    try:
+        return _parse(value)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _refused("is damaged: a field is missing or ill-typed") from None
+
+
+def _parse(value: Mapping[str, Any]) -> Position:
+    fields: dict[str, Any] = {field: int(value[name]) for name, field in _COUNTS.items()}
+    fields |= {
+        field: tuple(UUID(text).int for text in value[name]) for name, field in _KEYS.items()
+    }
+    tail = None if value["tail"] is None else UUID(value["tail"]).int
+    order, is_changed = Order(value["order"]), bool(value.get("changed"))
+    return Position(order=order, tail=tail, is_changed=is_changed, **fields)
+
+
+def _id(key: Key) -> str:
+    return str(UUID(int=key))
+
+
+def _check(value: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError):
+        return "not JSON"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _refused(problem: str) -> InvalidRequestError:
+    return InvalidRequestError("checkpoint", problem)

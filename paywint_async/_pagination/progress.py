@@ -1,0 +1,152 @@
+"""What of a snapshot was delivered, and what of an answer may follow it. Pure.
+
+`planner` tells the proof. Methods that answer a question change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import compress
+from typing import Any
+
+from msgspec.structs import replace
+
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
+from paywint_async._pagination.known_keys import KnownKeys
+from paywint_async._pagination.position import ANCHORS, Order, Position
+
+_CHANGED = "payments of the earlier read were deleted or moved since"
+
+
+class Progress:
+    """Where a read stands (`at`), and what it knows of what it has delivered."""
+
+    def __init__(self, at: Position) -> None:
+        self.handed = 0  # delivered by this read, earlier ones not counted
+        self._is_order_shown = at.order is not Order.UNKNOWN  # by times, not merely by places
+        self._last_time: datetime | None = None  # of the record delivered last
+        self._shift = 0  # oldest first: by how many offsets the rest of the snapshot moved
+        self._shifted_at: int | None = (
+            None  # the rank at which ranks first turned out to have moved
+        )
+        self._is_told = False  # that something was found changed
+        self.begin(at)
+
+    def begin(self, at: Position) -> None:
+        """Begins a read there."""
+        self.at, self.known = at, KnownKeys(at.last)
+
+    # -- questions -------------------------------------------------------------------------------
+
+    @property
+    def undelivered(self) -> int:
+        """How many records of the snapshot have not been delivered."""
+        return max(0, self.at.expected - self.at.delivered)
+
+    @property
+    def doubtful_ranks(self) -> tuple[int, int]:
+        """The highest and the lowest rank that may be missing or moved, if the read ends here."""
+        return max(self._shifted_at or self.at.remaining, 1), self.at.low_watermark + 1
+
+    def problem(self, answer: PageAnswer, skip: int, due: int, first: int) -> str | None:
+        """Why the ``due`` records behind its first ``skip`` may not be delivered, or None."""
+        if not self.known.agree(answer.keys, skip):
+            return "two answers name different payments at one rank"
+        if not self.known.are_new(answer.keys[skip : skip + due]):
+            return "a payment that was already delivered stands further on again"
+        low = self.at.low_watermark
+        below = answer.total - low - first
+        if low and 0 <= below < len(answer.keys) and answer.keys[below] not in self.at.earlier_head:
+            return "the earlier read does not begin where this one ends"
+        return None
+
+    def time_jumps(self, time: datetime) -> bool:
+        """Whether a record of that time cannot follow the one delivered last, in the list's order."""
+        last = self._last_time
+        if last is None or self.at.order is Order.UNKNOWN:
+            return False
+        return time < last if self.at.is_ascending else time > last
+
+    def position(self, unhanded: int) -> Position:
+        """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
+        at = self.at
+        is_over = at.remaining + unhanded == 0
+        problem = self._final_problem() if is_over else at.is_changed
+        last, unread = self.known.split(unhanded)
+        return replace(
+            at,
+            order=at.order if self._is_order_shown else Order.UNKNOWN,
+            snapshot=at.snapshot - (0 if self._is_told else self._shift),  # the next read tells it
+            delivered=at.delivered - unhanded,
+            remaining=at.remaining + unhanded,
+            last=last[-ANCHORS:],
+            # After a short read, the earlier one's records come right behind.
+            head=(at.head + at.earlier_head)[:ANCHORS] if is_over else at.head,
+            due=() if last else unread[:ANCHORS] or at.due,
+            is_changed=bool(problem) and not self._is_told,
+        )
+
+    def _final_problem(self) -> str | None:
+        at = self.at
+        if at.delivered != at.expected:
+            return f"{at.delivered} payments were there, where {at.expected} had been counted"
+        if at.is_ascending and at.tail is not None and self.known.last != at.tail:
+            return "the last payment is not the one that was last at the beginning"
+        if self._shift > 0:
+            return "payments appeared among those that were already read"
+        return _CHANGED if at.is_changed else None
+
+    # -- what changes it -------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """Raises ContinuityError where the read, which is over, does not add up."""
+        if problem := self._final_problem():
+            self._is_told = True
+            raise ContinuityError(problem)
+
+    def detect_order(self, answer: PageAnswer) -> None:
+        """Notes the order of the list, once the times of an answer show it."""
+        if self.at.order is Order.UNKNOWN and (order := answer.order()) is not Order.UNKNOWN:
+            self._is_order_shown, self.at = True, replace(self.at, order=order)
+
+    def note_tail(self, answer: PageAnswer, first: int) -> None:
+        """Moves the end to the snapshot's last record, where insertions have pushed that down."""
+        if self.at.tail in answer.keys:
+            end = first + answer.keys.index(self.at.tail) + 1
+            self.at = self.at.ended(max(end, self.at.snapshot))
+
+    def extend(self, answer: PageAnswer, offset: int, skip: int) -> None:
+        """Begins behind an earlier read's last record, ``offset``; it should stand where it did."""
+        is_still = skip and offset == self.at.snapshot and self.known.agree(answer.keys, skip)
+        self.at = self.at.extended_to(answer.total, offset)
+        if not is_still:
+            self.at = replace(self.at, is_changed=True)
+
+    def re_anchor(self, moved: Position, offset: int) -> None:
+        """Continues at an offset, as ``moved`` has it."""
+        at = self.at
+        if moved.is_ascending:
+            self._shift += offset - at.snapshot + at.remaining
+        if self._shifted_at is None and moved.remaining != at.remaining:
+            self._shifted_at = at.remaining
+        self.at = moved
+
+    def pass_over(self, answer: PageAnswer, skip: int) -> None:
+        """Takes a page's first ``skip`` records for those before the next one."""
+        self.known.re_anchor(answer.keys[:skip])
+        if skip:
+            self._last_time = answer.times[skip - 1]
+
+    def deliver(self, answer: PageAnswer, skip: int, due: int) -> Sequence[Any]:
+        """Notes ``due`` records as delivered; returns them, less what an earlier read had."""
+        shown = keys = answer.keys[skip : skip + due]
+        records, earlier = answer.records[skip : skip + due], self.at.earlier_head
+        if not {*earlier}.isdisjoint(shown):  # moved above the watermark since
+            is_new = [key not in earlier for key in shown]
+            keys, records = list(compress(keys, is_new)), list(compress(records, is_new))
+        self.known.add(keys)
+        self.handed += len(keys)
+        self.at = self.at.with_delivered(keys, shown)
+        self._last_time = answer.times[skip + due - 1]
+        return records
