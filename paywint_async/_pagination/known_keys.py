@@ -35,13 +35,19 @@ class KnownKeys:
         edge = len(recent) - unhanded
         return recent[:edge], recent[edge:]
 
+    def overlap(self, keys: Sequence[Key], skip: int) -> range:
+        """Which of a page's keys, of which ``skip`` stand before the next one, are to be those here."""
+        return range(max(0, skip - len(self._recent)), min(skip, len(keys)))
+
     def agree(self, keys: Sequence[Key], skip: int) -> bool:
-        """Whether the ``skip`` first of a page's keys are those delivered last."""
-        start, stop = max(0, skip - len(self._recent)), min(skip, len(keys))
-        if start >= stop:  # no overlap, as a rule
+        """Whether a page shows the keys delivered last where they should stand, as far as it does."""
+        shown = self.overlap(keys, skip)
+        if not shown:  # as a rule
             return True
         recent, shift = list(self._recent), len(self._recent) - skip
-        return list(keys[start:stop]) == recent[shift + start : shift + stop]
+        return (
+            list(keys[shown.start : shown.stop]) == recent[shift + shown.start : shift + shown.stop]
+        )
 
     def are_new(self, keys: Sequence[Key]) -> bool:
         """Whether none of these keys is known, and none of them stands here twice."""

@@ -77,6 +77,7 @@ class Planner:
         self._kept: PageAnswer | None = None  # oldest first: the probe's answer, the last page
         self._last_page = 0
         self._total = self._at.snapshot  # the list's total, as far as it is known
+        self._agreed_total = 0  # of the newest answer that agreed with what was delivered
         self._drift = 0  # how many payments arrived while the last fruitless request was under way
         self._fruitless = 0
         self._is_sought = True  # the next answer was requested after all that is known
@@ -150,9 +151,9 @@ class Planner:
 
     # -- pages -----------------------------------------------------------------------------------
 
-    def _due_page(self) -> int:
+    def _due_page(self, *, back: int = 0) -> int:
         # After a fruitless request, as many more arrivals are expected as came during that one.
-        return page_of(self._at.next_offset(self._total + self._drift), self._rows)
+        return page_of(self._at.next_offset(self._total + self._drift) - back, self._rows)
 
     def _last_needed_page(self) -> int:
         offset = self._at.next_offset(self._total)
@@ -270,7 +271,7 @@ class Planner:
                 break
             claimed, answer = moved, (yield from self._get(shown.page_no))
         self.progress.pass_over(shown, skip)
-        self._last_page = shown.page_no
+        self._last_page, self._agreed_total = shown.page_no, shown.total
         at = self._at
         if at.remaining < 0:
             raise ContinuityError("fewer payments are left than were already read")
@@ -345,6 +346,11 @@ class Planner:
         due = max(0, min(len(answer.keys) - skip, self._at.remaining))
         if self._limit is not None:
             due = min(due, self._limit - progress.handed)
+        if self._must_be_newer(answer, due):
+            self._kept = None
+            return Decision(ask_first=answer.page_no)
+        if skip == 0 and progress.known and self._is_seam_unproved(answer):
+            return Decision(ask_first=self._due_page(back=1), offer=answer)
         if problem := progress.problem(answer, skip, due, first):
             raise _Contradiction(answer, problem)
         if due and not is_anchored and progress.time_jumps(answer.times[skip]):
@@ -355,8 +361,17 @@ class Planner:
         if answer.total < answer.page_no * self._rows:
             self._is_end_seen = True
         records = progress.deliver(answer, skip, due) if due else ()
-        if self._kept and (answer is self._kept or answer.total != self._kept.total):
-            self._kept = None  # whatever arrived meanwhile may have moved what it shows
-        kept = self._kept
+        if due or progress.known.overlap(answer.keys, skip):
+            self._agreed_total = max(self._agreed_total, answer.total)
+        kept = self._kept = None if answer is self._kept else self._kept
         is_next = kept and self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
         return Decision(records, offer=kept if is_next else None)
+
+    def _must_be_newer(self, answer: PageAnswer, due: int) -> bool:
+        """Oldest first, an insertion shifts what follows: the newest answer must show the end."""
+        is_end = self._at.is_ascending and due == self._at.remaining > 0
+        return is_end and answer.total < self._total
+
+    def _is_seam_unproved(self, answer: PageAnswer) -> bool:
+        """Newest first, whole pages of arrivals leave no overlap that would show an insertion below."""
+        return not self._at.is_ascending and answer.total > self._agreed_total

@@ -26,7 +26,7 @@ class Order(StrEnum):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a listing stands; the fields are those of `checkpoint`, whose ``floor`` is the low watermark."""
+    """Where a listing stands; the fields are those of `checkpoint` (its ``floor``: `low_watermark`)."""
 
     order: Order = Order.UNKNOWN
     snapshot: int = 0

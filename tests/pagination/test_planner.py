@@ -18,15 +18,22 @@ from paywint_async._pagination.position import Position
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143)
-NOT_ONLY_ARRIVALS = [
-    ("delete",),
-    ("move",),
-    ("lag",),
-    ("repeat",),
-    ("insert", "delete"),
-    ("insert", "lag"),
-    ("delete", "move"),
-]
+# How many of a hundred reads must be exact and without an error, for each kind of change: newest
+# first, oldest first. The others met a change that no client can heal (a payment deleted before it was
+# read), or several in a row.
+HEAL_RATES = {
+    ("insert",): (100, 100),
+    ("lag",): (100, 100),
+    ("repeat",): (96, 93),
+    ("delete",): (84, 77),
+    ("move",): (85, 82),
+    ("backdate",): (84, 79),
+    ("flicker",): (87, 93),
+    ("insert", "lag"): (100, 99),
+    ("insert", "delete"): (89, 82),
+    ("insert", "backdate"): (88, 84),
+    ("delete", "move"): (84, 79),
+}
 
 
 def random_reading(seed: int, kinds: tuple[str, ...], *, is_oldest_first: bool) -> Reading:
@@ -49,28 +56,17 @@ def test_every_payment_of_the_snapshot_comes_once_while_others_arrive(
         assert reading.delivered == reading.snapshots[0], seed
 
 
-@pytest.mark.parametrize("kinds", NOT_ONLY_ARRIVALS, ids="+".join)
-def test_whatever_else_changes_is_healed_or_said(kinds: tuple[str, ...]) -> None:
-    exact = 0
+@pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
+@pytest.mark.parametrize("kinds", HEAL_RATES, ids="+".join)
+def test_whatever_changes_is_healed_at_its_rate_or_reported(
+    kinds: tuple[str, ...], is_oldest_first: bool
+) -> None:
+    healed = 0
     for seed in range(HISTORIES):
-        reading = random_reading(seed, kinds, is_oldest_first=False)
+        reading = random_reading(seed, kinds, is_oldest_first=is_oldest_first)
         assert reading.is_exact or reading.doubt, seed
-        exact += reading.doubt is None
-    assert exact > HISTORIES / 2  # doubting everything would be honest, and useless
-
-
-@pytest.mark.parametrize("kind", ["flicker", "backdate"])
-def test_totals_that_lie_and_rows_that_appear_in_the_past_are_healed_or_said(kind: str) -> None:
-    for seed in range(HISTORIES):
-        reading = random_reading(seed, (kind,), is_oldest_first=False)
-        assert reading.is_exact or reading.doubt, seed
-
-
-@pytest.mark.parametrize("kinds", [("delete",), ("lag",), ("repeat",)], ids="+".join)
-def test_an_oldest_first_server_is_held_to_the_same(kinds: tuple[str, ...]) -> None:
-    for seed in range(HISTORIES):
-        reading = random_reading(seed, kinds, is_oldest_first=True)
-        assert reading.is_exact or reading.doubt, seed
+        healed += reading.doubt is None
+    assert healed >= HEAL_RATES[kinds][is_oldest_first] / 100 * HISTORIES
 
 
 @given(

@@ -105,7 +105,7 @@ class Reading:
         """Every payment of the snapshot once, and in order but for those the server moved."""
         size = len(self.delivered)
         if self.is_oldest_first:  # read after the probe: its first rows, as many as there were
-            fits = size == len(self.snapshots[0])
+            fits = any(size == len(snapshot) for snapshot in self.snapshots)
             return fits and any(sorted(self.delivered) == sorted(s[:size]) for s in self.snapshots)
         return any(sorted(self.delivered) == sorted(snapshot) for snapshot in self.snapshots)
 
@@ -192,7 +192,10 @@ class Reader:
                 if not self.delivered and (
                     self.planner.total is None or self.history.is_oldest_first
                 ):
-                    self.snapshots.append(self.history.seen)
+                    seen = self.history.seen
+                    is_oldest_first = self.history.is_oldest_first
+                    # Oldest first, what a total leaves out looks like a later arrival.
+                    self.snapshots.append(seen[: slot.answer.total] if is_oldest_first else seen)
 
     def _take(self) -> None:
         slot = self.slots.popleft()
