@@ -76,6 +76,7 @@ class Transport:
         self._base_url = base_url if base_url.isascii() else _in_ascii(base_url)
         is_here = is_loopback(urlsplit(base_url).hostname or "")
         self._headers = _HEADERS | (_UNCOMPRESSED if is_here else {})
+        self._headers_with_body = self._headers | {"Content-Type": _JSON}
         self._request_timeout = request_timeout
         self._max_response_bytes = max_response_bytes
         self._closed = False
@@ -152,7 +153,7 @@ class Transport:
         answer = await session.request(
             request.method,
             _join(self._base_url, request.path),
-            data=_payload(request.body),
+            data=request.body,
             headers=self._credentials.sign(self._headers_of(request)),
             allow_redirects=False,
             middlewares=() if request.method == "POST" else _SEND_ONCE,
@@ -169,10 +170,13 @@ class Transport:
         return self._respond(answer, body)
 
     def _headers_of(self, request: Request) -> dict[str, str]:
+        headers = self._headers if request.body is None else self._headers_with_body
+        if not isinstance(request.body, bytes | None):  # aiohttp would guess what it means
+            raise TypeError(f"a request's body must be bytes, not {type(request.body).__name__}")
         if not request.headers:
-            return self._headers
+            return headers
         extra = {k: v for k, v in _checked(request.headers).items() if k.lower() != "content-type"}
-        return {**extra, **self._headers}
+        return {**extra, **headers}
 
     def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -269,10 +273,6 @@ def _join(base_url: str, path: str) -> yarl.URL:
     if not path.startswith("/"):  # behind the host it could be part of its name
         raise InvalidRequestError("path", f"must begin with a slash, not {path[:80]!r}")
     return yarl.URL(base_url + path, encoded=True)
-
-
-def _payload(body: bytes | None) -> aiohttp.BytesPayload | None:
-    return None if body is None else aiohttp.BytesPayload(body, content_type=_JSON)
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -40,29 +40,29 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-async def session_for() -> AsyncIterator[Callable[..., Transport]]:
-    """`session_for(server, **options)`: a session manager, closed when the test ends."""
-    sessions: list[Transport] = []
+async def transport_for() -> AsyncIterator[Callable[..., Transport]]:
+    """`transport_for(server, **options)`: a transport, closed when the test ends."""
+    transports: list[Transport] = []
 
-    def new_session(server: FaultServer, request_timeout: float = 30.0, **options: Any) -> Any:
+    def new_transport(server: FaultServer, request_timeout: float = 30.0, **options: Any) -> Any:
         credentials = Credentials(API_KEY, API_SECRET)
-        sessions.append(
+        transports.append(
             Transport(credentials, server.url, request_timeout=request_timeout, **options)
         )
-        return sessions[-1]
+        return transports[-1]
 
-    yield new_session
-    for session in sessions:
-        await session.aclose()
+    yield new_transport
+    for transport in transports:
+        await transport.aclose()
 
 
 @pytest.fixture
 def failure_of() -> Callable[..., Awaitable[PaywintError]]:
-    """`await failure_of(session, request=…)`: what one attempt of a create, or that one, raises."""
+    """`await failure_of(transport, request=…)`: what one attempt of a create, or that one, raises."""
 
-    async def send(session: Transport, request: Request = CREATE) -> PaywintError:
+    async def send(transport: Transport, request: Request = CREATE) -> PaywintError:
         with pytest.raises(PaywintError) as caught:
-            await session.send(request)
+            await transport.send(request)
         return caught.value
 
     return send

@@ -22,11 +22,11 @@ class TestClosing:
             await client.aclose()
         assert repr(client) == f"<PaywintClient {server.url} closed>"
 
-    async def test_closes_every_connection(self, session_for):
+    async def test_closes_every_connection(self, transport_for):
         async with FaultServer() as server:
-            session = session_for(server)
-            await asyncio.gather(*(session.send(POST) for _ in range(5)))
-            await session.aclose()
+            transport = transport_for(server)
+            await asyncio.gather(*(transport.send(POST) for _ in range(5)))
+            await transport.aclose()
             await pass_time(1)
             assert server.open_connections == 0
 
@@ -44,12 +44,12 @@ class TestClosing:
         assert server.connections == 0
 
     @pytest.mark.parametrize("fault", [SILENCE, drip(1), late(100)], ids=str)
-    async def test_ends_a_request_under_way(self, session_for, fault):
+    async def test_ends_a_request_under_way(self, transport_for, fault):
         async with FaultServer(fault) as server:
-            session = session_for(server)
-            task = asyncio.ensure_future(session.send(POST))
+            transport = transport_for(server)
+            task = asyncio.ensure_future(transport.send(POST))
             await pass_time(2)
-            await session.aclose()
+            await transport.aclose()
             with pytest.raises(ClientClosedError) as caught:
                 await task
         assert caught.value.sent is True

@@ -38,23 +38,23 @@ class TestNoConnection:
             pass
         return server
 
-    async def test_means_that_nothing_was_sent(self, session_for, failure_of, nobody):
-        error = await failure_of(session_for(nobody))
+    async def test_means_that_nothing_was_sent(self, transport_for, failure_of, nobody):
+        error = await failure_of(transport_for(nobody))
         assert (type(error), error.sent) == (TransportError, False)
 
-    async def test_names_the_address_and_the_reason(self, session_for, failure_of, nobody):
-        error = await failure_of(session_for(nobody))
+    async def test_names_the_address_and_the_reason(self, transport_for, failure_of, nobody):
+        error = await failure_of(transport_for(nobody))
         assert str(error) == f"create_link: cannot connect to {nobody.url} (Connection refused)"
 
-    async def test_is_so_where_the_host_is_unknown(self, session_for, failure_of, nobody):
+    async def test_is_so_where_the_host_is_unknown(self, transport_for, failure_of, nobody):
         nobody.url = f"http://{'a.' * 130}invalid"  # too long a name, so no resolver is asked
-        error = await failure_of(session_for(nobody))
+        error = await failure_of(transport_for(nobody))
         assert (type(error), error.sent) == (TransportError, False)
 
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY], ids=str)
-    async def test_is_not_the_same_as_a_lost_one(self, session_for, failure_of, fault):
+    async def test_is_not_the_same_as_a_lost_one(self, transport_for, failure_of, fault):
         async with FaultServer(fault) as server:
-            error = await failure_of(session_for(server))
+            error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (TransportError, True)
 
 
@@ -66,44 +66,46 @@ class TestTLS:
         return context
 
     async def test_is_refused_where_nobody_vouches_for_the_server(
-        self, session_for, failure_of, certificate
+        self, transport_for, failure_of, certificate
     ):
         async with FaultServer(tls=certificate) as server:
-            error = await failure_of(session_for(server))
+            error = await failure_of(transport_for(server))
         assert (type(error), error.sent, server.requests) == (TransportError, False, [])
 
-    async def test_is_taken_where_your_own_authority_does(self, session_for, certificate):
+    async def test_is_taken_where_your_own_authority_does(self, transport_for, certificate):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(tls=certificate) as server:
-            response = await session_for(server, ssl_context=trust).send(GET)
+            response = await transport_for(server, ssl_context=trust).send(GET)
         assert response.status == 200
 
-    async def test_keeps_its_connection_for_the_next_request(self, session_for, certificate):
+    async def test_keeps_its_connection_for_the_next_request(self, transport_for, certificate):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(tls=certificate) as server:
-            session = session_for(server, ssl_context=trust)
+            transport = transport_for(server, ssl_context=trust)
             for _ in range(5):
-                await session.send(GET)
+                await transport.send(GET)
         assert (len(server.requests), server.connections) == (5, 1)
 
-    async def test_is_refused_where_the_name_is_another(self, session_for, failure_of, certificate):
+    async def test_is_refused_where_the_name_is_another(
+        self, transport_for, failure_of, certificate
+    ):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(tls=certificate) as server:
             server.url = server.url.replace("127.0.0.1", "localhost")
-            error = await failure_of(session_for(server, ssl_context=trust))
+            error = await failure_of(transport_for(server, ssl_context=trust))
         assert (type(error), error.sent, server.requests) == (TransportError, False, [])
 
-    async def test_that_the_server_does_not_speak_is_no_connection(self, session_for, failure_of):
+    async def test_that_the_server_does_not_speak_is_no_connection(self, transport_for, failure_of):
         async with FaultServer(sends("plain text", lambda _: b"220 ready\r\n")) as server:
             server.url = server.url.replace("http:", "https:")
-            error = await failure_of(session_for(server, request_timeout=5))
+            error = await failure_of(transport_for(server, request_timeout=5))
         assert isinstance(error, TransportError)
         assert server.requests == []
 
     async def test_that_is_cut_in_the_body_is_a_lost_connection(
-        self, session_for, failure_of, certificate
+        self, transport_for, failure_of, certificate
     ):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(CUT_BODY, tls=certificate) as server:
-            error = await failure_of(session_for(server, ssl_context=trust))
+            error = await failure_of(transport_for(server, ssl_context=trust))
         assert (type(error), error.sent) == (TransportError, True)

@@ -73,22 +73,22 @@ class TestWhatNobodyAskedFor:
         ids=lambda data: repr(data)[-30:],
     )
     @pytest.mark.parametrize("when", ["at once", "later"])
-    async def test_answers_no_write(self, session_for, unasked, when):
+    async def test_answers_no_write(self, transport_for, unasked, when):
         fault = good_and(unasked) if when == "at once" else good_and(later=unasked)
         if when == "at once" and not unasked.startswith(b"HTTP"):
             fault = good_and()  # of an answer with nonsense behind it nothing need be believed
         async with FaultServer(fault, GOOD) as server:
-            session = session_for(server)
-            first = await session.send(POST)
+            transport = transport_for(server)
+            first = await transport.send(POST)
             await pass_time(2)
-            second = await session.send(POST)
+            second = await transport.send(POST)
         assert [first.body, second.body] == [GOT, GOT]
         assert [seen.method for seen in server.requests] == ["POST", "POST"]
 
-    async def test_at_once_answers_no_read_either(self, session_for):
+    async def test_at_once_answers_no_read_either(self, transport_for):
         async with FaultServer(good_and(STALE), GOOD) as server:
-            session = session_for(server)
-            answers = [await session.send(READ) for _ in range(2)]
+            transport = transport_for(server)
+            answers = [await transport.send(READ) for _ in range(2)]
         assert [answer.body for answer in answers] == [GOT, GOT]
 
     async def test_that_comes_later_is_never_taken_for_the_payment_that_is_asked_for(self, connect):
@@ -105,28 +105,28 @@ class TestWhatNobodyAskedFor:
 
 
 class TestAWrite:
-    async def test_has_a_connection_of_its_own_which_is_closed(self, session_for):
+    async def test_has_a_connection_of_its_own_which_is_closed(self, transport_for):
         async with FaultServer() as server:
-            session = session_for(server)
+            transport = transport_for(server)
             for number in range(1, 4):
-                await session.send(POST)
+                await transport.send(POST)
                 await pass_time(1)
                 assert (server.connections, server.open_connections) == (number, 0)
 
-    async def test_rides_on_no_connection_of_a_read(self, session_for):
+    async def test_rides_on_no_connection_of_a_read(self, transport_for):
         async with FaultServer() as server:
-            session = session_for(server)
-            await session.send(READ)
-            await session.send(POST)
+            transport = transport_for(server)
+            await transport.send(READ)
+            await transport.send(POST)
         assert server.connections == 2
 
     async def test_is_known_as_unsent_where_the_server_is_gone_after_a_read(
-        self, session_for, failure_of
+        self, transport_for, failure_of
     ):
         async with FaultServer() as server:
-            session = session_for(server)
-            await session.send(READ)
-        error = await failure_of(session, POST)
+            transport = transport_for(server)
+            await transport.send(READ)
+        error = await failure_of(transport, POST)
         assert (type(error), error.sent) == (TransportError, False)
 
 
@@ -135,13 +135,13 @@ class TestALostConnection:
     @pytest.mark.parametrize("repeatable", [True, False], ids=["read", "write"])
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
     async def test_is_no_reason_for_aiohttp_to_send_again(
-        self, session_for, failure_of, fault, repeatable, method
+        self, transport_for, failure_of, fault, repeatable, method
     ):
         request = attrs.evolve(POST, method=method, repeatable=repeatable)
         async with FaultServer(GOOD, fault, GOOD) as server:
-            session = session_for(server)
-            await session.send(request)
-            error = await failure_of(session, request)
+            transport = transport_for(server)
+            await transport.send(request)
+            error = await failure_of(transport, request)
         assert (type(error), error.sent) == (TransportError, True)
         assert len(server.requests) == 2
 
@@ -157,25 +157,25 @@ class TestABrokenBody:
         ],
         ids=str,
     )
-    async def test_ends_the_attempt_at_once(self, session_for, failure_of, parts):
+    async def test_ends_the_attempt_at_once(self, transport_for, failure_of, parts):
         async with FaultServer(in_parts(CHUNKED + parts[0], parts[1])) as server:
             start = now()
-            error = await failure_of(session_for(server))
+            error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (TransportError, True)
         assert now() - start < 1
 
-    async def test_of_compressed_bytes_does_so_too(self, session_for, failure_of):
+    async def test_of_compressed_bytes_does_so_too(self, transport_for, failure_of):
         encoded = head(4, headers="Content-Encoding: deflate\r\n")
         async with FaultServer(in_parts(encoded, b"x\x9c\xab\xae")) as server:
             start = now()
-            error = await failure_of(session_for(server))
+            error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (TransportError, True)
         assert now() - start < 1
 
 
 class TestConnecting:
     async def test_is_bounded_while_the_name_is_looked_up(
-        self, session_for, failure_of, monkeypatch
+        self, transport_for, failure_of, monkeypatch
     ):
         async def never(*args: object, **kwargs: object) -> None:
             await pass_time(3600)
@@ -184,12 +184,12 @@ class TestConnecting:
         server = FaultServer()
         server.url = "https://api.example"
         start = now()
-        error = await failure_of(session_for(server))
+        error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (RequestTimeoutError, False)
         assert now() - start == pytest.approx(10, abs=1)
 
     @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9])
-    async def test_ends_sooner_than_the_attempt(self, session_for, failure_of, fraction):
+    async def test_ends_sooner_than_the_attempt(self, transport_for, failure_of, fraction):
         # A listening socket whose queue is full answers no more connection requests.
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
@@ -201,14 +201,14 @@ class TestConnecting:
             server = FaultServer()
             server.url = f"http://127.0.0.1:{full.getsockname()[1]}"
             await pass_time(fraction)
-            error = await failure_of(session_for(server, request_timeout=6))
+            error = await failure_of(transport_for(server, request_timeout=6))
             for other in others:
                 other.close()
         assert (type(error), error.sent) == (RequestTimeoutError, False)
 
-    async def test_to_a_number_that_is_no_address_sends_nothing(self, session_for, failure_of):
+    async def test_to_a_number_that_is_no_address_sends_nothing(self, transport_for, failure_of):
         server = FaultServer()
         server.url = "https://2130706433"
-        error = await failure_of(session_for(server))
+        error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (TransportError, False)
         assert "names no host" in str(error)

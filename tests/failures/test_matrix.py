@@ -32,7 +32,12 @@ async def outcome(fault: Fault, operation: str) -> str:
     async with (
         FaultServer(fault) as server,
         PaywintClient(
-            API_KEY, API_SECRET, base_url=server.url, request_timeout=10, retry=RETRY
+            API_KEY,
+            API_SECRET,
+            base_url=server.url,
+            request_timeout=10,
+            retry=RETRY,
+            ssl_context=fault.trust,
         ) as client,
     ):
         try:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import attrs
 import fault_server
-from fault_server import Fault, answer, drip, head, late, sends
+import trustme
+from fault_server import Fault, Wire, answer, drip, head, late, sends
 
 LONG = 100 * 1024
 
@@ -42,7 +47,61 @@ def _twice(key: bytes) -> Fault:
     return answer(body=lambda body: body.replace(b'"%s":' % key, new), name=name)
 
 
+AUTHORITY = trustme.CA()
+_YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+
+
+def certificate_of(name: str, **options: Any) -> ssl.SSLContext:
+    """TLS for a server with a certificate of that name, by an authority of the tests' own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(name, **options).configure_cert(context)
+    return context
+
+
+def trusting() -> ssl.SSLContext:
+    """A client's context that trusts that authority."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+async def _speak_plain_http(wire: Wire) -> None:
+    """What web servers answer to a TLS handshake at a port for plain http."""
+    await wire.reader.read(100)
+    await wire.send(head(0, 400, "Connection: close\r\n"))
+    wire.close()
+
+
+def _unreachable(name: str, **options: Any) -> Fault:
+    return attrs.evolve(fault_server.GOOD, name=name, **options)
+
+
+PLAIN_HTTP = Fault(
+    "plain http behind https",
+    _speak_plain_http,
+    before_reading=True,
+    url="https://127.0.0.1:{port}",
+)
+UNKNOWN_AUTHORITY = _unreachable(
+    "a certificate of an unknown authority", tls=certificate_of("127.0.0.1")
+)
+OTHER_NAME = _unreachable(
+    "a certificate of another name", tls=certificate_of("api.example"), trust=trusting()
+)
+EXPIRED = _unreachable(
+    "an expired certificate",
+    tls=certificate_of("127.0.0.1", not_after=_YESTERDAY),
+    trust=trusting(),
+)
+
 CATALOGUE: list[Fault] = [
+    UNKNOWN_AUTHORITY,
+    OTHER_NAME,
+    EXPIRED,
+    PLAIN_HTTP,
+    # Too long a name, so that no resolver is asked; and a port that nobody listens at.
+    _unreachable("a name that does not resolve", url=f"https://{'a.' * 130}example"),
+    _unreachable("a refused connection", url="http://127.0.0.1:1"),
     fault_server.CLOSE_UNREAD,
     fault_server.RESET_UNREAD,
     fault_server.CLOSE_UNANSWERED,

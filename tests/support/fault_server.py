@@ -55,11 +55,18 @@ class Seen:
 
 @attrs.frozen
 class Fault:
-    """What the server does with a request; ``before_reading`` with a connection, unread."""
+    """What the server does with a request; ``before_reading`` with a connection, unread.
+
+    ``tls`` is what the server speaks, ``trust`` what the client believes, ``url`` where the client
+    looks for it (None: where it is).
+    """
 
     name: str
     play: Callable[[Wire], Awaitable[None]] = attrs.field(repr=False)
     before_reading: bool = False
+    tls: ssl.SSLContext | None = attrs.field(default=None, repr=False, kw_only=True)
+    trust: ssl.SSLContext | None = attrs.field(default=None, repr=False, kw_only=True)
+    url: str | None = attrs.field(default=None, kw_only=True)
 
     def __str__(self) -> str:
         return self.name
@@ -135,7 +142,7 @@ class FaultServer:
 
     def __init__(self, *script: Fault, tls: ssl.SSLContext | None = None) -> None:
         self._script = list(script) or [GOOD]
-        self._tls = tls
+        self._tls = tls or self._script[0].tls
         self._conversations: set[asyncio.Task[None]] = set()
         self.requests: list[Seen] = []
         self.connections = 0
@@ -146,6 +153,8 @@ class FaultServer:
         )
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
+        if self._script[0].url:
+            self.url = self._script[0].url.format(port=port)
         return self
 
     async def __aexit__(
