@@ -160,6 +160,22 @@ def backoff_fork(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+@nox.parametrize("release", ["oldest", "newest"])
+def aiohttp(session: nox.Session, release: str) -> None:
+    """The transport's tests on the oldest aiohttp that is allowed, and on the newest there is."""
+    install_group(session, "tests")
+    install_wheel(session)
+    oldest = next(each for each in PROJECT["project"]["dependencies"] if "aiohttp" in each)
+    session.install("-U", oldest.replace(">=", "==") if release == "oldest" else "aiohttp")
+    tests = (
+        *(f"tests/core/test_{name}.py" for name in ("transport", "pool", "connecting", "causes")),
+        "tests/core/test_attached.py",
+        "tests/failures",
+    )
+    session.run("python", "-m", "pytest", *SIDE_BY_SIDE, *tests, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def exactly_once(session: nox.Session) -> None:
     """The planner, and what is split, against 10,000 random histories for each kind of change."""
     install_group(session, "tests")
