@@ -85,10 +85,14 @@ def install_group(session: nox.Session, group: str) -> None:
     session.install(*nox.project.dependency_groups(PROJECT, group))
 
 
+def built_wheel(session: nox.Session) -> Path:
+    (wheel,) = (session.cache_dir / "dist").glob("*.whl")
+    return wheel.resolve()
+
+
 def install_wheel(session: nox.Session) -> None:
     """In two steps, because in a reused environment pip keeps a wheel of the same version."""
-    (built,) = (session.cache_dir / "dist").glob("*.whl")
-    requirement = f"paywint-async[cli] @ {built.resolve().as_uri()}"
+    requirement = f"paywint-async[cli] @ {built_wheel(session).as_uri()}"
     session.install("--force-reinstall", "--no-deps", requirement)
     session.install(requirement)
 
@@ -157,6 +161,39 @@ def backoff_fork(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "backoff")
     session.install("python-backoff>=3")
     session.run("python", "-m", "pytest", *SIDE_BY_SIDE, *session.posargs, env=TEST_THE_WHEEL)
+
+
+NEEDS_A_PLUGIN = "paywint_emulator needs pytest-asyncio, pytest-aiohttp or anyio"
+RUNS_ON_TRIO = "paywint_async runs on asyncio, and this test on trio: use pytest-asyncio or anyio"
+# The oldest and the newest of each, the marker of a test, and what a test with our fixtures comes to.
+BESIDE = {
+    "oldest": (("pytest==7.4.0",), "", NEEDS_A_PLUGIN),
+    "newest": (("pytest",), "", NEEDS_A_PLUGIN),
+    "asyncio-0.21": (("pytest==7.4.0", "pytest-asyncio==0.21.0"), "asyncio", "passed"),
+    "asyncio-0.23": (("pytest==7.4.0", "pytest-asyncio==0.23.0"), "asyncio", "passed"),
+    "asyncio-0.24": (("pytest==8.2.0", "pytest-asyncio==0.24.0"), "asyncio", "passed"),
+    "asyncio-1.0": (("pytest==8.2.0", "pytest-asyncio==1.0.0"), "asyncio", "passed"),
+    "asyncio": (("pytest", "pytest-asyncio"), "asyncio", "passed"),
+    "anyio-3": (("pytest==7.4.0", "anyio==3.7.1"), "anyio", "passed"),
+    "anyio": (("pytest", "anyio"), "anyio", "passed"),
+    "aiohttp-0.3": (("pytest==7.4.0", "pytest-aiohttp==0.3.0"), "", NEEDS_A_PLUGIN),
+    "aiohttp-1.0": (("pytest==7.4.0", "pytest-aiohttp==1.0.0"), "asyncio", "passed"),
+    "aiohttp": (("pytest", "pytest-aiohttp"), "asyncio", "passed"),
+    "trio-0.7": (("pytest==7.4.0", "pytest-trio==0.7.0", "trio==0.22.0"), "trio", RUNS_ON_TRIO),
+    "trio": (("pytest", "pytest-trio"), "trio", RUNS_ON_TRIO),
+    "tornasync": (("pytest==7.4.0", "pytest-tornasync==0.6.0.post2"), "", "passed"),
+}
+
+
+@nox.session(requires=["wheel"])
+@nox.parametrize("beside", list(BESIDE), ids=list(BESIDE))
+def plugins(session: nox.Session, beside: str) -> None:
+    """The pytest plugin beside the oldest and the newest of each asynchronous plugin, and none."""
+    requirements, mark, answer = BESIDE[beside]
+    session.install("paywint-async @ " + built_wheel(session).as_uri(), *requirements)
+    env = TEST_THE_WHEEL | {"PAYWINT_MARK": mark, "PAYWINT_ANSWER": answer}
+    alone = ("-c", os.devnull, "--noconftest", "-p", "pytester", "-p", "no:cacheprovider")
+    session.run("python", "-m", "pytest", *alone, "tests/plugin/beside.py", env=env)
 
 
 @nox.session(requires=["wheel"])
