@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
 from paywint_async._cli.report import say
-from paywint_async._cli.run import run
-from paywint_async.export import open_stdout
-from paywint_async.export._errors import translated
 
-# Where each command is. To import all of them takes longer than a small export runs, so that is done
-# only for the help that tells what each one does.
+# Where each command is, and its help's first line. To import a command takes longer than all else that
+# the help and the version need, so only the one that is asked for is imported.
 _COMMANDS = {
-    "export": "export",
-    "sync": "sync",
-    "reconcile": "reconcile",
-    "link": "group",
-    "payment": "group",
-    "emulator": "emulator",
+    "export": (
+        "export",
+        "Export all payments, each exactly once, though new ones arrive meanwhile.",
+    ),
+    "sync": (
+        "sync",
+        "Bring a destination up to date: all payments the first time, later what is new "
+        "or has changed.",
+    ),
+    "reconcile": (
+        "reconcile",
+        "Compare a ledger with the account: exit 0 where the books agree, 3 where they differ.",
+    ),
+    "link": ("group", "Links at which somebody can pay."),
+    "payment": ("group", "Payments, a line of JSON each."),
+    "emulator": (
+        "emulator",
+        "Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).",
+    ),
 }
 
 _HELP = """Payments of a Paywint account.
@@ -44,11 +56,12 @@ def _version() -> str:
 def make_app(arguments: Sequence[str]) -> App:
     """The command line as cyclopts sees it, with the command that the words ask for imported."""
     app = App(name="paywint", help=_HELP, version=_version)
-    for name, function in _COMMANDS.items():
-        app.command(f"paywint_async._cli.{name}:{function}", name=name)
-    asked = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
-    for name in asked:
-        app[name]  # which imports it
+    asked = arguments[0] if arguments else ""
+    for name, (function, summary) in _COMMANDS.items():
+        help_text = None if name == asked else summary  # a command that is asked for has its own
+        app.command(f"paywint_async._cli.{name}:{function}", name=name, help=help_text)
+    if asked in _COMMANDS:
+        import_module(f"paywint_async._cli.{asked}")  # cyclopts would hide what is missing
     return app
 
 
@@ -59,17 +72,25 @@ def dispatch(app: App, arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         say(str(error))
         return 2
-    if inspect.iscoroutinefunction(command):
-        return run(command(*bound.args, **bound.kwargs))
-    return run(_print(partial(command, *bound.args, **bound.kwargs)))
+    if not inspect.iscoroutinefunction(command):
+        return _print(partial(command, *bound.args, **bound.kwargs))
+    from paywint_async._cli.run import run
+
+    return run(command(*bound.args, **bound.kwargs))
 
 
-async def _print(show: Callable[[], object]) -> None:
+def _print(show: Callable[[], object]) -> int:
     """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
-    open_stdout()
-    with translated("cannot write stdout"):
-        try:
-            show()
-            sys.stdout.flush()
-        except SystemExit:  # of rich, where the reader has gone away
-            raise BrokenPipeError from None
+    if sys.stdout is None:
+        say("cannot write stdout: it is closed")
+        return 1
+    try:
+        show()
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the latter of rich, where the reader has gone away
+        say("cannot write stdout: its reader has gone away")
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        say(f"cannot write stdout: {error.strerror or error}")
+        return 1
+    return 0

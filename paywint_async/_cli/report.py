@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-
-from paywint_async import AuthenticationError, OutcomeUnknownError
-from paywint_async._cli.options import UsageError
+from collections.abc import Iterator
 
 _LONGEST = 600
-
-_HINTS: dict[type[BaseException], str] = {
-    AuthenticationError: "check PAYWINT_API_KEY, PAYWINT_API_SECRET and PAYWINT_ENVIRONMENT",
-    OutcomeUnknownError: "do not repeat it blindly: see 'paywint payment list received --limit 20'",
-    UsageError: "see 'paywint --help'",
-}
 
 
 def say(text: str) -> None:
@@ -33,6 +25,18 @@ def one_line(text: str) -> str:
 
 def format_error(error: BaseException) -> str:
     """What an error says, what was noted on it, and what to do about it."""
-    hints = (hint for kind, hint in _HINTS.items() if isinstance(error, kind))
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return "; ".join([text, *getattr(error, "__notes__", ()), *hints])
+    return "; ".join([text, *getattr(error, "__notes__", ()), *_hints(error)])
+
+
+def _hints(error: BaseException) -> Iterator[str]:
+    # Imported here, because whoever only asks for the help shall not wait for it.
+    from paywint_async import AuthenticationError, OutcomeUnknownError
+    from paywint_async._cli.options import UsageError
+
+    if isinstance(error, AuthenticationError):
+        yield "check PAYWINT_API_KEY, PAYWINT_API_SECRET and PAYWINT_ENVIRONMENT"
+    if isinstance(error, OutcomeUnknownError):
+        yield "do not repeat it blindly: see 'paywint payment list received --limit 20'"
+    if isinstance(error, UsageError):
+        yield "see 'paywint --help'"

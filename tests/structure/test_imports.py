@@ -14,8 +14,10 @@ import typing
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
 import paywint_async
+from paywint_async._cli.app import _COMMANDS
 
 PACKAGE = Path(paywint_async.__file__).parent
 # Importing `__main__` is running the command.
@@ -143,6 +145,34 @@ def test_a_command_imports_no_other_command_and_no_bar_that_nobody_sees() -> Non
         "rich.progress",
         "sqlalchemy",
     }.isdisjoint(modules)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], []])
+def test_help_and_version_import_no_command(arguments: list[str]) -> None:
+    program = (
+        "import contextlib, io, sys; from paywint_async._cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        f"    main({arguments!r})\nprint(*sys.modules)"
+    )
+    modules = run_python(program).split()
+
+    assert {name for name in modules if name.startswith("paywint_async")} == {
+        "paywint_async",
+        "paywint_async._lazy",
+        "paywint_async._cli",
+        "paywint_async._cli.app",
+        "paywint_async._cli.report",
+    }
+    assert {"aiohttp", "asyncio", "msgspec"}.isdisjoint(modules)
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_the_help_of_all_commands_says_what_each_one_says(name: str) -> None:
+    function, summary = _COMMANDS[name]
+    command = getattr(importlib.import_module(f"paywint_async._cli.{name}"), function)
+    text = command.help if isinstance(command, App) else inspect.getdoc(command)
+
+    assert " ".join(text.partition("\n\n")[0].split()) == summary
 
 
 def test_webhooks_import_no_web_framework() -> None:

@@ -44,7 +44,7 @@ for name in paywint_async.__all__:
 def run(program: str) -> tuple[int, str]:
     package = str(Path(paywint_async.__file__).parents[1])
     finished = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        [sys.executable, "-W", "error", "-c", program],
         env=os.environ | {"PYTHONPATH": package},
         capture_output=True,
         text=True,
