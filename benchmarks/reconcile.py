@@ -19,7 +19,7 @@ from paywint_async.reconcile import (
     Columns,
     LedgerFormat,
     Period,
-    Settings,
+    ReconcileOptions,
     read_ledger,
     reconcile,
 )
@@ -39,9 +39,9 @@ async def compare(url: str, ledger: str, left_out: dict[str, str], first_day: st
     started = time.process_time()
     form = LedgerFormat(columns=Columns(**left_out))
     since = date.fromisoformat(first_day) if first_day else None
-    settings = Settings(ledger=ledger, format=form, period=Period(since=since))
+    options = ReconcileOptions(ledger=ledger, format=form, period=Period(since=since))
     async with _ours.client(url) as paywint:
-        found = await reconcile(paywint.payments, settings, max_concurrency=16)
+        found = await reconcile(paywint.payments, options, max_concurrency=16)
     print(time.process_time() - started, peak_memory(), len(found.result.differences))
 
 

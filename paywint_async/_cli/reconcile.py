@@ -6,7 +6,7 @@ import os
 import time
 from datetime import UTC, date, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import attrs
 from cyclopts import Parameter
@@ -30,11 +30,11 @@ from paywint_async.reconcile import (
     Columns,
     LedgerFormat,
     Period,
+    ReconcileOptions,
     Report,
-    Settings,
+    conclusion,
     json_chunks,
     text_lines,
-    verdict,
     write_html,
 )
 from paywint_async.reconcile import reconcile as compare
@@ -101,7 +101,7 @@ async def reconcile(
     limit: Number = 100,
     columns: ColumnNames = _USUAL,
     paid_status: tuple[str, ...] = (),
-    delimiter: str = ",",
+    delimiter: str | None = None,
     table: str = "paywint_payments",
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -144,7 +144,7 @@ async def reconcile(
     paid_status
         A word in the status column that means success, such as paid; may come several times.
     delimiter
-        Between the values of a CSV file.
+        Between the values of a file of text: a character, or tab.
     table
         Of a database.
     concurrency
@@ -152,7 +152,7 @@ async def reconcile(
     rows_per_page
         Payments asked for at once.
     """
-    settings = Settings(
+    options = ReconcileOptions(
         ledger=checked_destination(ledger),
         format=LedgerFormat(
             columns=columns.as_told(),
@@ -168,14 +168,16 @@ async def reconcile(
     )
     _check_html(html, ledger)
     started = time.monotonic()
-    options = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
+    listing = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
         with progress_bar(is_wanted=True) as show:
-            report = await compare(client.payments, settings, on_progress=show, **options)
+            report = await compare(client.payments, options, on_progress=show, **listing)
     if html is not None:
         write_html(report, html)
+    if report.notes:
+        say("; ".join(report.notes))
     await _print(report, limit, is_json=json)
-    say(f"{verdict(report)}; compared in {time.monotonic() - started:.1f} s")
+    say(f"{conclusion(report)}; compared in {time.monotonic() - started:.1f} s")
     return 0 if report.agrees else BOOKS_DIFFER
 
 
@@ -202,9 +204,16 @@ def _checked_table(table: str) -> str:
     return table
 
 
-def _checked_delimiter(delimiter: str) -> str:
+_TAB = ("tab", "\\t")  # what can be typed
+
+
+def _checked_delimiter(delimiter: str | None) -> str | None:
+    if delimiter is None:
+        return None
+    if delimiter.lower() in _TAB:
+        return "\t"
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise UsageError("--delimiter must be a single character")
+        raise UsageError("--delimiter must be a single character, or tab")
     return delimiter
 
 
@@ -214,6 +223,11 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
+        if not available_timezones():
+            raise UsageError(
+                f"--timezone: {name!r} is not known, because this system has no time zone data: "
+                "'pip install tzdata' installs it"
+            ) from None
         raise UsageError(f"--timezone: {name!r} is no time zone, such as Europe/Berlin") from None
 
 

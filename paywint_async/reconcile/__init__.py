@@ -11,18 +11,18 @@ Read it in this order: `records` (what is compared, and what comes of it) · `co
 
 from paywint_async.reconcile._as_html import make_page, write_html
 from paywint_async.reconcile._as_json import json_chunks, kinds_of
-from paywint_async.reconcile._as_text import text_lines, verdict
+from paywint_async.reconcile._as_text import conclusion, text_lines
 from paywint_async.reconcile._columns import Columns
-from paywint_async.reconcile._comparison import Report, Settings, reconcile
+from paywint_async.reconcile._comparison import ReconcileOptions, Report, reconcile
 from paywint_async.reconcile._errors import LedgerError, ReconcileError
 from paywint_async.reconcile._ledger import ledger_rows, read_ledger
-from paywint_async.reconcile._matching import Matching, Result
+from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._records import (
     Difference,
     Evidence,
     Kind,
     LedgerRow,
-    Outcome,
+    MatchOutcome,
     PaymentFact,
     Period,
 )
@@ -37,13 +37,13 @@ __all__ = [
     "LedgerFormat",
     "LedgerRow",
     "Matching",
-    "Outcome",
+    "MatchOutcome",
     "PaymentFact",
     "Period",
     "ReconcileError",
     "Report",
-    "Result",
-    "Settings",
+    "MatchResult",
+    "ReconcileOptions",
     "json_chunks",
     "kinds_of",
     "ledger_rows",
@@ -51,6 +51,6 @@ __all__ = [
     "read_ledger",
     "reconcile",
     "text_lines",
-    "verdict",
+    "conclusion",
     "write_html",
 ]

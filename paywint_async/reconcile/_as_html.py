@@ -21,7 +21,7 @@ from paywint_async import ConfigurationError
 from paywint_async.export._errors import translated
 from paywint_async.export._files import put_in_place, replacement, temporary_path, write_all
 from paywint_async.reconcile._as_json import kinds_of
-from paywint_async.reconcile._as_text import set_aside, verdict
+from paywint_async.reconcile._as_text import conclusion, matched_by, set_aside
 from paywint_async.reconcile._comparison import Report
 from paywint_async.reconcile._explanation import money, signed
 from paywint_async.reconcile._plots import Plot, plots
@@ -57,17 +57,18 @@ def make_page(report: Report) -> bytes:
     differences = report.result.differences
     text = environment.get_template("report.html").render(
         report=report,
-        settings=report.settings,
-        verdict=verdict(report),
+        options=report.options,
+        conclusion=conclusion(report),
         style=style,
         script=script,
         policy=_policy(style, script),
         kinds=[(Kind(name), count) for name, count in kinds_of(report).items() if count],
         statements=report.statements,
-        plots={each: _plots_of(report, each) for each in report.settings.directions},
+        plots={each: _plots_of(report, each) for each in report.options.directions},
         lines=[_Line.of(each) for each in differences[:_MOST_DIFFERENCES]],
         total=len(differences),
         set_aside=list(set_aside(report)),
+        matched_by=matched_by(report),
     )
     return text.encode("utf-8", "replace")
 

@@ -8,6 +8,8 @@ Amounts are strings with their exact digits: most programs read a JSON number as
 | ``agrees`` | whether there is no difference |
 | ``made_at`` | when the history had been read, UTC |
 | ``ledger``, ``direction``, ``since``, ``until``, ``timezone``, ``date_window`` | what was compared |
+| ``notes`` | what to know before the differences, as sentences |
+| ``matched_by`` | how many rows were matched with a payment by each kind of evidence |
 | ``kinds`` | how many differences there are of each kind; all kinds are named |
 | ``statements`` | for each direction, how the ledger's paid sum becomes Paywint's, step by step |
 | ``totals`` | for each side, every row or payment by direction, outcome and status |
@@ -28,7 +30,7 @@ import msgspec
 from paywint_async._json_lines import escape_separators, time_text
 from paywint_async.export._encoding import plain
 from paywint_async.reconcile._comparison import Report
-from paywint_async.reconcile._records import Difference, Kind, LedgerRow, PaymentFact
+from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, PaymentFact
 from paywint_async.reconcile._totals import Side, Statement, Sum
 
 _encode = msgspec.json.Encoder().encode
@@ -54,17 +56,19 @@ def kinds_of(report: Report) -> dict[str, int]:
 
 
 def _head(report: Report) -> dict[str, Any]:
-    settings = report.settings
+    options = report.options
     return {
         "version": 1,
         "agrees": report.agrees,
         "made_at": time_text(report.made_at),
-        "ledger": settings.name,
-        "direction": settings.format.direction,
-        "since": settings.period.since,
-        "until": settings.period.until,
-        "timezone": str(settings.format.zone),
-        "date_window": settings.date_window,
+        "ledger": options.name,
+        "direction": options.format.direction,
+        "since": options.period.since,
+        "until": options.period.until,
+        "timezone": str(options.format.zone),
+        "date_window": options.date_window,
+        "notes": report.notes,
+        "matched_by": {each.value: report.result.evidence[each] for each in Evidence},
         "kinds": kinds_of(report),
         "statements": [_statement(each) for each in report.statements],
         "totals": {"ledger": _side(report.result.ledger), "paywint": _side(report.result.paywint)},

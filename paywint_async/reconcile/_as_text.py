@@ -11,7 +11,7 @@ from paywint_async.reconcile._records import (
     Evidence,
     Kind,
     LedgerRow,
-    Outcome,
+    MatchOutcome,
     PaymentFact,
 )
 from paywint_async.reconcile._totals import Statement, Sum, subtract
@@ -31,8 +31,15 @@ def text_lines(report: Report, limit: int) -> Iterator[str]:
 
 
 def _all_lines(report: Report, limit: int) -> Iterator[str]:
+    for note in report.notes:
+        yield f"note: {note}"
+    if report.notes:
+        yield ""
     for statement in report.statements:
         yield from _statement_lines(statement)
+        yield ""
+    if by := matched_by(report):
+        yield f"matched: {by}"
         yield ""
     aside = [f"{name}: {count:,}" for name, count in set_aside(report)]
     if aside:
@@ -40,17 +47,17 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
         yield ""
     differences = report.result.differences
     if differences:
-        unit = report.settings.unit.upper()
+        unit = report.options.unit.upper()
         header = ("DIFFERENCE", unit, "DAY", "PAYMENT", "LEDGER", "PAYWINT", "WHY")
         lines = [line for each in differences[:limit] for line in _difference_lines(each)]
         yield from aligned([header, *lines], right={1, 4, 5})
         if len(differences) > limit:
             yield f"and {len(differences) - limit:,} more: see --limit, --json and --html"
         yield ""
-    yield verdict(report)
+    yield conclusion(report)
 
 
-def verdict(report: Report) -> str:
+def conclusion(report: Report) -> str:
     """The result in a sentence."""
     count = len(report.result.differences)
     if not count:
@@ -58,15 +65,21 @@ def verdict(report: Report) -> str:
     return f"the books differ: {count:,} difference{'' if count == 1 else 's'}"
 
 
+def matched_by(report: Report) -> str:
+    """How many rows were matched by what; empty where none was."""
+    evidence = report.result.evidence
+    return ", ".join(f"{evidence[each]:,} by {each.words}" for each in Evidence if evidence[each])
+
+
 def set_aside(report: Report) -> Iterator[tuple[str, int]]:
     """What was read and has no part in the differences, and how many there are of it."""
     ledger, paywint = report.result.ledger, report.result.paywint
     found = (
-        ("ledger rows of the other direction", ledger.sum(outcome=Outcome.OTHER_DIRECTION)),
-        ("ledger rows outside the period", ledger.sum(outcome=Outcome.OUTSIDE_PERIOD)),
-        ("payments outside the period", paywint.sum(outcome=Outcome.OUTSIDE_PERIOD)),
-        ("ledger rows not paid, with no payment", ledger.sum(outcome=Outcome.NOT_PAID)),
-        ("payments not paid, with no ledger row", paywint.sum(outcome=Outcome.NOT_PAID)),
+        ("ledger rows of the other direction", ledger.sum(outcome=MatchOutcome.OTHER_DIRECTION)),
+        ("ledger rows outside the period", ledger.sum(outcome=MatchOutcome.OUTSIDE_PERIOD)),
+        ("payments outside the period", paywint.sum(outcome=MatchOutcome.OUTSIDE_PERIOD)),
+        ("ledger rows not paid, with no payment", ledger.sum(outcome=MatchOutcome.NOT_PAID)),
+        ("payments not paid, with no ledger row", paywint.sum(outcome=MatchOutcome.NOT_PAID)),
     )
     return ((name, total.count) for name, total in found if total.count)
 

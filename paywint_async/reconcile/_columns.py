@@ -1,34 +1,98 @@
-"""Which column of a ledger says what: as told, or by names that ledgers usually have. Pure."""
+"""Which column of a ledger says what: as told, or by the names that tools and banks use. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
 from paywint_async.reconcile._errors import LedgerError
 
-# Of several that are there, the first counts; of dates, the first that has a value in a row.
-_USUAL = {
-    "id": ("payment_id",),
-    "invoice": ("invoice_number", "invoice"),
-    "description": ("description",),
-    "amount": ("amount",),
-    "date": ("payment_date", "created_at", "date"),
-    "status": ("status",),
-    "direction": ("direction",),
-    "currency": ("currency",),
+# The first that is there counts. Of the dates of Paywint's own exports, the first that has a value in
+# a row. Names are compared in small letters, with one space for each run of blanks and underscores.
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    "id": ("payment id", "paywint payment id", "paywint id"),
+    "invoice": (
+        *("invoice number", "invoice", "invoice no", "invoice no.", "invoice #", "invoice num"),
+        *("rechnungsnummer", "rechnungsnr", "rechnungsnr.", "rechnung", "numéro de facture"),
+        *("facture", "factuurnummer", "número de factura", "numero fattura"),
+    ),
+    "description": (
+        *("description", "memo/description", "transaction description", "memo", "details"),
+        *("payment details", "narrative", "narration", "particulars", "subject", "remarks", "note"),
+        *("notes", "message", "original description", "transaction details", "payee memo"),
+        *("verwendungszweck", "buchungstext", "beschreibung", "libellé", "omschrijving"),
+        *("concepto", "descripción", "descrizione", "descrição", "histórico"),
+    ),
+    "amount": (
+        *("amount", "gross", "gross amount", "amount (one column)", "transaction amount"),
+        *("payment amount", "amount (usd)", "amount usd", "usd amount", "amount in usd"),
+        *("amount paid", "total amount", "betrag", "betrag (usd)", "umsatz", "montant"),
+        *("importe", "importo", "bedrag", "valor", "monto"),
+    ),
+    "date": (
+        *("payment date", "created at", "date", "transaction date", "posting date", "post date"),
+        *("posted date", "date posted", "booking date", "created (utc)", "created date (utc)"),
+        *("created", "created date", "date (utc)", "transaction date/time", "date/time"),
+        *("datetime", "timestamp", "txn date", "trans date", "trans. date", "tran date", "paid at"),
+        *("date paid", "value date", "buchungstag", "buchungsdatum", "datum", "belegdatum"),
+        *("wertstellung", "valuta", "valutadatum", "date opération", "date de l'opération"),
+        *(
+            "date d'opération",
+            "date comptable",
+            "fecha",
+            "fecha operación",
+            "data",
+            "data operação",
+        ),
+        *("data contabile", "boekdatum", "transactiedatum"),
+        *("settlement date", "effective date", "invoice date"),
+    ),
+    "status": ("status", "payment status", "transaction status"),
+    "direction": (
+        *("direction", "credit/debit", "debit/credit", "dr/cr", "cr/dr", "d/c", "c/d"),
+        *("credit or debit", "credit debit indicator", "debit credit indicator", "balance impact"),
+        *("transaction type", "type", "soll/haben", "s/h"),
+    ),
+    "currency": ("currency", "currency code", "transaction currency", "ccy", "währung", "devise"),
+    "debit": (
+        *("debit", "debit amount", "debits", "debit amount (two column approach)", "withdrawal"),
+        *("withdrawals", "withdrawal amount", "withdrawal amt.", "withdrawal amount (inr)"),
+        *("paid out", "money out", "amount debit", "soll", "débit", "debet", "cargo"),
+        "debit (usd)",
+    ),
+    "credit": (
+        *("credit", "credit amount", "credits", "credit amount (two column approach)", "deposit"),
+        *("deposits", "deposit amount", "deposit amt.", "deposit amount (inr)", "paid in"),
+        *("money in", "amount credit", "haben", "crédit", "abono", "credit (usd)"),
+    ),
+    "fee": (),
 }
-_TO_FIND_BY = ("id", "invoice", "description", "date")
+_OWN_DATES = ("payment date", "created at", "date")
+# Used only where their values are ids of payments, or words for a direction.
+_MAYBE_IDS = (
+    *("id", "transaction id", "reference", "ref", "external id", "payment reference", "payment"),
+    *("transaction reference", "customer reference", "check or slip #", "num", "number"),
+)
+_ONLY_TOLD = (
+    *("fee", "fees", "fee amount", "transaction fee", "net", "net amount", "reference", "ref"),
+    *("available on (utc)", "due date"),
+)
+_BLANKS = re.compile(r"[\s_]+")
 
 
 @attrs.frozen(kw_only=True)
 class Columns:
     """The names of a ledger's columns; capitals and outer blanks do not count.
 
-    None: a column of a usual name, where there is one (`payment_id`, `invoice_number` or `invoice`,
-    `description`, `amount`, `payment_date` or `created_at` or `date`, `status`, `direction`,
-    `currency`). An empty name: no column, whatever there is.
+    None: a column of a usual name, where there is one (`paywint reconcile --explain` tells which).
+    An empty name: no column, whatever there is.
+
+    Args:
+        debit: with the amounts that were sent, beside ``credit`` with those that were received, where
+            there is no single column of amounts.
+        fee: that was taken off each amount: the comparison adds it again.
     """
 
     id: str | None = None
@@ -39,76 +103,206 @@ class Columns:
     status: str | None = None
     direction: str | None = None
     currency: str | None = None
+    debit: str | None = None
+    credit: str | None = None
+    fee: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Places:
-    """Where in a row each thing stands; ``dates`` are looked at in their order."""
+    """Where in a row each thing stands; ``dates`` are looked at in their order.
 
-    width: int
+    Either ``amount`` is there, or ``debit`` or ``credit`` or both. ``maybe_ids`` are columns that
+    often hold the ids of payments, and ``maybe_directions`` words for a direction: their values
+    decide. ``unused`` are the other usual columns, of which nothing is read.
+    """
+
     names: tuple[str, ...]
-    id: int | None
-    invoice: int | None
-    description: int | None
-    amount: int
-    dates: tuple[int, ...]
-    status: int | None
-    direction: int | None
-    currency: int | None
+    id: int | None = None
+    invoice: int | None = None
+    description: int | None = None
+    amount: int | None = None
+    debit: int | None = None
+    credit: int | None = None
+    fee: int | None = None
+    dates: tuple[int, ...] = ()
+    status: int | None = None
+    direction: int | None = None
+    currency: int | None = None
+    maybe_ids: tuple[int, ...] = ()
+    maybe_directions: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.names)
+
+    @property
+    def amounts(self) -> list[int]:
+        """Where amounts stand."""
+        found = (self.amount, self.debit, self.credit)
+        return [each for each in found if each is not None]
 
     @property
     def used(self) -> list[int]:
-        """All of them."""
+        """All that is read."""
         single = (self.id, self.invoice, self.description, self.status, self.direction)
-        found = {each for each in (*single, self.currency) if each is not None}
-        return sorted({self.amount, *self.dates, *found})
+        more = {each for each in (*single, self.currency, self.fee) if each is not None}
+        return sorted({*self.amounts, *self.dates, *more})
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of usual columns that are there and not read."""
+        used = set(self.used)
+        return [
+            name
+            for place, name in enumerate(self.names)
+            if place not in used and _normal(name) in _ALL_USUAL
+        ]
+
+    def is_usual(self, place: int) -> bool:
+        """Whether the column has the very name that Paywint's exports give it."""
+        return self.names[place].strip().casefold() in _OWN_NAMES
 
 
-def find_columns(header: Sequence[str], columns: Columns, ledger: str) -> Places:
+_OWN: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_USUAL, ()),
+    "id": ("payment id",),
+    "invoice": ("invoice number", "invoice"),
+    "description": ("description",),
+    "amount": ("amount",),
+    "date": _OWN_DATES,
+    "status": ("status",),
+    "currency": ("currency",),
+}
+_ALL_USUAL = {*_ONLY_TOLD, *(name for names in _USUAL.values() for name in names)}
+_OWN_NAMES = {
+    *("payment_id", "invoice_number", "invoice", "description", "amount", "payment_date"),
+    *("created_at", "date", "status", "direction", "currency"),
+}
+
+
+def find_columns(
+    header: Sequence[str], columns: Columns, ledger: str, *, only_own_names: bool = False
+) -> Places:
     """The places of the columns in a header.
+
+    Args:
+        header: the names.
+        columns: as told.
+        ledger: its name, for messages.
+        only_own_names: whether only the names of Paywint's own exports count as usual.
 
     Raises:
         LedgerError: one is missing, or there twice, or there is nothing to find a payment by.
     """
-    names = [name.strip().casefold() for name in header]
-
-    def place(name: str) -> int | None:
-        if names.count(name) > 1:
-            raise LedgerError(ledger, f"has {names.count(name)} columns of this name", column=name)
-        return names.index(name) if name in names else None
-
-    def find(role: str) -> list[int]:
-        told: str | None = getattr(columns, role)
-        if told is None:
-            return [found for name in _USUAL[role] if (found := place(name)) is not None]
-        if not told.strip():
-            return []
-        found = place(told.strip().casefold())
-        if found is None:
-            raise LedgerError(ledger, f"is not there; {_there_are(header)}", column=told)
-        return [found]
-
-    found = {role: find(role) for role in _USUAL}
-    if not found["amount"]:
-        raise LedgerError(ledger, f"has no column 'amount', tell its name; {_there_are(header)}")
-    if not any(found[role] for role in _TO_FIND_BY):
-        raise LedgerError(
-            ledger, f"has no column of ids, invoices, descriptions or dates; {_there_are(header)}"
-        )
-    first = {role: next(iter(places), None) for role, places in found.items()}
+    finder = _Finder(header, columns, ledger, _OWN if only_own_names else _USUAL)
+    amount, debit, credit = finder.find_amounts()
+    found = {role: finder.first(role) for role in ("invoice", "description", "status", "currency")}
+    own_id, direction = finder.first("id"), finder.find_direction()
+    dates = finder.find_dates()
+    looks_for_ids = own_id is None and columns.id is None and not only_own_names
+    maybe_ids = finder.maybe_ids() if looks_for_ids else ()
+    if not maybe_ids and not dates and {own_id, found["invoice"], found["description"]} == {None}:
+        problem = "has no column of ids, invoices, descriptions or dates"
+        raise LedgerError(ledger, f"{problem}; {finder.there_are}", hint=_NAME_ONE)
     return Places(
-        width=len(header),
         names=tuple(header),
-        id=first["id"],
-        invoice=first["invoice"],
-        description=first["description"],
-        amount=found["amount"][0],
-        dates=tuple(found["date"]),
-        status=first["status"],
-        direction=first["direction"],
-        currency=first["currency"],
+        id=own_id,
+        amount=amount,
+        debit=debit,
+        credit=credit,
+        fee=finder.first("fee"),
+        dates=dates,
+        direction=direction,
+        maybe_ids=maybe_ids,
+        maybe_directions=finder.maybe_directions() if direction is None else (),
+        **found,
     )
 
 
-def _there_are(header: Sequence[str]) -> str:
-    return f"there are {', '.join(map(repr, header))}"
+_NAME_ONE = "name one with --date-column, --description-column, --invoice-column or --id-column"
+
+
+class _Finder:
+    """Looks for columns by their names; of a name that is needed there may be one column."""
+
+    def __init__(
+        self,
+        header: Sequence[str],
+        columns: Columns,
+        ledger: str,
+        usual: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._usual = usual
+        self._exact = [name.strip().casefold() for name in header]
+        self._names = [_normal(name) for name in header]
+        self._columns = columns
+        self._ledger = ledger
+        self.there_are = f"there are {', '.join(map(repr, header))}"
+
+    def all(self, role: str) -> Iterator[int]:
+        """Each place of a role, in the order of preference."""
+        told: str | None = getattr(self._columns, role)
+        if told is None:
+            for name in self._usual[role]:
+                is_clear = self._names.count(name) == 1
+                place = self._place(name, self._names) if is_clear or name in _OWN[role] else None
+                if place is not None:
+                    yield place
+        elif told.strip():
+            place = self._place(told.strip().casefold(), self._exact)
+            place = self._place(_normal(told), self._names) if place is None else place
+            if place is None:
+                raise LedgerError(self._ledger, f"is not there; {self.there_are}", column=told)
+            yield place
+
+    def first(self, role: str) -> int | None:
+        return next(self.all(role), None)
+
+    def find_amounts(self) -> tuple[int | None, int | None, int | None]:
+        """A column of amounts, or else those of debits and credits."""
+        told = self._columns
+        is_split = told.amount is None and not (told.debit is None and told.credit is None)
+        amount = None if is_split else self.first("amount")
+        if amount is not None:
+            return amount, None, None
+        debit, credit = self.first("debit"), self.first("credit")
+        if (debit is None and credit is None) or told.amount == "" == told.debit == told.credit:
+            problem = "has no column 'amount', tell its name"
+            hint = "--amount-column names it, or --debit-column and --credit-column"
+            raise LedgerError(self._ledger, f"{problem}; {self.there_are}", hint=hint)
+        if debit == credit:
+            problem = "cannot hold both debits and credits"
+            hint = "--debit-column and --credit-column must name two columns"
+            raise LedgerError(self._ledger, problem, column=self._exact[debit or 0], hint=hint)
+        return None, debit, credit
+
+    def find_dates(self) -> tuple[int, ...]:
+        places = tuple(self.all("date"))
+        own = tuple(place for place in places if self._names[place] in _OWN_DATES)
+        return own or places[:1]
+
+    def find_direction(self) -> int | None:
+        """The column of that name, whatever is in it; others only where their words tell it."""
+        if self._columns.direction is not None:
+            return self.first("direction")
+        return self._place("direction", self._names)
+
+    def maybe_ids(self) -> tuple[int, ...]:
+        return tuple(n for n, name in enumerate(self._names) if name in _MAYBE_IDS)
+
+    def maybe_directions(self) -> tuple[int, ...]:
+        names = () if self._columns.direction is not None else self._usual["direction"]
+        return tuple(n for n, name in enumerate(self._names) if name in names)
+
+    def _place(self, name: str, names: list[str]) -> int | None:
+        if names.count(name) > 1:
+            problem = f"has {names.count(name)} columns of this name"
+            raise LedgerError(self._ledger, problem, column=name)
+        return names.index(name) if name in names else None
+
+
+def _normal(name: str) -> str:
+    """Xero marks columns that must be filled with an asterisk."""
+    return _BLANKS.sub(" ", name.strip().lstrip("*").rstrip(":").strip().casefold())

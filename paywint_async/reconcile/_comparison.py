@@ -12,9 +12,10 @@ import attrs
 from paywint_async import HistoryEntry, Payment, Payments
 from paywint_async.export import display_name, reader
 from paywint_async.reconcile._activity import Activity
+from paywint_async.reconcile._coverage import Coverage
 from paywint_async.reconcile._errors import ReconcileError
-from paywint_async.reconcile._ledger import ledger_rows, unit_of
-from paywint_async.reconcile._matching import Matching, Result
+from paywint_async.reconcile._ledger import OpenedLedger, unit_of
+from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._records import PaymentFact, Period
 from paywint_async.reconcile._row_parser import LedgerFormat
 from paywint_async.reconcile._totals import Statement, statement
@@ -23,7 +24,7 @@ Progress = Callable[[int, int | None], Any]
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class ReconcileOptions:
     """What is compared with what, and how."""
 
     ledger: str
@@ -49,12 +50,17 @@ class Settings:
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """All that is known when ledger and history were read to their ends."""
+    """All that is known when ledger and history were read to their ends.
 
-    settings: Settings
-    result: Result
+    ``notes`` are what was found about the ledger and not told, and what makes the evidence weaker than
+    it looks: to be read before the differences.
+    """
+
+    options: ReconcileOptions
+    result: MatchResult
     activities: Mapping[str, Activity]
     made_at: datetime
+    notes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -65,23 +71,23 @@ class Report:
     def statements(self) -> list[Statement]:
         """For each direction, how the ledger's money becomes Paywint's."""
         sides = self.result.ledger, self.result.paywint
-        return [statement(direction, *sides) for direction in self.settings.directions]
+        return [statement(direction, *sides) for direction in self.options.directions]
 
 
 async def reconcile(
     payments: Payments,
-    settings: Settings,
+    options: ReconcileOptions,
     *,
     on_progress: Progress = lambda done, total: None,
-    **options: Any,
+    **listing: Any,
 ) -> Report:
     """Compares a ledger with the payments of an account, each of which is read exactly once.
 
     Args:
         payments: of the client.
-        settings: the ledger, and how it is compared.
+        options: the ledger, and how it is compared.
         on_progress: called with the payments read and their total, where known.
-        options: of the listing.
+        listing: options of it, such as ``max_concurrency``.
 
     Raises:
         LedgerError: the ledger cannot be read; nothing was asked for yet.
@@ -90,32 +96,37 @@ async def reconcile(
 
     Cancellation: the requests end.
     """
-    under_way = _Comparison(settings)
+    under_way = _Comparison(options)
     await under_way.read_ledger()
-    await under_way.read_history(payments, on_progress, options)
+    await under_way.read_history(payments, on_progress, listing)
     return under_way.finish()
 
 
 class _Comparison:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, options: ReconcileOptions) -> None:
+        self._options = options
         self._matching = Matching(
-            directions=settings.directions,
-            period=settings.period,
-            date_window=settings.date_window,
+            directions=options.directions,
+            period=options.period,
+            date_window=options.date_window,
         )
-        self._activities = {direction: Activity() for direction in settings.directions}
+        self._activities = {direction: Activity() for direction in options.directions}
+        self._ledger = OpenedLedger(options.ledger, options.format)
+        self._coverage = Coverage(options.directions, options.period)
 
     async def read_ledger(self) -> None:
-        async with aclosing(ledger_rows(self._settings.ledger, self._settings.format)) as rows:
+        async with aclosing(self._ledger.rows()) as rows:
             async for row in rows:
+                self._coverage.take(row)
                 self._matching.add_row(row)
+        directions_by, hint = self._ledger.directions_by()
+        self._coverage.refuse_too_little(self._options.name, directions_by=directions_by, hint=hint)
 
     async def read_history(
-        self, payments: Payments, on_progress: Progress, options: Mapping[str, Any]
+        self, payments: Payments, on_progress: Progress, listing: Mapping[str, Any]
     ) -> None:
-        direction = self._settings.format.direction
-        reading = reader(payments, direction, **options)(None)
+        direction = self._options.format.direction
+        reading = reader(payments, direction, **listing)(None)
         done = 0
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
@@ -131,7 +142,7 @@ class _Comparison:
             payment = record
         fact = self._fact(payment, direction)
         self._matching.add_payment(fact)
-        if self._settings.period.has(fact.day):
+        if self._options.period.has(fact.day):
             paid_at = payment.payment_date
             duration = paid_at - payment.created_at if paid_at is not None else None
             self._activities[direction].take(fact, duration)
@@ -141,7 +152,7 @@ class _Comparison:
             raise ReconcileError(
                 f"payment {payment.payment_id} is in {payment.currency}: only US dollars are compared"
             )
-        when, zone = payment.payment_date or payment.created_at, self._settings.format.zone
+        when, zone = payment.payment_date or payment.created_at, self._options.format.zone
         try:
             when = when.astimezone(zone)
         except OverflowError:
@@ -160,9 +171,12 @@ class _Comparison:
         )
 
     def finish(self) -> Report:
+        result = self._matching.finish()
+        notes = [*self._ledger.notes(), *self._coverage.notes()]
         return Report(
-            settings=self._settings,
-            result=self._matching.finish(),
+            options=self._options,
+            result=result,
             activities=self._activities,
             made_at=datetime.now(UTC),
+            notes=(*notes, *self._coverage.notes_with_history(result)),
         )

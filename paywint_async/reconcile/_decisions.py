@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from paywint_async import PaymentStatus
@@ -18,7 +19,7 @@ from paywint_async.reconcile._records import (
     Evidence,
     Kind,
     LedgerRow,
-    Outcome,
+    MatchOutcome,
     PaymentFact,
     Period,
 )
@@ -28,8 +29,8 @@ _KNOWN = frozenset(PaymentStatus)
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 
 
-class Verdicts:
-    """Both sides' totals, and the differences so far.
+class Decisions:
+    """Both sides' totals, and the differences so far; ``evidence`` counts what matched by what.
 
     Args:
         period: outside of which nothing is a difference; a pair is inside with either of its halves.
@@ -41,6 +42,7 @@ class Verdicts:
         self._period = period
         self._window = date_window
         self._differences: list[Difference] = []
+        self.evidence: Counter[Evidence] = Counter()
 
     def differences(self) -> tuple[Difference, ...]:
         """All of them; the gravest kind first, each kind by day."""
@@ -48,7 +50,7 @@ class Verdicts:
 
     def set_aside(self, row: LedgerRow) -> None:
         """A row of a direction that is not compared."""
-        self.ledger.take(row, Outcome.OTHER_DIRECTION)
+        self.ledger.take(row, MatchOutcome.OTHER_DIRECTION)
 
     def pair(self, row: LedgerRow, payment: PaymentFact, evidence: Evidence) -> None:
         """A row and its payment."""
@@ -57,50 +59,51 @@ class Verdicts:
             kinds.append(Kind.STATUS)
         if row.amount != payment.amount:
             kinds.append(Kind.AMOUNT)
-        outcome = Outcome(kinds[0]) if kinds else Outcome.AGREED
+        outcome = MatchOutcome(kinds[0]) if kinds else MatchOutcome.AGREED
         is_inside = self._count([row], [payment], outcome)
+        self.evidence[evidence] += is_inside
         for kind in kinds if is_inside else ():
             self._tell(kind, explain_pair(kind, row, payment), [row], [payment], evidence)
 
     def lonely_row(self, row: LedgerRow) -> None:
         """A row without a payment; one that claims no money, and names no payment, needs none."""
         if not row.is_paid and row.payment_id is None:
-            self._count([row], [], Outcome.NOT_PAID)
-        elif self._count([row], [], Outcome.MISSING_AT_PAYWINT):
+            self._count([row], [], MatchOutcome.NOT_PAID)
+        elif self._count([row], [], MatchOutcome.MISSING_AT_PAYWINT):
             explanation = explain_missing_at_paywint(row, self._window)
             self._tell(Kind.MISSING_AT_PAYWINT, explanation, [row])
 
     def lonely_payment(self, payment: PaymentFact) -> None:
         """A payment without a row; one whose money has not come needs none."""
         if not payment.is_paid:
-            self._count([], [payment], Outcome.NOT_PAID)
-        elif self._count([], [payment], Outcome.MISSING_IN_LEDGER):
+            self._count([], [payment], MatchOutcome.NOT_PAID)
+        elif self._count([], [payment], MatchOutcome.MISSING_IN_LEDGER):
             explanation = explain_missing_in_ledger(payment)
             self._tell(Kind.MISSING_IN_LEDGER, explanation, [], [payment])
 
     def repeated(self, rows: Iterable[tuple[LedgerRow, LedgerRow]]) -> None:
         """Rows that are one too many, each with the one that it repeats."""
         for row, original in rows:
-            if self._count([row], [], Outcome.DUPLICATE):
+            if self._count([row], [], MatchOutcome.DUPLICATE):
                 self._tell(Kind.DUPLICATE, explain_repeated(row), [row, original])
 
     def ambiguous(
         self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], evidence: Evidence
     ) -> None:
         """Rows and payments of which it cannot be said which belong together."""
-        if self._count(rows, payments, Outcome.AMBIGUOUS):
+        if self._count(rows, payments, MatchOutcome.AMBIGUOUS):
             explanation = explain_ambiguous(rows, payments, evidence)
             self._tell(Kind.AMBIGUOUS, explanation, rows, payments, evidence)
 
     def _count(
-        self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], outcome: Outcome
+        self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], outcome: MatchOutcome
     ) -> bool:
         """Counts them; returns whether any is inside the period."""
         is_any_inside = False
         for side, items in ((self.ledger, rows), (self.paywint, payments)):
             for item in items:
                 is_inside = self._period.has(item.day)
-                side.take(item, outcome if is_inside else Outcome.OUTSIDE_PERIOD)
+                side.take(item, outcome if is_inside else MatchOutcome.OUTSIDE_PERIOD)
                 is_any_inside |= is_inside
         return is_any_inside
 

@@ -60,7 +60,7 @@ def explain_ambiguous(
 ) -> str:
     """Why nothing is claimed of these."""
     sides = _counted(len(rows), "row"), _counted(len(payments), "payment")
-    by = "invoice number" if evidence is Evidence.INVOICE else "amount and date"
+    by = _AMBIGUOUS_BY.get(evidence, "amount and date")
     text = f"{sides[0]} and {sides[1]} fit each other by {by}, in more than one way"
     ledger, paywint = Sum(), Sum()
     for row in rows:
@@ -68,6 +68,12 @@ def explain_ambiguous(
     for payment in payments:
         paywint.take(payment.amount)
     return f"{text}; count and sum agree" if ledger == paywint else text
+
+
+_AMBIGUOUS_BY = {
+    Evidence.INVOICE: "invoice number",
+    Evidence.DESCRIPTION: "description and amount",
+}
 
 
 def _counted(count: int, noun: str) -> str:

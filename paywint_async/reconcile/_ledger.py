@@ -1,41 +1,116 @@
-"""Ledgers, a row at a time: CSV and JSON lines, also compressed; Parquet and databases by others.
-
-Nothing is passed over. Knows no payments of Paywint's and no matching.
-"""
+"""Ledgers of every kind, a row at a time. Knows no payments of Paywint's and no matching."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
-import os
-import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from decimal import Decimal
-from itertools import count
-from typing import IO, Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from paywint_async import ConfigurationError
-from paywint_async.export._compression import Compression, compression_of
+from paywint_async.export._compression import compression_of
 from paywint_async.export._errors import translated
 from paywint_async.reconcile._columns import find_columns
 from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._file_kinds import kind_by_name, kind_of
+from paywint_async.reconcile._forms import Forms
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+from paywint_async.reconcile._tables import Table, TableRows, open_table
+from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
 
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
-_DATABASE = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
 _names_in = json.JSONDecoder(
     parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
 ).decode
 _ROWS_AT_ONCE = 1000  # between two turns of the event loop
+_MOST_SHOWN = 2000  # characters of a row as it stands in the file
 
-T = TypeVar("T")
+
+class OpenedLedger:
+    """A ledger of which is known how it is read.
+
+    Args:
+        ledger: a file, or ``sqlite:///…`` or ``postgresql://…``.
+        format: its columns, zone and so on.
+
+    Raises:
+        LedgerError: it is no ledger, or can be read in more than one way; names the option that
+            decides.
+        ExportError: there is no such file, or it cannot be opened.
+        ConfigurationError: an extra is missing.
+    """
+
+    def __init__(self, ledger: str, format: LedgerFormat) -> None:
+        self._ledger = ledger
+        self._format = format
+        self.kind = kind_of(ledger)
+        self.table: TableRows | None = None
+        if self.kind in _TABLES:
+            self.table = TableRows(_open_table(self.kind, ledger, format), format)
+
+    def notes(self) -> list[str]:
+        """What was found and not told, what is not used, and what was passed over so far."""
+        return self.table.notes() if self.table else []
+
+    def directions_by(self) -> tuple[str, str]:
+        """What tells the directions of the rows, and what to do where it tells the wrong ones."""
+        places = self.table.forms.places if self.table else None
+        if places is not None and places.amount is None:
+            names = {
+                role: place and places.names[place]
+                for role, place in (("debit", places.debit), ("credit", places.credit))
+            }
+            swapped = f"--debit-column {names['credit']!r} --credit-column {names['debit']!r}"
+            hint = f"{swapped} reads them the other way round, as QuickBooks Desktop needs"
+            return "by their columns of debits and credits", hint
+        other = "sent" if self._format.direction == "received" else "received"
+        return "by their direction or sign", f"--direction {other} compares those"
+
+    async def rows(self) -> AsyncGenerator[LedgerRow, None]:
+        """All rows, in their order.
+
+        Raises:
+            LedgerError: a row cannot be read or understood; names it, and the column.
+            ExportError: the ledger cannot be read.
+        """
+        if self.kind == "sql":
+            async with aclosing(_sql().read_database(self._ledger, self._format)) as rows:
+                async for row in rows:
+                    yield row
+            return
+        for number, row in enumerate(self.read()):
+            yield row
+            if number % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def read(self) -> Iterator[LedgerRow]:
+        """The same of a file, without an event loop."""
+        if self.table:
+            return self.table.read()
+        if self.kind == "parquet":
+            return iter(_parquet().read_parquet(self._ledger, self._format))
+        return _read_json(self._ledger, self._format)
+
+    def sources(self, places: Collection[int]) -> Mapping[int, str]:
+        """Rows as they stand in the file, by their places; of a database or Parquet file none."""
+        if not places:
+            return {}
+        if self.table:
+            found = self.table.table.sources()
+        elif self.kind == "jsonl":
+            found = ((line, text.decode("utf-8", "replace")) for line, text in _lines(self._ledger))
+        else:
+            return {}
+        wanted = set(places)
+        return {
+            place: text[:_MOST_SHOWN].rstrip("\r\n") for place, text in found if place in wanted
+        }
 
 
 async def ledger_rows(ledger: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
@@ -48,27 +123,18 @@ async def ledger_rows(ledger: str, format: LedgerFormat) -> AsyncGenerator[Ledge
     Raises:
         as `read_ledger`; ExportError: the database cannot be read.
     """
-    if _kind_of(ledger) == "sql":
-        try:
-            from paywint_async.reconcile._sql import read_database
-        except ModuleNotFoundError:
-            raise _missing("sql", "Databases") from None
-        async with aclosing(read_database(ledger, format)) as rows:
-            async for row in rows:
-                yield row
-        return
-    for number, row in enumerate(read_ledger(ledger, format)):
-        yield row
-        if number % _ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async with aclosing(OpenedLedger(ledger, format).rows()) as rows:
+        async for row in rows:
+            yield row
 
 
 def read_ledger(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
     """The rows of a file, in their order.
 
     Args:
-        path: CSV, or JSON lines where it ends in ``.jsonl``, also with ``.gz`` or ``.zst`` behind
-            that; a file ending in ``.parquet``, or a directory of such files (extra ``parquet``).
+        path: text with separated values, or JSON lines where it ends in ``.jsonl``, also with ``.gz``
+            or ``.zst`` behind that; Excel, OFX, CAMT.053 or MT940 (extra ``ledgers``); a file ending
+            in ``.parquet``, or a directory of such files (extra ``parquet``).
         format: its columns, zone and so on.
 
     Raises:
@@ -76,82 +142,72 @@ def read_ledger(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
         ExportError: there is no such file, or it cannot be opened.
         ConfigurationError: an extra is missing.
     """
-    kind = _kind_of(path)
-    if kind == "parquet":
-        try:
-            from paywint_async.reconcile._parquet import read_parquet
-        except ModuleNotFoundError:
-            raise _missing("parquet", "Parquet ledgers") from None
-        yield from read_parquet(path, format)
-        return
-    compression = compression_of(path)
-    with translated(f"cannot read {path}"):
-        file = compression.open(path)
-    with file:
-        read = _read_json if kind == "jsonl" else _read_csv
-        yield from read(file, path, compression, format)
+    return OpenedLedger(path, format).read()
 
 
 def unit_of(ledger: str) -> str:
     """What a row's place counts: lines of a file of text, else rows."""
-    return "line" if _kind_of(ledger) in ("csv", "jsonl") else "row"
+    return "row" if kind_by_name(ledger) in ("sql", "parquet", "xlsx") else "line"
 
 
-def _kind_of(ledger: str) -> str:
-    if _DATABASE.match(ledger):
-        return "sql"
-    name = ledger.lower().rstrip("/")
-    if name.endswith(".parquet") or os.path.isdir(ledger):
-        return "parquet"
-    return "jsonl" if name.removesuffix(compression_of(name).ending).endswith(".jsonl") else "csv"
+_TABLES = ("csv",)
+
+
+def _open_table(kind: str, ledger: str, format: LedgerFormat) -> Table:
+    return open_table(ledger, format)
+
+
+def _sql() -> Any:
+    try:
+        from paywint_async.reconcile import _sql
+    except ModuleNotFoundError:
+        raise _missing("sql", "Databases") from None
+    return _sql
+
+
+def _parquet() -> Any:
+    try:
+        from paywint_async.reconcile import _parquet
+    except ModuleNotFoundError:
+        raise _missing("parquet", "Parquet ledgers") from None
+    return _parquet
 
 
 def _missing(extra: str, what: str) -> ConfigurationError:
     return ConfigurationError(f"{what} need an extra: pip install 'paywint-async[{extra}]'")
 
 
-def _read_csv(
-    file: IO[bytes], path: str, compression: Compression, format: LedgerFormat
-) -> Iterator[LedgerRow]:
-    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        lines = csv.reader(text, delimiter=format.delimiter, strict=True)
-        rows = _numbered(lines, lambda: lines.line_num + 1, path, compression)
-        _, header = next(rows, (1, []))
-        if not header:
-            raise LedgerError(path, "is empty: the first line has to name the columns")
-        reader = RowReader(format, find_columns(header, format.columns, path))
-        for line, values in rows:
-            named = f"{path}, line {line}"
-            if not values:
-                continue  # an empty line, as many files end with
-            if len(values) != len(header):
-                raise LedgerError(
-                    named, f"has {len(values)} values, and the header has {len(header)} columns"
-                )
-            yield reader.read(values, line, named)
-
-
-def _read_json(
-    file: IO[bytes], path: str, compression: Compression, format: LedgerFormat
-) -> Iterator[LedgerRow]:
+def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
     """Objects whose numbers keep their digits; the first tells the columns."""
     names: list[str] = []
     reader: RowReader | None = None
     used: list[int] = []
-    for line, text in _numbered(file, count(2).__next__, path, compression):
+    for line, text in _lines(path):
         named = f"{path}, line {line}"
         told = _object(text, named)
         if reader is None:
             names = list(told)
-            places = find_columns(names, format.columns, path)
-            reader, used = RowReader(format, places), places.used
+            forms = typed_forms(names, format, path)
+            reader, used = RowReader(format, forms), forms.places.used
         elif more := [name for name in told if name not in names]:
             names += more
-            for place in find_columns(names, format.columns, named).used:
+            for place in typed_forms(names, format, named).places.used:
                 if place not in used:
                     problem = "is not in the first line, which has to name all columns"
                     raise LedgerError(named, problem, column=names[place])
-        yield reader.read([told.get(name) for name in names], line, named)
+        if (row := reader.read([told.get(name) for name in names], line, named)) is not None:
+            yield row
+
+
+def typed_forms(names: Iterable[str], format: LedgerFormat, ledger: str) -> Forms:
+    """The forms of a ledger that programs write: as told, else those of programs."""
+    return Forms(
+        places=find_columns(list(names), format.columns, ledger, only_own_names=True),
+        decimal_mark=format.decimal_mark or ".",
+        date_order=format.date_format or "ymd",
+        has_only_plain=format.decimal_mark is None,
+        has_iso_dates=format.date_format is None,
+    )
 
 
 def _object(text: bytes, named: str) -> dict[str, Any]:
@@ -170,24 +226,14 @@ def _object(text: bytes, named: str) -> dict[str, Any]:
     return told
 
 
-def _numbered(
-    rows: Iterable[T], next_line: Callable[[], int], path: str, compression: Compression
-) -> Iterator[tuple[int, T]]:
-    """Each row with the number of its first line: quoted values may have line ends."""
-    line = 1
-    try:
-        with translated(f"cannot read {path}"):
-            for row in rows:
-                yield line, row
-                line = next_line()
-    except csv.Error as error:
-        raise LedgerError(f"{path}, line {line}", f"is not CSV: {error}") from None
-    except UnicodeDecodeError:
-        problem = "is not text in UTF-8"
-    except EOFError:
-        problem = "the compressed file ends too early"
-    except compression.damages():
-        problem = "the compressed file is damaged"
-    else:
-        return
-    raise LedgerError(f"{path}, line {line} or soon after", problem)
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    compression = compression_of(path)
+    with translated(f"cannot read {path}"):
+        file = compression.open(path)
+    line = 0
+    with file, damages_told(path, compression, lambda: f"line {line + 1}"):
+        while text := file.readline(4 * MOST_CHARACTERS + 1):
+            line += 1
+            if len(text) > 4 * MOST_CHARACTERS:
+                raise LedgerError(f"{path}, line {line}", "is too long: this is no ledger")
+            yield line, text

@@ -4,7 +4,8 @@ Rows come first, then payments one by one, in any order; each is used at most on
 falling certainty:
 
 1. **by id**. A row that names a payment belongs to that one or to none.
-2. **by invoice number** within the description (`keys`), or by the whole description.
+2. **by invoice number** within the description (`keys`), or by the whole description: of a row with a
+   date within the window, of one without where the amount is the same, too.
 3. **by amount and date window**.
 
 In each pass what is paid on both sides goes first; only then what is paid on one. Of several
@@ -14,6 +15,7 @@ ambiguous, and never guessed. What is not paid on either side, and has no partne
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
@@ -28,7 +30,7 @@ from paywint_async.reconcile._candidates import (
     description_groups,
     invoice_groups,
 )
-from paywint_async.reconcile._decisions import Verdicts
+from paywint_async.reconcile._decisions import Decisions
 from paywint_async.reconcile._records import Difference, Evidence, LedgerRow, PaymentFact, Period
 from paywint_async.reconcile._totals import Side
 
@@ -37,10 +39,14 @@ Facts = list[PaymentFact]
 
 
 @attrs.frozen(kw_only=True)
-class Result:
-    """What the comparison has found; ``differences`` are sorted, the gravest kind first."""
+class MatchResult:
+    """What the comparison has found; ``differences`` are sorted, the gravest kind first.
+
+    ``evidence`` tells by what how many rows of the period were matched with a payment.
+    """
 
     differences: tuple[Difference, ...]
+    evidence: Counter[Evidence]
     ledger: Side
     paywint: Side
 
@@ -64,7 +70,7 @@ class Matching:
     ) -> None:
         self._directions = frozenset(directions)
         self._window = date_window
-        self._verdicts = Verdicts(period or Period(), date_window)
+        self._decisions = Decisions(period or Period(), date_window)
         # Most ids come once; a list for each would be a tenth of all the memory.
         self._named: dict[str, dict[UUID, LedgerRow]] = {each: {} for each in self._directions}
         self._named_again: dict[tuple[str, UUID], Rows] = {}
@@ -74,7 +80,7 @@ class Matching:
     def add_row(self, row: LedgerRow) -> None:
         """Takes a row of the ledger, whose place no other row has."""
         if row.direction not in self._directions:
-            self._verdicts.set_aside(row)
+            self._decisions.set_aside(row)
         elif row.payment_id is not None:
             if self._named[row.direction].setdefault(row.payment_id, row) is not row:
                 self._named_again.setdefault((row.direction, row.payment_id), []).append(row)
@@ -91,27 +97,28 @@ class Matching:
         elif self._interest.has(payment):
             self._open.add_payment(payment)
         else:
-            self._verdicts.lonely_payment(payment)
+            self._decisions.lonely_payment(payment)
 
-    def finish(self) -> Result:
+    def finish(self) -> MatchResult:
         """Settles what is left; nothing may be added any more."""
         for named in self._named.values():
             for each in named.values():
                 original, *others = sorted_rows([each, *self._others(each)])
-                self._verdicts.lonely_row(original)
-                self._verdicts.repeated((row, original) for row in others)
+                self._decisions.lonely_row(original)
+                self._decisions.repeated((row, original) for row in others)
             named.clear()
         self._match_by_invoice()
         self._match_by_description()
         self._match_by_amount()
         for row in self._open.rows:
-            self._verdicts.lonely_row(row)
+            self._decisions.lonely_row(row)
         for payment in self._open.payments:
-            self._verdicts.lonely_payment(payment)
-        return Result(
-            differences=self._verdicts.differences(),
-            ledger=self._verdicts.ledger,
-            paywint=self._verdicts.paywint,
+            self._decisions.lonely_payment(payment)
+        return MatchResult(
+            differences=self._decisions.differences(),
+            evidence=self._decisions.evidence,
+            ledger=self._decisions.ledger,
+            paywint=self._decisions.paywint,
         )
 
     def _others(self, row: LedgerRow) -> Rows:
@@ -125,8 +132,8 @@ class Matching:
             sorted_rows(rows),
             key=lambda row: (row.status != payment.status, row.amount != payment.amount),
         )
-        self._verdicts.pair(original, payment, Evidence.ID)
-        self._verdicts.repeated((row, original) for row in others)
+        self._decisions.pair(original, payment, Evidence.ID)
+        self._decisions.repeated((row, original) for row in others)
 
     def _match_by_invoice(self) -> None:
         for group in invoice_groups(self._open.rows, self._open.payments):
@@ -143,6 +150,11 @@ class Matching:
             for rows, payments, _ in self._in_turn(*group):
                 left = self._match_by_amounts(rows, payments, Evidence.DESCRIPTION)
                 self._take([assign(*left, window=self._window)], Evidence.DESCRIPTION)
+            for rows, payments, is_paid in self._in_turn(*group):
+                undated = [row for row in self._open.rows_of(rows) if row.day is None]
+                alike = by_amount(undated, self._open.payments_of(payments))
+                found = [assign(*each, window=None) for each in alike]
+                self._take(found, Evidence.DESCRIPTION, tells_ambiguous=is_paid)
 
     def _match_by_amount(self) -> None:
         for row_is_paid, payment_is_paid in ((True, True), (True, False), (False, True)):
@@ -176,15 +188,15 @@ class Matching:
         for each in found:
             for row, payment in each.pairs:
                 self._open.remove([row], [payment])
-                self._verdicts.pair(row, payment, evidence)
+                self._decisions.pair(row, payment, evidence)
             self._open.remove([row for row, _ in each.repeated])
-            self._verdicts.repeated(each.repeated)
+            self._decisions.repeated(each.repeated)
             left_rows += each.rows
             left_payments += each.payments
             for rows, payments in each.ambiguous:
                 if tells_ambiguous:
                     self._open.remove(rows, payments)
-                    self._verdicts.ambiguous(rows, payments, evidence)
+                    self._decisions.ambiguous(rows, payments, evidence)
                 else:
                     left_rows += rows
                     left_payments += payments
@@ -196,4 +208,4 @@ class Matching:
         settled = {booked(row): row for row in rows if not self._open.has_row(row)}
         again = [(row, settled[booked(row)]) for row in sorted_rows(left) if booked(row) in settled]
         self._open.remove([row for row, _ in again])
-        self._verdicts.repeated(again)
+        self._decisions.repeated(again)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paywint_async.export._errors import translated
-from paywint_async.reconcile._columns import Places, find_columns
+from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._ledger import typed_forms
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
 
@@ -49,9 +50,10 @@ def _files(path: str) -> list[str]:
 
 def _rows(file: Any, name: str, format: LedgerFormat, place: int) -> Iterator[LedgerRow]:
     schema = file.schema_arrow
-    places = find_columns(schema.names, format.columns, name)
+    forms = typed_forms(schema.names, format, name)
+    places = forms.places
     _refuse_floats(schema, places, name)
-    reader = RowReader(format, places)
+    reader = RowReader(format, forms)
     columns = [schema.names[each] for each in places.used]
     number = 0
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
@@ -61,17 +63,19 @@ def _rows(file: Any, name: str, format: LedgerFormat, place: int) -> Iterator[Le
             row: list[Any] = [None] * places.width
             for index, value in zip(places.used, told, strict=True):
                 row[index] = value
-            yield reader.read(row, place + number, f"{name}, row {number}")
+            if found := reader.read(row, place + number, f"{name}, row {number}"):
+                yield found
 
 
 def _refuse_floats(schema: Any, places: Places, name: str) -> None:
-    kind = schema.field(places.amount).type
-    if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind) or _is_text(kind)):
-        raise LedgerError(
-            name,
-            f"is {kind}, in which cents are not exact: write it as decimal, integer or text",
-            column=schema.names[places.amount],
-        )
+    for place in places.amounts:
+        kind = schema.field(place).type
+        if not (pa.types.is_decimal(kind) or pa.types.is_integer(kind) or _is_text(kind)):
+            raise LedgerError(
+                name,
+                f"is {kind}, in which cents are not exact: write it as decimal, integer or text",
+                column=schema.names[place],
+            )
 
 
 def _is_text(kind: Any) -> bool:

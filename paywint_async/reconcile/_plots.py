@@ -14,7 +14,7 @@ from paywint_async.reconcile._activity import Activity
 from paywint_async.reconcile._buckets import Buckets, buckets_between
 from paywint_async.reconcile._charts import Bar, Flow, bars, flow, line
 from paywint_async.reconcile._explanation import money
-from paywint_async.reconcile._records import Outcome
+from paywint_async.reconcile._records import MatchOutcome
 from paywint_async.reconcile._totals import Side, Sum, sum_of
 
 _LARGEST = 1e300
@@ -41,12 +41,12 @@ _STATUSES = (
     "retried",
 )
 _ENDS = {  # of the flow: what it is called, and its colour
-    Outcome.AGREED: ("agrees", "good"),
-    Outcome.NOT_PAID: ("needs no row", "plain"),
-    Outcome.AMOUNT: ("amount differs", "bad"),
-    Outcome.STATUS: ("status differs", "bad"),
-    Outcome.AMBIGUOUS: ("ambiguous", "wait"),
-    Outcome.MISSING_IN_LEDGER: ("not in ledger", "bad"),
+    MatchOutcome.AGREED: ("agrees", "good"),
+    MatchOutcome.NOT_PAID: ("needs no row", "plain"),
+    MatchOutcome.AMOUNT: ("amount differs", "bad"),
+    MatchOutcome.STATUS: ("status differs", "bad"),
+    MatchOutcome.AMBIGUOUS: ("ambiguous", "wait"),
+    MatchOutcome.MISSING_IN_LEDGER: ("not in ledger", "bad"),
 }
 
 

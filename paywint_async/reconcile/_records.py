@@ -48,7 +48,7 @@ class Evidence(StrEnum):
         return "invoice number" if self is Evidence.INVOICE else self.value.replace("_", " ")
 
 
-class Outcome(StrEnum):
+class MatchOutcome(StrEnum):
     """What became of each row and of each payment: of these always exactly one."""
 
     AGREED = "agreed"
@@ -82,7 +82,8 @@ class LedgerRow:
     """A row of the ledger.
 
     ``place`` is its line in a CSV file, else its number; ``status`` is in the API's words; a row
-    without one claims to be paid. ``when`` is in the zone in which days are counted.
+    without one claims to be paid. ``when`` is in the zone in which days are counted. ``amount`` is with
+    the ``fee`` that the ledger's own amount is without.
     """
 
     place: int
@@ -93,6 +94,7 @@ class LedgerRow:
     description: str | None = None
     when: datetime | None = None
     status: str = PAID
+    fee: Decimal = Decimal(0)
 
     @property
     def is_paid(self) -> bool:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from paywint_async.export._database import Database
 from paywint_async.export._errors import ExportError
-from paywint_async.reconcile._columns import find_columns
+from paywint_async.reconcile._ledger import typed_forms
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
 
@@ -34,14 +34,15 @@ async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[Ledger
             connection = await held.enter_async_context(engine.connect())
             result = await held.enter_async_context(connection.stream(query))
         names = list(result.keys())
-        reader = RowReader(format, find_columns(names, format.columns, database.name))
+        reader = RowReader(format, typed_forms(names, format, database.name))
         number = 0
         while True:
             with database.translated("read"):
                 rows = await result.fetchmany(_ROWS_AT_ONCE)
             for row in rows:
                 number += 1
-                yield reader.read(tuple(row), number, f"{database.name}, row {number}")
+                if found := reader.read(tuple(row), number, f"{database.name}, row {number}"):
+                    yield found
             if not rows:
                 return
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import attrs
 
 from paywint_async.reconcile._errors import ReconcileError
-from paywint_async.reconcile._records import PAID, LedgerRow, Outcome, PaymentFact
+from paywint_async.reconcile._records import PAID, LedgerRow, MatchOutcome, PaymentFact
 
 # Wide enough for any sum of real money; where it is not, that is told and not rounded.
 _EXACTLY = Context(prec=400, traps=[Inexact])
@@ -56,7 +56,7 @@ class Cell(NamedTuple):
     """The part of a side that has these three in common."""
 
     direction: str
-    outcome: Outcome
+    outcome: MatchOutcome
     status: str
 
 
@@ -66,13 +66,13 @@ class Side:
     def __init__(self) -> None:
         self._cells: defaultdict[Cell, Sum] = defaultdict(Sum)
 
-    def take(self, item: LedgerRow | PaymentFact, outcome: Outcome) -> None:
+    def take(self, item: LedgerRow | PaymentFact, outcome: MatchOutcome) -> None:
         """Counts an item, once."""
         cell = Cell(item.direction, outcome, item.status)
         self._cells[cell].take(item.amount)
 
     def __iter__(self) -> Iterator[tuple[Cell, Sum]]:
-        order = list(Outcome)
+        order = list(MatchOutcome)
         return iter(
             sorted(
                 self._cells.items(),
@@ -88,7 +88,7 @@ class Side:
         self,
         *,
         direction: str | None = None,
-        outcome: Outcome | None = None,
+        outcome: MatchOutcome | None = None,
         status: str | None = None,
     ) -> Sum:
         """All that has these in common; None: whatever."""
@@ -102,21 +102,21 @@ class Side:
     def paid(self, direction: str) -> Sum:
         """The money that moved in the period, by this side's account."""
         total = Sum()
-        for outcome in Outcome:
+        for outcome in MatchOutcome:
             if outcome not in _NOT_COMPARED:
                 part = self.sum(direction=direction, outcome=outcome, status=PAID)
                 total.take(part.amount, part.count)
         return total
 
 
-_NOT_COMPARED = {Outcome.OTHER_DIRECTION, Outcome.OUTSIDE_PERIOD}
+_NOT_COMPARED = {MatchOutcome.OTHER_DIRECTION, MatchOutcome.OUTSIDE_PERIOD}
 
 
 @attrs.frozen(kw_only=True)
 class Step:
     """A step from the ledger's sum to Paywint's: what is paid of an outcome on each side."""
 
-    outcome: Outcome
+    outcome: MatchOutcome
     ledger: Sum
     paywint: Sum
 
@@ -144,7 +144,7 @@ class Statement:
 def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
     """The reconciliation of a direction; steps at which nothing is paid are left out."""
     steps = []
-    for outcome in Outcome:
+    for outcome in MatchOutcome:
         step = Step(
             outcome=outcome,
             ledger=ledger.sum(direction=direction, outcome=outcome, status=PAID),

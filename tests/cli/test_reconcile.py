@@ -170,12 +170,12 @@ def test_a_ledger_that_cannot_be_read_is_no_difference(
 ) -> None:
     account = serve(payments=5)
     use(account.environment)
-    (tmp_path / "a.csv").write_text('payment_id,amount\n,"1,5"\n')
+    (tmp_path / "a.csv").write_text('payment_id,amount\n,"1_5"\n')
 
     outcome = paywint("reconcile", tmp_path / "a.csv", "--html", tmp_path / "a.html")
 
     assert (outcome.code, outcome.out) == (1, "")
-    assert f"{tmp_path}/a.csv, line 2, column 'amount': '1,5' is not an amount" in outcome.err
+    assert f"{tmp_path}/a.csv, line 2, column 'amount': '1_5' is not an amount" in outcome.err
     assert account.request_count == 0
     assert os.listdir(tmp_path) == ["a.csv"]
 
@@ -205,6 +205,7 @@ def test_a_history_that_cannot_be_proved_complete_claims_nothing(
         (("--timezone", "Mars/Olympus"), "is no time zone"),
         (("--timezone", "../etc/passwd"), "is no time zone"),
         (("--delimiter", ";;"), "--delimiter must be"),
+        (("--delimiter", "\\n"), "--delimiter must be"),
         (("--html", "-"), "--html must be"),
         (("--html", "nowhere/a.html"), "--html must be"),
         (("--html", "."), "--html must be"),

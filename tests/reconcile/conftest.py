@@ -14,7 +14,14 @@ from comparison_samples import match
 from ledger_reading import Write
 
 from paywint_async import Payment, PaymentStatus
-from paywint_async.reconcile import LedgerFormat, LedgerRow, PaymentFact, Period, Report, Settings
+from paywint_async.reconcile import (
+    LedgerFormat,
+    LedgerRow,
+    PaymentFact,
+    Period,
+    ReconcileOptions,
+    Report,
+)
 from paywint_async.reconcile._activity import Activity
 
 MakeReport = Callable[..., Report]
@@ -32,15 +39,15 @@ def make_report() -> MakeReport:
         direction: str = "received",
         period: Period | None = None,
     ) -> Report:
-        settings = Settings(
+        options = ReconcileOptions(
             ledger=ledger, format=LedgerFormat(direction=direction), period=period or Period()
         )
-        activities = {each: Activity() for each in settings.directions}
+        activities = {each: Activity() for each in options.directions}
         for payment in payments:
             activities[payment.direction].take(payment, timedelta(hours=1))
         return Report(
-            settings=settings,
-            result=match(rows, payments, directions=settings.directions, period=period),
+            options=options,
+            result=match(rows, payments, directions=options.directions, period=period),
             activities=activities,
             made_at=datetime(2026, 2, 1, tzinfo=UTC),
         )

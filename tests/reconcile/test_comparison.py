@@ -19,14 +19,14 @@ from paywint_async.reconcile import (
     LedgerFormat,
     Period,
     ReconcileError,
+    ReconcileOptions,
     Report,
-    Settings,
     reconcile,
 )
 
 
-def settings(path: Path, direction: str = "received", **told: Any) -> Settings:
-    return Settings(ledger=str(path), format=LedgerFormat(direction=direction), **told)
+def options(path: Path, direction: str = "received", **told: Any) -> ReconcileOptions:
+    return ReconcileOptions(ledger=str(path), format=LedgerFormat(direction=direction), **told)
 
 
 async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: Any) -> Report:
@@ -38,7 +38,7 @@ async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: 
         read = reader(client.payments, direction)
         await transfer(read, make_table(str(path), direction))
         spoil(path)
-        return await reconcile(client.payments, settings(path, direction, **told))
+        return await reconcile(client.payments, options(path, direction, **told))
 
 
 def leave_it(path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_payments_day_is_that_of_its_payment_in_the_ledgers_zone(
     ledger.write_text("date,amount\n2026-02-01,10\n")
     payment = make_payment(payment_date=datetime(2026, 1, 31, 23, 30, tzinfo=UTC))
     told = LedgerFormat(zone=ZoneInfo("Europe/Berlin"))
-    compared = Settings(ledger=str(ledger), format=told, date_window=0)
+    compared = ReconcileOptions(ledger=str(ledger), format=told, date_window=0)
 
     report = await reconcile(Scripted(payment), compared)  # type: ignore[arg-type]
 
@@ -123,7 +123,9 @@ async def test_a_payment_beyond_the_calendar_is_named(tmp_path: Path, make_payme
     ledger = tmp_path / "a.csv"
     ledger.write_text("date,amount\n")
     payment = make_payment(created_at=datetime(1, 1, 1, tzinfo=UTC))
-    compared = Settings(ledger=str(ledger), format=LedgerFormat(zone=ZoneInfo("America/New_York")))
+    compared = ReconcileOptions(
+        ledger=str(ledger), format=LedgerFormat(zone=ZoneInfo("America/New_York"))
+    )
 
     with pytest.raises(
         ReconcileError, match=f"payment {payment.payment_id} .* out of the calendar"
@@ -141,7 +143,7 @@ async def test_an_amount_that_could_have_an_exponent_is_read_again(
     encoding = PAYMENTS[find_destination(name).format or Format.JSONL]
     ledger.write_bytes(encoding.header + encoding.encode([payment]))
 
-    report = await reconcile(Scripted(payment), settings(ledger))  # type: ignore[arg-type]
+    report = await reconcile(Scripted(payment), options(ledger))  # type: ignore[arg-type]
 
     assert report.agrees
 
@@ -154,7 +156,7 @@ async def test_a_payment_in_another_currency_is_no_number_to_compare(
     payment = make_payment(currency="EUR", amount=Decimal(5))
 
     with pytest.raises(ReconcileError, match=r"is in EUR: only US dollars are compared"):
-        await reconcile(Scripted(payment), settings(ledger))  # type: ignore[arg-type]
+        await reconcile(Scripted(payment), options(ledger))  # type: ignore[arg-type]
 
 
 async def test_a_long_ledger_leaves_the_loop_its_turns(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ async def test_a_long_ledger_leaves_the_loop_its_turns(tmp_path: Path) -> None:
 
     counting = asyncio.create_task(count())
     with pytest.raises(PaywintError, match="asked"):
-        await reconcile(Scripted(), settings(ledger))  # type: ignore[arg-type]
+        await reconcile(Scripted(), options(ledger))  # type: ignore[arg-type]
     counting.cancel()
 
     assert turns >= 5

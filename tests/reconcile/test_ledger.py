@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -150,6 +151,22 @@ def test_line_ends_in_quotes_a_bom_and_empty_lines_are_understood(write: Write) 
 )
 def test_it_may_be_compressed(write: Write, ending: str, compress: Any) -> None:
     assert len(read(write(compress(b"amount,date\n1,\n"), f"books.csv{ending}"))) == 1
+
+
+def test_a_text_of_any_length_is_read_back(write: Write) -> None:
+    text = "x" * 200_000
+
+    (row,) = read(write(f'description,amount,date\n"{text}",1,\n'))
+
+    assert row.description == text
+
+
+def test_reading_a_ledger_leaves_the_csv_module_as_it_was(write: Write) -> None:
+    before = csv.field_size_limit()
+
+    read(write("description,amount\na,1\nb,2\n"))
+
+    assert csv.field_size_limit() == before
 
 
 def test_a_header_alone_is_a_ledger_without_rows(write: Write) -> None:

@@ -37,6 +37,10 @@ def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:
         ('{"amount": true, "date": ""}\n', ", line 1, column 'amount': True is not an amount"),
         ('{"sum": 1}\n', ": has no column 'amount', tell its name; there are 'sum'"),
         (
+            '{"amount": "44,300", "date": ""}\n',
+            ", line 1, column 'amount': '44,300' is not an amount such as 1234.50",
+        ),
+        (
             '{"amount": 1, "date": ""}\n{"amount": 2, "date": "", "status": "failed"}\n',
             ", line 2, column 'status': is not in the first line, which has to name all columns",
         ),

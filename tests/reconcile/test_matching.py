@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from comparison_samples import day, found, match, paid, pairs_by, row
 
-from paywint_async.reconcile import Kind, Outcome, Period, ReconcileError
+from paywint_async.reconcile import Evidence, Kind, MatchOutcome, Period, ReconcileError
 
 # -- by id -----------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ def test_status_and_amount_may_both_differ() -> None:
     result = match([row(2, 11, payment_id=1)], [paid(1, status="failed")])
 
     assert found(result) == [("amount", [2], [1]), ("status", [2], [1])]
-    assert result.ledger.sum(outcome=Outcome.STATUS).count == 1
+    assert result.ledger.sum(outcome=MatchOutcome.STATUS).count == 1
 
 
 def test_of_several_rows_of_a_payment_the_one_that_agrees_is_the_original() -> None:
@@ -106,7 +106,7 @@ def test_rows_of_another_direction_are_set_aside_and_counted() -> None:
     result = match([row(2, payment_id=1), row(3, direction="sent")], [paid(1)])
 
     assert result.agrees
-    assert result.ledger.sum(outcome=Outcome.OTHER_DIRECTION).count == 1
+    assert result.ledger.sum(outcome=MatchOutcome.OTHER_DIRECTION).count == 1
 
 
 # -- by invoice and description --------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_an_open_invoice_without_a_payment_is_no_difference() -> None:
     result = match([row(2, invoice="INV-1", status="open")], [])
 
     assert result.agrees
-    assert result.ledger.sum(outcome=Outcome.NOT_PAID).count == 1
+    assert result.ledger.sum(outcome=MatchOutcome.NOT_PAID).count == 1
 
 
 def test_an_invoice_booked_twice_is_a_duplicate_whatever_the_days() -> None:
@@ -218,6 +218,46 @@ def test_a_whole_description_is_found_within_the_window() -> None:
 
     far = match([row(2, 11, description="Rent, 3rd floor", when=day(4))], payments)
     assert found(far) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
+
+
+def test_without_a_date_a_description_and_amount_of_its_own_is_enough() -> None:
+    rows = [row(2, description="Rent", when=None), row(3, 20, description="Power", when=None)]
+    payments = [paid(1, 20, description="power", when=day(90)), paid(2, description="Rent")]
+
+    result = match(rows, payments)
+
+    assert result.agrees
+    assert result.evidence == {Evidence.DESCRIPTION: 2}
+
+
+def test_without_a_date_a_description_with_another_amount_is_no_match() -> None:
+    result = match([row(2, 11, description="Rent", when=None)], [paid(1, description="Rent")])
+
+    assert found(result) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
+
+
+def test_without_a_date_two_payments_of_a_description_and_amount_are_ambiguous() -> None:
+    payments = [paid(1, description="Rent"), paid(2, description="Rent", when=day(30))]
+
+    result = match([row(2, description="Rent", when=None)], payments)
+
+    assert found(result) == [("ambiguous", [2], [1, 2])]
+    assert result.differences[0].explanation == (
+        "1 row and 2 payments fit each other by description and amount, in more than one way"
+    )
+
+
+def test_without_dates_rows_that_say_the_same_share_their_payments() -> None:
+    rows = [row(place, description="Rent", when=None) for place in (2, 3)]
+
+    assert match(rows, [paid(n, description="Rent", when=day(n)) for n in (1, 2)]).agrees
+    assert found(match(rows, [paid(1, description="Rent")])) == [("duplicate", [3, 2], [])]
+
+
+def test_a_description_far_from_its_date_is_no_match() -> None:
+    result = match([row(2, description="Rent", when=day(40))], [paid(1, description="Rent")])
+
+    assert [each[0] for each in found(result)] == ["missing_at_paywint", "missing_in_ledger"]
 
 
 # -- by amount and date ----------------------------------------------------------------------------
@@ -300,8 +340,8 @@ def test_outside_of_the_period_nothing_is_missing() -> None:
     result = match(rows, payments, period=JANUARY)
 
     assert result.agrees
-    assert result.ledger.sum(outcome=Outcome.OUTSIDE_PERIOD).count == 1
-    assert result.paywint.sum(outcome=Outcome.OUTSIDE_PERIOD).count == 2
+    assert result.ledger.sum(outcome=MatchOutcome.OUTSIDE_PERIOD).count == 1
+    assert result.paywint.sum(outcome=MatchOutcome.OUTSIDE_PERIOD).count == 2
 
 
 def test_both_ends_of_the_period_belong_to_it() -> None:

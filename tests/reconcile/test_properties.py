@@ -14,7 +14,7 @@ from comparison_samples import day, found, match, paid, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paywint_async.reconcile import LedgerRow, Outcome, PaymentFact, Period, Result
+from paywint_async.reconcile import LedgerRow, MatchOutcome, MatchResult, PaymentFact, Period
 from paywint_async.reconcile._assignment import assign
 from paywint_async.reconcile._totals import statement
 
@@ -99,7 +99,7 @@ def spoil(rows: list[LedgerRow], chance: random.Random) -> Spoiled:
     return Spoiled(kept, expected)
 
 
-def told(result: Result, name: Callable[[LedgerRow], int]) -> Counter[tuple[str, int]]:
+def told(result: MatchResult, name: Callable[[LedgerRow], int]) -> Counter[tuple[str, int]]:
     """What was found: the kind, and the number of the payment (else the row) that it is about."""
     return Counter(
         (kind, payments[0] if payments else name(difference.rows[0]))
@@ -186,7 +186,7 @@ periods = st.sampled_from((Period(), Period(since=day(4).date()), Period(until=d
 which = st.sampled_from((("received",), ("sent", "received")))
 
 
-def without_places(result: Result) -> Counter[Any]:
+def without_places(result: MatchResult) -> Counter[Any]:
     return Counter(
         (
             each.kind,
@@ -266,8 +266,8 @@ def test_no_difference_means_that_the_sums_are_the_same(
             assert statement(direction, result.ledger, result.paywint).difference == 0
     spoiled = sum(
         result.ledger.sum(outcome=each).count + result.paywint.sum(outcome=each).count
-        for each in Outcome
-        if each not in (Outcome.AGREED, Outcome.NOT_PAID)
+        for each in MatchOutcome
+        if each not in (MatchOutcome.AGREED, MatchOutcome.NOT_PAID)
     )
     assert result.agrees is (spoiled == 0)
 

@@ -208,20 +208,21 @@ def test_the_text_shows_the_sums_and_each_difference(make_report: MakeReport) ->
         "missing at Paywint        1   5.00        0      0.00       -5.00",
         "paid in all               3  23.00        1  1,234.50   +1,211.50",
         "",
+        "matched: 1 by id",
+        "",
         "set aside: payments not paid, with no ledger row: 1",
         "",
-        *lines[8:11],
-        lines[11],
+        *lines[10:14],
         "",
         "the books differ: 3 differences",
     ]
-    assert [line.split()[:2] for line in lines[9:12]] == [
+    assert [line.split()[:2] for line in lines[11:14]] == [
         ["missing", "at"],
         ["amount", "2"],
         ["duplicate", "3"],
     ]
-    assert lines[10].endswith("9.00  1,234.50  the ledger has 1,225.50 less than Paywint")
-    assert "00000000-0000-0000-0000-000000000001" in lines[10]
+    assert lines[12].endswith("9.00  1,234.50  the ledger has 1,225.50 less than Paywint")
+    assert "00000000-0000-0000-0000-000000000001" in lines[12]
 
 
 def test_no_more_differences_than_asked_for_and_that_is_said(make_report: MakeReport) -> None:

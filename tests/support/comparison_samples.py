@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from paywint_async.reconcile import Kind, LedgerRow, Matching, PaymentFact, Period, Result
+from paywint_async.reconcile import Kind, LedgerRow, Matching, MatchResult, PaymentFact, Period
 
 NEW_YEAR = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def match(
     directions: Iterable[str] = ("received",),
     period: Period | None = None,
     date_window: int = 3,
-) -> Result:
+) -> MatchResult:
     matching = Matching(directions=directions, period=period, date_window=date_window)
     for each in rows:
         matching.add_row(each)
@@ -50,7 +50,7 @@ def match(
     return matching.finish()
 
 
-def found(result: Result) -> list[tuple[str, list[int], list[int]]]:
+def found(result: MatchResult) -> list[tuple[str, list[int], list[int]]]:
     """Each difference as its kind, the places of its rows and the numbers of its payments."""
     return [
         (
@@ -62,7 +62,7 @@ def found(result: Result) -> list[tuple[str, list[int], list[int]]]:
     ]
 
 
-def pairs_by(result: Result, kind: Kind) -> list[str | None]:
+def pairs_by(result: MatchResult, kind: Kind) -> list[str | None]:
     """By what the pairs of a kind were found."""
     return [each.evidence for each in result.differences if each.kind is kind]
 

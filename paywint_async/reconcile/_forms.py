@@ -1,0 +1,236 @@
+"""How the values of a ledger are to be read: found in all of them together. Pure.
+
+What one value leaves open another one decides. The first thousand rows decide nearly always, and a
+later row that contradicts them is refused where it stands; what they leave open all rows are asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from paywint_async.reconcile._columns import Places
+from paywint_async.reconcile._date_forms import has_points, is_iso, orders_of
+from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._number_forms import marks_of
+from paywint_async.reconcile._words import DIRECTION_WORDS, is_total
+
+_SAMPLE = 1000
+ID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
+
+
+@attrs.frozen(kw_only=True)
+class Forms:
+    """What the values of a ledger mean.
+
+    ``date_order`` is as `read_date` has it, ``decimal_mark`` as `read_amount`. Where
+    ``debit_is_negative`` debits carry a sign as well as a column; where ``fee_is_negative`` a fee that
+    was taken off does. Where ``has_only_plain`` an amount of text must be digits and a decimal point.
+    """
+
+    places: Places
+    decimal_mark: str = "."
+    date_order: str = "ymd"
+    debit_is_negative: bool = False
+    fee_is_negative: bool = False
+    has_only_plain: bool = False
+    has_plain_amounts: bool = True
+    has_iso_dates: bool = True
+    other_ids: tuple[str, ...] = ()
+
+
+def find_forms(
+    rows: Iterable[tuple[int, Sequence[Any]]],
+    places: Places,
+    ledger: str,
+    *,
+    decimal_mark: str | None,
+    date_order: str | None,
+    unit: str = "line",
+) -> Forms:
+    """What the rows prove about their form.
+
+    Args:
+        rows: all of them, each with its place; no more are read than are needed.
+        places: of the columns.
+        ledger: its name, for messages.
+        decimal_mark: as told; None: to be found.
+        date_order: as told; None: to be found.
+        unit: what a row's place counts.
+
+    Raises:
+        LedgerError: a form is left open by all rows, or two rows contradict each other.
+    """
+    amounts = _Choice("decimal mark", decimal_mark, marks_of)
+    dates = _Choice("order of day and month", date_order, orders_of)
+    values_of = _Samples(places)
+    for number, (place, values) in enumerate(rows):
+        if number >= _SAMPLE and amounts.is_decided and dates.is_decided:
+            break
+        if is_total(values):
+            continue
+        for column in (*places.amounts, *([] if places.fee is None else [places.fee])):
+            amounts.take(_text(values, column), place)
+        for column in places.dates:
+            dates.take(_text(values, column), place)
+        if number < _SAMPLE:
+            values_of.take(values)
+    places = values_of.decided(ledger)
+    date_column = places.names[places.dates[0]] if places.dates else None
+    return Forms(
+        places=places,
+        decimal_mark=amounts.result(
+            ledger, unit, places.names[places.amounts[0]], "--decimal-mark . or --decimal-mark ,"
+        ),
+        date_order=dates.result(
+            ledger, unit, date_column, "--date-format dmy or --date-format mdy"
+        ),
+        debit_is_negative=values_of.is_negative(places.debit),
+        fee_is_negative=values_of.is_negative(places.fee),
+        has_plain_amounts=not amounts.is_needed,
+        has_iso_dates=not dates.is_needed,
+        other_ids=values_of.other_ids(),
+    )
+
+
+class _Choice:
+    """Of several ways to read a column, those with which all of its values can be read."""
+
+    def __init__(self, what: str, told: str | None, readings: Any) -> None:
+        self._what = what
+        self._told = told
+        self._readings = readings
+        self._left: list[str] | None = None
+        self._open: tuple[str, int] | None = None
+        self._closed: dict[str, tuple[str, int]] = {}
+        self._conflict: tuple[tuple[str, int], tuple[str, int]] | None = None
+        self._are_all_pointed = True
+        self.is_needed = False
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no further value can change the result, save by contradicting it."""
+        return self._told is not None or (self._left is not None and len(self._left) == 1)
+
+    def take(self, text: str, place: int) -> None:
+        if not text or self._told is not None or is_iso(text):
+            return
+        readings = self._readings(text)
+        if not readings:
+            return  # reading the row tells what is wrong with it
+        self.is_needed = self.is_needed or self._what != "decimal mark" or not _is_simple(text)
+        self._are_all_pointed = self._are_all_pointed and has_points(text)
+        if len(set(readings.values())) == 1 and len(readings) > 1:
+            return
+        left = [each for each in (self._left or readings) if each in readings]
+        if not left:
+            self._conflict = self._conflict or (next(iter(self._closed.values())), (text, place))
+            return
+        self._left = left
+        if len(readings) == 1:
+            self._closed.setdefault(left[0], (text, place))
+        else:
+            self._open = self._open or (text, place)
+
+    def result(self, ledger: str, unit: str, column: str | None, hint: str) -> str:
+        if self._told is not None:
+            return self._told
+        if self._conflict:
+            (one, place), (other, other_place) = self._conflict
+            problem = f"{one!r} in {unit} {place} and {other!r} in {unit} {other_place} contradict"
+            raise LedgerError(
+                ledger, f"{problem} each other ({self._what})", column=column, hint=hint
+            )
+        if self._left is None:
+            return "." if self._what == "decimal mark" else "ymd"
+        if len(self._left) == 1:
+            return self._left[0]
+        if "dmy" in self._left and self._are_all_pointed:
+            return "dmy"
+        assert self._open is not None
+        text, place = self._open
+        ways = " or ".join(str(_shown(value)) for value in dict(self._readings(text)).values())
+        problem = f"{text!r} in {unit} {place} can mean {ways}, and no other value decides it"
+        raise LedgerError(ledger, problem, column=column, hint=f"{hint} does")
+
+
+def _shown(value: Any) -> Any:
+    return value.date() if hasattr(value, "date") else f"{value:f}"
+
+
+def _is_simple(text: str) -> bool:
+    return text.replace(".", "", 1).lstrip("-").isdigit()
+
+
+def _text(values: Sequence[Any], place: int) -> str:
+    value = values[place] if place < len(values) else None
+    return value.strip() if isinstance(value, str) else ""
+
+
+class _Samples:
+    """What the first rows show of columns whose values tell what they are."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._filled: Counter[int] = Counter()
+        self._ids: Counter[int] = Counter()
+        self._directions: Counter[int] = Counter()
+        self._negative: Counter[int] = Counter()
+        self._positive: Counter[int] = Counter()
+
+    def take(self, values: Sequence[Any]) -> None:
+        for place, value in enumerate(values[: self._places.width]):
+            text = str(value).strip() if value is not None else ""
+            if not text:
+                continue
+            self._filled[place] += 1
+            self._ids[place] += ID.fullmatch(text) is not None
+            self._directions[place] += text.casefold() in DIRECTION_WORDS
+        for column in (self._places.debit, self._places.fee):
+            if column is not None and (readings := marks_of(_signed_text(values, column))):
+                amount = next(iter(readings.values()))
+                self._negative[column] += amount < 0
+                self._positive[column] += amount > 0
+
+    def decided(self, ledger: str) -> Places:
+        places = self._places
+        ids = [each for each in places.maybe_ids if self._is_all(self._ids, each)]
+        if len(ids) > 1:
+            names = " and ".join(repr(places.names[each]) for each in ids)
+            raise LedgerError(
+                ledger, f"has ids in {names}", hint="--id-column says which are Paywint's"
+            )
+        directions = [
+            each for each in places.maybe_directions if self._is_all(self._directions, each)
+        ]
+        has_id_column = places.id is not None
+        return attrs.evolve(
+            places,
+            id=places.id if has_id_column else next(iter(ids), None),
+            direction=next(iter(directions), None)
+            if places.direction is None
+            else places.direction,
+        )
+
+    def is_negative(self, column: int | None) -> bool:
+        return column is not None and self._negative[column] > 0 == self._positive[column]
+
+    def other_ids(self) -> tuple[str, ...]:
+        """Columns of ids that look like Paywint's and are not used, where none is."""
+        if self.decided("").id is not None:
+            return ()
+        return tuple(
+            name for place, name in enumerate(self._places.names) if self._is_all(self._ids, place)
+        )
+
+    def _is_all(self, counts: Counter[int], place: int) -> bool:
+        return 0 < counts[place] == self._filled[place]
+
+
+def _signed_text(values: Sequence[Any], place: int) -> str:
+    value = values[place] if place < len(values) else None
+    return "" if value is None else str(value).strip()

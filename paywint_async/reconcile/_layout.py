@@ -1,0 +1,185 @@
+"""Where a table begins: the separator of its values, and the line that names its columns. Pure.
+
+Tools write the name of a company, of a report and of a period before the columns. The line that names
+them is the one in which the most usual (or told) names are found.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from paywint_async.reconcile._columns import Columns, Places, find_columns
+from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
+
+DELIMITERS = (",", ";", "\t", "|")
+DELIMITER_WORDS = {"\t": "tab"}
+MOST_COLUMNS = 1000
+_HEAD = 200  # lines or rows among which the names of the columns are looked for
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*$', re.IGNORECASE)
+
+Record = tuple[int, Sequence[Any]]
+
+
+@attrs.frozen(kw_only=True)
+class Layout:
+    """Where the columns are named, and where in a row each thing stands.
+
+    ``header_place`` is the line or row with the names, 0 where there is none.
+    """
+
+    places: Places
+    header_place: int = 0
+    delimiter: str | None = None
+    has_separator_line: bool = False
+
+    def rows(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records behind the header."""
+        return (record for record in records if record[0] > self.header_place)
+
+
+def find_text_layout(
+    file: TextFile, columns: Columns, *, delimiter: str | None, header_line: int | None
+) -> Layout:
+    """The layout of a file of text.
+
+    Raises:
+        LedgerError: no line names the columns that are needed, or it could be read in two ways.
+    """
+    head = list(islice(file.lines(), _HEAD))
+    told = _SEPARATOR_LINE.match(head[0]) if head else None
+    if not any(line.strip() for line in head):
+        raise LedgerError(file.path, "is empty: the first line has to name the columns")
+    candidates = [delimiter] if delimiter else [told[1]] if told else list(DELIMITERS)
+    found: list[Layout] = []
+    failures: list[tuple[int, LedgerError]] = []
+    for each in candidates:
+        records = list(_head_records(head, each, is_marked=bool(told)))
+        try:
+            layout = find_layout(records, columns, file.path, header_line=header_line, unit="line")
+        except LedgerError as error:
+            failures.append((max(len(values) for _, values in records), error))
+            continue
+        found.append(attrs.evolve(layout, delimiter=each, has_separator_line=bool(told)))
+    if not found:
+        raise max(failures, key=lambda each: each[0])[1]
+    widths = sorted((layout.places.width for layout in found), reverse=True)
+    if len(found) > 1 and (header_line != 0 or widths[0] == widths[1]):
+        raise LedgerError(
+            file.path,
+            f"can be read with {found[0].delimiter!r} and with {found[1].delimiter!r} between values",
+            hint="--delimiter says which it is",
+        )
+    return max(found, key=lambda layout: layout.places.width)
+
+
+def find_layout(
+    records: Sequence[Record], columns: Columns, ledger: str, *, header_line: int | None, unit: str
+) -> Layout:
+    """The layout of a table by its first records; raises as `find_text_layout`.
+
+    Args:
+        records: the first of them.
+        columns: as told.
+        ledger: its name, for messages.
+        header_line: as told; 0: there is none; None: to be found.
+        unit: what a record's place counts.
+    """
+    records = [(place, values) for place, values in records if any(map(_text, values))]
+    if not records:
+        raise LedgerError(ledger, f"is empty: the first {unit} has to name the columns")
+    _refuse_width(records, ledger, unit)
+    if header_line == 0:
+        names = [str(number + 1) for number in range(max(len(values) for _, values in records))]
+        return Layout(places=find_columns(names, columns, ledger))
+    if header_line is not None:
+        named = [values for place, values in records if place == header_line]
+        if not named:
+            raise LedgerError(ledger, f"has nothing in {unit} {header_line}, see --header-line")
+        return Layout(places=_columns_of(named[0], columns, ledger), header_place=header_line)
+    found: list[Layout] = []
+    failures: list[tuple[int, LedgerError]] = []
+    for place, values in records:
+        try:
+            found.append(Layout(places=_columns_of(values, columns, ledger), header_place=place))
+        except LedgerError as error:
+            failures.append((_names_in(values), error))
+    if not found:
+        raise max(failures, key=lambda each: each[0])[1]
+    return max(found, key=lambda layout: len(layout.places.used) + len(layout.places.unused))
+
+
+def csv_records(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[Record]:
+    """Each record with the number of its first line: quoted values may have line ends.
+
+    Raises:
+        LedgerError: what stands there is no CSV.
+    """
+    lines = islice(file.lines(), skip, None)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    place = skip + 1
+    while True:
+        try:
+            values = _with_long_values(reader.__next__)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise LedgerError(f"{file.path}, line {place}", _csv_problem(error)) from None
+        yield place, values
+        place = skip + reader.line_num + 1
+
+
+def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> Iterator[Record]:
+    reader = csv.reader(head, delimiter=delimiter)
+    place = 1
+    while True:
+        try:
+            values = _with_long_values(reader.__next__)
+        except (StopIteration, csv.Error):  # of what is no CSV, reading the rows tells
+            return
+        if not (is_marked and place == 1):
+            yield place, values
+        place = reader.line_num + 1
+
+
+def _with_long_values(next_record: Callable[[], list[str]]) -> list[str]:
+    """The module's limit is the process's, and 131,072 characters are less than a payment's text."""
+    former = csv.field_size_limit(MOST_CHARACTERS)
+    try:
+        return next_record()
+    finally:
+        csv.field_size_limit(former)
+
+
+def _csv_problem(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return f"a value is longer than {MOST_CHARACTERS:,} characters: is a quotation mark never closed?"
+    return f"is not CSV: {error}"
+
+
+def _columns_of(values: Sequence[Any], columns: Columns, ledger: str) -> Places:
+    return find_columns([_text(value) for value in values], columns, ledger)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _names_in(values: Sequence[Any]) -> int:
+    """How many of them could name a column."""
+    return sum(bool(text) and not text[0].isdigit() for text in map(_text, values))
+
+
+def _refuse_width(records: Sequence[Record], ledger: str, unit: str) -> None:
+    for place, values in records:
+        if len(values) > MOST_COLUMNS:
+            raise LedgerError(
+                f"{ledger}, {unit} {place}",
+                f"has {len(values):,} values: a ledger has at most {MOST_COLUMNS:,} columns",
+            )

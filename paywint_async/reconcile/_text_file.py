@@ -1,0 +1,204 @@
+"""Files of text: in which encoding they are, and their lines, none of which may be endless.
+
+An encoding is proved and not guessed: by a byte order mark, by being valid UTF-8 from the first byte
+to the last, or by the zero bytes of UTF-16. What is none of these is Windows-1252, where each of its
+bytes has a meaning there: that is what Excel and QuickBooks write, and it is told. (Detectors that
+guess from letters' frequencies, such as charset-normalizer, took the short ledgers of the tests for
+cp775 and cp1250.)
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from paywint_async.export._compression import Compression, compression_of
+from paywint_async.export._errors import translated
+from paywint_async.reconcile._errors import LedgerError
+
+MOST_CHARACTERS = 8 << 20  # of a line, and of a value
+_CHUNK = 1 << 20
+_MOST_UNPACKED, _MOST_TIMES = (
+    64 << 20,
+    200,
+)  # bytes, and how many times the file, at which it is a bomb
+_TEXT_CONTROLS = b"\t\n\x0b\x0c\r\x1a"
+_NO_TEXT = bytes(each for each in range(32) if each not in _TEXT_CONTROLS) + b"\x7f"
+_UNDEFINED = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # in Windows-1252
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WORDS = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", "cp1252": "Windows-1252"}
+
+
+@attrs.frozen(kw_only=True)
+class TextFile:
+    """A file of text whose encoding is known."""
+
+    path: str
+    encoding: str
+
+    @property
+    def encoding_words(self) -> str:
+        """The encoding's usual name."""
+        return _WORDS.get(self.encoding, self.encoding.upper())
+
+    def lines(self) -> Iterator[str]:
+        """All lines with their ends, from the first.
+
+        Raises:
+            LedgerError: the file is damaged, or has a line that no ledger has.
+            ExportError: it cannot be opened or read.
+        """
+        compression = compression_of(self.path)
+        with translated(f"cannot read {self.path}"):
+            file = compression.open(self.path)
+        with file, io.TextIOWrapper(file, encoding=self.encoding, newline="") as text:
+            number = 0
+            with damages_told(self.path, compression, lambda: f"line {number + 1}"):
+                while line := text.readline(MOST_CHARACTERS + 1):
+                    if len(line) > MOST_CHARACTERS:
+                        raise LedgerError(self.path, _endless(number + 1))
+                    number += 1
+                    yield line
+
+
+class damages_told:
+    """Tells what is wrong with a file's bytes in words about the file."""
+
+    def __init__(self, path: str, compression: Compression, where: Callable[[], str]) -> None:
+        self._path, self._compression, self._where = path, compression, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, UnicodeError):
+            problem = "is not text in the encoding that was told or found; --encoding names another"
+        elif isinstance(error, EOFError):
+            problem = "the compressed file ends too early"
+        elif isinstance(error, self._compression.damages()):
+            problem = "the compressed file is damaged"
+        elif isinstance(error, OSError):
+            with translated(f"cannot read {self._path}"):
+                raise error
+        else:
+            return
+        raise LedgerError(f"{self._path}, {self._where()} or soon after", problem) from None
+
+
+def open_text(path: str, encoding: str | None = None) -> TextFile:
+    """Reads a file once and tells its encoding.
+
+    Args:
+        path: also of a compressed file.
+        encoding: as told; None: to be found.
+
+    Raises:
+        LedgerError: it is no text, or a compressed file that unpacks to far more than its size.
+        ExportError: it cannot be opened or read.
+    """
+    found = _Encodings()
+    for chunk in read_chunks(path):
+        found.take(chunk, path)
+    return TextFile(path=path, encoding=encoding or found.encoding(path))
+
+
+def read_chunks(path: str) -> Iterator[bytes]:
+    """All bytes of a file, unpacked, and no more of them than a ledger of its size can have."""
+    compression = compression_of(path)
+    with translated(f"cannot read {path}"):
+        file = compression.open(path)
+        size = os.path.getsize(path)
+    with file, damages_told(path, compression, lambda: "line 1"):
+        unpacked = 0
+        while chunk := file.read(_CHUNK):
+            unpacked += len(chunk)
+            if unpacked > max(_MOST_UNPACKED, size * _MOST_TIMES):
+                raise LedgerError(
+                    path, f"unpacks to more than {_MOST_TIMES} times its size: not read"
+                )
+            yield chunk
+
+
+class _Encodings:
+    """What the bytes so far can be."""
+
+    def __init__(self) -> None:
+        self._marked: str | None = None
+        self._utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        self._is_1252 = True
+        self._is_first = True
+        self._since_line_end = 0
+
+    def take(self, chunk: bytes, path: str) -> None:
+        if self._is_first:
+            self._is_first = False
+            self._marked = _marked(chunk)
+        self._refuse_endless_line(chunk, path)
+        if self._marked and self._marked != "utf-8-sig":
+            return
+        if chunk.translate(None, _NO_TEXT) != chunk:
+            raise LedgerError(path, "is not a file of text", hint=NO_LEDGER)
+        self._is_1252 = self._is_1252 and chunk.translate(None, _UNDEFINED) == chunk
+        if self._utf_8 is not None:
+            try:
+                self._utf_8.decode(chunk)
+            except UnicodeDecodeError:
+                self._utf_8 = None
+
+    def encoding(self, path: str) -> str:
+        if self._utf_8 is not None:
+            try:
+                self._utf_8.decode(b"", final=True)
+            except UnicodeDecodeError:
+                self._utf_8 = None
+        if self._marked:
+            return self._marked
+        if self._utf_8 is not None:
+            return "utf-8"
+        if self._is_1252:
+            return "cp1252"
+        raise LedgerError(
+            path,
+            "is not text in UTF-8, UTF-16 or Windows-1252",
+            hint="--encoding names its encoding, or save it as 'CSV UTF-8'",
+        )
+
+    def _refuse_endless_line(self, chunk: bytes, path: str) -> None:
+        last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self._since_line_end = (
+            len(chunk) - 1 - last if last >= 0 else self._since_line_end + len(chunk)
+        )
+        if self._since_line_end > 4 * MOST_CHARACTERS:
+            raise LedgerError(path, _endless())
+
+
+NO_LEDGER = (
+    "a ledger is CSV, JSON lines, Excel (.xlsx), OFX, CAMT.053, MT940, Parquet or a database table"
+)
+
+
+def _endless(number: int | None = None) -> str:
+    where = f"line {number}" if number else "a line"
+    return f"{where} is longer than {MOST_CHARACTERS:,} characters: this is no ledger"
+
+
+def _marked(start: bytes) -> str | None:
+    """What a byte order mark tells, or the zero bytes of UTF-16 without one."""
+    for mark, encoding in _MARKS:
+        if start.startswith(mark):
+            return encoding
+    head = start[:4096]
+    halves = [head[first::2].count(0) / max(1, len(head) // 2) for first in (0, 1)]
+    if halves[1] > 0.3 and halves[0] < 0.05:
+        return "utf-16-le"
+    return "utf-16-be" if halves[0] > 0.3 and halves[1] < 0.05 else None

@@ -1,0 +1,125 @@
+"""What makes the evidence weaker than it looks is told, and too little evidence is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from books import day, match, paid, row
+
+from paywint_async.reconcile import LedgerError, LedgerRow, PaymentFact, Period
+from paywint_async.reconcile._coverage import Coverage
+
+
+def coverage_of(rows: Iterable[LedgerRow], period: Period | None = None) -> Coverage:
+    coverage = Coverage(("received",), period or Period())
+    for each in rows:
+        coverage.take(each)
+    return coverage
+
+
+def notes(rows: Iterable[LedgerRow], period: Period | None = None) -> list[str]:
+    return coverage_of(rows, period).notes()
+
+
+def notes_with_history(rows: list[LedgerRow], payments: list[PaymentFact]) -> list[str]:
+    return coverage_of(rows).notes_with_history(match(rows, payments))
+
+
+def refusal(rows: Iterable[LedgerRow]) -> str:
+    with pytest.raises(LedgerError) as error:
+        coverage_of(rows).refuse_too_little("a.csv", directions_by="by sign", hint="look at it")
+    return str(error.value)
+
+
+def test_rows_with_ids_need_no_note() -> None:
+    assert notes([row(2, payment_id=1, when=None), row(3, payment_id=2)]) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([row(2)], "rows are matched by amount and day"),
+        ([row(2, description="a", when=None)], "rows are matched by description"),
+        (
+            [row(2, invoice="1"), row(3, description="a")],
+            "rows are matched by invoice number, description, amount and day",
+        ),
+    ],
+)
+def test_without_ids_it_is_told_what_takes_their_place(rows: list[LedgerRow], wanted: str) -> None:
+    assert notes(rows)[0] == f"no row names a payment by its id: {wanted}"
+
+
+def test_rows_that_are_found_by_little_are_counted() -> None:
+    rows = [
+        row(2, payment_id=1),
+        row(3),
+        row(4, description="a", when=None),
+        row(5, when=None),
+        row(6, when=None),
+    ]
+
+    assert notes(rows) == [
+        "4 of 5 rows name no payment by its id",
+        "1 row without a date, found by text alone",
+        "2 rows without id, invoice number, description and date: nothing finds their payments",
+    ]
+
+
+def test_rows_of_the_other_direction_are_not_counted() -> None:
+    assert notes([row(2, payment_id=1), row(3, direction="sent")]) == []
+
+
+def test_a_status_that_means_paid_in_no_row_is_told_with_its_words() -> None:
+    rows = [row(2, payment_id=1, status="done"), row(3, payment_id=2, status="ok")]
+
+    assert notes(rows) == [
+        "no row is paid: the status is 'done', 'ok' (--paid-status names what is paid)"
+    ]
+
+
+def test_rows_that_the_period_leaves_out_are_counted() -> None:
+    rows = [row(2, payment_id=1, when=day(0)), row(3, payment_id=2, when=day(40))]
+
+    told = notes(rows, Period(until=day(31).date()))
+
+    assert told == ["the period has 1 of the ledger's 2 rows"]
+
+
+def test_ids_of_which_paywint_knows_none_are_told() -> None:
+    rows = [row(2, payment_id=1), row(3, payment_id=2)]
+
+    assert notes_with_history(rows, [paid(7)])[0] == (
+        "none of the 2 ids in the ledger is a payment's at Paywint (--id-column names another column)"
+    )
+    assert notes_with_history(rows, [paid(1), paid(2)]) == []
+
+
+def test_payments_outside_of_the_ledgers_days_are_told() -> None:
+    rows = [row(2, payment_id=1, when=day(1)), row(3, payment_id=2, when=day(3))]
+    payments = [paid(1, when=day(1)), paid(2, when=day(3)), paid(3, when=day(0)), paid(4)]
+
+    assert notes_with_history(rows, payments) == [
+        "the ledger's days are 2026-01-02 to 2026-01-04, and 2 payments missing in it are before or "
+        "after them (--since 2026-01-02 --until 2026-01-04 compares those days)"
+    ]
+    assert notes_with_history(rows, [*payments[:2], paid(5, when=day(2))]) == []
+
+
+def test_a_ledger_of_which_nothing_finds_a_payment_is_refused() -> None:
+    assert refusal([row(2, when=None), row(3, when=None)]) == (
+        "a.csv: no row has an id, an invoice number, a description or a date, so nothing can be "
+        "compared; name a column with --id-column, --invoice-column, --description-column or "
+        "--date-column"
+    )
+
+
+def test_a_ledger_of_the_other_direction_alone_is_refused() -> None:
+    assert refusal([row(2, direction="sent")]) == (
+        "a.csv: the only row is of sent payments by sign, and received ones are compared; look at it"
+    )
+
+
+def test_a_ledger_without_rows_is_compared() -> None:
+    coverage_of([]).refuse_too_little("a.csv", directions_by="", hint="")
