@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from books import kinds
+from comparison_samples import kinds
 
 Command = Callable[..., Any]
 Row = dict[str, str]

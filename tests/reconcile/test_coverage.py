@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from books import day, match, paid, row
+from comparison_samples import day, match, paid, row
 
 from paywint_async.reconcile import LedgerError, LedgerRow, PaymentFact, Period
 from paywint_async.reconcile._coverage import Coverage
