@@ -40,13 +40,26 @@ def _imports_left_in_peace() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_log_on_stderr() -> Iterator[None]:
-    """A logger without a handler prints its warnings: each retry would be a line before the line."""
-    logger, nowhere = logging.getLogger("paywint_async"), logging.NullHandler()
-    logger.addHandler(nowhere)
+    """A logger without a handler prints its warnings: each retry would be a line before the line.
+
+    What an output has to wait for is told, since nothing else shows it.
+    """
+    handlers = {"paywint_async": logging.NullHandler(), "paywint_async.export": _OutputWarnings()}
+    for name, handler in handlers.items():
+        logging.getLogger(name).addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(nowhere)
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
+
+
+class _OutputWarnings(logging.Handler):
+    """Prints each warning as a line of the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            say(record.getMessage())
 
 
 async def _supervise(command: Coroutine[Any, Any, int | None]) -> int:

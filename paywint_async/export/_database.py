@@ -1,15 +1,21 @@
-"""Databases by their URL: connections, and what fails in words that show no password.
+"""Databases by their URL: connections, and failures in words that show no password.
 
-Needs the extra ``sql``. Knows no payments and no tables.
+Needs the extra ``sql``, for MySQL and MariaDB ``mysql``. Knows no payments and no tables.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
-from collections.abc import Iterator
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -18,41 +24,88 @@ from sqlalchemy.pool import NullPool
 from paywint_async import ConfigurationError
 from paywint_async.export._errors import ExportError
 
+T = TypeVar("T")
+Errors = tuple[type[Exception], ...]
+
+logger = logging.getLogger("paywint_async.export")
+
+BUSY_TIMEOUT = 2.0  # seconds that SQLite itself waits for a lock, which cannot be cancelled
+LOCKED_AT_MOST = 60.0  # seconds until a locked SQLite file is an error
+
+
+def _asyncpg_errors() -> Errors:
+    import asyncpg  # refusals of a connection and of COPY come unwrapped
+
+    return (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+def _mysql_errors() -> Errors:
+    import pymysql  # the staging table is filled below SQLAlchemy
+
+    return (pymysql.err.MySQLError,)
+
+
+@attrs.frozen(kw_only=True)
+class _Driver:
+    """How a database is reached; ``options`` may follow the URL's question mark."""
+
+    name: str
+    options: frozenset[str] = frozenset()
+    errors: Callable[[], Errors]
+
+
+_POSTGRES = _Driver(
+    name="postgresql+asyncpg",
+    options=frozenset({"host", "ssl", "sslmode"}),
+    errors=_asyncpg_errors,
+)
+_MYSQL = _Driver(name="mysql+aiomysql", options=frozenset({"ssl"}), errors=_mysql_errors)
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
+    "sqlite": _Driver(name="sqlite+aiosqlite", errors=lambda: (sqlite3.Error,)),
+    "postgresql": _POSTGRES,
+    "postgres": _POSTGRES,
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
 }
-_OPTIONS = {"host", "ssl", "sslmode"}  # of a server, behind the URL's question mark
 
 
 class Database:
     """A database that is reached when it is first used.
 
     Where the URL leaves out user, password or host, those of the environment count for PostgreSQL,
-    as for its own tools: ``PGUSER``, ``PGPASSWORD``, ``PGPASSFILE`` and so on.
+    as for its own tools: ``PGUSER``, ``PGPASSWORD``, ``PGPASSFILE`` and so on. For MySQL and MariaDB
+    it is ``MYSQL_PWD``.
 
     Args:
-        url: ``sqlite:///file.db`` or ``postgresql://user@host/database``.
+        url: ``sqlite:///file.db``, ``postgresql://user@host/database`` or
+            ``mysql://user@host/database``.
     """
 
     def __init__(self, url: str) -> None:
         self._url = _parse(url)
         self.name = _name_of(self._url)
-        self._errors = _errors_of(self.dialect)
+        self._errors: Errors = (SQLAlchemyError, OSError, *_driver_of(self._url).errors())
 
     @property
     def dialect(self) -> str:
-        """``sqlite`` or ``postgresql``."""
+        """``sqlite``, ``postgresql`` or ``mysql``."""
         return self._url.get_backend_name()
 
     def make_engine(self) -> AsyncEngine:
         """What connects. An error of it never shows the values that were sent."""
+        arguments: dict[str, Any] = {}
+        url = self._url
         if self.dialect == "sqlite":
             # Where aiosqlite cannot open the file, its thread outlives the error, and sometimes the
             # event loop: then it complains on stderr.
-            sqlite3.connect(str(self._url.database)).close()
-        return create_async_engine(self._url, poolclass=NullPool, hide_parameters=True)
+            sqlite3.connect(str(url.database)).close()
+            arguments = {"timeout": BUSY_TIMEOUT}
+        elif self.dialect == "mysql":
+            arguments = _mysql_arguments(url)
+            url = url.set(query={})
+        return create_async_engine(
+            url, poolclass=NullPool, hide_parameters=True, connect_args=arguments
+        )
 
     @contextmanager
     def translated(self, action: str) -> Iterator[None]:
@@ -62,6 +115,36 @@ class Database:
         except self._errors as error:
             raise ExportError(f"cannot {action} {self.name}: {self._reason(error)}") from None
 
+    async def when_unlocked(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does the work, and does it again while another program has SQLite's file locked.
+
+        Waiting is logged once.
+
+        Raises:
+            ExportError: it is locked for longer than a minute.
+            what the work raises.
+        """
+        began: float | None = None
+        while True:
+            started = time.monotonic()
+            try:
+                return await work()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+            if began is None:
+                began = started
+                logger.warning(
+                    "%s is locked by another program; waiting for it, %g s at most",
+                    self.name,
+                    LOCKED_AT_MOST,
+                )
+            if time.monotonic() - began > LOCKED_AT_MOST:
+                raise ExportError(
+                    f"cannot write {self.name}: another program has had it locked for "
+                    f"{LOCKED_AT_MOST:g} s; end that one and run this again"
+                )
+
     def _reason(self, error: Exception) -> str:
         origin = getattr(error, "orig", None) or error
         text = str(origin.__cause__ or origin) or type(origin).__name__
@@ -69,23 +152,29 @@ class Database:
         return text.replace(str(password), "***") if password else text
 
 
+def _driver_of(url: sa.URL) -> _Driver:
+    return _DRIVERS[url.get_backend_name()]
+
+
 def _parse(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
     except (SQLAlchemyError, ValueError):  # whose own words show the whole of it
         raise ConfigurationError("the destination is no database's URL") from None
-    if url.drivername not in _DRIVERS:
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
         raise ConfigurationError(
-            f"{url.drivername} is not a database that payments are written to: sqlite, postgresql"
+            f"{url.drivername} is not a database that payments are written to: "
+            f"{', '.join(_DRIVERS)}"
         )
-    if unknown := sorted(set(url.query) - (set() if url.drivername == "sqlite" else _OPTIONS)):
+    if unknown := sorted(set(url.query) - driver.options):
         raise ConfigurationError(f"{unknown[0]!r} is not an option of a database's URL here")
     if url.drivername == "sqlite":
-        return url.set(drivername=_DRIVERS["sqlite"], database=_file_in(text))
+        return url.set(drivername=driver.name, database=_file_in(text))
     if not url.database:
         raise ConfigurationError(f"the {url.drivername} URL names no database")
     query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
-    return url.set(drivername=_DRIVERS[url.drivername], query=query)
+    return url.set(drivername=driver.name, query=query)
 
 
 def _file_in(text: str) -> str:
@@ -96,15 +185,20 @@ def _file_in(text: str) -> str:
     return name
 
 
+def _mysql_arguments(url: sa.URL) -> dict[str, Any]:
+    # Else a server may be set up to truncate what does not fit, with a warning that nobody sees.
+    arguments: dict[str, Any] = {
+        "charset": "utf8mb4",
+        "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+    }
+    if url.password is None and (password := os.environ.get("MYSQL_PWD")):
+        arguments["password"] = password
+    if url.query.get("ssl") not in (None, "false", "disable"):
+        arguments["ssl"] = ssl.create_default_context()
+    return arguments
+
+
 def _name_of(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":  # which would be shown encoded
         return f"sqlite:///{url.database}"
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-
-
-def _errors_of(dialect: str) -> tuple[type[Exception], ...]:
-    if dialect == "sqlite":
-        return (SQLAlchemyError, OSError, sqlite3.Error)
-    import asyncpg  # only its own refusals of a connection come unwrapped
-
-    return (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
@@ -66,14 +67,17 @@ def plain(amount: Decimal) -> str:
     return f"{amount:f}" if "E" in text and abs(amount.adjusted()) <= _MOST_NOUGHTS else text
 
 
-def as_text(rows: Iterable[Sequence[Any]]) -> list[list[str | None]]:
+def as_text(
+    rows: Iterable[Sequence[Any]], time_text: Callable[[datetime], str] = time_text
+) -> list[Sequence[Any]]:
     """Payments' values as text: ids, all digits of the amount, times in UTC, names.
 
     Args:
         rows: the fields of a payment in their order; more may stand before them.
+        time_text: of a time that msgspec writes in another form.
     """
     values = [list(row) for row in rows]
-    texts: list[list[Any]] = msgspec.to_builtins(values)
+    texts: list[Any] = msgspec.to_builtins(values)
     for text, row in zip(texts, values, strict=True):
         if "E" in text[_AMOUNT]:
             text[_AMOUNT] = plain(row[_AMOUNT])

@@ -6,9 +6,11 @@ The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by def
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from export_destinations import KINDS, SERVER, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
 from paywint_async._cli.sync import _Job
+from paywint_async.export import _database
 
 Command = Callable[..., Any]
 
@@ -212,6 +215,30 @@ async def test_watching_outlasts_an_outage_and_nothing_else(
         "paywint: the API answered 503: later; next look in 60 s\n"
         "paywint: lost; next look in 60 s\n"
     )
+
+
+def test_a_reader_of_the_database_is_waited_for_and_told(
+    paywint: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = f"sqlite:///{tmp_path}/payments.db"
+    assert paywint("sync", output, "--emulator", 20).code == 0
+    monkeypatch.setattr(_database, "BUSY_TIMEOUT", 0.05)
+    reader = sqlite3.connect(
+        tmp_path / "payments.db", check_same_thread=False, isolation_level=None
+    )
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM paywint_payments").fetchall()
+    handler = logging.Handler()
+    handler.emit = lambda record: reader.execute("COMMIT")  # type: ignore[method-assign]
+    logging.getLogger("paywint_async.export").addHandler(handler)
+
+    outcome = paywint("sync", output, "--emulator", 40)
+
+    logging.getLogger("paywint_async.export").removeHandler(handler)
+    reader.close()
+    assert outcome.code == 0
+    assert f"paywint: {output} is locked by another program; waiting" in outcome.err
+    assert len(rows_in(output)) == 40
 
 
 def test_a_destination_has_to_be_told(paywint: Command) -> None:

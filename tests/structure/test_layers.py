@@ -81,7 +81,13 @@ OWNERS = {
     "pyarrow": ("_arrow", "export._parquet", "export._parts", "reconcile._parquet"),
     "redis": ("_middleware.shared.store",),
     "rich": ("_cli",),
-    "sqlalchemy": ("export._database", "export._sql", "reconcile._sql"),
+    "pymysql": ("export._database",),
+    "sqlalchemy": (
+        "export._database",
+        "export._dialects",
+        "export._sql",
+        "reconcile._sql",
+    ),
     "starlette": ("webhooks._adapters",),
 }
 # What layer 0 may import besides the standard library.

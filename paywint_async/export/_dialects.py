@@ -1,0 +1,299 @@
+"""What differs from database to database: column types, values, and the fastest way to write rows.
+
+Needs the extra ``sql``. Each writer works below SQLAlchemy, on the driver's own connection, and within
+the transaction in which the checkpoint is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from operator import attrgetter
+from typing import Any, Protocol, TypeAlias
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from paywint_async import HistoryEntry, Payment
+from paywint_async._json_lines import time_text
+from paywint_async.export._database import Database
+from paywint_async.export._encoding import as_text
+
+TABLE, STAGING = "paywint_payments", "paywint_incoming"
+COLUMNS = ("direction", *(field.name for field in attrs.fields(Payment)))
+KEY = ("payment_id", "direction")  # in this order: an update knows only the id
+
+Row: TypeAlias = Sequence[Any]  # in the order of `COLUMNS`
+
+_IDS = ("payment_id", "payer_id", "payee_id")
+_TIMES = ("created_at", "payment_date")
+_values = attrgetter(*COLUMNS[1:])
+_NAMES = ", ".join(COLUMNS)
+_NOT_KEY = [name for name in COLUMNS if name not in KEY]
+_MYSQL_PRECISION, _MYSQL_SCALE = 38, 10  # as in Parquet; MySQL pads every amount to the scale
+
+
+class RowWriter(Protocol):
+    """Inserts rows, or updates those that are there; within one transaction."""
+
+    async def prepare(self) -> None:
+        """Makes what this connection needs beside the tables."""
+
+    async def begin(self) -> None:
+        """Begins a transaction, where none is open."""
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Takes rows; of the same key the last one counts."""
+
+    async def flush(self) -> None:
+        """Brings all rows into the table."""
+
+    async def commit(self) -> None:
+        """Ends the transaction, in which SQLAlchemy has executed something, too."""
+
+
+class SqliteWriter:
+    """``executemany`` of an upsert. Every wait for a lock is bounded, and told."""
+
+    def __init__(self, database: Database, connection: AsyncConnection, driver: Any) -> None:
+        self._database = database
+        self._connection = connection
+        self._driver = driver
+        values = ", ".join("?" for _ in COLUMNS)
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _NOT_KEY)
+        self._upsert = (
+            f"INSERT INTO {TABLE} ({_NAMES}) VALUES ({values}) "
+            f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {updates}"
+        )
+
+    async def prepare(self) -> None:
+        """Nothing."""
+
+    async def begin(self) -> None:
+        """Takes the write lock at once: waiting for it later could not succeed in every case."""
+        if not self._driver.in_transaction:
+            begin = partial(self._driver.execute, "BEGIN IMMEDIATE")
+            await self._database.when_unlocked(begin)
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Writes the rows."""
+        await self._driver.executemany(self._upsert, rows)
+
+    async def flush(self) -> None:
+        """Nothing: they are there."""
+
+    async def commit(self) -> None:
+        """Commits. A reader that holds a transaction makes it wait."""
+        await self._database.when_unlocked(self._driver.commit)
+        await self._connection.commit()
+
+
+class PostgresWriter:
+    """COPY into a temporary table, and one upsert for each commit."""
+
+    def __init__(self, _database: Database, connection: AsyncConnection, driver: Any) -> None:
+        self._connection = connection
+        self._driver = driver
+        self._count = 0  # of staged rows
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _NOT_KEY)
+        key = ", ".join(KEY)
+        self._upsert = (
+            f"INSERT INTO {TABLE} ({_NAMES}) SELECT DISTINCT ON ({key}) {_NAMES} FROM {STAGING} "
+            f"ORDER BY {key}, position DESC ON CONFLICT ({key}) DO UPDATE SET {updates}"
+        )
+
+    async def prepare(self) -> None:
+        """Makes the temporary table, which each commit empties."""
+        await self._connection.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE {STAGING} ON COMMIT DELETE ROWS AS "
+            f"SELECT 0 AS position, {_NAMES} FROM {TABLE} WITH NO DATA"
+        )
+
+    async def begin(self) -> None:
+        """SQLAlchemy begins a transaction with its first statement, and COPY is none of it."""
+        if not self._driver.is_in_transaction():
+            await self._connection.exec_driver_sql("SELECT 1")
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Copies the rows into the temporary table."""
+        first, self._count = self._count, self._count + len(rows)
+        records = [(number, *row) for number, row in enumerate(rows, first)]
+        columns = ["position", *COLUMNS]
+        await self._driver.copy_records_to_table(STAGING, records=records, columns=columns)
+
+    async def flush(self) -> None:
+        """Upserts what was copied."""
+        if self._count:
+            await self._connection.exec_driver_sql(self._upsert)
+            self._count = 0
+
+    async def commit(self) -> None:
+        """Commits, which also empties the temporary table."""
+        await self._connection.commit()
+
+
+class MysqlWriter:
+    """Inserts of many rows into a temporary table, and one upsert for each commit."""
+
+    def __init__(self, _database: Database, connection: AsyncConnection, driver: Any) -> None:
+        self._connection = connection
+        self._driver = driver
+        self._is_staged = False
+        values = ", ".join("%s" for _ in COLUMNS)
+        self._stage = f"REPLACE INTO {STAGING} ({_NAMES}) VALUES ({values})"
+        updates = ", ".join(f"{name} = {STAGING}.{name}" for name in _NOT_KEY)
+        self._upsert = (
+            f"INSERT INTO {TABLE} ({_NAMES}) SELECT {_NAMES} FROM {STAGING} "
+            f"ON DUPLICATE KEY UPDATE {updates}"
+        )
+
+    async def prepare(self) -> None:
+        """Makes the temporary table, with the key of the other, so that the last row counts."""
+        await self._connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGING} LIKE {TABLE}")
+
+    async def begin(self) -> None:
+        """Nothing: the driver does that with the first statement."""
+
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Inserts the rows into the temporary table."""
+        self._is_staged = True
+        async with self._driver.cursor() as cursor:
+            await cursor.executemany(self._stage, rows)
+
+    async def flush(self) -> None:
+        """Upserts what was inserted."""
+        if self._is_staged:
+            await self._connection.exec_driver_sql(self._upsert)
+            await self._connection.exec_driver_sql(f"DELETE FROM {STAGING}")
+            self._is_staged = False
+
+    async def commit(self) -> None:
+        """Commits."""
+        await self._connection.commit()
+
+
+def _directed(records: Sequence[Payment | HistoryEntry], direction: str) -> list[Row]:
+    return [
+        (each.direction.value, *_values(each.payment))
+        if isinstance(each, HistoryEntry)
+        else (direction, *_values(each))
+        for each in records
+    ]
+
+
+def _utc_text(moment: datetime) -> str:
+    return time_text(moment.astimezone(UTC))  # beyond Python's calendar it would not sort
+
+
+def _sqlite_rows(records: Sequence[Any], direction: str) -> list[Row]:
+    return as_text(_directed(records, direction), _utc_text)
+
+
+def _mysql_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, Decimal):
+        digits = value.normalize()
+        exponent = digits.as_tuple().exponent
+        is_exact = isinstance(exponent, int) and exponent >= -_MYSQL_SCALE
+        if not is_exact or digits.adjusted() >= _MYSQL_PRECISION - _MYSQL_SCALE:
+            raise ValueError(
+                f"DECIMAL({_MYSQL_PRECISION}, {_MYSQL_SCALE}) cannot hold {value} exactly"
+            )
+        return value
+    return None if value is None else str(value)
+
+
+def _mysql_rows(records: Sequence[Any], direction: str) -> list[Row]:
+    return [list(map(_mysql_value, row)) for row in _directed(records, direction)]
+
+
+def _postgres_problem(row: Row) -> str | None:
+    if any(isinstance(each, str) and "\0" in each for each in row):
+        return "PostgreSQL has no texts with the character U+0000"
+    try:
+        for each in row:
+            if isinstance(each, datetime):
+                each.astimezone(UTC)
+    except OverflowError as error:
+        return str(error)
+    return None
+
+
+def _no_problem(_row: Row) -> None:
+    """Rows are converted in Python, so that what cannot be written is found before."""
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """What `SqlTable` needs to know of a database.
+
+    Attributes:
+        lock: statement after which a second program that begins waits, until the commit.
+        unlock: statement that ends the lock where the commit does not.
+        types: of columns, by name; ``text`` of all others.
+        options: of a table.
+        insert_new: an insert that leaves a row alone which is there.
+        rows: payments as rows. Raises ValueError or OverflowError where one cannot be written.
+        problem: why the database has refused a row; None: not known.
+        rows_at_once: which are held in memory.
+        writer: of rows.
+    """
+
+    lock: str | None = None
+    unlock: str | None = None
+    types: Mapping[str, Any]
+    text: Any
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    insert_new: Callable[[sa.Table], Any]
+    rows: Callable[[Sequence[Any], str], list[Row]]
+    problem: Callable[[Row], str | None] = _no_problem
+    rows_at_once: int
+    writer: Callable[[Database, AsyncConnection, Any], RowWriter]
+
+
+_ASCII_ID = mysql.CHAR(36, charset="ascii", collation="ascii_bin")
+DIALECTS = {
+    "sqlite": Dialect(
+        types={},
+        text=sa.Text(),
+        insert_new=lambda table: sqlite.insert(table).on_conflict_do_nothing(),
+        rows=_sqlite_rows,
+        rows_at_once=1000,
+        writer=SqliteWriter,
+    ),
+    "postgresql": Dialect(
+        lock="SELECT pg_advisory_xact_lock(8245921732)",  # a number that is nobody else's
+        types={
+            "amount": sa.Numeric(),
+            **dict.fromkeys(_IDS, sa.Uuid()),
+            **dict.fromkeys(_TIMES, sa.TIMESTAMP(timezone=True)),
+        },
+        text=sa.Text(),
+        insert_new=lambda table: postgresql.insert(table).on_conflict_do_nothing(),
+        rows=_directed,
+        problem=_postgres_problem,
+        rows_at_once=10_000,
+        writer=PostgresWriter,
+    ),
+    "mysql": Dialect(
+        lock="SELECT GET_LOCK('paywint_payments', 60)",
+        unlock="SELECT RELEASE_LOCK('paywint_payments')",
+        types={
+            "amount": mysql.DECIMAL(_MYSQL_PRECISION, _MYSQL_SCALE),
+            "direction": mysql.VARCHAR(20),
+            **dict.fromkeys(_IDS, _ASCII_ID),
+            **dict.fromkeys(_TIMES, mysql.DATETIME(fsp=6)),
+        },
+        text=mysql.LONGTEXT(),
+        options={"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"},
+        insert_new=lambda table: mysql.insert(table).prefix_with("IGNORE"),
+        rows=_mysql_rows,
+        rows_at_once=5000,
+        writer=MysqlWriter,
+    ),
+}
