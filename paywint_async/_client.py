@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from paywint_async._calls import send
 from paywint_async._config import (
+    SENT_PATH,
     Credentials,
     Environment,
     RateLimit,
@@ -17,6 +19,7 @@ from paywint_async._config import (
     check_count,
     check_environment,
     check_number,
+    check_sent_path,
 )
 from paywint_async._errors import ConfigurationError
 from paywint_async._events import OnEvent, guarded
@@ -31,6 +34,7 @@ from paywint_async._middleware import (
     compose,
 )
 from paywint_async._payments import Payments
+from paywint_async._raw_request import raw_request
 from paywint_async._tracking import Tracker
 from paywint_async._transport import Transport
 
@@ -59,6 +63,7 @@ class PaywintClient:
         attempt_middlewares: your own, too, but around each attempt.
         on_event: called with each `Event`, at once, in the event loop; what it raises is logged.
         ssl_context: for a private certificate authority; verification cannot be switched off here.
+        sent_path: of the list of sent payments, which nobody published; the default is assumed.
 
     Raises:
         ConfigurationError: an argument cannot be used; the message names it.
@@ -79,6 +84,7 @@ class PaywintClient:
         attempt_middlewares: Iterable[Middleware] = (),
         on_event: OnEvent | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        sent_path: str = SENT_PATH,
     ) -> None:
         credentials = _wrap(api_key, api_secret)
         del api_key, api_secret  # a traceback shows the locals of its frames
@@ -101,10 +107,12 @@ class PaywintClient:
             *_check_callable("attempt_middlewares", attempt_middlewares),
             *([Observe(tell)] if on_event else []),
         )
-        handler: Handler = compose(chain, self._transport.send)
+        self._handler: Handler = compose(chain, self._transport.send)
         at_once = check_count("max_concurrency", max_concurrency)
-        self._tracker = Tracker(handler, at_once)
-        self.payments = Payments(handler, at_once, self._tracker, tell)
+        self._tracker = Tracker(self._handler, at_once)
+        self.payments = Payments(
+            self._handler, at_once, self._tracker, tell, sent_path=check_sent_path(sent_path)
+        )
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -143,6 +151,35 @@ class PaywintClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    async def request(
+        self, method: str, path: str, *, json: Any = None, repeatable: bool | None = None
+    ) -> Any:
+        """The decoded answer of any path of the API, for what this SDK has no method for.
+
+        It goes through the same chain as every call: credentials, limits, retries, errors, events
+        (as operation ``request``).
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: from the base URL's end on, with its query; begins with a slash, percent-encoded.
+            json: the body: dicts, lists, strings, whole numbers, `Decimal`, UUID, True, False; a
+                float is refused, since it may have lost digits. None: no body.
+            repeatable: whether sending it twice does no harm, so that it may be retried. None: GET
+                may be repeated; everything else is sent once.
+
+        Returns:
+            The decoded JSON, numbers as int or `Decimal` with exactly their digits; None for 204.
+
+        Raises:
+            InvalidRequestError: an argument cannot be sent; nothing was.
+            OutcomeUnknownError: what is sent once may or may not have had its effect; ``asked`` has
+                ``method``, ``path`` and ``json``.
+            APIError: the API refused, ``success: false`` with status 200 included.
+            ResponseDecodeError: the answer to what may be repeated is not strict JSON.
+            TransportError: no answer to what may be repeated, or no connection.
+        """
+        return await send(self._handler, raw_request(method, path, json, repeatable))
 
     async def aclose(self) -> None:
         """Closes the connections; calls under way end with `ClientClosedError`. Idempotent.

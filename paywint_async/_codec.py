@@ -25,7 +25,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import attrs
 import msgspec
@@ -46,6 +46,7 @@ _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
 _TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 _KEY = re.compile(rb'"(\w+)"\s*:')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _second = itemgetter(1)
 _TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
 
@@ -245,7 +246,41 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
 _strict_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_Digits).decode
+_exact_decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant
+).decode
+
+
+def decode_any(data: bytes) -> Any:
+    """Any JSON value, its numbers as int or Decimal with exactly their digits.
+
+    Half a surrogate pair is read as U+FFFD, so that no text makes an answer unreadable.
+
+    Raises:
+        ResponseDecodeError: not strict JSON: NaN, a key twice in one object, or no UTF-8.
+    """
+    try:
+        text = data.decode()
+        value = _exact_decode(text)
+        return _replace_surrogates(value) if _SURROGATE.search(text) else value
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        problem = f"no valid JSON ({error})"
+    raise ResponseDecodeError(problem)
+
+
+def _replace_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_replace_surrogates(item) for item in value]
+    return value
 
 
 def _refuse_text_amount(record: Any, path: str) -> None:

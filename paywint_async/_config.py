@@ -19,6 +19,10 @@ from paywint_async._errors import ConfigurationError
 _LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
 # Visible ASCII: what a header may carry; a line break would smuggle in a second header.
 _HEADER_VALUE = r"[\x21-\x7e]+"
+_URL_PATH = r"[^\x00-\x20\x7f-\U0010ffff\\#\"<>^`{|}]*"
+_DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?=/|$)"
+# Assumed, by symmetry with the published path of received payments.
+SENT_PATH = "/api/user-api/payment/list/payment-sent"
 
 
 class Environment(StrEnum):
@@ -212,6 +216,31 @@ def check_base_url(url: str) -> str:
     if "?" in url or "#" in url:
         raise ConfigurationError(f"base_url must have no query and no fragment, not {url!r}")
     return url.rstrip("/")
+
+
+def path_problem(path: object) -> str | None:
+    """What keeps a path from being put behind the base URL as it is; None: nothing."""
+    if not isinstance(path, str):
+        return f"must be a string, not {type(path).__name__}"
+    if not path.startswith("/") or path.startswith("//"):
+        return f"must begin with one slash, not {path[:80]!r}"
+    if not re.fullmatch(_URL_PATH, path):
+        return f"has characters that must be percent-encoded, or a fragment: {path[:80]!r}"
+    if re.search(_DOT_SEGMENT, path.partition("?")[0]):
+        return f"must not have . or .. as a segment: {path[:80]!r}"
+    return None
+
+
+def check_sent_path(path: str) -> str:
+    """The path of the list of sent payments, where a page number can be asked of it.
+
+    Raises:
+        ConfigurationError: it is no plain path; the message says why.
+    """
+    problem = path_problem(path) or ("must have no query" if "?" in path else None)
+    if problem:
+        raise ConfigurationError(f"sent_path {problem}")
+    return path
 
 
 def is_loopback(host: str) -> bool:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from paywint_async import _protocol
-from paywint_async._errors import (
-    ClientClosedError,
-    InvalidRequestError,
-    OutcomeUnknownError,
-    PaywintError,
-    ResponseDecodeError,
-    ServerError,
-    TransportError,
-)
+from paywint_async._calls import send
+from paywint_async._config import SENT_PATH
+from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
 from paywint_async._events import OnEvent, ignore
 from paywint_async._find_created import find_candidates
 from paywint_async._messages import Handler, Response
@@ -27,19 +19,24 @@ from paywint_async._pagination.merge import HistoryListing
 from paywint_async._pagination.run import PageSource
 from paywint_async._tracking import PaymentWatch, Tracker
 
-T = TypeVar("T")
-
 
 class Payments:
     """The payments of one account; reached as ``client.payments``."""
 
     def __init__(
-        self, handler: Handler, max_concurrency: int, tracker: Tracker, on_event: OnEvent = ignore
+        self,
+        handler: Handler,
+        max_concurrency: int,
+        tracker: Tracker,
+        on_event: OnEvent = ignore,
+        *,
+        sent_path: str = SENT_PATH,
     ) -> None:
         self._handler = handler
         self._max_concurrency = max_concurrency
         self._tracker = tracker
         self._on_event = on_event
+        self._sent_path = sent_path
 
     async def create_link(
         self,
@@ -63,7 +60,7 @@ class Payments:
 
         Source: Create Payment Link.
         """
-        return await self._create(_protocol.create_link(amount, description, invoice_number))
+        return await send(self._handler, _protocol.create_link(amount, description, invoice_number))
 
     async def create_checkout_token(
         self,
@@ -89,7 +86,7 @@ class Payments:
         Source: Create Checkout Token.
         """
         call = _protocol.create_checkout_token(amount, email, phone, phone_country_code, currency)
-        return await self._create(call)
+        return await send(self._handler, call)
 
     async def get(self, payment_id: UUID | str) -> Payment:
         """The payment as it is now.
@@ -101,7 +98,7 @@ class Payments:
 
         Source: Get Payment.
         """
-        return await self._send(_protocol.get(payment_id))
+        return await send(self._handler, _protocol.get(payment_id))
 
     async def find_created(self, error: OutcomeUnknownError) -> Payment | None:
         """The payment that a `create_link` of unknown outcome has made after all, or None.
@@ -143,8 +140,9 @@ class Payments:
             _protocol.check_direction(direction),
             _protocol.check_whole("page_no", page_no, low=1),
             _protocol.check_rows_per_page(rows_per_page),
+            self._sent_path,
         )
-        return await self._send(call)
+        return await send(self._handler, call)
 
     def sent(
         self,
@@ -261,29 +259,6 @@ class Payments:
             retry = _protocol.check_payment_id(retry, "retry_payment_id")
         self._tracker.wake(_protocol.check_payment_id(payment_id), retry)
 
-    async def _send(self, call: _protocol.Call[T]) -> T:
-        response = await self._handler(call.request)
-        if response.is_large:
-            return await asyncio.to_thread(call.read, response)
-        return call.read(response)
-
-    async def _create(self, call: _protocol.Call[T]) -> T:
-        """Sends a call that writes; what leaves its effect open becomes OutcomeUnknownError."""
-        started_at = datetime.now(UTC)
-        try:
-            return await self._send(call)
-        except PaywintError as error:
-            if not _leaves_outcome_open(error):
-                raise
-            reason = error
-        raise OutcomeUnknownError(
-            call.request.operation,
-            reason,
-            asked=call.asked,
-            started_at=started_at,
-            ended_at=datetime.now(UTC),
-        )
-
     def _listing(
         self,
         direction: Direction,
@@ -296,10 +271,12 @@ class Payments:
 
     def _source(self, direction: Direction, rows_per_page: int) -> PageSource:
         rows = _protocol.check_rows_per_page(rows_per_page)
-        handler = self._handler
+        handler, sent_path = self._handler, self._sent_path
 
         async def fetch(page_no: int) -> tuple[int, Response]:
-            request = _protocol.page_request(direction, page_no, rows, is_bounded=True)
+            request = _protocol.page_request(
+                direction, page_no, rows, is_bounded=True, sent_path=sent_path
+            )
             return page_no, await handler(request)
 
         def read(page_no: int, response: Response) -> PaymentPage:
@@ -313,11 +290,3 @@ class Payments:
         if value is None:
             return self._max_concurrency
         return _protocol.check_whole("max_concurrency", value, low=1)
-
-
-def _leaves_outcome_open(error: PaywintError) -> bool:
-    if isinstance(error, TransportError | ClientClosedError):
-        return error.sent
-    return (
-        isinstance(error, ServerError | ResponseDecodeError) or getattr(error, "status", 0) == 408
-    )

@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from paywint_async import _codec, _errors
+from paywint_async._config import SENT_PATH
 from paywint_async._errors import APIError, InvalidRequestError, ResponseDecodeError
 from paywint_async._messages import Request, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
@@ -32,10 +33,7 @@ MAX_CHECKOUT_AMOUNT = Decimal(100_000)
 
 _CREATE_LINK = "/api/user-api/payment/create-payment-link"
 _GET = "/api/user-api/payment/get/"
-_LIST = {
-    Direction.RECEIVED: "/api/user-api/payment/list/payment-received",
-    Direction.SENT: "/api/user-api/payment/list/payment-sent",  # assumed, by symmetry
-}
+_LIST_RECEIVED = "/api/user-api/payment/list/payment-received"
 _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -102,12 +100,19 @@ def get(payment_id: UUID | str) -> Call[Payment]:
     return Call(request=request, read=lambda response: _read_payment(response, asked))
 
 
-def page_request(direction: Direction, page_no: int, rows: int, *, is_bounded: bool) -> Request:
+def page_request(
+    direction: Direction,
+    page_no: int,
+    rows: int,
+    *,
+    is_bounded: bool,
+    sent_path: str = SENT_PATH,
+) -> Request:
     """List Sent or Received Payments: a POST that only reads, so it may be repeated."""
     return Request(
         operation=direction.value,
         method="POST",
-        path=_LIST[direction],
+        path=sent_path if direction is Direction.SENT else _LIST_RECEIVED,
         body=b'{"rows_per_page":%d,"page_no":%d}' % (rows, page_no),
         is_bounded=is_bounded,
     )
@@ -127,10 +132,13 @@ def read_page(response: Response, page_no: int, rows: int) -> PaymentPage:
     )
 
 
-def page(direction: Direction, page_no: int, rows_per_page: int) -> Call[PaymentPage]:
+def page(
+    direction: Direction, page_no: int, rows_per_page: int, sent_path: str = SENT_PATH
+) -> Call[PaymentPage]:
     """One page, asked for by itself."""
+    request = page_request(direction, page_no, rows_per_page, is_bounded=False, sent_path=sent_path)
     return Call(
-        request=page_request(direction, page_no, rows_per_page, is_bounded=False),
+        request=request,
         read=lambda response: read_page(response, page_no, rows_per_page),
     )
 

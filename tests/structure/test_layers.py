@@ -30,9 +30,11 @@ LAYERS = {
     "_json_lines": 1,
     "_messages": 1,
     "_protocol": 2,
+    "_raw_request": 2,
     "_middleware": 2,
     "_pagination": 2,
     "_transport": 3,
+    "_calls": 4,
     "_find_created": 4,
     "_tracking": 4,
     "_payments": 4,
@@ -51,8 +53,11 @@ LAYERS = {
 # the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("_middleware", "_protocol"),
+    ("_raw_request", "_protocol"),
+    ("_client", "_calls"),
     ("_client", "_payments"),
     ("_client", "_tracking"),
+    ("_payments", "_calls"),
     ("_payments", "_find_created"),
     ("_payments", "_tracking"),
     ("export", "_json_lines"),
@@ -93,7 +98,7 @@ OWNERS = {
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"_errors": set[str](), "_models": {"attrs", "msgspec"}}
 # No input or output, so no event loop either.
-SANS_IO = ("_errors", "_models", "_codec", "_json_lines", "_protocol")
+SANS_IO = ("_errors", "_models", "_codec", "_json_lines", "_protocol", "_raw_request")
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,60 @@
+"""Sends a call through the chain and reads its answer; says where a write's effect stays unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from paywint_async._errors import (
+    ClientClosedError,
+    OutcomeUnknownError,
+    PaywintError,
+    ResponseDecodeError,
+    ServerError,
+    TransportError,
+)
+from paywint_async._messages import Handler
+from paywint_async._protocol import Call
+
+T = TypeVar("T")
+
+
+async def send(handler: Handler, call: Call[T]) -> T:
+    """What the answer to a call means.
+
+    Raises:
+        OutcomeUnknownError: the request may not be repeated, and may or may not have had its effect.
+        APIError, TransportError, ClientClosedError, ResponseDecodeError: otherwise.
+    """
+    if call.request.repeatable:
+        return await _send(handler, call)
+    started_at = datetime.now(UTC)
+    try:
+        return await _send(handler, call)
+    except PaywintError as error:
+        if not _leaves_outcome_open(error):
+            raise
+        reason = error
+    raise OutcomeUnknownError(
+        call.request.operation,
+        reason,
+        asked=call.asked,
+        started_at=started_at,
+        ended_at=datetime.now(UTC),
+    )
+
+
+async def _send(handler: Handler, call: Call[T]) -> T:
+    response = await handler(call.request)
+    if response.is_large:
+        return await asyncio.to_thread(call.read, response)
+    return call.read(response)
+
+
+def _leaves_outcome_open(error: PaywintError) -> bool:
+    if isinstance(error, TransportError | ClientClosedError):
+        return error.sent
+    return (
+        isinstance(error, ServerError | ResponseDecodeError) or getattr(error, "status", 0) == 408
+    )
