@@ -186,6 +186,7 @@ class PaywintClient:
 
         A limiter of your own that has an `aclose` is closed, too.
         """
+        self.payments._end_iterators()
         try:
             await self._tracker.aclose()
         finally:

@@ -262,3 +262,14 @@ class IncompleteHistoryError(PaywintError):
         self.missing = missing
         self.ranks = ranks
         self.checkpoint = dict(checkpoint) if checkpoint is not None else None
+
+
+def copy_of(error: Exception) -> Exception:
+    """A copy without traceback and cause, to be kept, or to be raised a second time.
+
+    An exception that is kept keeps the frames of its traceback, and all in there.
+    """
+    try:
+        return copy.copy(error)
+    except Exception:  # of a caller's middleware, whose constructor wants something else
+        return error

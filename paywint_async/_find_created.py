@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 from paywint_async._errors import OutcomeUnknownError
@@ -20,12 +21,13 @@ async def find_candidates(listing: PaymentListing, error: OutcomeUnknownError) -
     """The unpaid payments, from the start of the request on, that it may have made."""
     found: list[Payment] = []
     earliest: datetime | None = None
-    async for page in listing.pages():
-        if earliest is None:
-            earliest = error.started_at + _skew(page)
-        found += [payment for payment in page.records if _may_be_it(payment, error, earliest)]
-        if listing.order is Order.NEWEST_FIRST and page.records[-1].created_at < earliest:
-            break
+    async with aclosing(listing.pages()) as pages:
+        async for page in pages:
+            if earliest is None:
+                earliest = error.started_at + _skew(page)
+            found += [payment for payment in page.records if _may_be_it(payment, error, earliest)]
+            if listing.order is Order.NEWEST_FIRST and page.records[-1].created_at < earliest:
+                break
     return found
 
 

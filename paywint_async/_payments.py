@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 from paywint_async import _protocol
 from paywint_async._calls import send
 from paywint_async._config import SENT_PATH
-from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
+from paywint_async._errors import ClientClosedError, InvalidRequestError, OutcomeUnknownError
 from paywint_async._events import OnEvent, ignore
 from paywint_async._find_created import find_candidates
 from paywint_async._messages import Handler, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
+from paywint_async._pagination.iterator import ListingIterator
 from paywint_async._pagination.listing import PaymentListing
 from paywint_async._pagination.merge import HistoryListing
 from paywint_async._pagination.run import PageSource
@@ -37,6 +39,7 @@ class Payments:
         self._tracker = tracker
         self._on_event = on_event
         self._sent_path = sent_path
+        self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
 
     async def create_link(
         self,
@@ -185,7 +188,8 @@ class Payments:
         ``max_concurrency`` bounds both directions together, ``checkpoint`` is of an earlier history.
         """
         sources = [self._source(direction, rows_per_page) for direction in Direction]
-        return HistoryListing(sources, self._concurrency(max_concurrency), checkpoint)
+        concurrency = self._concurrency(max_concurrency)
+        return HistoryListing(sources, concurrency, checkpoint, self._iterators.add)
 
     async def wait_until_final(
         self, payment_id: UUID | str, *, timeout: float, poll: float = 1.0
@@ -216,8 +220,9 @@ class Payments:
             payment_id, timeout=_protocol.check_seconds("timeout", timeout), poll=poll
         )
         seen: Payment | None = None
-        async for payment in watch:
-            seen = payment
+        async with watch:  # which ends the look under way, however this is left
+            async for payment in watch:
+                seen = payment
         assert seen is not None  # a watch without any state ends in an error
         return seen
 
@@ -259,6 +264,11 @@ class Payments:
             retry = _protocol.check_payment_id(retry, "retry_payment_id")
         self._tracker.wake(_protocol.check_payment_id(payment_id), retry)
 
+    def _end_iterators(self) -> None:
+        """For the client's end: whoever reads on gets ClientClosedError."""
+        for iterator in list(self._iterators):
+            iterator.close(ClientClosedError("the client is closed; make a new one"))
+
     def _listing(
         self,
         direction: Direction,
@@ -267,7 +277,8 @@ class Payments:
         checkpoint: dict[str, Any] | None,
     ) -> PaymentListing:
         source = self._source(direction, rows_per_page)
-        return PaymentListing(source, self._concurrency(max_concurrency), checkpoint)
+        concurrency = self._concurrency(max_concurrency)
+        return PaymentListing(source, concurrency, checkpoint, self._iterators.add)
 
     def _source(self, direction: Direction, rows_per_page: int) -> PageSource:
         rows = _protocol.check_rows_per_page(rows_per_page)

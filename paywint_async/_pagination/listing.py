@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
 
 import attrs
 
-from paywint_async._errors import InvalidRequestError
+from paywint_async._errors import ClientClosedError, InvalidRequestError
 from paywint_async._models import Payment, PaymentPage
 from paywint_async._pagination.checkpoint import from_json
+from paywint_async._pagination.iterator import ListingIterator, MappedIterator
 from paywint_async._pagination.position import Order, Position
 from paywint_async._pagination.run import PageSource, Run
 
@@ -22,18 +22,25 @@ if TYPE_CHECKING:
     from paywint_async._pagination.ranges import ListingRange
 
 R = TypeVar("R")
+S = TypeVar("S")
+Register = Callable[[ListingIterator[Any]], object]
 
 
 class Listing(Generic[R]):
     """What the listings share: collecting, and a deterministic end with ``async with``."""
 
-    def __init__(self, checkpoint: dict[str, Any] | None) -> None:
+    def __init__(self, checkpoint: dict[str, Any] | None, register: Register) -> None:
         self._given_checkpoint = checkpoint
-        self._runs: list[Run] = []  # of the latest read
-        self._begun: WeakSet[Run] = WeakSet()  # those of others, too, until nobody holds them
+        self._register = register
+        self._runs: Sequence[Run] = ()  # of the latest read
+        self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
 
-    def __aiter__(self) -> AsyncIterator[R]:
-        """A new read, from the listing's starting point; the records in the server's order."""
+    def __aiter__(self) -> ListingIterator[R]:
+        """A new read, from the listing's starting point; the records in the server's order.
+
+        ``await asyncio.wait_for(anext(iterator), 1)`` that times out loses nothing: the request goes
+        on, and the next ``anext`` gives the very next record.
+        """
         return self._iterate(None)
 
     async def collect(self, limit: int | None = None) -> list[R]:
@@ -43,7 +50,11 @@ class Listing(Generic[R]):
             InvalidRequestError: ``limit`` is no whole number, or negative.
             IncompleteHistoryError: as when iterating; what was collected is lost.
         """
-        return [record async for record in self._iterate(_check_limit(limit))]
+        iterator = self._iterate(_check_limit(limit))
+        try:
+            return [record async for record in iterator]
+        finally:
+            await iterator.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,16 +66,54 @@ class Listing(Generic[R]):
         traceback: TracebackType | None,
     ) -> None:
         """Ends every request of this listing, and returns when they have ended."""
-        for run in list(self._begun):
-            await run.aclose()
+        iterators = list(self._iterators)
+        for iterator in iterators:
+            iterator.close(ClientClosedError("this listing was closed"))
+        for iterator in iterators:
+            await iterator.aclose()
 
-    def _iterate(self, limit: int | None) -> AsyncIterator[R]:
+    def _iterate(self, limit: int | None) -> ListingIterator[R]:
         raise NotImplementedError
 
-    def _new_runs(self, *runs: Run) -> None:
+    def _begin(self, iterator: ListingIterator[S], runs: Sequence[Run]) -> ListingIterator[S]:
         # Ended reads are closed by their iterators; the latest one still answers `checkpoint`.
-        self._runs[:] = runs
-        self._begun.update(runs)
+        self._runs = runs
+        self._iterators.add(iterator)
+        self._register(iterator)
+        return iterator
+
+
+class _Payments(ListingIterator[Payment]):
+    def __init__(self, run: Run) -> None:
+        super().__init__((run,))
+        self._run = run
+
+    async def _next_batch(self) -> Iterable[Payment] | None:
+        # Nothing holds on to a page while the next one is decoded: its memory is used again at once,
+        # and the garbage collector never sees it. That is worth a quarter of the time.
+        records = await self._run.next_batch()
+        if records is None:
+            return None
+        batch = iter(records)
+        # So the checkpoint reads the position from the iterator, which costs nothing a record.
+        self._run.unhanded = batch.__length_hint__  # type: ignore[attr-defined]
+        return batch
+
+
+class _Pages(ListingIterator[PaymentPage]):
+    def __init__(self, run: Run) -> None:
+        super().__init__((run,))
+        self._run = run
+
+    async def _next_batch(self) -> Iterable[PaymentPage] | None:
+        records = await self._run.next_batch()
+        if records is None:
+            return None
+        page = self._run.page
+        assert page is not None
+        if records is not page.records:
+            page = attrs.evolve(page, records=tuple(records))
+        return [page]
 
 
 class PaymentListing(Listing[Payment]):
@@ -84,9 +133,13 @@ class PaymentListing(Listing[Payment]):
     """
 
     def __init__(
-        self, source: PageSource, max_concurrency: int, checkpoint: dict[str, Any] | None
+        self,
+        source: PageSource,
+        max_concurrency: int,
+        checkpoint: dict[str, Any] | None,
+        register: Register,
     ) -> None:
-        super().__init__(checkpoint)
+        super().__init__(checkpoint, register)
         self._source = source
         self._max_concurrency = max_concurrency
         self._start = read_start(checkpoint, source.direction)
@@ -141,7 +194,7 @@ class PaymentListing(Listing[Payment]):
 
         return await split(self._source, parts)
 
-    async def pages(self, limit: int | None = None) -> AsyncGenerator[PaymentPage, None]:
+    def pages(self, limit: int | None = None) -> ListingIterator[PaymentPage]:
         """The same payments page by page; a page holds only records that are due, at least one.
 
         Args:
@@ -149,59 +202,34 @@ class PaymentListing(Listing[Payment]):
 
         Raises:
             InvalidRequestError: ``limit`` is no whole number, or negative.
-            and as when iterating.
+            and, while iterating, as the listing itself.
         """
         run = self._open(_check_limit(limit))
-        try:
-            while (records := await run.next_batch()) is not None:
-                page = run.page
-                assert page is not None
-                if records is not page.records:
-                    page = attrs.evolve(page, records=tuple(records))
-                del records  # as in `_iterate`: nothing holds on to a page
-                yield page
-                del page
-        finally:
-            await run.aclose()
+        return self._begin(_Pages(run), (run,))
 
-    async def arrow_batches(self) -> AsyncGenerator[RecordBatch, None]:
+    def arrow_batches(self) -> ListingIterator[RecordBatch]:
         """The same payments as Arrow batches, one a page; amounts are ``decimal128(38, 10)``.
 
         `payments_to_arrow` tells the columns. Needs ``pip install 'paywint-async[parquet]'``.
 
         Raises:
-            PrecisionError: an amount does not fit exactly.
             ConfigurationError: the extra is not installed; nothing was sent.
-            and as when iterating.
+            PrecisionError: while iterating: an amount does not fit exactly.
+            and, while iterating, as the listing itself.
         """
         from paywint_async._arrow import payments_to_arrow
 
         payments_to_arrow([])  # whatever is missing is told before anything is asked for
-        async with aclosing(self.pages()) as pages:
-            async for page in pages:
-                yield payments_to_arrow(page.records)
+        pages = self.pages()
+        batches = MappedIterator(pages, lambda page: payments_to_arrow(page.records))
+        return self._begin(batches, self._runs)
 
-    async def _iterate(self, limit: int | None) -> AsyncIterator[Payment]:
-        # One generator and a plain loop: a payment that is already here costs no turn of the event
-        # loop, and the checkpoint reads the position from the list iterator, so it costs nothing.
+    def _iterate(self, limit: int | None) -> ListingIterator[Payment]:
         run = self._open(limit)
-        try:
-            # Nothing holds on to a page while the next one is decoded: its memory is used again at
-            # once, and the garbage collector never sees it. That is worth a quarter of the time.
-            while (records := await run.next_batch()) is not None:
-                rest = iter(records)
-                del records
-                run.unhanded = rest.__length_hint__  # type: ignore[attr-defined]
-                for payment in rest:
-                    yield payment
-                    del payment
-        finally:
-            await run.aclose()
+        return self._begin(_Payments(run), (run,))
 
     def _open(self, limit: int | None) -> Run:
-        run = Run(self._source, self._max_concurrency, self._start, limit=limit)
-        self._new_runs(run)
-        return run
+        return Run(self._source, self._max_concurrency, self._start, limit=limit)
 
 
 def read_start(checkpoint: object, direction: str) -> Position | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from paywint_async._errors import InvalidRequestError
 from paywint_async._models import Direction, HistoryEntry, Payment
 from paywint_async._pagination.checkpoint import VERSION
-from paywint_async._pagination.listing import Listing, read_start
+from paywint_async._pagination.iterator import ListingIterator
+from paywint_async._pagination.listing import Listing, Register, read_start
 from paywint_async._pagination.position import Order
 from paywint_async._pagination.run import PageSource, Run
 
@@ -29,11 +29,18 @@ class _Side:
         self.run = run
         self._batch: Sequence[Payment] = ()
         self._index = 0
+        self._has_begun = False
 
     @property
     def head(self) -> Payment:
         """The payment that is due next in this direction."""
         return self._batch[self._index]
+
+    def begin(self) -> None:
+        """Asks for the first pages, where that has not happened yet."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.run.prefetch()
 
     async def fill(self) -> bool:
         """Sees to it that there is a head; False at this direction's end."""
@@ -53,6 +60,51 @@ class _Side:
         return len(self._batch) - self._index
 
 
+class _Entries(ListingIterator[HistoryEntry]):
+    """The entries of both sides, merged."""
+
+    def __init__(self, sides: list[_Side], limit: int | None, max_concurrency: int) -> None:
+        super().__init__([side.run for side in sides])
+        self._sides = sides
+        self._left = limit
+        self._max_concurrency = max_concurrency
+
+    async def _next_batch(self) -> Iterable[HistoryEntry] | None:
+        if self._left == 0:
+            return None
+        for side in self._sides:  # both are asked before either is waited for
+            side.begin()
+        self._sides = await _filled(self._sides, self._max_concurrency)
+        if not self._sides:
+            return None
+        side = _due(self._sides)
+        entry = HistoryEntry(direction=side.direction, payment=side.head)
+        side.advance()
+        if self._left is not None:
+            self._left -= 1
+        return (entry,)
+
+
+class _Batches(ListingIterator["RecordBatch"]):
+    """Entries in Arrow batches; what was gathered outlives a broken-off await."""
+
+    def __init__(self, entries: ListingIterator[HistoryEntry], runs: Sequence[Run]) -> None:
+        super().__init__(runs)
+        self._entries = entries
+        self._gathered: list[HistoryEntry] = []
+
+    async def _next_batch(self) -> Iterable[RecordBatch] | None:
+        from paywint_async._arrow import entries_to_arrow
+
+        while len(self._gathered) < _ENTRIES_IN_A_BATCH:
+            try:
+                self._gathered.append(await anext(self._entries))
+            except StopAsyncIteration:
+                break
+        gathered, self._gathered = self._gathered, []
+        return (entries_to_arrow(gathered),) if gathered else None
+
+
 class HistoryListing(Listing[HistoryEntry]):
     """Payments of both directions as one stream of `HistoryEntry`, newest first.
 
@@ -66,8 +118,9 @@ class HistoryListing(Listing[HistoryEntry]):
         sources: Sequence[PageSource],
         max_concurrency: int,
         checkpoint: dict[str, Any] | None,
+        register: Register,
     ) -> None:
-        super().__init__(checkpoint)
+        super().__init__(checkpoint, register)
         self._sources = sources
         self._max_concurrency = max_concurrency
         given = _open_checkpoint(checkpoint)
@@ -93,38 +146,21 @@ class HistoryListing(Listing[HistoryEntry]):
         known = [total for total in totals if total is not None]
         return sum(known) if known and len(known) == len(totals) else None
 
-    async def arrow_batches(self) -> AsyncGenerator[RecordBatch, None]:
+    def arrow_batches(self) -> ListingIterator[RecordBatch]:
         """The same entries as Arrow batches, a hundred in each; the first column is ``direction``.
 
         Raises: as `PaymentListing.arrow_batches`.
         """
         from paywint_async._arrow import entries_to_arrow
 
-        gathered: list[HistoryEntry] = []
-        entries_to_arrow(gathered)  # whatever is missing is told before anything is asked for
-        async with aclosing(self._iterate(None)) as entries:
-            async for entry in entries:
-                gathered.append(entry)
-                if len(gathered) == _ENTRIES_IN_A_BATCH:
-                    yield entries_to_arrow(gathered)
-                    gathered = []
-        if gathered:
-            yield entries_to_arrow(gathered)
+        entries_to_arrow([])  # whatever is missing is told before anything is asked for
+        entries = self._iterate(None)
+        return self._begin(_Batches(entries, self._runs), self._runs)
 
-    async def _iterate(self, limit: int | None) -> AsyncGenerator[HistoryEntry, None]:
+    def _iterate(self, limit: int | None) -> ListingIterator[HistoryEntry]:
         sides = self._open()
-        runs = list(self._runs)
-        try:
-            left = limit
-            while left != 0 and (sides := await _filled(sides, self._max_concurrency)):
-                side = _due(sides)
-                entry = HistoryEntry(direction=side.direction, payment=side.head)
-                side.advance()
-                yield entry
-                left = None if left is None else left - 1
-        finally:
-            for run in runs:
-                await run.aclose()
+        entries = _Entries(sides, limit, self._max_concurrency)
+        return self._begin(entries, [side.run for side in sides])
 
     def _open(self) -> list[_Side]:
         # Half the window each, so that neither waits behind pages of the other; one's end frees all.
@@ -143,9 +179,6 @@ class HistoryListing(Listing[HistoryEntry]):
             )
             for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
         ]
-        self._new_runs(*runs)
-        for run in runs:
-            run.prefetch()
         return [_Side(s.direction, run) for s, run in zip(self._sources, runs, strict=True)]
 
 

@@ -76,6 +76,7 @@ class Run:
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
         self._is_closed = False
+        self._taken: Fetched | None = None  # a page that came and is not decoded yet
         self.page: PaymentPage | None = None
         self.unhanded: Callable[[], int] = int  # how many of the last batch are not handed out yet
 
@@ -113,7 +114,7 @@ class Run:
         page_no, self._ask_first = self._ask_first, None
         if page_no is not None:
             self._window.ask_first(page_no)
-        self._ask(is_busy=False)
+        self._ask(is_busy=self._taken is not None)
 
     def _ask(self, *, is_busy: bool) -> None:
         planner, window = self._planner, self._window
@@ -129,6 +130,9 @@ class Run:
         Raises:
             IncompleteHistoryError: the list changed in a way that leaves doubt.
             PaywintError: whatever the requests raise, once everything before it was delivered.
+
+        Cancellation: loses nothing; the requests go on, and the next call returns what this one
+        would have.
         """
         self.unhanded = int
         self.page = None
@@ -143,10 +147,19 @@ class Run:
             return None
         raise self._incomplete(problem)
 
+    def close(self) -> None:
+        """Cancels every request under way. Idempotent, and from any thread."""
+        self._is_closed = True
+        self._window.close()
+
     async def aclose(self) -> None:
-        """Ends every request under way. Idempotent."""
+        """As `close`, and returns when every request has ended."""
         self._is_closed = True
         await self._window.aclose()
+
+    def pause(self) -> None:
+        """Ends every request under way; the next read starts them again."""
+        self._window.pause()
 
     async def _next_records(self) -> Sequence[Payment]:
         if self._is_closed:
@@ -157,7 +170,7 @@ class Run:
         if decision.records:
             self.page = answer.page
         if decision.drop_window:
-            await self._window.drop()
+            self._window.drop()
         if decision.offer is not None:
             self._window.put_back(decision.offer)
         self._ask_first = decision.ask_first
@@ -175,12 +188,17 @@ class Run:
         self._source.tell(event)
 
     async def _take(self) -> PageAnswer:
-        taken = await self._window.take()
-        if isinstance(taken, PageAnswer):
-            return taken
-        self._ask(is_busy=True)
+        # Nothing that came is in a local while something is awaited: a cancellation would lose it.
+        if self._taken is None:
+            taken = await self._window.take()
+            if isinstance(taken, PageAnswer):
+                return taken
+            self._taken = taken
+            self._ask(is_busy=True)
         await self._window.turn()
-        return await read_answer(self._source, taken)
+        answer = await read_answer(self._source, self._taken)
+        self._taken = None
+        return answer
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
         progress = self._planner.progress

@@ -1,8 +1,8 @@
 """Pages fetched ahead: a bounded queue of requests under way, taken in page order.
 
-Tasks belong to the window and to nobody else: they hold neither the iterator nor its consumer, and
-the window's end is theirs. Each fetches bytes only; the consumer decodes, so that the next request
-leaves before the decoding.
+The tasks belong to the window: they hold neither the iterator nor its consumer. Each fetches bytes
+only; the consumer decodes, so that the next request leaves before the decoding. A consumer that is
+cancelled while it waits loses nothing: the page it waited for stays the first one of the queue.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from paywint_async._errors import ClientClosedError
@@ -19,6 +20,16 @@ T = TypeVar("T")
 
 _BUSY_AT_MOST = 0.002  # seconds, by the real clock
 _LONG = 0.001  # seconds: who waits so long for a page waits for the network, not for its own turn
+
+
+class _Entry(Generic[T]):
+    """One page of the queue: its request, or (``task`` None) a request that was paused."""
+
+    __slots__ = ("page_no", "task")
+
+    def __init__(self, page_no: int, task: asyncio.Task[T] | None) -> None:
+        self.page_no = page_no
+        self.task = task
 
 
 class _PutBack(Generic[T]):
@@ -46,13 +57,14 @@ class Window(Generic[T]):
         self.size = size
         self._fetch = fetch
         self._slots = slots or asyncio.Semaphore(size)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._turned_at = 0.0
-        self._urgent = (
-            0  # so many pages are still of one burst, for which the network was waited for
-        )
-        self._awaited: asyncio.Task[T] | None = None
+        # How many pages are still of one burst, for which the network was waited for.
+        self._urgent = 0
         self._is_closed = False
-        self._queue: deque[asyncio.Task[T] | _PutBack[T]] = deque()
+        self._is_paused = False
+        self._queue: deque[_Entry[T] | _PutBack[T]] = deque()
+        self._tasks: set[asyncio.Task[T]] = set()  # those dropped that have not ended, too
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -64,30 +76,40 @@ class Window(Generic[T]):
 
     def ask(self, page_no: int) -> None:
         """Asks for a page, to be taken after the others."""
-        self._queue.append(asyncio.create_task(self._fetch_in_slot(page_no)))
+        self._queue.append(_Entry(page_no, self._start(page_no)))
 
     def ask_first(self, page_no: int) -> None:
         """Asks for a page, to be taken before the others."""
-        self._queue.appendleft(asyncio.create_task(self._fetch_in_slot(page_no)))
+        self._queue.appendleft(_Entry(page_no, self._start(page_no)))
 
     def put_back(self, value: T) -> None:
         """Makes a page that was taken the next one again."""
         self._queue.appendleft(_PutBack(value))
 
     async def take(self) -> T:
-        """The first page, once it is there.
+        """Removes the first page and returns it, once it is there.
 
-        Cancellation: that page's request ends too.
+        Raises:
+            ClientClosedError: the window was closed.
+
+        Cancellation: removes nothing; the request goes on, and the next call returns its page.
         """
-        first = self._queue.popleft()
-        if isinstance(first, _PutBack):
-            return first.value
-        if first.done():
-            return first.result()
-        started = time.perf_counter()
-        page = await self._wait(first)
-        self._urgent = self.size if self._turned_at - started > _LONG else 0
-        return page
+        while True:
+            self._check_open()
+            if self._is_paused:
+                self._resume()
+            first = self._queue[0]
+            if isinstance(first, _PutBack):
+                self._queue.popleft()
+                return first.value
+            assert first.task is not None
+            if not first.task.done():
+                await self._wait(first.task)
+                continue  # closed, paused or reordered meanwhile, perhaps
+            self._queue.popleft()
+            if not first.task.cancelled():
+                return first.task.result()
+            raise ClientClosedError("this listing was closed")
 
     async def turn(self) -> None:
         """Lets the event loop turn, where something should leave or somebody else should run.
@@ -102,31 +124,73 @@ class Window(Generic[T]):
             await asyncio.sleep(0)
             self._turned_at = time.perf_counter()
 
-    async def _wait(self, first: asyncio.Task[T]) -> T:
-        # When the consumer is cancelled here, asyncio cancels the task and waits for its end.
-        self._awaited = first
-        try:
-            return await first
-        except asyncio.CancelledError:
-            if not self._is_closed or _is_cancelled():
-                raise
-        finally:
-            self._awaited = None
-            self._turned_at = time.perf_counter()
-        raise ClientClosedError("this listing was closed")
-
-    async def drop(self) -> None:
-        """Ends every request under way, and returns when they have ended."""
-        tasks = [entry for entry in self._queue if not isinstance(entry, _PutBack)]
+    def drop(self) -> None:
+        """Cancels every request under way, and forgets all pages."""
         self._queue.clear()
-        await _end(tasks)
+        self._cancel_tasks()
+
+    def pause(self) -> None:
+        """Cancels every request under way; the next `take` starts them again."""
+        for entry in self._queue:
+            if isinstance(entry, _Entry) and entry.task is not None and not entry.task.done():
+                entry.task.cancel()
+                entry.task = None
+                self._is_paused = True
+
+    def close(self) -> None:
+        """As `drop`, and for good; whoever waits for a page gets ClientClosedError. Idempotent.
+
+        From any thread: a garbage collector may run in another one.
+        """
+        self._is_closed = True
+        self._queue.clear()
+        if self._tasks and self._loop is not None and not self._loop.is_closed():
+            if _running_loop() is self._loop:
+                self._cancel_tasks()
+            else:
+                with suppress(RuntimeError):  # the loop has just ended
+                    self._loop.call_soon_threadsafe(self._cancel_tasks)
 
     async def aclose(self) -> None:
-        """As `drop`, and for good: whoever waits for a page gets ClientClosedError."""
-        self._is_closed = True
-        if self._awaited is not None:
-            await _end([self._awaited])
-        await self.drop()
+        """As `close`, and returns when every request has ended."""
+        self.close()
+        if self._tasks and _running_loop() is self._loop:
+            await asyncio.wait(self._tasks)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClientClosedError("this listing was closed")
+
+    async def _wait(self, first: asyncio.Task[T]) -> None:
+        # Not `await first`: whoever is cancelled here would cancel the request.
+        started = time.perf_counter()
+        try:
+            await asyncio.wait((first,))
+        finally:
+            self._turned_at = time.perf_counter()
+            self._urgent = self.size if self._turned_at - started > _LONG else 0
+
+    def _start(self, page_no: int) -> asyncio.Task[T]:
+        self._loop = asyncio.get_running_loop()
+        task = self._loop.create_task(self._fetch_in_slot(page_no))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        for entry in self._queue:
+            if isinstance(entry, _Entry) and entry.task is None:
+                entry.task = self._start(entry.page_no)
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it as never retrieved
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def _fetch_in_slot(self, page_no: int) -> T:
         slots = self._slots
@@ -137,22 +201,8 @@ class Window(Generic[T]):
             slots.release()
 
 
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    running = [task for task in tasks if not _is_over(task)]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running)
-        for task in running:
-            _is_over(task)
-
-
-def _is_over(task: asyncio.Task[Any]) -> bool:
-    if task.done() and not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it as never retrieved
-    return task.done()
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -11,6 +11,7 @@ import asyncio
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -58,7 +59,8 @@ class Poller:
             PaywintError: of the look; each waiter gets an instance of its own.
             ClientClosedError: the poller was closed.
 
-        Cancellation: disturbs no other waiter; the last one takes the look under way along.
+        Cancellation: disturbs no other waiter. A look under way goes on, and what it sees is told to
+        whoever asks next, until `release` says that nobody will.
         """
         if self._is_news(subject, waiter):
             return subject.seen
@@ -69,6 +71,27 @@ class Poller:
             raise outcome
         finally:
             del outcome, waiter  # or the error would hold its own traceback, and all in there
+
+    def hold(self, subject: Subject) -> None:
+        """Somebody may wait for the payment more than once."""
+        subject.holders += 1
+
+    def release(self, subject: Subject) -> asyncio.Task[Payment] | None:
+        """One of them will not any more. Returns a look that nobody wants, which is about to end."""
+        subject.holders -= 1
+        return self._stop(subject) if not (subject.holders or subject.waiters) else None
+
+    def release_soon(self, subject: Subject) -> None:
+        """As `release`, from a finalizer, which may run in any thread."""
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            self.release(subject)
+        elif not self._loop.is_closed():
+            with suppress(RuntimeError):  # the loop has just ended
+                self._loop.call_soon_threadsafe(self.release, subject)
 
     def wake(self, payment_id: UUID) -> None:
         """Looks at the payment now, ahead of all others, where somebody waits for it."""
@@ -110,24 +133,20 @@ class Poller:
             self._plan(subject)
         limit = None if deadline is None else self._loop.call_at(deadline, waiter.tell, None)
         try:
-            outcome = await waiter.future
-        except asyncio.CancelledError:
-            await _end(self._leave(subject, waiter))
-            raise
+            return await waiter.future
         finally:
             if limit is not None:
                 limit.cancel()
-            look = self._leave(subject, waiter)
-        await _end(look)
-        return outcome
+            self.leave(subject, waiter)
 
-    def _leave(self, subject: Subject, waiter: Waiter) -> asyncio.Task[Payment] | None:
-        """Ends a waiter's waiting; returns the look that nobody waits for any more."""
+    def leave(self, subject: Subject, waiter: Waiter) -> None:
+        """Ends a waiter's waiting: there are no more looks than somebody waits for."""
         subject.waiters.pop(waiter, None)
-        if subject.waiters:
-            return None
-        subject.stop_timer()
-        self._lines[subject.place].pop(subject, None)
+        if not subject.waiters:
+            subject.stop_timer()
+            self._lines[subject.place].pop(subject, None)
+
+    def _stop(self, subject: Subject) -> asyncio.Task[Payment] | None:
         look, subject.look, subject.is_woken = subject.look, None, False
         if look is not None and not self._loop.is_closed():
             look.cancel()
@@ -207,8 +226,3 @@ def _twin(error: BaseException) -> BaseException:
     if notes := getattr(error, "__notes__", None):
         twin.__notes__ = list(notes)
     return twin.with_traceback(error.__traceback__)
-
-
-async def _end(look: asyncio.Task[Payment] | None) -> None:
-    if look is not None:
-        await asyncio.wait([look])

@@ -56,6 +56,7 @@ class Subject:
         self.payment_id = payment_id
         self.seen: Payment | None = None
         self.waiters: dict[Waiter, None] = {}  # in the order in which they came
+        self.holders = 0  # watches that may wait for it again; a look goes on for them
         self.timer: asyncio.TimerHandle | None = None
         self.look: asyncio.Task[Payment] | None = None
         self.place = NEW  # in which line, once it is due

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -15,7 +17,8 @@ from typing import Self
 from uuid import UUID
 
 from paywint_async import _protocol
-from paywint_async._errors import ClientClosedError, NotFoundError, WaitTimeoutError
+from paywint_async._cancellation import Consumer
+from paywint_async._errors import ClientClosedError, NotFoundError, WaitTimeoutError, copy_of
 from paywint_async._events import logger
 from paywint_async._messages import Handler
 from paywint_async._models import Payment, PaymentStatus
@@ -101,15 +104,18 @@ class PaymentWatch:
 
     For ``async for payment in watch``, by one task. Where a payment is `retried` and `Payments.wake`
     has told as which, the states of that payment follow, which has another ``payment_id``. Changes
-    between two looks, or while you are busy, are seen as one. It looks only while you wait, so that
-    a watch that is dropped, broken out of or kept for later leaves nothing running.
+    between two looks, or while you are busy, are seen as one. It begins a look only while you wait;
+    a watch that is dropped, broken out of or closed leaves nothing running.
 
     Raises (while iterating):
         WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
         ClientClosedError: the client was closed, or the watch by another task.
-        APIError, TransportError: as `Payments.get`. An error is the end.
+        APIError, TransportError: as `Payments.get`. An error is the end: each further ``anext``
+            raises it again.
 
-    Cancellation: ends the look under way, unless somebody else waits for that payment, too.
+    Cancellation: of one ``anext`` loses nothing: a look under way goes on, and the next ``anext``
+    tells what it saw. When the watch is closed or no longer referred to, the look ends, unless
+    somebody else waits for that payment, too.
     """
 
     def __init__(
@@ -120,34 +126,45 @@ class PaymentWatch:
         self._timeout = timeout
         self._poll = poll
         self._deadline: float | None = None
+        self._poller: Poller | None = None
         self._subject: Subject | None = None
         self._waiter: Waiter | None = None
         self._last: Payment | None = None
         self._followed = {payment_id}
-        self._is_over = False
+        self._retry_known_by: float | None = None
+        self._end: Exception | None = None
+        self._consumer = Consumer()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Payment:
-        if self._is_over:
-            raise StopAsyncIteration
-        payment = None
         try:
-            payment = await self._next()
-        finally:
-            if payment is None:  # an error is the end, too, as with a generator
-                self._is_over = True
-        if payment is None:
-            raise StopAsyncIteration
-        self._last = payment
-        return payment
+            return await self._advance()
+        except asyncio.CancelledError as error:
+            self._consumer.when_cancelled(_STEP, partial(_pause, weakref.ref(self)))
+            # Its frames would keep the watch alive, and so its look, when a loop is left.
+            error.__traceback__ = None
+            del self
+            raise
 
     async def aclose(self) -> None:
         """No more states; whoever waits for one gets `ClientClosedError`. Idempotent."""
-        self._is_over = True
+        if self._end is None:
+            self._end = StopAsyncIteration()
+        poller, subject, self._subject = self._poller, self._subject, None
+        if poller is None or subject is None:
+            return
         if self._waiter is not None:
             self._waiter.tell(ClientClosedError("this watch was closed"))
+            poller.leave(subject, self._waiter)
+        if (look := poller.release(subject)) is not None:
+            await asyncio.wait([look])
+
+    def __del__(self) -> None:
+        if getattr(self, "_subject", None) is not None and self._poller is not None:
+            assert self._subject is not None
+            self._poller.release_soon(self._subject)
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,10 +177,31 @@ class PaymentWatch:
     ) -> None:
         await self.aclose()
 
+    def _pause(self) -> None:
+        """Ends a look under way that nobody else waits for; the next step begins another."""
+        if self._poller is not None and self._subject is not None:
+            self._poller.release(self._subject)
+            self._poller.hold(self._subject)
+
+    async def _advance(self) -> Payment:
+        if self._end is not None:
+            raise copy_of(self._end)
+        try:
+            payment = await self._next()
+        except Exception as error:
+            self._end = copy_of(error)
+            raise
+        if payment is None:
+            self._end = StopAsyncIteration()
+            raise StopAsyncIteration
+        self._last = payment
+        return payment
+
     async def _next(self) -> Payment | None:
         last = self._last
         if last is None:
-            self._begin()
+            if self._subject is None:
+                self._begin()
             return await self._look_on(None)
         if not last.status.is_final:
             return await self._look_on(last)
@@ -175,7 +213,11 @@ class PaymentWatch:
         self._follow(self._asked_for)
 
     def _follow(self, payment_id: UUID) -> None:
-        self._subject = self._tracker.poller().subject(payment_id)
+        if self._poller is not None and self._subject is not None:
+            self._poller.release(self._subject)
+        self._poller = self._tracker.poller()
+        self._subject = self._poller.subject(payment_id)
+        self._poller.hold(self._subject)
         # A short wait shall see something of its own time, too.
         within = self._poll if self._timeout is None else min(self._poll, self._timeout / 2)
         self._subject.join(self._poll, within=within)
@@ -185,14 +227,16 @@ class PaymentWatch:
         new_id = await self._retry_of(old)
         if new_id is None or new_id in self._followed:
             return None
-        self._followed.add(new_id)
-        self._follow(new_id)
+        assert self._subject is not None
+        if self._subject.payment_id != new_id:  # else that was broken off
+            self._follow(new_id)
         try:
             new = await self._look_on(None)
         except NotFoundError:
             problem = "is not known to the API"
         else:
             if _may_replace(new, old):
+                self._followed.add(new_id)
                 return new
             problem = "is of another amount, payee or time"
         logger.warning(
@@ -201,11 +245,15 @@ class PaymentWatch:
         return None
 
     async def _retry_of(self, old: Payment) -> UUID | None:
-        until = asyncio.get_running_loop().time() + RETRY_GRACE
-        until = until if self._deadline is None else min(until, self._deadline)
+        until = self._retry_known_by  # where this was broken off, the time runs on
+        if until is None:
+            until = asyncio.get_running_loop().time() + RETRY_GRACE
+            until = until if self._deadline is None else min(until, self._deadline)
+            self._retry_known_by = until
         while (new_id := self._tracker.retry_of(old.payment_id)) is None:
             if not self._tracker.hears_webhooks or await self._wait(old, until) is None:
                 return None
+        self._retry_known_by = None
         return new_id
 
     async def _look_on(self, seen: Payment | None) -> Payment:
@@ -227,6 +275,14 @@ class PaymentWatch:
             return await poller.next_change(self._subject, self._waiter, deadline)
         finally:
             self._waiter = None
+
+
+_STEP = PaymentWatch.__anext__.__code__
+
+
+def _pause(watch: Callable[[], PaymentWatch | None]) -> None:
+    if (watch_left := watch()) is not None:
+        watch_left._pause()
 
 
 async def _look(handler: Handler, payment_id: UUID) -> Payment:

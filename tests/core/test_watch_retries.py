@@ -184,9 +184,9 @@ class TestRetries:
             client.payments.wake(PAYMENT_ID, retry_payment_id=uuid4())
             watch = client.payments.watch(PAYMENT_ID)
             assert (await anext(watch)).status == "retried"
-            with pytest.raises(PermissionDeniedError):
-                await anext(watch)
-            assert await states(watch) == []
+            for _ in range(2):  # it has not kept its promise, and says so again
+                with pytest.raises(PermissionDeniedError):
+                    await anext(watch)
 
     async def test_are_remembered_so_many(self, connect):
         async with Emulator() as emulator:

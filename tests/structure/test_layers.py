@@ -24,6 +24,7 @@ LAYERS = {
     "_lazy": 0,
     "_models": 0,
     "_arrow": 1,
+    "_cancellation": 1,
     "_codec": 1,
     "_config": 1,
     "_events": 1,

@@ -1,0 +1,129 @@
+"""The iterators behind listings: what a broken-off await must not lose, and what an end must stop.
+
+An async generator dies when an await in it is cancelled, as ``asyncio.wait_for(anext(it), 1)`` does:
+the next ``anext`` would end the loop in silence. So these are classes, whose state outlives each
+await.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Generic, Self, TypeVar
+
+from paywint_async._cancellation import Consumer
+from paywint_async._errors import ClientClosedError, copy_of
+from paywint_async._pagination.run import Run
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class ListingIterator(AsyncIterator[R], Generic[R]):
+    """Hands out records one by one; those that are here cost no turn of the event loop.
+
+    Raises:
+        RuntimeError: two tasks iterate it at once.
+        and what reading raises, which is the end: each further ``anext`` raises it again.
+
+    Cancellation: of one ``anext`` loses nothing: its request goes on, and the next ``anext`` gives the
+    very next record. When the iterator is closed, exhausted, or no longer referred to, its requests
+    end.
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._batch: Iterator[R] = iter(())
+        self._runs = runs
+        self._end: Exception | None = None
+        self._is_awaited = False
+        self._consumer = Consumer()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> R:
+        for record in self._batch:
+            return record
+        try:
+            return await self._advance()
+        except asyncio.CancelledError as error:
+            # Its frames would keep the iterator alive, and so its requests, when a loop is left.
+            error.__traceback__ = None
+            del self
+            raise
+
+    async def aclose(self) -> None:
+        """Ends the iteration, and returns when every request has ended. Idempotent."""
+        await self._finish(StopAsyncIteration())
+
+    def close(self, reason: ClientClosedError) -> None:
+        """Ends the iteration with an error, and its requests."""
+        self._stop(reason)
+
+    def __del__(self) -> None:
+        for run in getattr(self, "_runs", ()):
+            run.close()
+
+    async def _next_batch(self) -> Iterable[R] | None:
+        """The next records, at least one; None at the end. Safe to cancel and to call again."""
+        raise NotImplementedError
+
+    async def _advance(self) -> R:
+        if self._end is not None:
+            raise copy_of(self._end)
+        if self._is_awaited:
+            raise RuntimeError("this iterator is being iterated by another task")
+        self._is_awaited = True
+        try:
+            batch = await self._next_batch()
+        except asyncio.CancelledError:
+            self._consumer.when_cancelled(_STEP, partial(_pause, weakref.WeakSet(self._runs)))
+            raise
+        except Exception as error:
+            await self._finish(error)
+            raise
+        finally:
+            self._is_awaited = False
+        if batch is None:
+            await self._finish(StopAsyncIteration())
+            raise StopAsyncIteration
+        self._batch = iter(batch)
+        return next(self._batch)
+
+    def _stop(self, end: Exception) -> None:
+        if self._end is None:
+            self._end = copy_of(end)
+        self._batch = iter(())
+        for run in self._runs:
+            run.close()
+
+    async def _finish(self, end: Exception) -> None:
+        self._stop(end)
+        for run in self._runs:
+            await run.aclose()
+
+
+class MappedIterator(ListingIterator[R], Generic[S, R]):
+    """Another iterator's records, each turned into something else."""
+
+    def __init__(self, source: ListingIterator[S], convert: Callable[[S], R]) -> None:
+        super().__init__(source._runs)
+        self._source = source
+        self._convert = convert
+
+    async def _next_batch(self) -> Iterable[R] | None:
+        try:
+            record = await anext(self._source)
+        except StopAsyncIteration:
+            return None
+        return (self._convert(record),)
+
+
+_STEP = ListingIterator.__anext__.__code__
+
+
+def _pause(runs: Iterable[Run]) -> None:
+    for run in runs:
+        run.pause()
