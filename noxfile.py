@@ -294,11 +294,16 @@ def redis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def chaos(session: nox.Session) -> None:
-    """10,000 random fault schedules against a create, and 10,000 random cancellations."""
+    """10,000 random fault schedules against a create, 10,000 cancellations, 1,000 reads by timeouts."""
     install_group(session, "tests")
     install_wheel(session)
-    env = TEST_THE_WHEEL | {"PAYWINT_SCHEDULES": "10000", "PAYWINT_CANCELLATIONS": "10000"}
-    tests = ("tests/failures/test_creates.py", "tests/failures/test_cancellation.py")
+    counts = {"SCHEDULES": "10000", "CANCELLATIONS": "10000", "BROKEN_OFF": "1000"}
+    env = TEST_THE_WHEEL | {f"PAYWINT_{name}": count for name, count in counts.items()}
+    tests = (
+        "tests/failures/test_creates.py",
+        "tests/failures/test_cancellation.py",
+        "tests/pagination/test_broken_off.py",
+    )
     session.run("python", "-m", "pytest", *tests, env=env)
 
 

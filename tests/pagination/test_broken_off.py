@@ -1,0 +1,274 @@
+"""An await that the caller breaks off loses nothing: the next one gives the very next record."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator, Callable
+from random import Random
+from typing import Any
+
+import pytest
+from account_server import account, ids
+from virtual_time import pass_time
+
+from paywint_async import ClientClosedError, PaywintClient, ServerError
+
+RUNS = int(os.environ.get("PAYWINT_BROKEN_OFF", "60"))
+
+
+def pages(client: PaywintClient) -> AsyncIterator[Any]:
+    return client.payments.received(rows_per_page=10).pages()
+
+
+def received(client: PaywintClient) -> AsyncIterator[Any]:
+    return aiter(client.payments.received(rows_per_page=10))
+
+
+def history(client: PaywintClient) -> AsyncIterator[Any]:
+    return aiter(client.payments.history(rows_per_page=10))
+
+
+def batches(client: PaywintClient) -> AsyncIterator[Any]:
+    return client.payments.received(rows_per_page=10).arrow_batches()
+
+
+def history_batches(client: PaywintClient) -> AsyncIterator[Any]:
+    return client.payments.history(rows_per_page=10).arrow_batches()
+
+
+ITERATORS: list[Callable[[PaywintClient], AsyncIterator[Any]]] = [
+    received,
+    pages,
+    history,
+    batches,
+    history_batches,
+]
+
+
+async def read(iterator: AsyncIterator[Any], next_timeout: Callable[[], float]) -> list[Any]:
+    """All of an iterator, by an `anext` that gives up again and again."""
+    found = []
+    while True:
+        try:
+            found.append(await asyncio.wait_for(anext(iterator), next_timeout()))
+        except TimeoutError:
+            continue
+        except StopAsyncIteration:
+            return found
+
+
+def keys(record: Any) -> list[str]:
+    """The ids in a record, a page, an entry or a batch."""
+    if hasattr(record, "column"):
+        return [str(each) for each in record.column("payment_id").to_pylist()]
+    if hasattr(record, "records"):
+        return ids(record.records)
+    return ids([getattr(record, "payment", record)])
+
+
+def fetches() -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
+
+
+@pytest.mark.parametrize("start", ITERATORS)
+async def test_a_timeout_below_the_latency_loses_and_doubles_nothing(start) -> None:
+    async with account(95, latency=1.0) as (_, client):
+        whole = [key async for record in start(client) for key in keys(record)]
+
+        found = await read(start(client), lambda: 0.2)
+
+        assert [key for record in found for key in keys(record)] == whole
+        assert len(set(whole)) == len(whole) >= 95
+
+
+@pytest.mark.parametrize("start", [received, pages, history, batches])
+async def test_the_request_goes_on_meanwhile(start) -> None:
+    async with account(95, latency=1.0) as (emulator, client):
+        iterator = start(client)
+        for _ in range(4):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(iterator), 0.2)
+
+        assert emulator.request_count == (2 if start is history else 1)
+        await asyncio.wait_for(anext(iterator), 0.3)
+
+
+async def test_random_timeouts_deliver_each_payment_once_and_leave_nothing() -> None:
+    random = Random(11)
+    async with account(73, latency=0.01) as (emulator, client):
+        whole = {start: [k async for r in start(client) for k in keys(r)] for start in ITERATORS}
+        for _ in range(RUNS):
+            start = random.choice(ITERATORS)
+            longest = random.choice([0.001, 0.012, 0.05])
+            found = await read(start(client), lambda: random.random() * longest)  # noqa: B023
+            assert [key for record in found for key in keys(record)] == whole[start]
+            assert emulator.peak_in_flight <= 8
+        await pass_time(0.1)
+        assert fetches() == []
+        assert emulator.in_flight == 0
+
+
+async def test_the_checkpoint_after_a_broken_off_await_is_exact() -> None:
+    async with account(95, latency=1.0) as (_, client):
+        whole = ids(await client.payments.received().collect())
+        listing = client.payments.received(rows_per_page=10)
+        iterator = aiter(listing)
+        found = [await anext(iterator) for _ in range(10)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(iterator), 0.001)
+
+        rest = client.payments.received(checkpoint=listing.checkpoint)
+
+        assert ids(found) + ids(await rest.collect()) == whole
+
+
+@pytest.mark.parametrize("start", ITERATORS)
+async def test_after_the_clients_end_the_next_step_says_so(start) -> None:
+    async with account(95, latency=1.0) as (_, client):
+        iterator = start(client)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(iterator), 0.2)
+        await client.aclose()
+
+        for _ in range(2):
+            with pytest.raises(ClientClosedError):
+                await anext(iterator)
+        assert fetches() == []
+
+
+async def test_after_the_clients_end_not_even_records_that_are_here_are_given() -> None:
+    async with account(95) as (_, client):
+        iterator = received(client)
+        await anext(iterator)
+        await client.aclose()
+
+        with pytest.raises(ClientClosedError, match="client is closed"):
+            await anext(iterator)
+
+
+@pytest.mark.parametrize("start", ITERATORS)
+async def test_an_error_is_raised_again_and_never_ends_in_silence(start) -> None:
+    async with account(95, failures=1.0) as (_, client):
+        iterator = start(client)
+        for _ in range(2):
+            with pytest.raises(ServerError):
+                await anext(iterator)
+
+
+@pytest.mark.parametrize("start", ITERATORS)
+async def test_an_iterator_that_is_dropped_after_a_timeout_stops_its_requests(start) -> None:
+    async with account(950, latency=1.0) as (emulator, client):
+        iterator = start(client)
+        await anext(iterator)
+        with pytest.raises(TimeoutError):
+            while True:
+                await asyncio.wait_for(anext(iterator), 0.2)
+        del iterator
+        await pass_time(0.1)
+
+        assert fetches() == []
+        assert emulator.in_flight == 0
+
+
+@pytest.mark.parametrize("start", ITERATORS)
+async def test_a_cancelled_consumer_stops_its_requests_though_its_frames_are_kept(start) -> None:
+    async with account(950, latency=1.0) as (emulator, client):
+
+        async def consume() -> None:
+            iterator = start(client)  # a local, which the kept task's traceback keeps alive
+            while True:
+                await anext(iterator)
+
+        task = asyncio.create_task(consume())
+        await pass_time(2.5)
+        task.cancel()
+        await asyncio.wait([task])
+        await pass_time(0.1)
+
+        assert task.cancelled()
+        assert fetches() == []
+        assert emulator.in_flight == 0
+
+
+async def test_an_iterator_whose_requests_were_stopped_goes_on_where_it_was() -> None:
+    async with account(95, latency=1.0) as (_, client):
+        whole = ids(await client.payments.received().collect())
+        iterator = received(client)
+        found = []
+
+        async def consume() -> None:
+            while True:
+                found.append(await anext(iterator))
+
+        task = asyncio.create_task(consume())
+        await pass_time(2.5)
+        task.cancel()
+        await asyncio.wait([task])
+        await pass_time(1)
+
+        assert ids(found) + ids([payment async for payment in iterator]) == whole
+
+
+async def test_two_tasks_may_not_iterate_at_once() -> None:
+    async with account(95, latency=1.0) as (_, client):
+        iterator = received(client)
+        first = asyncio.create_task(anext(iterator))
+        await pass_time(0.1)
+
+        with pytest.raises(RuntimeError, match="another task"):
+            await anext(iterator)
+        assert (await first).amount
+
+
+async def test_closing_an_iterator_ends_it() -> None:
+    async with account(950, latency=1.0) as (emulator, client):
+        iterator = client.payments.received(rows_per_page=10).pages()
+        await anext(iterator)
+        await iterator.aclose()
+        await iterator.aclose()
+
+        assert fetches() == []
+        with pytest.raises(StopAsyncIteration):
+            await anext(iterator)
+        assert emulator.in_flight <= 8
+
+
+async def test_a_watch_goes_on_after_a_timeout() -> None:
+    async with account(latency=1.0, timetable=[(5, "opened"), (10, "success")]) as (_, client):
+        link = await client.payments.create_link(5)
+        watch = client.payments.watch(link.payment_id)
+
+        seen = await read(watch, lambda: 0.2)
+
+        assert [payment.status for payment in seen] == ["pending", "opened", "success"]
+
+
+async def test_a_watch_that_is_dropped_after_a_timeout_stops_its_look() -> None:
+    async with account(latency=1.0) as (_, client):
+        link = await client.payments.create_link(5)
+        watch = client.payments.watch(link.payment_id)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(watch), 0.2)
+        del watch
+        gc.collect()
+        await pass_time(0.1)
+
+        assert [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"] == []
+
+
+async def test_a_watchs_timeout_runs_on_over_broken_off_awaits() -> None:
+    async with account(latency=1.0) as (_, client):
+        link = await client.payments.create_link(5)
+        started = asyncio.get_running_loop().time()
+        watch = client.payments.watch(link.payment_id, timeout=10)
+
+        with pytest.raises(TimeoutError, match="was not final within 10 s"):
+            while True:
+                try:
+                    await asyncio.wait_for(anext(watch), 0.2)
+                except TimeoutError as error:
+                    if str(error):
+                        raise
+        assert 10 <= asyncio.get_running_loop().time() - started < 10.5
