@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, NoReturn
@@ -19,6 +20,26 @@ from paywint_async._errors import ConfigurationError
 _LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
 # Visible ASCII: what a header may carry; a line break would smuggle in a second header.
 _HEADER_VALUE = r"[\x21-\x7e]+"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HEADER_TEXT = r"[\x20-\x7e]*"
+_OWN_HEADERS = frozenset(
+    {
+        "x-api-key",
+        "x-api-secret",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "content-type",
+        "connection",
+        "expect",
+        "te",
+        "trailer",
+        "upgrade",
+    }
+)
 _URL_PATH = r"[^\x00-\x20\x7f-\U0010ffff\\#\"<>^`{|}]*"
 _DOT_SEGMENT = r"(?i)/(?:\.|%2e){1,2}(?=/|$)"
 # Assumed, by symmetry with the published path of received payments.
@@ -177,6 +198,87 @@ class RateLimit:
     requests: float = attrs.field(validator=_positive)
     per_seconds: float = attrs.field(default=1.0, validator=_positive)
     burst: int = attrs.field(default=1, validator=_count)
+
+
+@attrs.frozen(kw_only=True)
+class CallOptions:
+    """What may differ between a client and a view of it.
+
+    Args:
+        retry: how patient an operation is.
+        max_concurrency: requests in flight of one listing.
+        request_timeout: seconds for one attempt; None: as the client was made.
+        headers: sent with each request.
+    """
+
+    retry: RetryPolicy
+    max_concurrency: int
+    request_timeout: float | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+    def changed(
+        self,
+        *,
+        request_timeout: float | None,
+        retry: RetryPolicy | None,
+        max_concurrency: int | None,
+        headers: Mapping[str, str] | None,
+    ) -> CallOptions:
+        """The same with what is given; ``headers`` are added, in place of those of the same name.
+
+        Raises:
+            ConfigurationError: one cannot be used; the message names it.
+        """
+        seconds, at_once = self.request_timeout, self.max_concurrency
+        if request_timeout is not None:
+            seconds = check_request_timeout(request_timeout)
+        if max_concurrency is not None:
+            at_once = check_count("max_concurrency", max_concurrency)
+        return CallOptions(
+            retry=self.retry if retry is None else check_retry(retry),
+            max_concurrency=at_once,
+            request_timeout=seconds,
+            headers=self.headers if headers is None else self._with(check_headers(headers)),
+        )
+
+    def _with(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        names = {name.lower() for name in headers}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
+        return {**kept, **headers}
+
+
+def check_request_timeout(value: object) -> float:
+    """Seconds above zero; ConfigurationError otherwise."""
+    return check_number("request_timeout", value, low=0, inclusive=False)
+
+
+def check_retry(retry: object) -> RetryPolicy:
+    """The policy; ConfigurationError where it is something else."""
+    if isinstance(retry, RetryPolicy):
+        return retry
+    raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
+
+
+def check_headers(headers: object) -> Mapping[str, str]:
+    """Headers that a caller may add to each request. Never shows their values.
+
+    Raises:
+        ConfigurationError: one that the SDK sets itself, or that cannot be sent; names it.
+    """
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
+    seen = set[str]()
+    for name, value in headers.items():
+        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
+            raise ConfigurationError(f"headers: {name!r} is not the name of a header")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(f"headers must not name {name}: the SDK sets that itself")
+        if not isinstance(value, str) or not re.fullmatch(_HEADER_TEXT, value):
+            raise ConfigurationError(f"headers: the value of {name} cannot be sent in a header")
+        if name.lower() in seen:
+            raise ConfigurationError(f"headers: {name} is there twice")
+        seen.add(name.lower())
+    return dict(headers)
 
 
 def check_environment(value: object, *, source: str = "environment") -> Environment:

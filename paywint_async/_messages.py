@@ -19,7 +19,8 @@ class Request:
     does no harm; ``is_bounded`` that its sender already bounds how many are in flight (a listing);
     ``headers`` are extra ones, for a middleware's use; ``attempt`` counts from 1; ``deadline`` is the
     moment on the event loop's clock by which the whole operation must end (None: not set yet);
-    ``expects`` are bytes, in lower case, without which a 200 is the answer to another request.
+    ``timeout`` are the seconds for each attempt (None: the client's); ``expects`` are bytes, in lower
+    case, without which a 200 is the answer to another request.
     """
 
     operation: str
@@ -31,6 +32,7 @@ class Request:
     headers: Mapping[str, str] = _NO_HEADERS
     attempt: int = 1
     deadline: float | None = None
+    timeout: float | None = None
     expects: bytes | None = None
 
     def before(self, deadline: float) -> Request:
@@ -45,6 +47,7 @@ class Request:
             headers=self.headers,
             attempt=self.attempt,
             deadline=deadline,
+            timeout=self.timeout,
             expects=self.expects,
         )
 

@@ -1,7 +1,7 @@
 """What happens to a request on its way out, and to its answer on the way back.
 
-From the outside in: the caller's own middlewares, `Retry`, `SlowStart`, `Throttle`, the caller's
-middlewares for each attempt, `Observe`; then the session sends.
+From the outside in: `Scope`, the caller's own middlewares, `Retry`, `SlowStart`, `Throttle`, the caller's
+middlewares for each attempt, `Observe`; then the transport sends.
 """
 
 from paywint_async._middleware.budget import RetryBudget
@@ -9,6 +9,7 @@ from paywint_async._middleware.chain import compose
 from paywint_async._middleware.observe import Observe
 from paywint_async._middleware.rate_limit import Limiter, RateLimiter, Throttle
 from paywint_async._middleware.retry import Retry
+from paywint_async._middleware.scope import Scope
 from paywint_async._middleware.slow_start import SlowStart
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "RateLimiter",
     "Retry",
     "RetryBudget",
+    "Scope",
     "SlowStart",
     "Throttle",
     "compose",

@@ -22,10 +22,7 @@ class SessionFactory:
 
     def __init__(self, *, request_timeout: float, ssl_context: ssl.SSLContext | None) -> None:
         self._tls = ssl_context or True
-        # Sooner than the whole attempt, so that what was never sent is known as such.
-        connect = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
-        # From the name's look-up to the end of TLS' handshake, and not rounded up to whole seconds.
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=connect)
+        self._timeout = connect_timeout(request_timeout)
 
     def open(self, is_for_reads: bool) -> aiohttp.ClientSession:
         """A session for the running event loop, which keeps its connections only for reads."""
@@ -35,3 +32,13 @@ class SessionFactory:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
         )
+
+
+def connect_timeout(request_timeout: float) -> aiohttp.ClientTimeout:
+    """The time for connecting, in an attempt of that many seconds.
+
+    Sooner than the whole attempt, so that what was never sent is known as such. From the name's look-up
+    to the end of TLS' handshake, and not rounded up to whole seconds.
+    """
+    connect = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
+    return aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=connect)

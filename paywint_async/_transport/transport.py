@@ -35,7 +35,7 @@ from paywint_async._transport.causes import (
     translate,
 )
 from paywint_async._transport.pools import Pool, Pools
-from paywint_async._transport.sessions import SessionFactory
+from paywint_async._transport.sessions import SessionFactory, connect_timeout
 
 # 350 times the largest page seen: a real answer is far smaller, and a compression bomb stops in time.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
@@ -78,6 +78,7 @@ class Transport:
         self._headers = _HEADERS | (_UNCOMPRESSED if is_here else {})
         self._headers_with_body = self._headers | {"Content-Type": _JSON}
         self._request_timeout = request_timeout
+        self._timeout = connect_timeout(request_timeout)
         self._max_response_bytes = max_response_bytes
         self._closed = False
 
@@ -156,6 +157,7 @@ class Transport:
             data=request.body,
             headers=self._credentials.sign(self._headers_of(request)),
             allow_redirects=False,
+            timeout=self._timeout if request.timeout is None else connect_timeout(request.timeout),
             middlewares=() if request.method == "POST" else _SEND_ONCE,
         )
         try:
@@ -190,7 +192,8 @@ class Transport:
         return self._credentials.redact(data).decode("utf-8", "surrogateescape")
 
     def _attempt_deadline(self, request: Request) -> float:
-        deadline = asyncio.get_running_loop().time() + self._request_timeout
+        seconds = self._request_timeout if request.timeout is None else request.timeout
+        deadline = asyncio.get_running_loop().time() + seconds
         return deadline if request.deadline is None else min(deadline, request.deadline)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:

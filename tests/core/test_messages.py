@@ -16,6 +16,7 @@ OF_EVERY_FIELD = Request(
     headers={"a": "b"},
     attempt=3,
     deadline=5.0,
+    timeout=2.0,
     expects=b"x",
 )
 

@@ -1,0 +1,148 @@
+"""The calls of one client, or of one view of it: which options they have, and what ends them.
+
+A client and its views are a tree of scopes. Closing one ends its own calls, and those of its views.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+from weakref import WeakSet
+
+import attrs
+
+from paywint_async._config import CallOptions
+from paywint_async._errors import ClientClosedError, TransportError
+from paywint_async._messages import Handler, Request, Response
+
+
+class Scope:
+    """Two middlewares of each call: itself, the outermost one, and `mark_sent`, the innermost one.
+
+    Args:
+        options: of each call.
+        parent: the scope it is a view of, with which it ends.
+    """
+
+    def __init__(self, options: CallOptions, parent: Scope | None = None) -> None:
+        self.options = options
+        self._parent = parent
+        self._views: WeakSet[Scope] = WeakSet()
+        self._running: set[_RunningCall] = set()
+        self._pid = os.getpid()
+        self._is_closed = False
+        if parent is not None:
+            parent._views.add(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it, or one that it is a view of, was closed."""
+        return self._is_closed or (self._parent is not None and self._parent.is_closed)
+
+    @property
+    def views(self) -> list[Scope]:
+        """The views of it that are in use."""
+        return list(self._views)
+
+    async def __call__(self, request: Request, handler: Handler) -> Response:
+        """The answer to the call, with this scope's options.
+
+        Raises:
+            ClientClosedError: the scope is closed, or was while this was under way.
+        """
+        if self.is_closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        call = _RunningCall(self._running)
+        with call:  # which takes the cancellation of `close`, and no other
+            return await handler(self._with_options(request))
+        # Raised out here, so that no frame of the cancelled call hangs on it.
+        message = f"{request.operation}: the client was closed while this was under way"
+        raise ClientClosedError(message, sent=call.may_be_sent)
+
+    async def mark_sent(self, request: Request, handler: Handler) -> Response:
+        """The answer. Notes whether the API may have processed the request."""
+        call = _current.get()
+        # A middleware may have left the context: then it may be any of the calls.
+        calls = self._running if call is None else (call,)
+        for each in calls:
+            each.may_be_sent = True
+        try:
+            response = await handler(request)
+        except TransportError as error:
+            if call is not None:
+                call.may_be_sent = error.sent
+            raise
+        if call is not None and response.status == 429:
+            call.may_be_sent = False
+        return response
+
+    def close(self) -> None:
+        """Ends the calls under way, and refuses new ones; in an event loop. Idempotent."""
+        self._is_closed = True
+        if self._pid != os.getpid():  # after a fork they are the parent's
+            self._running.clear()
+        for call in list(self._running):
+            call.end()
+
+    def _with_options(self, request: Request) -> Request:
+        options = self.options
+        if options.request_timeout is None and not options.headers:
+            return request
+        return attrs.evolve(
+            request,
+            timeout=options.request_timeout,
+            headers={**options.headers, **request.headers},
+        )
+
+
+class _RunningCall:
+    """One call under way, in the task that awaits it; in ``with``, which suppresses its own end."""
+
+    __slots__ = ("_cancelling", "_is_ended", "_is_over", "_running", "_task", "_token", "may_be_sent")
+
+    def __init__(self, running: set[_RunningCall]) -> None:
+        task: asyncio.Task[Any] | None = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._running = running
+        self._cancelling = task.cancelling()
+        self._is_ended = self._is_over = False
+        self.may_be_sent = False
+
+    def __enter__(self) -> None:
+        self._running.add(self)
+        self._token = _current.set(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        _current.reset(self._token)
+        self._running.discard(self)
+        self._is_over = True
+        # As in asyncio.timeout: it is the close alone, unless somebody else cancelled, too.
+        is_ours = self._is_ended and self._task.uncancel() <= self._cancelling
+        return is_ours and kind is not None and issubclass(kind, asyncio.CancelledError)
+
+    def end(self) -> None:
+        """Cancels the call; from any event loop."""
+        loop = self._task.get_loop()
+        if loop is asyncio.get_running_loop():
+            self._cancel()
+            return
+        with suppress(RuntimeError):  # that loop has ended
+            loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if not self._is_over and not self._is_ended:
+            self._is_ended = True
+            self._task.cancel()
+
+
+_current: ContextVar[_RunningCall | None] = ContextVar("paywint_async_call", default=None)
