@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from paywint_async._calls import send
 from paywint_async._config import (
     SENT_PATH,
+    CallOptions,
     Credentials,
     Environment,
     RateLimit,
     RetryPolicy,
-    check_base_url,
     check_count,
     check_environment,
-    check_number,
-    check_sent_path,
+    check_request_timeout,
+    check_retry,
 )
-from paywint_async._errors import ConfigurationError
-from paywint_async._events import OnEvent, guarded
-from paywint_async._messages import Handler, Middleware
-from paywint_async._middleware import (
-    Limiter,
-    Observe,
-    RateLimiter,
-    Retry,
-    SlowStart,
-    Throttle,
-    compose,
-)
+from paywint_async._core import Core
+from paywint_async._errors import ClientClosedError
+from paywint_async._events import OnEvent
+from paywint_async._messages import Middleware
+from paywint_async._middleware import Limiter, Scope
 from paywint_async._payments import Payments
 from paywint_async._raw_request import raw_request
 from paywint_async._tracking import Tracker
-from paywint_async._transport import Transport
 
 _DEFAULT_RETRY = RetryPolicy()
 
@@ -89,30 +82,35 @@ class PaywintClient:
         credentials = _wrap(api_key, api_secret)
         del api_key, api_secret  # a traceback shows the locals of its frames
         credentials.check()
+        seconds = check_request_timeout(request_timeout)
+        options = CallOptions(
+            retry=check_retry(retry),
+            max_concurrency=check_count("max_concurrency", max_concurrency),
+        )
         where = check_environment(environment)
-        self._base_url = check_base_url(where.base_url if base_url is None else base_url)
-        self._transport = Transport(
+        core = Core(
             credentials,
-            self._base_url,
-            request_timeout=check_number(
-                "request_timeout", request_timeout, low=0, inclusive=False
-            ),
-            ssl_context=_check_ssl_context(ssl_context),
+            base_url=where.base_url if base_url is None else base_url,
+            request_timeout=seconds,
+            rate_limit=rate_limit,
+            default_cooldown=options.retry.base_delay,
+            middlewares=middlewares,
+            attempt_middlewares=attempt_middlewares,
+            on_event=on_event,
+            ssl_context=ssl_context,
+            sent_path=sent_path,
         )
-        self._limiter = _limiter(rate_limit)
-        tell = guarded(_check_hook(on_event))
-        chain: tuple[Middleware, ...] = (
-            *_check_callable("middlewares", middlewares),
-            *_patience(_check_retry(retry), self._limiter, tell, is_stated=rate_limit is not None),
-            *_check_callable("attempt_middlewares", attempt_middlewares),
-            *([Observe(tell)] if on_event else []),
-        )
-        self._handler: Handler = compose(chain, self._transport.send)
-        at_once = check_count("max_concurrency", max_concurrency)
-        self._tracker = Tracker(self._handler, at_once)
+        self._set_up(core, Scope(options), is_view=False)
+
+    def _set_up(self, core: Core, scope: Scope, *, is_view: bool) -> None:
+        self._core, self._scope, self._is_view = core, scope, is_view
+        self._handler = core.handler(scope)
+        at_once = scope.options.max_concurrency
+        self._tracker = Tracker(self._handler, at_once, core.wakes)
         self.payments = Payments(
-            self._handler, at_once, self._tracker, tell, sent_path=check_sent_path(sent_path)
+            self._handler, at_once, self._tracker, core.tell, sent_path=core.sent_path
         )
+        scope.before_close(_end_of(self.payments, self._tracker))
 
     @classmethod
     def from_env(cls, **overrides: Any) -> Self:
@@ -136,10 +134,10 @@ class PaywintClient:
         return cls(credentials, "", **overrides)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        transport: Transport | None = getattr(self, "_transport", None)  # None: not made yet
-        if transport is None:
+        core: Core | None = getattr(self, "_core", None)  # None: not made yet
+        if core is None:
             return "<PaywintClient>"
-        return f"<PaywintClient {self._base_url} {'closed' if transport.is_closed else 'open'}>"
+        return f"<PaywintClient {core.base_url} {'closed' if self._scope.is_closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -181,68 +179,69 @@ class PaywintClient:
         """
         return await send(self._handler, raw_request(method, path, json, repeatable))
 
+    def with_options(
+        self,
+        *,
+        request_timeout: float | None = None,
+        retry: RetryPolicy | None = None,
+        max_concurrency: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> PaywintClient:
+        """A view of this client, with other options for its calls; None leaves one as it is.
+
+        It shares connections, rate limit, cooldown, budget of retries, middlewares and what webhooks
+        have told. Making one costs next to nothing, and it need not be closed: it ends with the client
+        it came from. To close it ends its own calls with `ClientClosedError`, and nothing else. A view
+        of a view has the options of both, and ends with either.
+
+        Args:
+            request_timeout: seconds for one attempt, connect to last byte.
+            retry: how patient an operation is.
+            max_concurrency: requests in flight of one listing.
+            headers: sent with each request; in place of those of the same name. Values are never
+                shown, but your middlewares see them.
+
+        Raises:
+            ConfigurationError: an option cannot be used; a header that the SDK sets itself, such as a
+                credential, ``Authorization``, ``Cookie``, ``Host`` or ``Content-Length``.
+        """
+        options = self._scope.options.changed(
+            request_timeout=request_timeout,
+            retry=retry,
+            max_concurrency=max_concurrency,
+            headers=headers,
+        )
+        # Not of a subclass, whose own attributes would be missing.
+        view = PaywintClient.__new__(PaywintClient)
+        view._set_up(self._core, Scope(options, self._scope), is_view=True)
+        return view
+
     async def aclose(self) -> None:
         """Closes the connections; calls under way end with `ClientClosedError`. Idempotent.
 
-        A limiter of your own that has an `aclose` is closed, too.
+        Views of this client end, too; a view itself closes no connection. A limiter of your own that
+        has an `aclose` is closed with the client.
         """
-        self.payments._end_iterators()
         try:
-            await self._tracker.aclose()
+            await self._scope.aclose()
         finally:
-            await self._close_connections()
+            if not self._is_view:
+                await self._core.aclose()
 
-    async def _close_connections(self) -> None:
-        try:
-            await self._transport.aclose()
-        finally:
-            if close_limiter := getattr(self._limiter, "aclose", None):
-                await close_limiter()
+
+def _end_of(payments: Payments, tracker: Tracker) -> Callable[[], Awaitable[None]]:
+    """Ends iterators and waits; refers to both weakly, as both refer to the scope."""
+    iterators, waits = payments._iterators, weakref.ref(tracker)
+
+    async def end() -> None:
+        for iterator in list(iterators):
+            iterator.close(ClientClosedError("the client is closed; make a new one"))
+        if (alive := waits()) is not None:
+            await alive.aclose()
+
+    return end
 
 
 def _wrap(api_key: object, api_secret: object) -> Credentials:
     # `from_env` hands both over wrapped, since a traceback would show the locals of its frame.
     return api_key if isinstance(api_key, Credentials) else Credentials(api_key, api_secret)
-
-
-def _patience(
-    retry: RetryPolicy, limiter: Limiter, tell: OnEvent, *, is_stated: bool
-) -> list[Middleware]:
-    throttle = Throttle(limiter, default_cooldown=retry.base_delay, on_event=tell)
-    # Whoever states a limit needs no slow start to find one.
-    slow_start: list[Middleware] = [] if is_stated else [SlowStart()]
-    return [Retry(retry, on_event=tell), *slow_start, throttle]
-
-
-def _limiter(rate_limit: RateLimit | Limiter | None) -> Limiter:
-    if rate_limit is None or isinstance(rate_limit, RateLimit):
-        return RateLimiter(rate_limit)
-    if all(callable(getattr(rate_limit, name, None)) for name in ("acquire", "cool_down")):
-        return rate_limit
-    raise ConfigurationError(f"rate_limit must be a RateLimit, not {type(rate_limit).__name__}")
-
-
-def _check_callable(name: str, middlewares: Iterable[Middleware]) -> tuple[Middleware, ...]:
-    is_iterable = isinstance(middlewares, Iterable)
-    checked = tuple(middlewares) if is_iterable else ()
-    if not is_iterable or not all(callable(middleware) for middleware in checked):
-        raise ConfigurationError(f"{name} must be callables that take a request and a handler")
-    return checked
-
-
-def _check_hook(on_event: OnEvent | None) -> OnEvent | None:
-    if on_event is None or callable(on_event):
-        return on_event
-    raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}")
-
-
-def _check_ssl_context(context: object) -> ssl.SSLContext | None:
-    if context is None or isinstance(context, ssl.SSLContext):
-        return context
-    raise ConfigurationError("ssl_context must be an ssl.SSLContext; checks cannot be switched off")
-
-
-def _check_retry(retry: object) -> RetryPolicy:
-    if isinstance(retry, RetryPolicy):
-        return retry
-    raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}")

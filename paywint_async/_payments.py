@@ -10,7 +10,7 @@ from weakref import WeakSet
 from paywint_async import _protocol
 from paywint_async._calls import send
 from paywint_async._config import SENT_PATH
-from paywint_async._errors import ClientClosedError, InvalidRequestError, OutcomeUnknownError
+from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
 from paywint_async._events import OnEvent, ignore
 from paywint_async._find_created import find_candidates
 from paywint_async._messages import Handler, Response
@@ -262,12 +262,7 @@ class Payments:
         retry = retry_payment_id
         if retry is not None:
             retry = _protocol.check_payment_id(retry, "retry_payment_id")
-        self._tracker.wake(_protocol.check_payment_id(payment_id), retry)
-
-    def _end_iterators(self) -> None:
-        """For the client's end: whoever reads on gets ClientClosedError."""
-        for iterator in list(self._iterators):
-            iterator.close(ClientClosedError("the client is closed; make a new one"))
+        self._tracker.wakes.tell(_protocol.check_payment_id(payment_id), retry)
 
     def _listing(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
@@ -35,6 +36,7 @@ class Scope:
         self._running: set[_RunningCall] = set()
         self._pid = os.getpid()
         self._is_closed = False
+        self._ends: list[Callable[[], Awaitable[None]]] = []
         if parent is not None:
             parent._views.add(self)
 
@@ -43,10 +45,9 @@ class Scope:
         """Whether it, or one that it is a view of, was closed."""
         return self._is_closed or (self._parent is not None and self._parent.is_closed)
 
-    @property
-    def views(self) -> list[Scope]:
-        """The views of it that are in use."""
-        return list(self._views)
+    def before_close(self, end: Callable[[], Awaitable[None]]) -> None:
+        """Awaits ``end`` when the scope is closed; it must not keep the client alive."""
+        self._ends.append(end)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The answer to the call, with this scope's options.
@@ -80,9 +81,18 @@ class Scope:
             call.may_be_sent = False
         return response
 
-    def close(self) -> None:
-        """Ends the calls under way, and refuses new ones; in an event loop. Idempotent."""
+    async def aclose(self) -> None:
+        """Ends all of it and of its views, and refuses new calls. Idempotent."""
         self._is_closed = True
+        try:
+            for view in list(self._views):
+                await view.aclose()
+            for end in self._ends:
+                await end()
+        finally:
+            self._end_calls()
+
+    def _end_calls(self) -> None:
         if self._pid != os.getpid():  # after a fork they are the parent's
             self._running.clear()
         for call in list(self._running):
@@ -102,7 +112,15 @@ class Scope:
 class _RunningCall:
     """One call under way, in the task that awaits it; in ``with``, which suppresses its own end."""
 
-    __slots__ = ("_cancelling", "_is_ended", "_is_over", "_running", "_task", "_token", "may_be_sent")
+    __slots__ = (
+        "_cancelling",
+        "_is_ended",
+        "_is_over",
+        "_running",
+        "_task",
+        "_token",
+        "may_be_sent",
+    )
 
     def __init__(self, running: set[_RunningCall]) -> None:
         task: asyncio.Task[Any] | None = asyncio.current_task()

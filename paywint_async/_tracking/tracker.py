@@ -1,13 +1,12 @@
 """Follows payments to their ends, from a retry to the next where its id is known.
 
-Knows which payment is the retry of which only from what it is told by `Tracker.wake`: the API does not
+Knows which payment is the retry of which only from what it is told by `Wakes.tell`: the API does not
 say, and two links over the same amount look the same. So nothing is ever guessed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,11 +23,11 @@ from paywint_async._messages import Handler
 from paywint_async._models import Payment, PaymentStatus
 from paywint_async._tracking.poller import Poller
 from paywint_async._tracking.subject import Subject, Waiter
+from paywint_async._tracking.wakes import Wakes
 
 # A webhook that names the retry may come later than the look that shows `retried`. Long enough for a
 # second attempt of its delivery (assumed: after seconds, no delays are published).
 RETRY_GRACE = 10.0  # seconds
-KNOWN_RETRIES = 10_000  # remembered: the latest ones, some 2 MB
 
 
 class Tracker:
@@ -37,37 +36,26 @@ class Tracker:
     Args:
         handler: sends a request through the client's whole chain.
         max_in_flight: how many looks may be under way, in each event loop.
+        wakes: what webhooks have told; shared with the trackers of the client's views.
     """
 
-    def __init__(self, handler: Handler, max_in_flight: int) -> None:
+    def __init__(self, handler: Handler, max_in_flight: int, wakes: Wakes | None = None) -> None:
         self._handler = handler
         self._max_in_flight = max_in_flight
         self._pollers: dict[asyncio.AbstractEventLoop, Poller] = {}
-        self._retries: dict[UUID, UUID] = {}
-        self._lock = threading.Lock()
         self._is_closed = False
-        self.hears_webhooks = False
+        self.wakes = wakes or Wakes()
+        self.wakes.add(self)
 
     def watch(self, payment_id: UUID, timeout: float | None, poll: float) -> PaymentWatch:
         """A watch of the payment; it begins when it is iterated."""
         return PaymentWatch(self, payment_id, timeout, poll)
 
-    def wake(self, payment_id: UUID, retry_payment_id: UUID | None) -> None:
-        """Looks at a payment at once, where it is waited for; remembers its retry. From any thread."""
-        self.hears_webhooks = True
-        if retry_payment_id is not None:
-            with self._lock:
-                self._retries.pop(payment_id, None)
-                self._retries[payment_id] = retry_payment_id
-                if len(self._retries) > KNOWN_RETRIES:
-                    del self._retries[next(iter(self._retries))]
+    def look_at(self, payment_id: UUID) -> None:
+        """Looks at a payment at once, where it is waited for. From any thread."""
         for loop, poller in list(self._pollers.items()):
             with suppress(RuntimeError):  # that loop has ended
                 loop.call_soon_threadsafe(poller.wake, payment_id)
-
-    def retry_of(self, payment_id: UUID) -> UUID | None:
-        """The payment that was told to be the retry of this one."""
-        return self._retries.get(payment_id)
 
     def poller(self) -> Poller:
         """The running loop's.
@@ -250,8 +238,8 @@ class PaymentWatch:
             until = asyncio.get_running_loop().time() + RETRY_GRACE
             until = until if self._deadline is None else min(until, self._deadline)
             self._retry_known_by = until
-        while (new_id := self._tracker.retry_of(old.payment_id)) is None:
-            if not self._tracker.hears_webhooks or await self._wait(old, until) is None:
+        while (new_id := self._tracker.wakes.retry_of(old.payment_id)) is None:
+            if not self._tracker.wakes.has_begun or await self._wait(old, until) is None:
                 return None
         self._retry_known_by = None
         return new_id

@@ -178,7 +178,8 @@ class Transport:
         if not request.headers:
             return headers
         extra = {k: v for k, v in _checked(request.headers).items() if k.lower() != "content-type"}
-        return {**extra, **headers}
+        names = {name.lower() for name in extra}
+        return {**{k: v for k, v in headers.items() if k.lower() not in names}, **extra}
 
     def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}

@@ -97,7 +97,7 @@ class TestEventLoops:
     @staticmethod
     async def use(client: PaywintClient, server: FaultServer) -> int:
         async with server:
-            client._transport._base_url = server.url
+            client._core.transport._base_url = server.url
             return len((await client.payments.page("sent", 1)).records)
 
     def test_a_client_may_be_used_from_one_after_another(self):

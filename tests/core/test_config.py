@@ -285,7 +285,7 @@ class TestTheSecret:
 
     def test_is_nowhere_in_a_client(self):
         client = PaywintClient(API_KEY, API_SECRET)
-        shown = [repr(client), *(repr(vars(part)) for part in (client, client._transport))]
+        shown = [repr(client), *(repr(vars(part)) for part in (client, client._core.transport))]
         assert API_SECRET not in " ".join(shown)
 
     def test_does_not_leave_with_a_pickled_client(self):

@@ -303,7 +303,7 @@ class TestEventLoops:
 
         async def wait_there() -> None:
             async with FaultServer(Fault("pending", tell_and_answer)) as server:
-                client._transport._base_url = server.url
+                client._core.transport._base_url = server.url
                 task = wait(client, PAYMENT_ID, poll=1000)
                 outcomes.extend(await asyncio.gather(task, return_exceptions=True))
 

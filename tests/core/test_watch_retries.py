@@ -15,7 +15,7 @@ from virtual_time import pass_time
 from web_servers import serve_aiohttp
 
 from paywint_async import ClientClosedError, PermissionDeniedError, WaitTimeoutError
-from paywint_async._tracking.tracker import KNOWN_RETRIES
+from paywint_async._tracking.wakes import KNOWN_RETRIES
 from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
     StandardWebhooks,
@@ -196,7 +196,7 @@ class TestRetries:
             client.payments.wake(UUID(int=10), retry_payment_id=UUID(int=99))
             for number in range(10):  # told anew, it is one of the latest
                 client.payments.wake(UUID(int=-1 - number + 2**128), retry_payment_id=uuid4())
-            known = client._tracker._retries
+            known = client._tracker.wakes._retries
         assert (len(known), UUID(int=4) in known, known[UUID(int=10)]) == (
             KNOWN_RETRIES,
             False,

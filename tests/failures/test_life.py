@@ -78,7 +78,7 @@ def test_a_loop_that_was_merely_closed_does_so_too(
         loop = asyncio.new_event_loop()
         assert loop.run_until_complete(total(client)) == 50
         loop.close()
-    assert len(client._transport._pools._pools) == 1
+    assert len(client._core.transport._pools._pools) == 1
     if is_closed:
         asyncio.run(client.aclose())
     del client, loop
@@ -90,7 +90,7 @@ def test_a_pool_is_closed_while_its_loop_can_still_close_it() -> None:
     """The server sees the end of the connection; nothing is left to the garbage collector."""
 
     async def use(client: PaywintClient, server: FaultServer) -> None:
-        client._transport._base_url = server.url
+        client._core.transport._base_url = server.url
         await client.payments.page("sent", 1)
         assert server.open_connections == 1
 
@@ -112,7 +112,7 @@ async def _end_generators() -> None:
 def test_a_loop_that_goes_on_after_its_end_was_announced_gets_a_new_pool() -> None:
     async def use(client: PaywintClient) -> list[int]:
         async with FaultServer(GOOD) as server:
-            client._transport._base_url = server.url
+            client._core.transport._base_url = server.url
             first = await total(client)
             await _end_generators()
             with pytest.warns(ResourceWarning, match="after loop.shutdown_asyncgens"):

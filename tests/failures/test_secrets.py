@@ -165,7 +165,7 @@ async def test_nothing_that_can_be_reached_from_a_client_shows_a_secret() -> Non
             assert not shows(_reach(thing))
         for copier in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError):
-                copier(client._transport._credentials)  # type: ignore[operator]
+                copier(client._core.transport._credentials)  # type: ignore[operator]
 
 
 def _reachable(root: object) -> list[object]:

@@ -99,6 +99,14 @@ async def opening() -> None:
     assert_type(PaywintClient("key", "secret", rate_limit=shared), PaywintClient)
 
 
+async def options_of_calls(client: PaywintClient) -> None:
+    view = client.with_options(
+        request_timeout=5, retry=RetryPolicy(), max_concurrency=2, headers={"X-A": "1"}
+    )
+    assert_type(view, PaywintClient)
+    await view.request("POST", "/api/x", json={"amount": Decimal("1.10")}, repeatable=False)
+
+
 async def single_calls(client: PaywintClient) -> None:
     link = await client.payments.create_link(
         Decimal("150.75"), description="June", invoice_number="INV-12"
