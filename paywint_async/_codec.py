@@ -10,8 +10,10 @@ with). Every special case of that decoder stands here:
 * ``totalRecords`` has no attrs spelling: the envelopes are msgspec Structs with a rename;
 * an unknown enum value reaches ``Enum._missing_``, which keeps it; ``null`` and numbers do not;
 * a naive datetime is refused by ``Meta(tz=True)`` in the annotation;
-* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity`;
-* of a key that comes twice the last one wins in silence: `refuse_ambiguity`.
+* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity`, for every
+  field of a record whose type is a Decimal;
+* of a key that comes twice the last one wins in silence: `refuse_ambiguity`;
+* a text that is damaged (half an emoji, a byte of Latin-1) fails the document: `decode` repairs it.
 
 Other classes go the ordinary cattrs way, so users may register hooks for their own on a
 `make_converter` of theirs.
@@ -21,11 +23,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -33,35 +35,26 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from paywint_async._errors import ResponseDecodeError
 from paywint_async._models import CheckoutToken, Payment, PaymentLink
+from paywint_async._strict_json import UUID_PATTERN, Digits, load, repair_texts
 
 T = TypeVar("T")
 
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = r"(?s)^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$"
-_AMOUNT, _SIGNS = b'"amount"', b"-0123456789"
-_SPACED_AMOUNT = rb'"amount"\s*:\s*("?)'
-_ESCAPED_AMOUNT = rb"\\u00(?:6[1DEFdef]|7[45])"  # a letter of "amount", as \u0061
+_SIGNS = b"-0123456789"
 # What stands before and behind a list of records.
 _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
 _TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
 _KEY = re.compile(rb'"(\w+)"\s*:')
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _second = itemgetter(1)
-_TEXT_AMOUNT = re.compile(rb'"amount":\s*"')
-
-
-class _Digits(str):
-    """A JSON number, kept as it was written; plain `str` is JSON text."""
-
-    __slots__ = ()
 
 
 class ListEnvelope(msgspec.Struct, rename=_CAMEL_CASE):
     """What surrounds a page of payments. Source: list envelope of the published API."""
 
-    records: tuple[Payment, ...]
-    total_records: int
+    records: tuple[Payment, ...] | None  # of an account without payments it may be null
+    total_records: int | None = None
     query_generated_time: float | None = None
     success: bool = True
     message: str | None = None
@@ -112,6 +105,44 @@ def _refuse_misread(record: type[attrs.AttrsInstance]) -> None:
 for _record in _RECORDS:
     _refuse_misread(_record)
 
+
+def money_fields(record: type) -> tuple[str, ...]:
+    """The fields of a record that are Decimals, which must not be read from JSON text."""
+    hints = get_type_hints(record)
+    return tuple(name for name, hint in hints.items() if Decimal in (hint, *_parts(hint)))
+
+
+def _parts(hint: Any) -> Sequence[Any]:
+    parts = get_args(hint)
+    return [*parts, *(inner for part in parts if get_origin(part) for inner in _parts(part))]
+
+
+@cache
+def record_of(envelope: type) -> type:
+    """The record that an envelope is around."""
+    hints = get_type_hints(envelope)
+    hint = hints.get("data", hints.get("records"))
+    (record,) = {part for part in (hint, *_parts(hint)) if part in _RECORDS}
+    return record  # type: ignore[no-any-return]
+
+
+class _Guard:
+    """How the Decimal fields of one record are found in bytes."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        either = "|".join(names).encode()
+        letters = "|".join(f"{ord(letter):02x}" for letter in sorted({*"".join(names)}))
+        self.names = names
+        self.keys = [f'"{name}"'.encode() for name in names]
+        self.ends = [name[1:].encode() + b'"' for name in names]
+        self.text = re.compile(rb'"(?:%s)":\s*"' % either if names else rb"(?!)")
+        # A letter of a name, as \u0061.
+        self.escaped = re.compile(rb"(?i)\\u00(?:%s)" % letters.encode() if names else rb"(?!)")
+        self.spaced = [re.compile(rb'"%s"\s*:\s*("?)' % name.encode()) for name in names]
+
+
+_guard: Callable[[type], _Guard] = cache(lambda record: _Guard(money_fields(record)))
+
 # For other classes: their numbers, too, keep the digits they were written with.
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _WIRE_TYPES = frozenset((*_RECORDS, *_ENVELOPES))
@@ -151,7 +182,7 @@ def make_converter() -> WireConverter:
 
 
 def _structure(value: Any, record: type[T]) -> T:
-    _refuse_text_amount(value, "$.amount")
+    _refuse_text_money(value, record, "$")
     return msgspec.convert(value, record)
 
 
@@ -162,14 +193,14 @@ def own_converter() -> WireConverter:
 
 
 def decode(data: bytes, wire_type: type[T]) -> T:
-    """``wire_type`` from JSON bytes.
+    """``wire_type`` from JSON bytes; a damaged text in them is read with U+FFFD for the damage.
 
     Raises:
         ResponseDecodeError: not JSON, or not of that shape; names the ``$.path`` of the problem.
     """
     problem, path = "", "$"
     try:
-        return own_converter().get_loads_hook(wire_type)(data)
+        return _decode_repaired(own_converter().get_loads_hook(wire_type), data)
     except msgspec.ValidationError as error:
         match = re.match(_PROBLEM_PATH, str(error))
         problem, path = (match["problem"], match["path"] or "$") if match else (str(error), "$")
@@ -178,115 +209,143 @@ def decode(data: bytes, wire_type: type[T]) -> T:
     raise ResponseDecodeError(problem, path)
 
 
-def refuse_ambiguity(data: bytes, records: int | None = None) -> None:
-    """Refuses what the decoder would accept in silence: amounts as text, and keys that come twice.
+def _decode_repaired(loads: Callable[[bytes], T], data: bytes) -> T:
+    try:
+        return loads(data)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if (repaired := repair_texts(data)) == data:
+            raise
+    return loads(repaired)
+
+
+def find_record(data: bytes, path: str) -> tuple[int | None, str | None]:
+    """Index and id of the record of a page that cannot be read; None where it is not to be found.
+
+    Args:
+        data: the page.
+        path: of the problem, as `decode` tells it.
+    """
+    match = re.match(r"\$\.records\[(\d+)\]", path)
+    if match is None:
+        return _find_broken_record(repair_texts(data).decode()) if path == "$" else (None, None)
+    index = int(match[1])
+    try:
+        record = msgspec.json.decode(repair_texts(data), type=_RawPage).records[index]
+        return index, _id_of(msgspec.json.decode(record))
+    except (msgspec.MsgspecError, IndexError, RecursionError):
+        return index, None
+
+
+def _find_broken_record(text: str) -> tuple[int | None, str | None]:
+    """The first record that is no JSON, in a document that is none for that."""
+    start = re.search(r'"records"\s*:\s*\[\s*', text)
+    index, place = 0, start.end() if start else len(text)
+    while text.startswith("{", place):
+        try:
+            _, place = _JSON.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            found = re.compile(rf'"payment_id"\s*:\s*"({UUID_PATTERN})"').search(text, place)
+            return index, found[1] if found else None
+        following = _BETWEEN.match(text, place)
+        index, place = index + 1, following.end() if following else len(text)
+    return None, None
+
+
+_JSON = json.JSONDecoder()
+_BETWEEN = re.compile(r"\s*,\s*")
+
+
+class _RawPage(msgspec.Struct):
+    records: list[msgspec.Raw]
+
+
+def _id_of(record: Any) -> str | None:
+    found = record.get("payment_id") if isinstance(record, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(UUID_PATTERN, found) else None
+
+
+def refuse_ambiguity(data: bytes, record: type, records: int | None = None) -> None:
+    """Refuses what the decoder would accept in silence: money as text, and keys that come twice.
 
     The walk must cost little. Of a small answer each key is looked at, of a page of ``records``
-    payments each amount, whose number must fit, and the part around the records; only where that
-    shows anything odd, the answer is parsed once more, strictly.
+    records each Decimal field, whose number must fit, and the part around the records; only where
+    that shows anything odd, the answer is parsed once more, strictly.
 
     Raises:
         ResponseDecodeError: naming the amount or the key.
     """
+    guard = _guard(record)
     if records is None or len(data) <= _SMALL:
-        if _is_plain(data):
+        if _is_plain(data, guard):
             return
-    elif _is_plain_page(data, records):
+    elif _is_plain_page(data, records, guard):
         return
     answer = _load_strictly(data)
     listed = answer.get("records")
-    for index, record in enumerate(listed if isinstance(listed, list) else []):
-        _refuse_text_amount(record, f"$.records[{index}].amount")
-    _refuse_text_amount(answer.get("data"), "$.data.amount")
+    for index, each in enumerate(listed if isinstance(listed, list) else []):
+        _refuse_text_money(each, record, f"$.records[{index}]")
+    _refuse_text_money(answer.get("data"), record, "$.data")
 
 
-def _is_plain(data: bytes) -> bool:
+def _is_plain(data: bytes, guard: _Guard) -> bool:
     # Without a backslash, a quoted word before a colon is a key, wherever it stands.
     keys = _KEY.findall(data)
     is_told_whole = b"\\" not in data and len(keys) == data.count(b'":')
-    return is_told_whole and len(set(keys)) == len(keys) and not _TEXT_AMOUNT.search(data)
+    return is_told_whole and len(set(keys)) == len(keys) and not guard.text.search(data)
 
 
-def _is_plain_page(data: bytes, records: int) -> bool:
-    if b"\\" in data and re.search(_ESCAPED_AMOUNT, data):
+def _is_plain_page(data: bytes, records: int, guard: _Guard) -> bool:
+    if b"\\" in data and guard.escaped.search(data):
         return False
-    if not (_are_plain_amounts(data, records) or _are_spaced_amounts(data, records)):
-        return False
+    for key, spaced in zip(guard.keys, guard.spaced, strict=True):
+        if not (_are_plain(data, key, records) or _are_spaced(data, spaced, records)):
+            return False
     # What surrounds the records is flat, so no second list can hide between its two ends.
-    head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", data.rfind(b'mount"')))
-    return head is not None and tail is not None and _is_plain(head[0] + tail[0])
+    last = max((data.rfind(end) for end in guard.ends), default=0)
+    head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", last))
+    return head is not None and tail is not None and _is_plain(head[0] + tail[0], guard)
 
 
-def _are_plain_amounts(data: bytes, records: int) -> bool:
-    # Each record has an amount, so where there are no more of that word, it is these keys alone,
+def _are_plain(data: bytes, key: bytes, records: int) -> bool:
+    # Each record has this field, so where there are no more of that word, it is these keys alone,
     # and a colon and a value follow. From the right: CPython's search is three times as fast there.
-    behind = data.rsplit(_AMOUNT, records + 1)[1:]
+    behind = data.rsplit(key, records + 1)[1:]
     return 0 < records == len(behind) and not bytes(map(_second, behind)).strip(_SIGNS)
 
 
-def _are_spaced_amounts(data: bytes, records: int) -> bool:
-    quotes = re.findall(_SPACED_AMOUNT, data)
+def _are_spaced(data: bytes, spaced: re.Pattern[bytes], records: int) -> bool:
+    quotes = spaced.findall(data)
     return 0 < records == len(quotes) == quotes.count(b"")
 
 
 def _load_strictly(data: bytes) -> Any:
     try:
-        return _strict_decode(data.decode())
-    except (ValueError, RecursionError) as error:
+        return load(data, Digits, Digits)
+    except ValueError as error:
         problem = str(error)
     raise ResponseDecodeError(problem)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} comes twice in one object")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-_strict_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_Digits).decode
-_exact_decode = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant
-).decode
 
 
 def decode_any(data: bytes) -> Any:
     """Any JSON value, its numbers as int or Decimal with exactly their digits.
 
-    Half a surrogate pair is read as U+FFFD, so that no text makes an answer unreadable.
-
     Raises:
-        ResponseDecodeError: not strict JSON: NaN, a key twice in one object, or no UTF-8.
+        ResponseDecodeError: not strict JSON: NaN, or a key twice in one object.
     """
     try:
-        text = data.decode()
-        value = _exact_decode(text)
-        return _replace_surrogates(value) if _SURROGATE.search(text) else value
-    except (ValueError, ArithmeticError, RecursionError) as error:
+        return load(data)
+    except ValueError as error:
         problem = f"no valid JSON ({error})"
     raise ResponseDecodeError(problem)
 
 
-def _replace_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_replace_surrogates(item) for item in value]
-    return value
-
-
-def _refuse_text_amount(record: Any, path: str) -> None:
-    amount = record.get("amount") if isinstance(record, dict) else None
-    if isinstance(amount, str) and not isinstance(amount, _Digits):
-        raise ResponseDecodeError("Expected `number`, got `str`", path)
+def _refuse_text_money(value: Any, record: type, path: str) -> None:
+    for name in _guard(record).names if isinstance(value, dict) else ():
+        amount = value.get(name)
+        if isinstance(amount, str) and not isinstance(amount, Digits):
+            raise ResponseDecodeError("Expected `number`, got `str`", f"{path}.{name}")
 
 
 def encode(value: Any) -> bytes:

@@ -164,12 +164,37 @@ class WaitTimeoutError(PaywintError, TimeoutError):
 
 
 class ResponseDecodeError(PaywintError):
-    """An answer is not what the API promises. ``path`` leads to the problem: ``$.records[3].amount``."""
+    """An answer is not what the API promises.
 
-    def __init__(self, problem: str, path: str = "$") -> None:
-        super().__init__(f"the API's answer cannot be read: {problem} @ {path}")
+    ``path`` leads to the problem (``$.records[3].amount``), ``problem`` says what it is. Of a list also
+    ``direction`` and ``page_no``, of a record in it ``index`` (from 0), and where it can be read,
+    ``payment_id``; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        path: str = "$",
+        *,
+        direction: str | None = None,
+        page_no: int | None = None,
+        index: int | None = None,
+        payment_id: str | None = None,
+    ) -> None:
+        where = [
+            f"{direction} payments, page {page_no}" if direction is not None else "",
+            f"record {index} of the page" if index is not None else "",
+            f"payment {payment_id}" if payment_id is not None else "",
+        ]
+        place = ", ".join(filter(None, where))
+        shown = f" ({place})" if place else ""
+        super().__init__(f"the API's answer cannot be read: {problem} @ {path}{shown}")
         self.problem = problem
         self.path = path
+        self.direction = direction
+        self.page_no = page_no
+        self.index = index
+        self.payment_id = payment_id
 
 
 class PrecisionError(PaywintError):

@@ -286,7 +286,7 @@ class Payments:
             return page_no, await handler(request)
 
         def read(page_no: int, response: Response) -> PaymentPage:
-            return _protocol.read_page(response, page_no, rows)
+            return _protocol.read_page(response, page_no, rows, direction)
 
         return PageSource(
             direction=direction, rows_per_page=rows, fetch=fetch, read=read, tell=self._on_event

@@ -23,6 +23,7 @@ from paywint_async._config import SENT_PATH
 from paywint_async._errors import APIError, InvalidRequestError, ResponseDecodeError
 from paywint_async._messages import Request, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
+from paywint_async._strict_json import UUID_PATTERN
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ _GET = "/api/user-api/payment/get/"
 _LIST_RECEIVED = "/api/user-api/payment/list/payment-received"
 _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(UUID_PATTERN)
 _SECONDS = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
 _MAX_ERROR_TEXT = 2_000
@@ -118,18 +119,49 @@ def page_request(
     )
 
 
-def read_page(response: Response, page_no: int, rows: int) -> PaymentPage:
-    """The page that an answer holds."""
-    envelope = _read_envelope(response, _codec.ListEnvelope)
-    if envelope.total_records < 0:
+def read_page(response: Response, page_no: int, rows: int, direction: Direction) -> PaymentPage:
+    """The page that an answer holds.
+
+    Raises:
+        ResponseDecodeError: it holds none; names direction, page and, where it is one record's fault,
+            its index and id.
+    """
+    try:
+        envelope = _read_envelope(response, _codec.ListEnvelope)
+        records, total = _records_of(envelope)
+    except ResponseDecodeError as error:
+        index, payment_id = _codec.find_record(response.body, error.path)
+        problem = ResponseDecodeError(
+            error.problem,
+            error.path,
+            direction=direction.value,
+            page_no=page_no,
+            index=index,
+            payment_id=payment_id,
+        )
+    else:
+        return PaymentPage(
+            records=records,
+            total_records=total,
+            query_generated_time=envelope.query_generated_time,
+            page_no=page_no,
+            rows_per_page=rows,
+        )
+    raise problem
+
+
+def _records_of(envelope: _codec.ListEnvelope) -> tuple[tuple[Payment, ...], int]:
+    """Records and total. An account without payments may have null for either, or no total."""
+    records, total = envelope.records, envelope.total_records
+    if not records and not total:
+        return (), 0
+    if records is None:
+        raise ResponseDecodeError("Expected `array`, got `null`", "$.records")
+    if total is None:
+        raise ResponseDecodeError("Object has records, but no `totalRecords`", "$.totalRecords")
+    if total < 0:
         raise ResponseDecodeError("Expected `int` >= 0", "$.totalRecords")
-    return PaymentPage(
-        records=envelope.records,
-        total_records=envelope.total_records,
-        query_generated_time=envelope.query_generated_time,
-        page_no=page_no,
-        rows_per_page=rows,
-    )
+    return records, total
 
 
 def page(
@@ -139,7 +171,7 @@ def page(
     request = page_request(direction, page_no, rows_per_page, is_bounded=False, sent_path=sent_path)
     return Call(
         request=request,
-        read=lambda response: read_page(response, page_no, rows_per_page),
+        read=lambda response: read_page(response, page_no, rows_per_page, direction),
     )
 
 
@@ -270,7 +302,8 @@ def _read_envelope(response: Response, envelope_type: type[T]) -> T:
     if not envelope.success:
         raise api_error(response)
     records = getattr(envelope, "records", None)
-    _codec.refuse_ambiguity(response.body, None if records is None else len(records))
+    count = None if records is None else len(records)
+    _codec.refuse_ambiguity(response.body, _codec.record_of(envelope_type), count)  # type: ignore[arg-type]
     return envelope  # type: ignore[no-any-return]
 
 

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from paywint_async import Payment
 from paywint_async._codec import ListEnvelope, decode, refuse_ambiguity
 from paywint_async._errors import ResponseDecodeError
 
@@ -64,7 +65,7 @@ def test_nothing_passes_that_a_strict_parser_would_refuse(
     except ResponseDecodeError:
         return
     try:
-        refuse_ambiguity(data, len(envelope.records))
+        refuse_ambiguity(data, Payment, len(envelope.records))
     except ResponseDecodeError:
         return
     assert is_sound(data)
@@ -74,4 +75,4 @@ def test_nothing_passes_that_a_strict_parser_would_refuse(
 def test_an_honest_page_passes(amounts: list[str], left: str, right: str) -> None:
     data = page_of([[f'"amount"{left}:{right}{amount}'] for amount in amounts], [], [])
 
-    refuse_ambiguity(data, len(msgspec.json.decode(data, type=ListEnvelope).records))
+    refuse_ambiguity(data, Payment, len(msgspec.json.decode(data, type=ListEnvelope).records))

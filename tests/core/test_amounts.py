@@ -47,7 +47,7 @@ class TestAmbiguity:
     @staticmethod
     def refusal(data: bytes, records: int | None = None) -> ResponseDecodeError:
         with pytest.raises(ResponseDecodeError) as caught:
-            refuse_ambiguity(data, records)
+            refuse_ambiguity(data, Payment, records)
         return caught.value
 
     @pytest.mark.parametrize("text", ['"5"', '"NaN"', '"1_000"', '""'])
@@ -126,7 +126,7 @@ class TestAmbiguity:
     @pytest.mark.parametrize("size", [3, 100])
     def test_a_page_may_have_spaces(self, size):
         page = page_json(*[payment_json()] * size).replace(b'":', b'" : ')
-        assert refuse_ambiguity(page, size) is None
+        assert refuse_ambiguity(page, Payment, size) is None
 
     @pytest.mark.parametrize(
         "data",
@@ -138,7 +138,7 @@ class TestAmbiguity:
         ],
     )
     def test_text_elsewhere_is_nobodys_amount(self, data):
-        assert refuse_ambiguity(data) is None
+        assert refuse_ambiguity(data, Payment) is None
 
     @pytest.mark.parametrize(
         "field",
@@ -154,4 +154,4 @@ class TestAmbiguity:
     @pytest.mark.parametrize("size", [3, 100])
     def test_a_page_may_say_odd_things(self, size, field):
         page = page_json(*[payment_json(**field)] * size, total='100,"message":"[5] done"')
-        assert refuse_ambiguity(page, size) is None
+        assert refuse_ambiguity(page, Payment, size) is None

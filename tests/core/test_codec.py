@@ -104,7 +104,7 @@ class TestAProblemHasAPath:
     def test_where_a_value_is_of_the_wrong_kind(self, name, text):
         assert problem_of(payment_json(**{name: text})).path == f"$.{name}"
 
-    @pytest.mark.parametrize("total", ["null", "1.5", '"7"', "true", "[]"])
+    @pytest.mark.parametrize("total", ["1.5", '"7"', "true", "[]"])
     def test_where_a_total_is_no_whole_number(self, total):
         assert problem_of(page_json(total=total), ListEnvelope).path == "$.totalRecords"
 

@@ -23,6 +23,7 @@ LAYERS = {
     "_errors": 0,
     "_lazy": 0,
     "_models": 0,
+    "_strict_json": 0,
     "_arrow": 1,
     "_cancellation": 1,
     "_codec": 1,

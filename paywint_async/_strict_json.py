@@ -1,0 +1,87 @@
+"""JSON read strictly, and damaged texts in it repaired. Knows nothing of records.
+
+Strict means: a key twice in one object, ``NaN`` and ``Infinity`` are errors, and numbers keep their
+digits. Texts are the exception: what a payer typed is cut and mangled on its way (half an emoji, a byte
+of Latin-1, a control character), and must not make an account unreadable.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NoReturn
+
+UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_HALF_A_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Escapes one by one, so that the second backslash of `\\` begins none.
+_DAMAGE = re.compile(rf"{_PAIR}|(?P<half>{_HALF_A_PAIR})|\\.|(?P<control>[\x00-\x1f])", re.DOTALL)
+_SHOWN = 40  # characters of a key
+
+
+class Digits(str):
+    """A JSON number as it was written; plain `str` is JSON text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def repair_texts(data: bytes) -> bytes:
+    """The same document with every text readable; nothing outside of texts is changed.
+
+    Half a surrogate pair and bytes that are no UTF-8 become U+FFFD, control characters are escaped.
+    """
+    text = data.decode("utf-8", "replace")
+    return _TEXT.sub(lambda found: _DAMAGE.sub(_repaired, found[0]), text).encode()
+
+
+def _repaired(found: re.Match[str]) -> str:
+    if found["half"] is not None:
+        return "\ufffd"
+    if found["control"] is not None:
+        return f"\\u{ord(found['control']):04x}"
+    return found[0]
+
+
+def load(
+    data: bytes,
+    parse_int: Callable[[str], Any] = int,
+    parse_float: Callable[[str], Any] = Decimal,
+) -> Any:
+    """Any JSON value; ints and Decimals with exactly their digits, unless told otherwise.
+
+    Raises:
+        ValueError: not strict JSON; the message says what is wrong.
+    """
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_unique,
+        parse_int=parse_int,
+        parse_float=parse_float,
+        parse_constant=_refuse_constant,
+    )
+    try:
+        return decoder.decode(repair_texts(data).decode())
+    except ArithmeticError:
+        problem = "a number's exponent is beyond all bounds"
+    except RecursionError:
+        problem = "it is nested too deeply"
+    raise ValueError(problem)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:_SHOWN]!r} comes twice in one object")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,244 @@
+"""No text of a payment makes an account unreadable; what does is named by its place."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from decimal import Decimal
+
+import attrs
+import pytest
+from api_json import NEEDED, page_json, payment_json
+from fault_server import PAGE, PAYMENT_ID, FaultServer, answer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paywint_async import Payment, ResponseDecodeError
+from paywint_async._codec import (
+    _ENVELOPES,
+    _RECORDS,
+    ListEnvelope,
+    Refusal,
+    decode,
+    decode_any,
+    money_fields,
+    record_of,
+    refuse_ambiguity,
+)
+from paywint_async._strict_json import repair_texts
+
+# What stands between the quotes of a name in the answer, and what it is read as.
+DAMAGED = [
+    (rb"Ann \ud83d", "Ann \ufffd"),
+    (rb"Ann \uD83D", "Ann \ufffd"),
+    (rb"\udE00 Ann", "\ufffd Ann"),
+    (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+    (rb"\ude00\ud83d", "\ufffd\ufffd"),
+    (rb"\ud83dx\ude00", "\ufffdx\ufffd"),
+    (rb"\\\ud83d", "\\\ufffd"),
+    (b"Ren\xe9", "Ren\ufffd"),
+    (b"Ann \xf0\x9f\x98", "Ann \ufffd"),
+    (b"\xe2", "\ufffd"),
+    (b"a\x00b", "a\x00b"),
+    (b"two\nlines\ttab\x1f", "two\nlines\ttab\x1f"),
+    (b"Ren\xe9 \\ud83d\n", "Ren\ufffd \ufffd\n"),
+]
+# What looks like damage and is none.
+SOUND = [
+    (rb"\ud83d\ude00", "\U0001f600"),
+    (rb"\uD83D\uDE00", "\U0001f600"),
+    (rb"\\ud83d", "\\ud83d"),
+    (rb"\\\\ud83d", "\\\\ud83d"),
+    (b"\xef\xbf\xbd", "\ufffd"),
+    (rb"\u0000\uffff\ufffe", "\x00\uffff\ufffe"),
+]
+
+
+def named(text: bytes) -> bytes:
+    return payment_json(payer_name="@").replace(b"@", b'"' + text + b'"')
+
+
+class TestADamagedText:
+    @pytest.mark.parametrize(("text", "read"), DAMAGED + SOUND, ids=repr)
+    def test_is_read_and_nothing_else_is_changed(self, text, read):
+        payment = decode(named(text), Payment)
+
+        assert payment.payer_name == read
+        assert payment == attrs.evolve(decode(payment_json(), Payment), payer_name=read)
+
+    @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
+    async def test_blocks_no_operation(self, text, read, connect):
+        def damage(body: bytes) -> bytes:
+            return body.replace(b'"USD"', b'"' + text + b'"')
+
+        async with FaultServer(answer(body=damage, name="damage")) as server:
+            client = connect(server)
+            payment = await client.payments.get(PAYMENT_ID)
+            (listed, *_) = await client.payments.received().collect(limit=1)
+            (entry, *_) = await client.payments.history().collect(limit=1)
+            page = await client.payments.page("sent", 1)
+
+        found = {payment.currency, listed.currency, entry.payment.currency}
+        assert found | {each.currency for each in page.records} == {read}
+
+    @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
+    def test_may_be_of_a_refusal(self, text, read):
+        assert decode(b'{"message":"' + text + b'"}', Refusal).message == read
+
+    @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
+    def test_may_be_a_key(self, text, read):
+        assert decode_any(b'{"' + text + b'":1}') == {read: 1}
+
+    def test_does_not_hide_an_amount_that_is_text(self):
+        page = page_json(named(rb"\ud83d"), payment_json(amount='"1_000"'), total="2")
+
+        with pytest.raises(ResponseDecodeError) as caught:
+            refuse_ambiguity(page, Payment, 2)
+        assert caught.value.path == "$.records[1].amount"
+
+    def test_does_not_hide_a_key_that_comes_twice(self):
+        odd = named(rb"\ud83d").replace(b'"amount":', b'"amount":1,"amount":')
+
+        with pytest.raises(ResponseDecodeError, match="comes twice"):
+            refuse_ambiguity(page_json(odd, total="1"), Payment, 1)
+
+    @pytest.mark.parametrize(
+        "damage",
+        [b'"amount":15\xff0.75', rb'"amount":15\ud83d0.75', b'"amount":15\n0.75', b'"amount":\xff'],
+    )
+    def test_outside_of_texts_is_an_error(self, damage):
+        with pytest.raises(ResponseDecodeError):
+            decode(payment_json().replace(b'"amount":150.75', damage), Payment)
+
+
+class TestRepair:
+    @given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none()))
+    def test_leaves_a_sound_document_as_it_means(self, value):
+        for is_ascii in (True, False):
+            text = json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+            expected = json.loads(
+                json.dumps(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            )
+            if not any("\ud800" <= c <= "\udfff" for c in json.dumps(value, ensure_ascii=False)):
+                assert json.loads(repair_texts(text)) == expected
+
+    @given(st.binary(max_size=40), st.decimals(allow_nan=False, allow_infinity=False, places=2))
+    def test_never_changes_an_amount(self, damage, amount):
+        before = f'{{"a":{amount},"b":"'.encode()
+        data = before + damage.replace(b'"', b"") + b'","c":' + str(amount).encode() + b"}"
+        try:
+            value = decode_any(data)
+        except ResponseDecodeError:
+            return
+        assert (value["a"], value["c"]) == (amount, amount)
+
+    @given(st.binary())
+    def test_raises_nothing(self, data):
+        repair_texts(data)
+
+
+class TestARecordThatCannotBeRead:
+    @staticmethod
+    async def refusal(connect, **fault):
+        async with FaultServer(answer(name="bad record", **fault)) as server:
+            with pytest.raises(ResponseDecodeError) as caught:
+                await connect(server).payments.received().collect()
+        return caught.value
+
+    async def test_is_named_by_direction_page_index_and_id(self, connect):
+        records = (payment_json(), payment_json(created_at='"yesterday"'))
+        error = await self.refusal(connect, body=page_json(*records, total="2"))
+
+        assert (error.direction, error.page_no, error.index) == ("received", 1, 1)
+        assert error.payment_id == json.loads(NEEDED["payment_id"])
+        assert error.path == "$.records[1].created_at"
+        assert "received payments, page 1, record 1 of the page, payment d42" in str(error)
+
+    async def test_is_named_without_an_id_where_that_cannot_be_read(self, connect):
+        records = (payment_json(payment_id='"d4"'), payment_json())
+        error = await self.refusal(connect, body=page_json(*records, total="2"))
+
+        assert (error.index, error.payment_id) == (0, None)
+
+    async def test_is_named_where_its_json_is_broken(self, connect):
+        broken = payment_json(amount="1.2.3")
+        page = page_json(payment_json(), broken, payment_json(), total="3")
+        error = await self.refusal(connect, body=page)
+
+        assert (error.index, error.payment_id) == (1, json.loads(NEEDED["payment_id"]))
+
+    async def test_is_named_where_its_amount_is_text(self, connect):
+        page = page_json(payment_json(), payment_json(amount='"5"'), total="2")
+        error = await self.refusal(connect, body=page)
+
+        assert (error.index, error.path) == (1, "$.records[1].amount")
+
+    async def test_is_none_where_the_page_is_at_fault(self, connect):
+        error = await self.refusal(connect, body=b"[]")
+
+        assert (error.direction, error.page_no, error.index) == ("received", 1, None)
+
+    async def test_survives_a_pickle(self, connect):
+        error = await self.refusal(connect, body=page_json(payment_json(amount="null"), total="1"))
+        twin = pickle.loads(pickle.dumps(error))
+
+        assert (str(twin), twin.index, twin.page_no) == (str(error), 0, 1)
+
+
+class TestAnEmptyPage:
+    @pytest.mark.parametrize("records", ["null", "[]"])
+    @pytest.mark.parametrize("total", ['"totalRecords":null,', '"totalRecords":0,', ""])
+    async def test_may_have_null_for_what_it_lacks(self, records, total, connect):
+        body = f'{{{total}"records":{records},"success":true}}'.encode()
+        async with FaultServer(answer(body=body, name="empty")) as server:
+            client = connect(server)
+            page = await client.payments.page("received", 1)
+            assert (page.records, page.total_records) == ((), 0)
+            assert await client.payments.received().collect() == []
+            assert await client.payments.history().collect() == []
+
+    @pytest.mark.parametrize(
+        ("body", "path"),
+        [
+            (PAGE.replace(b'"totalRecords":', b'"x":'), "$.totalRecords"),
+            (b'{"records":null,"totalRecords":5}', "$.records"),
+            (b'{"totalRecords":0}', "$"),
+        ],
+    )
+    async def test_is_no_page_whose_parts_contradict_each_other(self, body, path, connect):
+        async with FaultServer(answer(body=body, name="gap")) as server:
+            with pytest.raises(ResponseDecodeError) as caught:
+                await connect(server).payments.page("received", 1)
+        assert caught.value.path == path
+
+
+class TestMoney:
+    """Every Decimal field of every record is guarded, whatever it is called."""
+
+    def test_fields_are_found_by_their_type(self):
+        @attrs.frozen
+        class Wallet:
+            balance: Decimal
+            limits: tuple[Decimal, ...]
+            available: Decimal | None
+            name: str
+
+        assert money_fields(Wallet) == ("balance", "limits", "available")
+
+    @pytest.mark.parametrize("record", _RECORDS)
+    @pytest.mark.parametrize("text", ['"1_000"', '"NaN"', '"5"'])
+    def test_as_text_is_refused_in_each_record(self, record, text):
+        for name in money_fields(record):
+            for data in (b'{"data":{"%s":%s}}', b'{"records":[{"%s":%s}]}'):
+                with pytest.raises(ResponseDecodeError):
+                    refuse_ambiguity(data % (name.encode(), text.encode()), record)
+
+    def test_payments_have_some(self):
+        assert money_fields(Payment) == ("amount",)
+
+    @pytest.mark.parametrize("envelope", [each for each in _ENVELOPES if each is not Refusal])
+    def test_each_envelope_knows_its_record(self, envelope):
+        assert record_of(envelope) in _RECORDS
+
+    def test_a_list_is_of_payments(self):
+        assert record_of(ListEnvelope) is Payment
