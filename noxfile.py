@@ -77,8 +77,8 @@ PYTHONS = interpreters()
 
 # The tests import the installed wheel; nothing they start may find the checkout beside them.
 TEST_THE_WHEEL = {"PAYWINT_TEST_THE_WHEEL": "1", "PYTHONSAFEPATH": "1"}
-# A process for each core; who is done takes tests from the other. `-n 0` behind it undoes that.
-SIDE_BY_SIDE = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+# All tests, a process for each core; who is done takes tests from the other. `-n 0` undoes that.
+SIDE_BY_SIDE = ("--run-slow", "-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 def install_group(session: nox.Session, group: str) -> None:

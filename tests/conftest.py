@@ -1,4 +1,8 @@
-"""What holds for every test: the virtual clock, disks that fill up, and which package is tested."""
+"""What holds for every test: the virtual clock, disks that fill up, and which package is tested.
+
+Plain `pytest` leaves out what is marked `slow` and runs the rest on all cores. Whatever is named on the
+command line (a folder, a file, a test) is run whole, in one process; `--run-slow` runs everything.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,28 @@ hypothesis.settings.register_profile("paywint", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("paywint")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="run the tests marked slow, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or not config.pluginmanager.hasplugin("xdist"):
+        return
+    if names_nothing(config) and config.option.numprocesses is None:
+        config.option.numprocesses = "logical"
+        config.option.maxprocesses = 4
+        config.option.dist = "worksteal"
+
+
+def names_nothing(config: pytest.Config) -> bool:
+    """Whether the tests are not named on the command line, but those of `testpaths`."""
+    return config.args_source == pytest.Config.ArgsSource.TESTPATHS
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: left out by plain `pytest`; see tests/conftest.py")
     config.addinivalue_line(
         "markers",
         "real_time: run on the platform's own event loop, whose clock does not jump"
@@ -30,6 +55,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if os.environ.get("PAYWINT_TEST_THE_WHEEL"):
         _refuse_the_checkout()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.run_slow or not names_nothing(config):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_asyncio_loop_factories(

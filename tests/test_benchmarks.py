@@ -191,6 +191,7 @@ async def test_a_page_with_all_that_is_checked_costs_less_than_half_more_than_ai
     assert sum(ours.values()) <= 1.45 * sum(theirs.values())
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_records_delivered() -> None:
     peaks = {}
     for pages in (20, 100):

@@ -31,7 +31,7 @@ from paywint_async import (
     export_accounts,
 )
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
 RETRY = RetryPolicy(max_attempts=2, base_delay=0.01)
 

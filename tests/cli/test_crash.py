@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
+
+pytestmark = pytest.mark.slow
 
 Command = Callable[..., Any]
 

@@ -161,6 +161,7 @@ def test_of_many_open_payments_the_lists_are_read_again(
     assert statuses_in(str(tmp_path / "a.jsonl")) == account.truth()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
@@ -347,6 +348,7 @@ def happen(account: Any, chance: random.Random) -> None:
         account.let(chance.choice(["pay", "fail"]), each)
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_is_completed_exactly_by_the_next_runs(
     tmp_path: Path, serve: Command, use: Command, start: Command
 ) -> None:

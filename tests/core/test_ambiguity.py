@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def is_sound(data: bytes) -> bool:
     return keys_are_unique and not any(isinstance(r["amount"], str) for r in value["records"])
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(st.lists(RECORDS, min_size=1, max_size=3), AROUND, AROUND)
 @example([['"amount" :5'], ['"amount":5', '"amount":6']], [], [])

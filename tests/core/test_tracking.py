@@ -129,6 +129,7 @@ class TestSharing:
         assert list(dict.fromkeys(seen)) == ["first", "second"]
 
 
+@pytest.mark.slow
 class TestManyWaits:
     async def test_over_http_a_bounded_number_of_looks_is_under_way(self, connect):
         async with Emulator(latency=0.01, timetable=PAID_AFTER) as emulator:

@@ -182,6 +182,7 @@ async def test_the_depths_of_a_million_payments_are_served(serve):
         assert last.records == (await shallow.page("received", 1)).records
 
 
+@pytest.mark.slow
 async def test_a_long_history_that_is_read_through_is_not_kept_in_memory(serve):
     async with serve(payments=1_000_000) as account:
         await account.page("received", 1)

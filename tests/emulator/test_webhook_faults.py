@@ -97,6 +97,7 @@ async def test_deliveries_are_made_side_by_side_but_not_all_at_once(serve, recei
     assert (len(receiver.seen), receiver.peak) == (100, 32)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_deliveries_are_each_accounted_for_and_in_order(receiver):
     steps = ["opened", "processing", "success"]
     faults = WebhookFaults(duplicate=0.1, drop=0.1)

@@ -185,6 +185,7 @@ def wrong_orders(opened, ends):
     }
 
 
+@pytest.mark.slow
 async def test_deliveries_that_come_twice_and_out_of_order_leave_every_order_right(
     visitor, open_shop
 ):

@@ -58,6 +58,7 @@ def without_nulls(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value or "" for name, value in row.items()} for row in rows]
 
 
+@pytest.mark.slow
 @given(st.lists(payments))
 def test_csv_says_what_json_lines_say(page: list[Payment]) -> None:
     written = PAYMENTS[Format.CSV].header + PAYMENTS[Format.CSV].encode(page)
@@ -97,6 +98,7 @@ def test_times_have_six_decimals_and_are_in_utc(
     assert (row["created_at"], row["payment_date"]) == (written, written)
 
 
+@pytest.mark.slow
 @given(st.lists(payments))
 def test_lines_of_json_are_lines_to_every_reader(page: list[Payment]) -> None:
     data = PAYMENTS[Format.JSONL].encode(page)
@@ -119,6 +121,7 @@ def test_no_separator_of_lines_stands_in_a_line_of_json(
     assert (read["payer_name"], read["description"]) == (odd.payer_name, odd.description)
 
 
+@pytest.mark.slow
 @given(st.lists(entries))
 def test_both_directions_keep_the_entries_order_in_each_format(page: list[HistoryEntry]) -> None:
     as_json = json_rows(ENTRIES[Format.JSONL].encode(page))

@@ -123,6 +123,7 @@ async def test_an_unconfirmed_tail_is_cut_off(
     assert (folder / "output").read_bytes() == whole(payments, format)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 async def test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun(
     tmp_path_factory: pytest.TempPathFactory,

@@ -48,6 +48,7 @@ OPERATIONS: list[Callable[[PaywintClient], Awaitable[object]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rate_limit", [None, RateLimit(500, 1.0, burst=3)], ids=["free", "limited"]
 )

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from fault_server import GOT, LINK, PAGE, PAYMENT_ID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from paywint_async import Direction, PaywintError, Response, _protocol
 from paywint_async._codec import decode
 from paywint_async._models import Payment
 from paywint_async._pagination.checkpoint import from_json
+
+pytestmark = pytest.mark.slow
 
 CALLS: list[_protocol.Call[Any]] = [
     _protocol.get(PAYMENT_ID),

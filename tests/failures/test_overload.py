@@ -69,6 +69,7 @@ async def client_of(server: LimitedServer, **settings: object) -> AsyncIterator[
         await runner.cleanup()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "latency"), [(25, 0.2), (50, 0.0), (100, 0.1), (300, 0.02)])
 async def test_a_thousand_tasks_complete_within_an_unpublished_limit(
     limit: int, latency: float

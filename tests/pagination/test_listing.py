@@ -217,6 +217,7 @@ async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
         assert len(rest) == 600 - 1
 
 
+@pytest.mark.slow
 async def test_a_consumer_that_never_waits_lets_others_have_their_turn() -> None:
     async with account(20_000) as (_, client):
         turns = 0

@@ -107,6 +107,7 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
     assert first.delivered + rest.delivered == first.snapshots[0]
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 2**32),
     size=st.sampled_from(SIZES),
@@ -201,6 +202,7 @@ def test_arrivals_cost_few_requests() -> None:
     assert requests <= 1.15 * pages
 
 
+@pytest.mark.slow
 def test_a_history_that_outruns_every_request_still_ends() -> None:
     for seed in range(HISTORIES):
         random = Random(seed)

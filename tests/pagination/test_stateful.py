@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,6 +15,8 @@ from virtual_time import VirtualTimeLoop
 
 from paywint_async import Payment, PaymentListing, PaywintClient
 from paywint_async.emulator import Emulator
+
+pytestmark = pytest.mark.slow
 
 ROWS = st.sampled_from((10, 20, 50, 100))
 

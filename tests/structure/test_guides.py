@@ -13,6 +13,8 @@ import pytest
 
 import paywint_async
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = [
     "exporting.md",

@@ -95,6 +95,7 @@ def run_python(program: str, stdin: str = "") -> str:
     return finished.stdout
 
 
+@pytest.mark.slow
 def test_each_module_imports_alone() -> None:
     failures = json.loads(run_python(IMPORT_EACH_ALONE, json.dumps(MODULES)))
 

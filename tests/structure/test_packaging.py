@@ -7,6 +7,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -49,3 +51,29 @@ def test_the_classifiers_name_each_python_that_nox_tests() -> None:
 
     assert list(tested) == named
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [((), 1), (("-n", "0"), 1), (("--run-slow",), 2), (("tests/test_it.py", "-n", "2"), 2)],
+)
+def test_plain_pytest_leaves_out_what_is_slow_and_a_named_file_does_not(
+    pytester: pytest.Pytester, arguments: tuple[str, ...], passed: int
+) -> None:
+    conftest = (CHECKOUT / "tests" / "conftest.py").read_text("utf-8")
+    test = """
+        import pytest
+
+        def test_quick(): ...
+
+        @pytest.mark.slow
+        def test_slow(): ...
+    """
+    pytester.makepyfile(**{"tests/conftest": conftest, "tests/test_it": test})
+    support = CHECKOUT / "tests" / "support"
+    pytester.makeini(f"[pytest]\ntestpaths = tests\npythonpath = {support}\n")
+
+    answer = pytester.runpytest_subprocess("-p", "no:schemathesis", *arguments)
+
+    answer.assert_outcomes(passed=passed)

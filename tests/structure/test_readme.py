@@ -32,6 +32,7 @@ def blocks(*languages: str) -> list[pytest.ParameterSet]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", blocks("python"))
 def test_a_python_block_runs(code: str, credentials: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "example.py"
