@@ -293,12 +293,13 @@ class Planner:
         if not found:
             return None
         offset = first + found[-1] + 1
-        if found[-1] + 1 < self._rows or answer.keys[-1] == known.last:
+        if answer.keys[found[-1]] == known.last or answer.total <= first + self._rows:
             return answer, offset
         following = yield from self._get(answer.page_no + 1)  # the last may have been pushed there
         further = yield from self._find_anchor(following)
-        is_last = further is None and following.total == answer.total
-        return (following, offset) if is_last else further
+        if further or following.total != answer.total:
+            return further
+        return (following if offset == first + self._rows else answer), offset  # it was deleted
 
     def _probe(self, answer: PageAnswer | None = None) -> Generator[Decision, PageAnswer, bool]:
         """Looks the snapshot's far end up; True: the answer given shows it."""
@@ -336,10 +337,8 @@ class Planner:
     def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
         """Delivers what is due of an answer."""
         progress, first = self.progress, answer.first_offset(self._rows)
-        if self._at.is_ascending:
-            if answer.total < self._at.snapshot:
-                raise _Contradiction(answer, "payments were deleted meanwhile")
-            progress.note_tail(answer, first)
+        if self._at.is_ascending and answer.total < self._at.snapshot:
+            raise _Contradiction(answer, "payments were deleted meanwhile")
         skip = self._at.next_offset(answer.total) - first
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)

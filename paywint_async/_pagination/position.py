@@ -107,11 +107,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     def shrunk(self, total: int) -> Position:
         """Oldest first: as much of the rest as a list of that total can hold."""
-        return self if total >= self.snapshot else self.ended(total)
-
-    def ended(self, end: int) -> Position:
-        """Oldest first: the rest, up to another offset."""
-        return replace(self, snapshot=end, remaining=self.remaining + end - self.snapshot)
+        lost = max(0, self.snapshot - total)
+        return replace(self, snapshot=self.snapshot - lost, remaining=self.remaining - lost)
 
     def anchor_offsets(self, total: int) -> list[int]:
         """Where the key delivered last (else the one due) stands; undecided: one of two offsets."""

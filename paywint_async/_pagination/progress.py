@@ -110,12 +110,6 @@ class Progress:
         if self.at.order is Order.UNKNOWN and (order := answer.order()) is not Order.UNKNOWN:
             self._is_order_shown, self.at = True, replace(self.at, order=order)
 
-    def note_tail(self, answer: PageAnswer, first: int) -> None:
-        """Moves the end to the snapshot's last record, where insertions have pushed that down."""
-        if self.at.tail in answer.keys:
-            end = first + answer.keys.index(self.at.tail) + 1
-            self.at = self.at.ended(max(end, self.at.snapshot))
-
     def extend(self, answer: PageAnswer, offset: int, skip: int) -> None:
         """Begins behind an earlier read's last record, ``offset``; it should stand where it did."""
         is_still = skip and offset == self.at.snapshot and self.known.agree(answer.keys, skip)

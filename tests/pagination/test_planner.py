@@ -24,13 +24,13 @@ SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143)
 HEAL_RATES = {
     ("insert",): (100, 100),
     ("lag",): (100, 100),
-    ("repeat",): (96, 93),
-    ("delete",): (84, 77),
-    ("move",): (85, 82),
+    ("repeat",): (95, 93),
+    ("delete",): (83, 77),
+    ("move",): (85, 81),
     ("backdate",): (84, 79),
-    ("flicker",): (87, 93),
+    ("flicker",): (86, 93),
     ("insert", "lag"): (100, 99),
-    ("insert", "delete"): (89, 82),
+    ("insert", "delete"): (88, 82),
     ("insert", "backdate"): (88, 84),
     ("delete", "move"): (84, 79),
 }
