@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from paywint_async._transport.body_watch import BodyWatch
 from paywint_async._transport.deadlines import Deadlines
 
 # Of requests that nothing else bounds: far below the 256 files that a process may have open on some
@@ -32,6 +33,7 @@ class Pool:
         self._open_session = open_session
         self._sessions = _Sessions()
         self.deadlines = Deadlines()
+        self.bodies = BodyWatch()
         # First come, first served.
         self.turns = asyncio.Semaphore(MAX_CALLS)
         # Held here alone, so that it ends with the pool, if not before with the loop.
@@ -54,6 +56,7 @@ class Pool:
     async def aclose(self) -> None:
         """Closes every connection; requests under way end."""
         self.deadlines.close()
+        self.bodies.close()
         await self._keeper.aclose()
 
     def close_soon(self) -> None:

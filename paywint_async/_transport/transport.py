@@ -27,7 +27,6 @@ from paywint_async._errors import (
     RequestTimeoutError,
 )
 from paywint_async._messages import Request, Response
-from paywint_async._transport.body_watch import BodyWatch
 from paywint_async._transport.causes import (
     ConnectionLostError,
     TooLargeError,
@@ -161,7 +160,7 @@ class Transport:
             middlewares=() if request.method == "POST" else _SEND_ONCE,
         )
         try:
-            body = await self._read(answer)
+            body = await self._read(pool, answer)
         except BaseException:
             answer.close()
             raise
@@ -197,14 +196,14 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + seconds
         return deadline if request.deadline is None else min(deadline, request.deadline)
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, pool: Pool, answer: aiohttp.ClientResponse) -> bytes:
         if answer.content.is_eof():  # all of it has come
             return await self._read_counted(answer.content)
-        watch = BodyWatch(answer)
+        pool.bodies.begin(answer)
         try:
             return await self._read_counted(answer.content)
         finally:
-            watch.end()
+            pool.bodies.end(answer)
 
     async def _read_counted(self, content: aiohttp.StreamReader) -> bytes:
         """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""
