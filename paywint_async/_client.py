@@ -30,6 +30,7 @@ from paywint_async._middleware import Limiter, Scope
 from paywint_async._payments import Payments
 from paywint_async._raw_request import raw_request
 from paywint_async._tracking import Tracker
+from paywint_async._transport import MakeConnector, wrap_proxy
 
 _DEFAULT_RETRY = RetryPolicy()
 
@@ -56,6 +57,12 @@ class PaywintClient:
         attempt_middlewares: your own, too, but around each attempt.
         on_event: called with each `Event`, at once, in the event loop; what it raises is logged.
         ssl_context: for a private certificate authority; verification cannot be switched off here.
+        proxy: ``http://[user:password@]host:port`` of a forward proxy, over any of the environment.
+        trust_env: whether ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count, as curl reads them;
+            ``.netrc`` is never read. Loopback goes through no proxy.
+        connector: a callable that makes a new `aiohttp.BaseConnector`; called on first use of each pool
+            (one for reads, one for writes) of each event loop. It decides how many connections there are.
+        user_agent: your program's, put before the SDK's own.
         sent_path: of the list of sent payments, which nobody published; the default is assumed.
 
     Raises:
@@ -77,10 +84,14 @@ class PaywintClient:
         attempt_middlewares: Iterable[Middleware] = (),
         on_event: OnEvent | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        connector: MakeConnector | None = None,
+        user_agent: str | None = None,
         sent_path: str = SENT_PATH,
     ) -> None:
-        credentials = _wrap(api_key, api_secret)
-        del api_key, api_secret  # a traceback shows the locals of its frames
+        credentials, hidden_proxy = _wrap(api_key, api_secret), wrap_proxy(proxy)
+        del api_key, api_secret, proxy  # a traceback shows the locals of its frames
         credentials.check()
         seconds = check_request_timeout(request_timeout)
         options = CallOptions(
@@ -98,6 +109,10 @@ class PaywintClient:
             attempt_middlewares=attempt_middlewares,
             on_event=on_event,
             ssl_context=ssl_context,
+            proxy=hidden_proxy,
+            trust_env=trust_env,
+            connector=connector,
+            user_agent=user_agent,
             sent_path=sent_path,
         )
         self._set_up(core, Scope(options), is_view=False)
@@ -127,6 +142,7 @@ class PaywintClient:
             overrides.pop("api_key", None) or os.environ.get("PAYWINT_API_KEY"),
             overrides.pop("api_secret", None) or os.environ.get("PAYWINT_API_SECRET"),
         )
+        overrides["proxy"] = wrap_proxy(overrides.pop("proxy", None))
         if "environment" not in overrides and (name := os.environ.get("PAYWINT_ENVIRONMENT")):
             overrides["environment"] = check_environment(name, source="PAYWINT_ENVIRONMENT")
         if "base_url" not in overrides and (url := os.environ.get("PAYWINT_BASE_URL")):

@@ -27,7 +27,7 @@ from paywint_async._middleware import (
     compose,
 )
 from paywint_async._tracking import Wakes
-from paywint_async._transport import Transport
+from paywint_async._transport import MakeConnector, Proxy, Transport
 
 
 class Core:
@@ -49,6 +49,10 @@ class Core:
         attempt_middlewares: Iterable[Middleware],
         on_event: OnEvent | None,
         ssl_context: ssl.SSLContext | None,
+        proxy: Proxy | None,
+        trust_env: bool,
+        connector: MakeConnector | None,
+        user_agent: str | None,
         sent_path: str,
     ) -> None:
         self.base_url = check_base_url(base_url)
@@ -58,6 +62,10 @@ class Core:
             self.base_url,
             request_timeout=request_timeout,
             ssl_context=_check_ssl_context(ssl_context),
+            proxy=proxy,
+            trust_env=trust_env,
+            connector=connector,
+            user_agent=user_agent,
         )
         self.tell = guarded(_check_hook(on_event))
         self.wakes = Wakes()

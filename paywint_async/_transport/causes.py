@@ -10,6 +10,7 @@ import socket
 import ssl
 
 import aiohttp
+import attrs
 
 from paywint_async._errors import (
     PaywintError,
@@ -49,24 +50,59 @@ def is_foreign(error: Exception) -> bool:
     return of_aiohttp or isinstance(error, (*_FOREIGN, TooLargeError, ConnectionLostError))
 
 
-def translate(operation: str, url: str, error: Exception) -> PaywintError:
-    """The error of ours for what one attempt at ``url`` raised."""
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """What an error's message tells of an attempt.
+
+    ``url`` is where it went, ``proxy`` through which one (without its password), ``is_unsent`` whether
+    nothing of it has left for sure.
+    """
+
+    operation: str
+    url: str
+    proxy: str | None = None
+    is_unsent: bool = False
+
+
+def translate(attempt: Attempt, error: Exception) -> PaywintError:
+    """The error of ours for what one attempt raised."""
+    what = attempt.operation
     if isinstance(error, TooLargeError):
         return ResponseDecodeError(f"more than {error} bytes")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return RequestTimeoutError(f"{operation}: no connection to {url} in time", sent=False)
+        return RequestTimeoutError(f"{what}: no connection to {_way(attempt)} in time", sent=False)
     if isinstance(error, TimeoutError):
-        return RequestTimeoutError(f"{operation}: no whole answer in time")
+        return RequestTimeoutError(f"{what}: no whole answer in time", sent=not attempt.is_unsent)
     if isinstance(error, aiohttp.InvalidURL):
-        message = f"{operation}: {url} names no host; check base_url"
+        message = f"{what}: {attempt.url} names no host; check base_url"
         return TransportError(message, sent=False, is_transient=False)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _proxy_refusal(attempt, error)
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
-        message = f"{operation}: cannot connect to {url} ({_reason(cause)})"
+        is_of_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+        where = f"the proxy {attempt.proxy}" if is_of_proxy else _way(attempt)
+        message = f"{what}: cannot connect to {where} ({_reason(cause)})"
         return TransportError(message, sent=False, is_transient=_is_transient(cause))
     if isinstance(error, ConnectionLostError):
         error = error.cause
-    return TransportError(f"{operation}: {_loss(error)}")
+    if attempt.is_unsent:
+        message = f"{what}: cannot connect to {_way(attempt)} ({_loss(error)})"
+        return TransportError(message, sent=False)
+    return TransportError(f"{what}: {_loss(error)}")
+
+
+def _way(attempt: Attempt) -> str:
+    through = f" through the proxy {attempt.proxy}" if attempt.proxy else ""
+    return f"{attempt.url}{through}"
+
+
+def _proxy_refusal(attempt: Attempt, error: aiohttp.ClientHttpProxyError) -> TransportError:
+    status = error.status
+    step = "; check the proxy's user and password" if status == 407 else ""
+    message = f"{attempt.operation}: the proxy {attempt.proxy} answered {status}{step}"
+    is_transient = status >= 500 or status in (408, 425, 429)
+    return TransportError(message, sent=False, is_transient=is_transient)
 
 
 def _loss(error: Exception) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from paywint_async._errors import ConfigurationError
 from paywint_async._transport.body_watch import BodyWatch
 from paywint_async._transport.deadlines import Deadlines
 
@@ -46,7 +47,14 @@ class Pool:
         session = opened.get(repeatable)
         if session is None or session.closed:
             session = opened[repeatable] = self._open_session(repeatable)
+            self._refuse_shared_connector(session)
         return session
+
+    def _refuse_shared_connector(self, session: aiohttp.ClientSession) -> None:
+        others = [each for each in self._sessions.opened.values() if each is not session]
+        if any(each.connector is session.connector for each in others if not each.closed):
+            session.detach()
+            raise ConfigurationError("connector must make a new one at each call")
 
     @property
     def is_closed(self) -> bool:

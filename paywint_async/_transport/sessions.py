@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import aiohttp
 
+from paywint_async._errors import ConfigurationError
+
 # Loopback connects in microseconds, the far side of the world in under a second.
 _CONNECT_TIMEOUT = 10.0
+_CONNECTOR = "connector must be a callable that makes a new aiohttp.BaseConnector at each call"
+
+MakeConnector: TypeAlias = Callable[[], aiohttp.BaseConnector]
 
 
 class SessionFactory:
@@ -18,20 +26,102 @@ class SessionFactory:
     Args:
         request_timeout: seconds for one attempt.
         ssl_context: for a private certificate authority; None: the system's.
+        connector: makes the connections, in place of the SDK's own; None: the SDK's.
+        has_proxy: whether requests go through one.
     """
 
-    def __init__(self, *, request_timeout: float, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        *,
+        request_timeout: float,
+        ssl_context: ssl.SSLContext | None = None,
+        connector: MakeConnector | None = None,
+        has_proxy: bool = False,
+    ) -> None:
+        if connector is not None and not callable(connector):
+            raise ConfigurationError(f"{_CONNECTOR}, not {type(connector).__name__}")
         self._tls = ssl_context or True
         self._timeout = connect_timeout(request_timeout)
+        self._make_connector = connector
+        self._has_proxy = has_proxy
+
+    @property
+    def tls(self) -> ssl.SSLContext | bool:
+        """What each request is given; True: what its connector has."""
+        return True if self._make_connector is None else self._tls
 
     def open(self, is_for_reads: bool) -> aiohttp.ClientSession:
-        """A session for the running event loop, which keeps its connections only for reads."""
+        """A session for the running event loop, which keeps its connections only for reads.
+
+        Raises:
+            ConfigurationError: the caller's connector cannot be used.
+        """
         return aiohttp.ClientSession(
-            # Without a limit of its own: callers wait before their attempt begins, not within it.
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not is_for_reads),
+            connector=self._connector(is_for_reads),
+            request_class=aiohttp.ClientRequest if is_for_reads else _LastRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
+            # Not for reads, where it would cost more than it tells.
+            trace_configs=[] if is_for_reads and not self._has_proxy else [_progress_trace()],
         )
+
+    def _connector(self, is_for_reads: bool) -> aiohttp.BaseConnector:
+        if self._make_connector is None:
+            # Without a limit of its own: callers wait before their attempt begins, not within it.
+            return aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not is_for_reads)
+        made: object = self._make_connector()
+        if not isinstance(made, aiohttp.BaseConnector):
+            raise ConfigurationError(f"{_CONNECTOR}; it made a {type(made).__name__}")
+        if made.closed:
+            raise ConfigurationError(f"{_CONNECTOR}; it made one that is closed")
+        return made
+
+
+class _LastRequest(aiohttp.ClientRequest):
+    """A request after which its connection is closed, whoever made the connector."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        if conn.protocol is not None:
+            conn.protocol.force_close()
+        return await super().send(conn)
+
+
+class Progress:
+    """How far aiohttp has come with a request, where a session traces it."""
+
+    __slots__ = ("is_begun", "is_sent")
+
+    def __init__(self) -> None:
+        self.is_begun = False
+        self.is_sent = False
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it is certain that nothing of the request has left."""
+        return self.is_begun and not self.is_sent
+
+
+def _progress_trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(_begin)
+    trace.on_request_headers_sent.append(_note_sent)
+    return trace
+
+
+async def _begin(
+    session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    params: aiohttp.TraceRequestStartParams,
+) -> None:
+    context.trace_request_ctx.is_begun = True
+
+
+async def _note_sent(
+    session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.is_sent = True
 
 
 def connect_timeout(request_timeout: float) -> aiohttp.ClientTimeout:

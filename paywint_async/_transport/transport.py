@@ -28,13 +28,21 @@ from paywint_async._errors import (
 )
 from paywint_async._messages import Request, Response
 from paywint_async._transport.causes import (
+    Attempt,
     ConnectionLostError,
     TooLargeError,
     is_foreign,
     translate,
 )
 from paywint_async._transport.pools import Pool, Pools
-from paywint_async._transport.sessions import SessionFactory, connect_timeout
+from paywint_async._transport.proxies import Proxy, find_proxy
+from paywint_async._transport.sessions import (
+    MakeConnector,
+    Progress,
+    SessionFactory,
+    connect_timeout,
+)
+from paywint_async._transport.user_agent import full_user_agent
 
 # 350 times the largest page seen: a real answer is far smaller, and a compression bomb stops in time.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
@@ -44,7 +52,6 @@ _DRIP_GRACE = 5.0
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE = r"[\t\x20-\x7e]*"
 _JSON = "application/json"
-_HEADERS = {"Accept": _JSON, "User-Agent": "paywint-async"}
 # To inflate a page takes 40 to 70 µs, as long as to send it whole at 4 to 8 Gbit/s: only here.
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
@@ -57,6 +64,9 @@ class Transport:
         base_url: already checked; no trailing slash.
         request_timeout: seconds for one attempt, from connecting to the answer's last byte.
         ssl_context: for a private certificate authority; None: the system's.
+        proxy: of the caller's choice; None: with ``trust_env`` the environment's, else none.
+        connector: makes the connections; None: the SDK's own.
+        user_agent: put before the SDK's own.
         max_response_bytes: after decompression; more is an error.
     """
 
@@ -67,14 +77,27 @@ class Transport:
         *,
         request_timeout: float,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
+        trust_env: bool = False,
+        connector: MakeConnector | None = None,
+        user_agent: str | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
-        factory = SessionFactory(request_timeout=request_timeout, ssl_context=ssl_context)
-        self._pools = Pools(factory.open)
         self._credentials = credentials
         self._base_url = base_url if base_url.isascii() else _in_ascii(base_url)
-        is_here = is_loopback(urlsplit(base_url).hostname or "")
-        self._headers = _HEADERS | (_UNCOMPRESSED if is_here else {})
+        host = urlsplit(self._base_url).hostname or ""
+        self._proxy = find_proxy(host, proxy, trust_env=trust_env)
+        factory = SessionFactory(
+            request_timeout=request_timeout,
+            ssl_context=ssl_context,
+            connector=connector,
+            has_proxy=self._proxy is not None,
+        )
+        self._pools = Pools(factory.open)
+        self._tls = factory.tls
+        self._headers = {"Accept": _JSON, "User-Agent": full_user_agent(user_agent)}
+        if is_loopback(host):
+            self._headers |= _UNCOMPRESSED
         self._headers_with_body = self._headers | {"Content-Type": _JSON}
         self._request_timeout = request_timeout
         self._timeout = connect_timeout(request_timeout)
@@ -135,20 +158,21 @@ class Transport:
             raise ClientClosedError("the client is closed; make a new one")
 
     async def _attempt(self, pool: Pool, request: Request) -> Response:
+        progress = Progress()
         try:
             with pool.deadlines.until(self._attempt_deadline(request)):
-                return await self._exchange(pool, request)
+                return await self._exchange(pool, request, progress)
         except asyncio.CancelledError as error:
             failure: BaseException = error.with_traceback(None)
         except Exception as error:
             if not is_foreign(error):
                 raise
-            failure = self._translate(request, error)
+            failure = self._translate(request, progress, error)
         # Raised out here, so that no foreign exception hangs on it (theirs print request headers),
         # and no frame of the traceback holds aiohttp's objects (which have ours).
         raise failure
 
-    async def _exchange(self, pool: Pool, request: Request) -> Response:
+    async def _exchange(self, pool: Pool, request: Request, progress: Progress) -> Response:
         session = pool.session(repeatable=request.repeatable)
         answer = await session.request(
             request.method,
@@ -157,7 +181,10 @@ class Transport:
             headers=self._credentials.sign(self._headers_of(request)),
             allow_redirects=False,
             timeout=self._timeout if request.timeout is None else connect_timeout(request.timeout),
+            ssl=self._tls,
             middlewares=() if request.method == "POST" else _SEND_ONCE,
+            trace_request_ctx=progress,
+            **({} if self._proxy is None else self._proxy.arguments()),
         )
         try:
             body = await self._read(pool, answer)
@@ -222,11 +249,17 @@ class Transport:
                 raise TimeoutError
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _translate(self, request: Request, error: Exception) -> PaywintError:
+    def _translate(self, request: Request, progress: Progress, error: Exception) -> PaywintError:
         if self._closed:
             message = f"{request.operation}: the client was closed while this was under way"
             return ClientClosedError(message, sent=True)
-        return translate(request.operation, self._base_url, error)
+        attempt = Attempt(
+            operation=request.operation,
+            url=self._base_url,
+            proxy=None if self._proxy is None else self._proxy.url,
+            is_unsent=progress.is_unsent,
+        )
+        return translate(attempt, error)
 
 
 async def _send_once(

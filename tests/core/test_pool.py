@@ -100,6 +100,7 @@ class TestWhatNobodyAskedFor:
             with pytest.raises(ResponseDecodeError, match=f"it is of payment {PAYMENT_ID}"):
                 await client.payments.get(OTHER_ID)
             for asked in (OTHER_ID, PAYMENT_ID, OTHER_ID):
+                await pass_time(1)
                 assert str((await client.payments.get(asked)).payment_id) == asked
         assert server.connections == 2
 
@@ -112,6 +113,13 @@ class TestAWrite:
                 await transport.send(POST)
                 await pass_time(1)
                 assert (server.connections, server.open_connections) == (number, 0)
+
+    async def test_tells_the_server_that_its_connection_ends(self, transport_for):
+        async with FaultServer() as server:
+            transport = transport_for(server)
+            await transport.send(POST)
+            await transport.send(READ)
+        assert [seen.headers.get("connection") for seen in server.requests] == ["close", None]
 
     async def test_rides_on_no_connection_of_a_read(self, transport_for):
         async with FaultServer() as server:

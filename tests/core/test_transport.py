@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import sys
 from contextlib import suppress
+from importlib.metadata import version
 
+import aiohttp
 import attrs
 import pytest
 from fault_server import (
@@ -43,6 +46,10 @@ from paywint_async import (
 from paywint_async._transport.pools import MAX_CALLS
 from paywint_async._transport.transport import MAX_RESPONSE_BYTES
 
+FULL_USER_AGENT = (
+    f"paywint-async/{version('paywint-async')} Python/{sys.version_info.major}."
+    f"{sys.version_info.minor} aiohttp/{aiohttp.__version__}"
+)
 READ = attrs.evolve(POST, repeatable=True)
 BOUNDED = attrs.evolve(READ, is_bounded=True)
 
@@ -70,7 +77,7 @@ class TestWhatIsSent:
         expected = {
             "accept": "application/json",
             "content-type": "application/json",
-            "user-agent": "paywint-async",
+            "user-agent": FULL_USER_AGENT,
             "x-api-key": API_KEY,
             "x-api-secret": API_SECRET,
         }

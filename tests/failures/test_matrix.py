@@ -34,7 +34,8 @@ async def outcome(fault: Fault, operation: str) -> str:
         PaywintClient(
             API_KEY,
             API_SECRET,
-            base_url=server.url,
+            base_url="https://api.example" if fault.is_proxy else server.url,
+            proxy=server.url if fault.is_proxy else None,
             request_timeout=10,
             retry=RETRY,
             ssl_context=fault.trust,
@@ -44,8 +45,13 @@ async def outcome(fault: Fault, operation: str) -> str:
             await OPERATIONS[operation](client)
         except PaywintError as error:
             assert API_SECRET not in repr(error)
-            return f"{type(error).__name__}, {len(server.requests)}"
-        return f"answer, {len(server.requests)}"
+            return f"{type(error).__name__}, {requests(server)}"
+        return f"answer, {requests(server)}"
+
+
+def requests(server: FaultServer) -> int:
+    """How many requests the API has seen: none of those that a proxy keeps to itself."""
+    return sum(1 for seen in server.requests if seen.method != "CONNECT")
 
 
 def table() -> dict[str, dict[str, str]]:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = [
+    "connections.md",
     "exporting.md",
     "many-accounts.md",
     "reconciling.md",

@@ -94,7 +94,17 @@ EXPIRED = _unreachable(
     trust=trusting(),
 )
 
+
+def _proxy(name: str, fault: Fault) -> Fault:
+    return attrs.evolve(fault, name=name, is_proxy=True)
+
+
 CATALOGUE: list[Fault] = [
+    _proxy("a proxy that asks for a password (407)", answer(407, b"")),
+    _proxy("a proxy that reaches nobody (502)", answer(502, b"")),
+    _proxy("a proxy that answers garbage", _raw("", b"\x00\xff\x13garbage\r\n\r\n" * 20)),
+    _proxy("a proxy that closes", fault_server.CLOSE_UNANSWERED),
+    _proxy("a proxy that never answers", fault_server.SILENCE),
     UNKNOWN_AUTHORITY,
     OTHER_NAME,
     EXPIRED,

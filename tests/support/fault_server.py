@@ -58,7 +58,7 @@ class Fault:
     """What the server does with a request; ``before_reading`` with a connection, unread.
 
     ``tls`` is what the server speaks, ``trust`` what the client believes, ``url`` where the client
-    looks for it (None: where it is).
+    looks for it (None: where it is); ``is_proxy``: the server is a proxy before the API.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Fault:
     tls: ssl.SSLContext | None = attrs.field(default=None, repr=False, kw_only=True)
     trust: ssl.SSLContext | None = attrs.field(default=None, repr=False, kw_only=True)
     url: str | None = attrs.field(default=None, kw_only=True)
+    is_proxy: bool = attrs.field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         return self.name
