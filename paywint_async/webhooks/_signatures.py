@@ -22,6 +22,7 @@ from paywint_async.webhooks._headers import no_headers, read_headers
 
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
 _SEEN = 32  # signatures of one delivery
 
@@ -43,15 +44,18 @@ class StandardWebhooks:
     """Verifies `Standard Webhooks <https://www.standardwebhooks.com>`_ signatures, version ``v1``.
 
     ``webhook-signature``, a list, also when it comes as several headers, holds ``v1,`` and the base64
-    of HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text as it
-    stands, as the emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard.
+    of HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text, as the
+    emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard. White space and
+    quotes around a secret, as files and shells leave them, ``v1,`` before it, and base64 without
+    padding or of the URL-safe alphabet do not matter.
 
     Args:
         secret: what the sender signs with.
         older: further secrets, as long as the sender may still use them.
 
     Raises:
-        ConfigurationError: a secret is missing or no text.
+        ConfigurationError: a secret is missing or no text, or is ``whsec_…`` and cannot be one: with
+            white space in it, or of a length that no base64 has.
     """
 
     def __init__(self, secret: str | bytes, *older: str | bytes) -> None:
@@ -107,6 +111,11 @@ class _Secrets:
         """Raises ConfigurationError where one of them cannot sign anything."""
         if not all(map(_is_secret, self.__secrets)):
             raise ConfigurationError("secret is missing: pass what the sender signs with")
+        if any(map(_is_broken, self.__secrets)):
+            raise ConfigurationError(
+                "a secret whsec_… is damaged: it holds white space, or its base64 cannot be decoded; "
+                "copy it again, and pass each of several secrets as an argument of its own"
+            )
 
     def have_signed(self, signed: bytes, signatures: Iterable[str]) -> bool:
         """Whether one of the signatures is of one of the secrets; how long it takes says nothing."""
@@ -120,19 +129,49 @@ class _Secrets:
 
 
 def _is_secret(value: object) -> bool:
-    return isinstance(value, str | bytes) and len(value) > 0
+    return isinstance(value, str | bytes) and len(_trimmed(_bytes(value))) > 0
+
+
+def _bytes(secret: str | bytes) -> bytes:
+    # Whatever an environment variable may hold can be encoded so; an error would show it.
+    return secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+
+
+def _trimmed(secret: bytes) -> bytes:
+    """Without what files and shells leave around it, and without the version some show before it."""
+    text = secret.strip()
+    if len(text) > 1 and text[:1] == text[-1:] and text[:1] in (b'"', b"'"):
+        text = text[1:-1].strip()
+    return text.removeprefix(b"v1,") if text.startswith(b"v1," + _PREFIX) else text
 
 
 def _keys(secret: str | bytes) -> list[bytes]:
-    # Whatever an environment variable may hold can be encoded so; an error would show it.
-    text = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
-    if not text.startswith(_PREFIX):
-        return [text]
+    """What the secret may mean to the sender: its text, and what the standard's base64 says."""
+    text = _bytes(secret)
+    trimmed = _trimmed(text)
+    decoded = _decoded(trimmed) or b""
+    keys = [text, trimmed, decoded if len(decoded) >= _SHORTEST_KEY else trimmed]
+    return list(dict.fromkeys(keys))
+
+
+def _decoded(secret: bytes) -> bytes | None:
+    """What stands behind ``whsec_``; None where that is no base64, of either alphabet."""
+    text = secret.removeprefix(_PREFIX).rstrip(b"=").translate(_TO_STANDARD)
+    if not secret.startswith(_PREFIX):
+        return None
     try:
-        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
-        return [text]
-    return [text, key] if len(key) >= _SHORTEST_KEY else [text]
+        return None
+
+
+def _is_broken(secret: str | bytes) -> bool:
+    """Whether it is meant to be the standard's, and cannot be: cut, or several in one."""
+    text = _trimmed(_bytes(secret))
+    is_long = len(text) >= len(_PREFIX) + _SHORTEST_KEY * 4 // 3
+    return text.startswith(_PREFIX) and (
+        len(text.split()) > 1 or (is_long and _decoded(text) is None)
+    )
 
 
 def _required(headers: Mapping[str, str], name: str) -> str:

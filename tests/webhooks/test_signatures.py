@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+import traceback
 from datetime import UTC, datetime, tzinfo
 
 import pytest
@@ -158,6 +159,68 @@ class TestStandardWebhooks:
         refusal({}, body=b"{")
         with pytest.raises(WebhookDecodeError):
             parse(signed(b"{"), body=b"{")
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            "{}\n",
+            "{}\r\n",
+            "  {} ",
+            "\t{}",
+            '"{}"',
+            "'{}'\n",
+            "v1,{}",
+            " v1,{}\n",
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("kind", [str, str.encode])
+    @pytest.mark.parametrize("secret", [SECRET, STANDARD_SECRET])
+    def test_take_a_secret_as_files_and_shells_have_it(self, secret, kind, written):
+        key = KEY if secret == STANDARD_SECRET else secret.encode()
+        headers = signed(BODY) | {"Webhook-Signature": signature(BODY, secret=key)}
+        verifier = StandardWebhooks(kind(written.format(secret)))
+
+        assert parse(headers, verifier=verifier).is_verified
+
+    @pytest.mark.parametrize("length", range(24, 66))
+    @pytest.mark.parametrize(
+        "encode",
+        [
+            base64.b64encode,
+            base64.urlsafe_b64encode,
+            lambda key: base64.b64encode(key).rstrip(b"="),
+            lambda key: base64.urlsafe_b64encode(key).rstrip(b"="),
+        ],
+    )
+    def test_read_every_form_of_base64(self, encode, length):
+        key = bytes((251 * i + 62) % 256 for i in range(length))  # has both special characters
+        headers = signed(BODY) | {"Webhook-Signature": signature(BODY, secret=key)}
+
+        assert parse(headers, verifier=StandardWebhooks(b"whsec_" + encode(key))).is_verified
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            f"{STANDARD_SECRET} {STANDARD_SECRET}",
+            f"{STANDARD_SECRET}\n{STANDARD_SECRET}",
+            STANDARD_SECRET[:20] + " " + STANDARD_SECRET[20:],
+            "whsec_" + 41 * "A",
+            "whsec_" + 40 * "ü",
+            "whsec_" + 40 * "A" + "!",
+        ],
+    )
+    def test_refuse_a_damaged_secret_when_made(self, secret):
+        with pytest.raises(ConfigurationError, match="damaged") as caught:
+            StandardWebhooks(SECRET, secret)
+        shown = "".join(traceback.format_exception(caught.value))
+        frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+        assert secret[:24] not in shown + repr(frames)
+
+    @pytest.mark.parametrize("secret", [" ", "\n", b"\r\n", '""', " ' ' "])
+    def test_refuse_a_secret_of_nothing(self, secret):
+        with pytest.raises(ConfigurationError, match="secret is missing"):
+            StandardWebhooks(secret)
 
     @pytest.mark.parametrize("secret", ["", b"", None, 5, ["x"]])
     def test_need_a_secret(self, secret):
