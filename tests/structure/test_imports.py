@@ -89,7 +89,7 @@ def run_python(program: str, stdin: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
