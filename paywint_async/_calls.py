@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from paywint_async._errors import (
     ServerError,
     TransportError,
 )
-from paywint_async._messages import Handler
+from paywint_async._messages import Handler, Response
 from paywint_async._protocol import Call
 
 T = TypeVar("T")
@@ -48,8 +49,17 @@ async def send(handler: Handler, call: Call[T]) -> T:
 async def _send(handler: Handler, call: Call[T]) -> T:
     response = await handler(call.request)
     if response.is_large:
-        return await asyncio.to_thread(call.read, response)
-    return call.read(response)
+        return await asyncio.to_thread(read, call.read, response)
+    return read(call.read, response)
+
+
+def read(reader: Callable[[Response], T], response: Response) -> T:
+    """What an answer means; an error of it tells which answer that was."""
+    try:
+        return reader(response)
+    except ResponseDecodeError as error:
+        error.attempts, error.request_id = response.attempts, response.request_id
+        raise
 
 
 def _leaves_outcome_open(error: PaywintError) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, NoReturn
@@ -101,6 +101,11 @@ class Credentials:
     def sign(self, headers: dict[str, str]) -> dict[str, Any]:
         """The headers of one request with the credentials added: for the last step only."""
         return {**headers, **self.__headers}
+
+    def are_in(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts has the key or the secret in it."""
+        text = "\n".join(texts)
+        return any(v in text for v in map(str, self.__headers.values()) if _is_telling(v))
 
     def redact(self, data: bytes) -> bytes:
         """``data`` without the key and the secret, should an answer echo them."""

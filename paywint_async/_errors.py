@@ -45,8 +45,25 @@ def _rebuild(cls: type[PaywintError], args: tuple[Any, ...], state: dict[str, An
     return error
 
 
+# Answers that another attempt may not meet; other 5xx too, save those of `_LASTING`.
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_LASTING = frozenset({501, 505})  # not implemented; HTTP version not supported
+
+
+def is_transient_status(status: int) -> bool:
+    """Whether the same request, made again later, may be answered otherwise."""
+    return status in _TRANSIENT_STATUSES or (status >= 500 and status not in _LASTING)
+
+
 class PaywintError(Exception):
-    """Anything that goes wrong in this package, and nothing else."""
+    """Anything that goes wrong in this package, and nothing else.
+
+    ``is_transient`` tells whether the same call, made again later, may succeed. ``attempts`` counts the
+    requests that were made for the call, 0 where it ended before the first one.
+    """
+
+    is_transient: bool = False
+    attempts: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -88,14 +105,28 @@ class APIError(PaywintError):
     """The API answered with a refusal.
 
     ``status`` is the HTTP status (200 where the body said ``success: false``), ``message`` the API's
-    own words, ``body`` the answer's text (at most 2,000 characters).
+    own words, ``body`` the answer's text (at most 2,000 characters), ``headers`` the answer's, their
+    names in lower case and without values that are secret. ``request_id`` names the request in the
+    API's logs, where the answer has one: quote it when you ask for support.
     """
 
-    def __init__(self, status: int, message: str, body: str = "") -> None:
-        super().__init__(f"the API answered {status}: {message}")
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        body: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        named = "" if request_id is None else f" (request id {request_id})"
+        super().__init__(f"the API answered {status}: {message}{named}")
         self.status = status
         self.message = message
         self.body = body
+        self.headers: dict[str, str] = dict(headers or {})
+        self.request_id = request_id
+        self.is_transient = is_transient_status(status)
 
 
 class AuthenticationError(APIError):
@@ -120,22 +151,36 @@ class UnprocessableRequestError(APIError):
         body: str = "",
         *,
         problems: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
     ) -> None:
-        super().__init__(status, message, body)
+        super().__init__(status, message, body, headers=headers, request_id=request_id)
         self.problems: dict[str, str] = dict(problems or {})
 
 
 class RateLimitedError(APIError):
     """429, after the retries, or at once where waiting would exceed the operation's budget.
 
-    ``retry_after`` is in seconds; None where the API did not say.
+    ``retry_after`` is in seconds; None where the API did not say. ``is_local`` is True where this
+    client held the call back itself, by its own limit or in the cooldown after a 429, and sent nothing.
     """
 
     def __init__(
-        self, status: int, message: str, body: str = "", *, retry_after: float | None = None
+        self,
+        status: int,
+        message: str,
+        body: str = "",
+        *,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        is_local: bool = False,
     ) -> None:
-        super().__init__(status, message, body)
+        super().__init__(status, message, body, headers=headers, request_id=request_id)
+        if is_local:
+            self.args = (f"not sent, held back by this client: {message}",)
         self.retry_after = retry_after
+        self.is_local = is_local
 
 
 class ServerError(APIError):
@@ -157,6 +202,8 @@ class ClientClosedError(PaywintError):
 class WaitTimeoutError(PaywintError, TimeoutError):
     """The payment did not become final in time. ``payment`` is how it was last seen, or None."""
 
+    is_transient = True
+
     def __init__(self, message: str, *, payment_id: UUID, payment: Any = None) -> None:
         super().__init__(message)
         self.payment_id = payment_id
@@ -168,8 +215,11 @@ class ResponseDecodeError(PaywintError):
 
     ``path`` leads to the problem (``$.records[3].amount``), ``problem`` says what it is. Of a list also
     ``direction`` and ``page_no``, of a record in it ``index`` (from 0), and where it can be read,
-    ``payment_id``; None where that is not known.
+    ``payment_id``; None where that is not known. ``request_id`` names the request in the API's logs,
+    where the answer has one.
     """
+
+    request_id: str | None = None
 
     def __init__(
         self,
@@ -232,8 +282,9 @@ class OutcomeUnknownError(PaywintError):
 
     Do not repeat it blindly. ``asked`` holds what was asked for (amount, description, …), also as
     attributes where the operation has them; between ``started_at`` and ``ended_at`` (the local
-    clock, UTC) it was under way; ``reason`` is the error that left it open. ``candidates`` are the
-    payments that may be its effect, where `Payments.find_created` has found several.
+    clock, UTC) it was under way; ``reason`` is the error that left it open, ``request_id`` that of
+    its answer. ``candidates`` are the payments that may be its effect, where `Payments.find_created`
+    has found several.
     """
 
     def __init__(
@@ -250,6 +301,8 @@ class OutcomeUnknownError(PaywintError):
         )
         self.operation = operation
         self.reason = reason
+        self.attempts = reason.attempts
+        self.request_id: str | None = getattr(reason, "request_id", None)
         self.asked: dict[str, Any] = dict(asked)
         self.amount: Decimal | None = self.asked.get("amount")
         self.description: str | None = self.asked.get("description")

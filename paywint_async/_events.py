@@ -1,7 +1,8 @@
 """What a client tells its owner while it works: typed events, one hook, and log lines.
 
 Enough to write metrics with: every attempt, retry, cooldown, page and checkpoint is told. Nothing
-here carries a credential, a body or a header. Success is silent in the log below DEBUG.
+here carries a credential or a body, nor any header but the request's id. Success is silent in the log
+below DEBUG.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ logger.addHandler(logging.NullHandler())  # whether anything is printed is the a
 
 
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt has ended: with an HTTP ``status``, or without an answer (None)."""
+    """One attempt has ended: with an HTTP ``status``, or without an answer (None).
+
+    ``request_id`` names the request in the API's logs, where the answer has one.
+    """
 
     operation: str
     attempt: int
     status: int | None
     seconds: float
     bytes_received: int = 0
+    request_id: str | None = None
 
 
 class RetryEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import attrs
 
 _NO_HEADERS: Mapping[str, str] = {}
+# The first of these that an answer has.
+REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-correlation-id",
+    "x-amzn-requestid",
+    "cf-ray",
+)
+_LONGEST_REQUEST_ID = 200
+_SECRET_HEADER = r"cookie|token|secret|api-?key|authori[sz]ation|authentication-info|session"
 _LARGE = 256 * 1024  # bytes: five of the largest pages seen, decoded in about a millisecond
 
 
@@ -54,11 +65,31 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class Response:
-    """One answer, read whole. Header names are in lower case."""
+    """One answer, read whole. Header names are in lower case.
+
+    ``attempts`` counts the requests it took to get it.
+    """
 
     status: int
     headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""
+    attempts: int = 1
+
+    @property
+    def request_id(self) -> str | None:
+        """What names the request in the API's logs; at most 200 visible characters."""
+        for name in REQUEST_ID_HEADERS:
+            if value := self.headers.get(name, "").strip():
+                return re.sub(r"[^\x20-\x7e]", "?", value[:_LONGEST_REQUEST_ID])
+        return None
+
+    @property
+    def redacted_headers(self) -> dict[str, str]:
+        """The headers, for logs and errors: without the values of cookies, tokens and the like."""
+        return {
+            name: "***" if re.search(_SECRET_HEADER, name) else value
+            for name, value in self.headers.items()
+        }
 
     @property
     def is_large(self) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from weakref import WeakSet
 
 from paywint_async import _protocol
-from paywint_async._calls import send
+from paywint_async._calls import read, send
 from paywint_async._config import SENT_PATH
 from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
 from paywint_async._events import OnEvent, ignore
@@ -285,11 +285,17 @@ class Payments:
             )
             return page_no, await handler(request)
 
-        def read(page_no: int, response: Response) -> PaymentPage:
-            return _protocol.read_page(response, page_no, rows, direction)
+        def read_page(page_no: int, response: Response) -> PaymentPage:
+            return read(
+                lambda answer: _protocol.read_page(answer, page_no, rows, direction), response
+            )
 
         return PageSource(
-            direction=direction, rows_per_page=rows, fetch=fetch, read=read, tell=self._on_event
+            direction=direction,
+            rows_per_page=rows,
+            fetch=fetch,
+            read=read_page,
+            tell=self._on_event,
         )
 
     def _concurrency(self, value: int | None) -> int:

@@ -38,7 +38,7 @@ _LIST_RECEIVED = "/api/user-api/payment/list/payment-received"
 _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _UUID = re.compile(UUID_PATTERN)
-_SECONDS = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
 _MAX_ERROR_TEXT = 2_000
 
@@ -320,12 +320,20 @@ def api_error(response: Response) -> APIError:
     text = response.body[: 4 * _MAX_ERROR_TEXT].decode("utf-8", "replace")[:_MAX_ERROR_TEXT]
     problems = _problems(refusal.detail)
     message = _message(refusal, problems) or _no_message(status, text)
+    seen: dict[str, Any] = {
+        "headers": response.redacted_headers,
+        "request_id": response.request_id,
+    }
+    error: APIError
     if status == 422:
-        return _errors.UnprocessableRequestError(status, message, text, problems=problems)
-    if status == 429:
-        retry_after = retry_after_seconds(response)
-        return _errors.RateLimitedError(status, message, text, retry_after=retry_after)
-    return _error_class(status)(status, message, text)
+        error = _errors.UnprocessableRequestError(status, message, text, problems=problems, **seen)
+    elif status == 429:
+        seconds = retry_after_seconds(response)
+        error = _errors.RateLimitedError(status, message, text, retry_after=seconds, **seen)
+    else:
+        error = _error_class(status)(status, message, text, **seen)
+    error.attempts = response.attempts
+    return error
 
 
 _BY_STATUS: dict[int, type[APIError]] = {
@@ -376,7 +384,7 @@ def retry_after_seconds(response: Response, now: float | None = None) -> float |
     """
     text = response.headers.get("retry-after", "").strip()
     if re.fullmatch(_SECONDS, text):
-        return float(text)
+        return min(float(text), sys.float_info.max)
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:  # an HTTP date in C's form names no zone, and means UTC

@@ -17,9 +17,6 @@ from paywint_async._accounts.staging import Staging
 from paywint_async._errors import (
     IncompleteHistoryError,
     PaywintError,
-    RateLimitedError,
-    ServerError,
-    TransportError,
 )
 from paywint_async._models import Direction
 from paywint_async._pagination.ranges import ListingRange
@@ -37,7 +34,6 @@ from paywint_async.export import (
 from paywint_async.export._errors import translated
 from paywint_async.export._reading import delivered, exported_count
 
-_PASSING = (TransportError, RateLimitedError, ServerError, ExportError)
 _IN_USE_FOR = 60  # seconds: a worker that has lost its scheduler ends within that time
 
 Checkpoint = dict[str, Any]
@@ -57,7 +53,7 @@ async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Out
         if isinstance(error, OutputInUseError) and waited < _IN_USE_FOR:
             waited += 1
             await asyncio.sleep(1)
-        elif isinstance(error, _PASSING) and attempts < options.attempts:
+        elif (error.is_transient or isinstance(error, ExportError)) and attempts < options.attempts:
             await asyncio.sleep(options.pause * attempts)
             attempts += 1
         else:

@@ -8,7 +8,7 @@ import time
 
 import attrs
 
-from paywint_async import PaywintClient, PaywintError, RateLimitedError, ServerError, TransportError
+from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
 from paywint_async._cli.options import (
     Count,
@@ -26,7 +26,6 @@ from paywint_async._cli.report import format_error, say
 from paywint_async.export import Format, Refresh, display_name, make_table, reader, transfer
 
 _VARIABLE = "PAYWINT_DESTINATION"
-_PASSING = (TransportError, RateLimitedError, ServerError)  # what another look may not meet
 
 
 async def sync(
@@ -130,7 +129,9 @@ class _Job:
         while True:
             try:
                 await self.run(client, is_repeated=is_repeated)
-            except _PASSING as error:
+            except PaywintError as error:
+                if not error.is_transient:
+                    raise
                 say(f"{format_error(error)}; next look in {interval:g} s")
             is_repeated = True
             await asyncio.sleep(interval)

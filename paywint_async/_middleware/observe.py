@@ -32,6 +32,7 @@ class Observe:
             attempt=request.attempt,
             status=None if response is None else response.status,
             seconds=seconds,
+            request_id=None if response is None else response.request_id,
             bytes_received=0 if response is None else len(response.body),
         )
         self._on_event(event)

@@ -12,6 +12,8 @@ from paywint_async._events import CooldownEvent, OnEvent, ignore
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._protocol import retry_after_seconds
 
+_LONGEST_COOLDOWN = 1e9  # seconds, 31 years: any longer one overflows a limiter's arithmetic
+
 
 class Limiter(Protocol):
     """What the throttle needs; a limiter shared between processes can take this place.
@@ -97,9 +99,15 @@ class RateLimiter:
             self._waiting.remove(turn)
             if self._waiting and not self._waiting[0].done():
                 self._waiting[0].set_result(None)
-        raise RateLimitedError(
-            429, "the client's own limit leaves no turn before the deadline", retry_after=wait
+        message = (
+            f"{self._cause()} leaves no turn before its deadline, the next one is in {wait:.3g} s"
         )
+        raise RateLimitedError(429, message, retry_after=wait, is_local=True)
+
+    def _cause(self) -> str:
+        if self._cool_until >= self._whole_at - self._tolerance:
+            return "the cooldown after an earlier 429"
+        return "the client's own limit"
 
     async def _wait_until_free(self, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -169,7 +177,11 @@ class Throttle:
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The answer, once the request had its turn."""
         clock = asyncio.get_running_loop().time
-        await self._limiter.acquire(request.deadline)
+        try:
+            await self._limiter.acquire(request.deadline)
+        except RateLimitedError as error:
+            error.attempts = request.attempt - 1
+            raise
         sent_at = clock()
         response = await handler(request)
         if response.status == 429:
@@ -182,5 +194,5 @@ class Throttle:
 
     def _cool_down(self, request: Request, response: Response) -> None:
         seconds = retry_after_seconds(response) or self._default_cooldown
-        self._limiter.cool_down(seconds)
+        self._limiter.cool_down(min(seconds, _LONGEST_COOLDOWN))
         self._on_event(CooldownEvent(operation=request.operation, seconds=seconds))

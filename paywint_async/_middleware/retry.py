@@ -19,14 +19,12 @@ import attrs
 import backoff
 
 from paywint_async._config import RetryPolicy
-from paywint_async._errors import TransportError
+from paywint_async._errors import PaywintError, TransportError, is_transient_status
 from paywint_async._events import OnEvent, RetryEvent, ignore, logger
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._middleware.budget import RetryBudget
 from paywint_async._protocol import retry_after_seconds
 
-PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NOT_PROCESSED_STATUSES = frozenset({429})
 _DOUBLINGS = 60
 
 
@@ -74,16 +72,13 @@ class Retry:
     async def __call__(self, request: Request, handler: Handler) -> Response:
         """The first outcome that is not worth repeating, or the last one."""
         deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
+        if request.deadline is not None:  # a middleware's own
+            deadline = min(deadline, request.deadline)
         request = request.before(deadline)
-        outcome: Response | TransportError
-        try:
-            outcome = await handler(request)
-        except TransportError as error:
-            outcome = error
-        else:
-            if outcome.status not in PASSING_STATUSES:  # as a rule: nothing to note
-                self._budget.refill()
-                return outcome
+        outcome = await _attempt(request, handler)
+        if isinstance(outcome, Response) and not is_transient_status(outcome.status):
+            self._budget.refill()  # as a rule: nothing to note
+            return outcome
         operation = _Operation(request, self._policy)
         while _is_worth_repeating(request, outcome):
             wait = self._wait(operation, outcome)
@@ -91,18 +86,18 @@ class Retry:
                 break
             self._tell(operation, outcome, wait)
             await asyncio.sleep(wait)
-            try:
-                outcome = await handler(operation.next_attempt())
-            except TransportError as error:
-                outcome = error
+            outcome = await _attempt(operation.next_attempt(), handler)
         else:
             if isinstance(outcome, Response):
                 self._budget.refill()
-        if isinstance(outcome, Response):
-            return outcome
-        raise outcome
+        if isinstance(outcome, PaywintError):
+            try:
+                raise outcome
+            finally:
+                del outcome  # or the error would hold its own traceback, and all in there
+        return attrs.evolve(outcome, attempts=operation.attempts)
 
-    def _wait(self, operation: _Operation, outcome: Response | TransportError) -> float | None:
+    def _wait(self, operation: _Operation, outcome: Response | PaywintError) -> float | None:
         """Seconds before the next attempt; None where there is to be none."""
         policy, deadline = self._policy, operation.request.deadline or 0.0
         asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
@@ -116,7 +111,7 @@ class Retry:
         is_refusal = isinstance(outcome, Response) and outcome.status == 429
         return wait if is_refusal or self._budget.spend() else None
 
-    def _tell(self, operation: _Operation, outcome: Response | TransportError, wait: float) -> None:
+    def _tell(self, operation: _Operation, outcome: Response | PaywintError, wait: float) -> None:
         event = RetryEvent(
             operation=operation.request.operation,
             attempt=operation.attempts,
@@ -133,11 +128,23 @@ class Retry:
         )
 
 
-def _is_worth_repeating(request: Request, outcome: Response | TransportError) -> bool:
-    if isinstance(outcome, TransportError):
-        return outcome.is_transient and (request.repeatable or not outcome.sent)
-    return outcome.status in (PASSING_STATUSES if request.repeatable else _NOT_PROCESSED_STATUSES)
+async def _attempt(request: Request, handler: Handler) -> Response | PaywintError:
+    try:
+        return await handler(request)
+    except PaywintError as error:
+        if "attempts" not in vars(error):  # where it was held back, the attempt was none
+            error.attempts = request.attempt
+        return error
 
 
-def _reason(outcome: Response | TransportError) -> str:
+def _is_worth_repeating(request: Request, outcome: Response | PaywintError) -> bool:
+    if isinstance(outcome, Response):
+        is_not_processed = outcome.status == 429
+        return is_not_processed or (request.repeatable and is_transient_status(outcome.status))
+    if not isinstance(outcome, TransportError):
+        return False
+    return outcome.is_transient and (request.repeatable or not outcome.sent)
+
+
+def _reason(outcome: Response | PaywintError) -> str:
     return f"status {outcome.status}" if isinstance(outcome, Response) else str(outcome)

@@ -62,7 +62,9 @@ class Scope:
             return await handler(self._with_options(request))
         # Raised out here, so that no frame of the cancelled call hangs on it.
         message = f"{request.operation}: the client was closed while this was under way"
-        raise ClientClosedError(message, sent=call.may_be_sent)
+        error = ClientClosedError(message, sent=call.may_be_sent)
+        error.attempts = call.attempts
+        raise error
 
     async def mark_sent(self, request: Request, handler: Handler) -> Response:
         """The answer. Notes whether the API may have processed the request."""
@@ -70,7 +72,7 @@ class Scope:
         # A middleware may have left the context: then it may be any of the calls.
         calls = self._running if call is None else (call,)
         for each in calls:
-            each.may_be_sent = True
+            each.may_be_sent, each.attempts = True, request.attempt
         try:
             response = await handler(request)
         except TransportError as error:
@@ -119,6 +121,7 @@ class _RunningCall:
         "_running",
         "_task",
         "_token",
+        "attempts",
         "may_be_sent",
     )
 
@@ -130,6 +133,7 @@ class _RunningCall:
         self._cancelling = task.cancelling()
         self._is_ended = self._is_over = False
         self.may_be_sent = False
+        self.attempts = 0
 
     def __enter__(self) -> None:
         self._running.add(self)

@@ -94,7 +94,9 @@ class _Places:
             self._leave(turn)
             raise
         message = f"{request.operation}: no turn before its deadline"
-        raise RequestTimeoutError(message, sent=False)
+        error = RequestTimeoutError(message, sent=False)
+        error.attempts = request.attempt - 1
+        raise error
 
     def give_back(self) -> None:
         """One more place: for whoever waits longest, or left for the next."""

@@ -16,6 +16,7 @@ from typing import Self
 from uuid import UUID
 
 from paywint_async import _protocol
+from paywint_async._calls import send
 from paywint_async._cancellation import Consumer
 from paywint_async._errors import ClientClosedError, NotFoundError, WaitTimeoutError, copy_of
 from paywint_async._events import logger
@@ -274,8 +275,7 @@ def _pause(watch: Callable[[], PaymentWatch | None]) -> None:
 
 
 async def _look(handler: Handler, payment_id: UUID) -> Payment:
-    call = _protocol.get(payment_id)
-    return call.read(await handler(call.request))
+    return await send(handler, _protocol.get(payment_id))
 
 
 def _may_replace(new: Payment, old: Payment) -> bool:

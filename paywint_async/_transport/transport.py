@@ -211,6 +211,7 @@ class Transport:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         if _may_echo(answer.status, body):
             body = self._credentials.redact(body)
+        if _may_echo(answer.status, body) or self._credentials.are_in(headers.values()):
             headers = {name: self._redacted(value) for name, value in headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
 
@@ -291,7 +292,9 @@ async def _wait_for_turn(pool: Pool, request: Request) -> None:
             return
     except TimeoutError:
         message = f"{request.operation}: no free connection before its deadline"
-    raise RequestTimeoutError(message, sent=False)
+    error = RequestTimeoutError(message, sent=False)
+    error.attempts = request.attempt - 1
+    raise error
 
 
 def _in_ascii(url: str) -> str:

@@ -51,7 +51,9 @@ EXAMPLES = [
     _errors.PermissionDeniedError(403, "no", "body"),
     _errors.NotFoundError(404, "where?", "body"),
     _errors.UnprocessableRequestError(422, "no", "body", problems={"amount": "too much"}),
-    _errors.RateLimitedError(429, "later", "body", retry_after=1.5),
+    _errors.RateLimitedError(
+        429, "later", "body", retry_after=1.5, headers={"x-a": "1"}, request_id="r-1"
+    ),
     _errors.ServerError(503, "down", "body"),
     _errors.UnexpectedRedirectError(302, "elsewhere"),
     _errors.ClientClosedError("closed"),
@@ -73,6 +75,14 @@ EXAMPLES = [
     _errors.WebhookTimestampError("too old", sent_at=MOMENT, tolerance=300.0),
     _errors.WebhookDecodeError("expected whole cents", "$.data.amount"),
 ]
+# Whether the same call may succeed when it is made again later.
+TRANSIENT = {
+    _errors.TransportError,
+    _errors.RequestTimeoutError,
+    _errors.RateLimitedError,
+    _errors.ServerError,
+    _errors.WaitTimeoutError,
+}
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 
 
@@ -179,3 +189,47 @@ def test_an_incomplete_history_may_have_no_checkpoint():
 
 def test_a_422_may_name_no_field():
     assert _errors.UnprocessableRequestError(422, "no").problems == {}
+
+
+@each_example
+def test_every_error_knows_whether_it_is_transient(error):
+    assert error.is_transient is (type(error) in TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    ("is_transient", "statuses"),
+    [
+        (True, [408, 425, 429, 500, 502, 503, 504, 507, 522, 599]),
+        (False, [200, 302, 400, 401, 403, 404, 409, 422, 501, 505]),
+    ],
+)
+def test_an_error_of_the_api_is_transient_by_its_status(is_transient, statuses):
+    found = {status: _errors.APIError(status, "no").is_transient for status in statuses}
+    assert found == dict.fromkeys(statuses, is_transient)
+
+
+def test_a_certificate_that_is_not_trusted_is_not_transient():
+    assert _errors.TransportError("TLS", sent=False, is_transient=False).is_transient is False
+
+
+@pytest.mark.parametrize("error", EXAMPLES[6:14], ids=lambda error: type(error).__name__)
+def test_an_error_of_the_api_may_name_the_request(error):
+    extra = {"headers": {"x-request-id": "r-1"}, "request_id": "r-1"}
+    named = type(error)(error.status, "no", **extra)
+    assert (named.headers, named.request_id) == ({"x-request-id": "r-1"}, "r-1")
+    assert str(named) == f"the API answered {error.status}: no (request id r-1)"
+
+
+def test_what_was_held_back_says_that_nothing_was_sent():
+    error = _errors.RateLimitedError(429, "no turn in time", is_local=True)
+    assert str(error) == "not sent, held back by this client: no turn in time"
+    assert (error.is_local, error.attempts, error.status) == (True, 0, 429)
+
+
+def test_an_unknown_outcome_names_the_request_of_its_answer():
+    reason = _errors.ServerError(503, "down", request_id="r-1")
+    reason.attempts = 2
+    error = _errors.OutcomeUnknownError(
+        "create_link", reason, asked={}, started_at=MOMENT, ended_at=MOMENT
+    )
+    assert (error.request_id, error.attempts) == ("r-1", 2)

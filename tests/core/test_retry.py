@@ -9,6 +9,7 @@ from decimal import Decimal
 from email.utils import formatdate
 from itertools import pairwise
 
+import attrs
 import pytest
 from fault_server import (
     CLOSE_UNANSWERED,
@@ -385,3 +386,16 @@ class TestARetrier:
         retry = Retry(QUICK)
         answers = await asyncio.gather(*(retry(GET, handler) for _ in range(50)))
         assert [response.status for response in answers] == [200] * 50
+
+
+@pytest.mark.parametrize(("own", "passed"), [(3.0, 3.0), (500.0, 120.0)])
+async def test_the_earlier_of_two_deadlines_counts(own, passed):
+    seen: list[float | None] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append(request.deadline)
+        return Response(status=200)
+
+    start = now()
+    await Retry(RetryPolicy(max_elapsed=120))(attrs.evolve(GET, deadline=start + own), handler)
+    assert seen == [start + passed]

@@ -63,6 +63,7 @@ NEIGHBOURS = {
     ("_client", "_payments"),
     ("_client", "_tracking"),
     ("_payments", "_calls"),
+    ("_tracking", "_calls"),
     ("_payments", "_find_created"),
     ("_payments", "_tracking"),
     ("export", "_json_lines"),

@@ -130,9 +130,10 @@ class SharedQueue:
                 return wait
         except TimeoutError:
             wait = min(0.0, _now() - self._reserved[-1]) if self._reserved else 0.0
-        raise RateLimitedError(
-            429, "the shared limit leaves no turn before the deadline", retry_after=-wait
+        message = (
+            f"the shared limit leaves no turn before its deadline, the next one is in {-wait:.3g} s"
         )
+        raise RateLimitedError(429, message, retry_after=-wait, is_local=True)
 
     def _schedule_call(self) -> None:
         """Schedules the next call to Redis for the moment at which one is needed."""
