@@ -255,6 +255,7 @@ def tables(session: nox.Session) -> None:
 def install_servers(session: nox.Session, *packages: str) -> None:
     """Of Debian's packages, those that root finds missing; for others the tests say what they need."""
     found = {
+        "mariadb-server": Path("/usr/sbin/mariadbd").exists(),
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
         "redis-server": shutil.which("redis-server") is not None,
     }
@@ -266,10 +267,10 @@ def install_servers(session: nox.Session, *packages: str) -> None:
 
 @nox.session(requires=["wheel"])
 def services(session: nox.Session) -> None:
-    """Destinations, sync and reconcile over a real PostgreSQL and Redis, which this starts and stops."""
+    """Destinations, sync and reconcile over real servers, which this starts and stops."""
     install_group(session, "tests")
     install_wheel(session)
-    install_servers(session, "postgresql", "redis-server")
+    install_servers(session, "mariadb-server", "postgresql", "redis-server")
     files = (
         "export/test_tables.py",
         "export/test_sql.py",
@@ -277,8 +278,9 @@ def services(session: nox.Session) -> None:
         "cli/test_reconcile.py",
     )
     tests = [f"tests/{each}" for each in files]
-    pytest = ("python", "-m", "pytest", "-k", "postgresql", *tests)
-    session.run("python", "tests/services/postgres.py", *pytest, env=TEST_THE_WHEEL)
+    for server, kind in (("postgres", "postgresql"), ("mysql", "mysql")):
+        pytest = ("python", "-m", "pytest", "-k", kind, *tests)
+        session.run("python", f"tests/services/{server}.py", *pytest, env=TEST_THE_WHEEL)
     session.run("python", "-m", "pytest", "tests/services/books.py", env=TEST_THE_WHEEL)
 
 

@@ -238,13 +238,15 @@ def _sql_table(url: str, direction: str) -> Table[Any]:
 
 
 def _database(url: str) -> Any:
+    extra = find_destination(url).extra
     try:
         from paywint_async.export._database import Database
+
+        return Database(url)
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "databases need an extra: pip install 'paywint-async[sql]'"
+            f"databases need an extra: pip install 'paywint-async[{extra}]'"
         ) from None
-    return Database(url)
 
 
 JSON_LINES = Destination(
@@ -294,6 +296,15 @@ DESTINATIONS = (
         description="the table paywint_payments of a database",
         schemes=("postgresql", "postgres"),
         extra="sql",
+        reader="sql",
+        make_table=_sql_table,
+    ),
+    Destination(
+        name="MySQL and MariaDB",
+        examples=("mysql://user@host/database",),
+        description="the table paywint_payments of a database",
+        schemes=("mysql", "mariadb"),
+        extra="mysql",
         reader="sql",
         make_table=_sql_table,
     ),

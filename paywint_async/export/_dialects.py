@@ -98,19 +98,19 @@ class PostgresWriter:
     def __init__(self, _database: Database, connection: AsyncConnection, driver: Any) -> None:
         self._connection = connection
         self._driver = driver
-        self._count = 0  # of staged rows
+        self._ids: set[int] = set()  # of the staged rows
         updates = ", ".join(f"{name} = excluded.{name}" for name in _NOT_KEY)
         key = ", ".join(KEY)
         self._upsert = (
-            f"INSERT INTO {TABLE} ({_NAMES}) SELECT DISTINCT ON ({key}) {_NAMES} FROM {STAGING} "
-            f"ORDER BY {key}, position DESC ON CONFLICT ({key}) DO UPDATE SET {updates}"
+            f"INSERT INTO {TABLE} ({_NAMES}) SELECT {_NAMES} FROM {STAGING} "
+            f"ORDER BY {key} "  # of the index, whose pages are then each visited once
+            f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
         )
 
     async def prepare(self) -> None:
-        """Makes the temporary table, which each commit empties."""
+        """Makes the temporary table."""
         await self._connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE {STAGING} ON COMMIT DELETE ROWS AS "
-            f"SELECT 0 AS position, {_NAMES} FROM {TABLE} WITH NO DATA"
+            f"CREATE TEMPORARY TABLE {STAGING} AS SELECT {_NAMES} FROM {TABLE} WITH NO DATA"
         )
 
     async def begin(self) -> None:
@@ -119,20 +119,24 @@ class PostgresWriter:
             await self._connection.exec_driver_sql("SELECT 1")
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Copies the rows into the temporary table."""
-        first, self._count = self._count, self._count + len(rows)
-        records = [(number, *row) for number, row in enumerate(rows, first)]
-        columns = ["position", *COLUMNS]
-        await self._driver.copy_records_to_table(STAGING, records=records, columns=columns)
+        """Copies the rows into the temporary table, where an upsert must find no key twice."""
+        ids = {row[1].int for row in rows}
+        if len(ids) < len(rows):
+            rows = list({(row[0], row[1]): row for row in rows}.values())
+        if not self._ids.isdisjoint(ids):
+            await self.flush()
+        self._ids |= ids
+        await self._driver.copy_records_to_table(STAGING, records=rows, columns=COLUMNS)
 
     async def flush(self) -> None:
         """Upserts what was copied."""
-        if self._count:
+        if self._ids:
             await self._connection.exec_driver_sql(self._upsert)
-            self._count = 0
+            await self._connection.exec_driver_sql(f"TRUNCATE {STAGING}")
+            self._ids.clear()
 
     async def commit(self) -> None:
-        """Commits, which also empties the temporary table."""
+        """Commits."""
         await self._connection.commit()
 
 
@@ -176,13 +180,10 @@ class MysqlWriter:
         await self._connection.commit()
 
 
-def _directed(records: Sequence[Payment | HistoryEntry], direction: str) -> list[Row]:
-    return [
-        (each.direction.value, *_values(each.payment))
-        if isinstance(each, HistoryEntry)
-        else (direction, *_values(each))
-        for each in records
-    ]
+def _directed(records: Sequence[Any], direction: str) -> list[Row]:
+    if records and isinstance(records[0], HistoryEntry):
+        return [(entry.direction.value, *_values(entry.payment)) for entry in records]
+    return [(direction, *_values(payment)) for payment in records]
 
 
 def _utc_text(moment: datetime) -> str:

@@ -31,10 +31,10 @@ EMULATED = ("--emulator", 200)
 
 def without_password(output: str, use: Command) -> str:
     """A password is not for the command line."""
-    match = re.fullmatch(r"(postgresql://[^:]+):([^@]+)(@.*)", output)
+    match = re.fullmatch(r"((?:postgresql|mysql)://[^:]+):([^@]+)(@.*)", output)
     if match is None:
         return output
-    use({"PGPASSWORD": match[2]})
+    use({"PGPASSWORD": match[2], "MYSQL_PWD": match[2]})
     return match[1] + match[3]
 
 

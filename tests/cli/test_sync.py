@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 import pytest
-from export_destinations import KINDS, SERVER, output_in, rows_in
+from export_destinations import KINDS, SERVED, is_on_a_server, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
 from paywint_async._cli.sync import _Job
@@ -36,7 +36,7 @@ EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 def arguments(output: str) -> list[str]:
     """A password is not for the command line."""
-    return [] if SERVER and output.startswith("postgresql:") else [output]
+    return [] if is_on_a_server(output) else [output]
 
 
 @pytest.fixture(params=KINDS)
@@ -304,7 +304,7 @@ def test_an_export_into_a_dataset_has_neither_format_nor_checkpoint(
     assert f"{option} is for files" in outcome.err
 
 
-@pytest.mark.parametrize("kind", [each for each in KINDS if each != "postgresql"])
+@pytest.mark.parametrize("kind", [each for each in KINDS if each not in SERVED])
 def test_an_export_goes_to_each_of_them_too(paywint: Command, tmp_path: Path, kind: str) -> None:
     output = output_in(tmp_path, kind)
 
@@ -352,7 +352,7 @@ def happen(account: Any, chance: random.Random) -> None:
 def test_killed_anywhere_it_is_completed_exactly_by_the_next_runs(
     tmp_path: Path, serve: Command, use: Command, start: Command
 ) -> None:
-    kinds: Sequence[str] = ("postgresql",) if SERVER else ("jsonl", "csv.gz", "parquet", "sqlite")
+    kinds: Sequence[str] = SERVED or ("jsonl", "csv.gz", "parquet", "sqlite")
     account = serve(payments=700, latency=0.04)
     use(account.environment)
     chains = []

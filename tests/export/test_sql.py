@@ -267,7 +267,9 @@ async def test_nobody_at_the_address_is_told_without_the_password() -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        (f"mysql://me:{SECRET}@host/books", "mysql is not a database that payments are written to"),
+        (f"oracle://me:{SECRET}@host/books", "oracle is not a database that payments are written"),
+        (f"mysql://me:{SECRET}@host", "the mysql URL names no database"),
+        (f"mysql://me:{SECRET}@host/books?x=1", "'x' is not an option"),
         (f"postgresql://me:{SECRET}@host", "the postgresql URL names no database"),
         ("sqlite:///", "the sqlite URL names no file"),
         ("sqlite:///:memory:", "the sqlite URL names no file"),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
-from export_destinations import KINDS, output_in, rows_in
+from export_destinations import KINDS, SERVED, output_in, rows_in
 
 from paywint_async import Direction, HistoryEntry, IncompleteHistoryError, Payment, PaymentStatus
 from paywint_async.export import ExportError, Table, make_table, transfer
@@ -144,6 +144,31 @@ def test_the_last_checkpoint_is_kept_though_no_row_came_with_it(
     assert run(commit({"b": 2})) == {"delivered": 0}
     assert run(commit({"b": 2})) == {"b": 2}
     assert [row["payment_id"][-1] for row in rows_in(output)] == ["1"]
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_payment_that_comes_again_is_written_over_where_rows_have_a_key(
+    tmp_path: Path, kind: str, payment: Make, commits: bool
+) -> None:
+    if kind not in ("sqlite", *SERVED):
+        kind = "sqlite"  # files and Parquet rely on listings, which deliver each payment once
+    output = output_in(tmp_path, kind)
+    texts = iter(["first", "second", "third", "last"])
+    pages = [[payment(n, description=next(texts)) for n in (1, 1)] for _ in range(2)]
+
+    async def fill_and_commit() -> None:
+        table = make_table(output, "sent")
+        await table.open()
+        for page in pages:
+            await table.write(page)
+            if commits:
+                await table.commit({"delivered": 1})
+        await table.commit({"delivered": 2})
+        await table.close(complete=True)
+
+    run(fill_and_commit())
+
+    assert [row["description"] for row in rows_in(output)] == ["last"]
 
 
 def test_an_empty_history_can_be_read(tmp_path: Path, kind: str, read: Read) -> None:

@@ -1,6 +1,7 @@
 """Every kind of destination: where a test's goes, and its rows, read by other means than ours.
 
-PostgreSQL takes part where PAYWINT_TEST_POSTGRES has the URL of a server (`nox -s services`).
+PostgreSQL and MySQL take part where PAYWINT_TEST_POSTGRES and PAYWINT_TEST_MYSQL have the URL of a
+server (`nox -s services`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pyarrow.parquet as pq
@@ -26,9 +27,13 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-SERVER = os.environ.get("PAYWINT_TEST_POSTGRES")
+SERVERS = {
+    "postgresql": os.environ.get("PAYWINT_TEST_POSTGRES"),
+    "mysql": os.environ.get("PAYWINT_TEST_MYSQL"),
+}
+SERVED = tuple(kind for kind, url in SERVERS.items() if url)
 FILES = ("jsonl", "csv", "jsonl.gz", "csv.gz", "jsonl.zst", "csv.zst")
-KINDS = (*FILES, "parquet", "sqlite", *(["postgresql"] if SERVER else []))
+KINDS = (*FILES, "parquet", "sqlite", *SERVED)
 
 Row = dict[str, Any]
 
@@ -37,15 +42,16 @@ def output_in(folder: Path, kind: str) -> str:
     """A destination of a kind in a folder; the same one each time."""
     if kind == "sqlite":
         return f"sqlite:///{folder}/payments.db"
-    if kind == "postgresql":
-        return _postgres_database(folder)
+    if kind in SERVERS:
+        return _database_of(folder, kind)
     return f"{folder}/payments.{kind}"
 
 
 def rows_in(output: str) -> list[Row]:
     """The rows in their order (in a database: newest first), each value as text or None."""
-    if output.startswith("postgresql:"):
-        return [_as_text(row) for row in asyncio.run(_postgres_rows(output))]
+    if is_on_a_server(output):
+        query = "SELECT * FROM paywint_payments ORDER BY created_at DESC, direction DESC"
+        return [_as_text(row) for row in asyncio.run(_execute(output, query))]
     if output.startswith("sqlite:"):
         return _sqlite_rows(output.removeprefix("sqlite:///"))
     if output.endswith(".parquet"):
@@ -82,27 +88,49 @@ def _sqlite_rows(path: str) -> list[Row]:
         return [dict(row) for row in connection.execute(query)]
 
 
-def _postgres_database(folder: Path) -> str:
+def is_on_a_server(output: str) -> bool:
+    """Whether it is a database whose URL has a password."""
+    return output.partition(":")[0] in SERVERS
+
+
+def _database_of(folder: Path, kind: str) -> str:
     """The folder remembers which database is its own."""
-    assert SERVER is not None
+    server = SERVERS[kind]
+    assert server is not None
     remembered = folder / "database"
     if not remembered.exists():
         name = f"test_{uuid4().hex}"
-        asyncio.run(_execute(SERVER, f"CREATE DATABASE {name}"))
-        remembered.write_text(f"{SERVER.rpartition('/')[0]}/{name}")
+        asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+        remembered.write_text(f"{server.rpartition('/')[0]}/{name}")
     return remembered.read_text()
 
 
-async def _execute(url: str, query: str) -> Iterable[Any]:
+async def _execute(url: str, query: str) -> list[Row]:
+    if url.startswith("mysql:"):
+        return await _execute_mysql(url, query)
     import asyncpg
 
     connection = await asyncpg.connect(url)
     try:
-        return list(await connection.fetch(query))
+        return [dict(row) for row in await connection.fetch(query)]
     finally:
         await connection.close()
 
 
-async def _postgres_rows(url: str) -> list[Row]:
-    query = "SELECT * FROM paywint_payments ORDER BY created_at DESC, direction DESC"
-    return [dict(row) for row in await _execute(url, query)]
+async def _execute_mysql(url: str, query: str) -> list[Row]:
+    import aiomysql
+
+    parts = urlsplit(url)
+    connection = await aiomysql.connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password,
+        db=parts.path.strip("/"),
+    )
+    try:
+        async with connection.cursor(aiomysql.DictCursor) as cursor:
+            await cursor.execute(query)
+            return list(await cursor.fetchall())
+    finally:
+        connection.close()
