@@ -9,7 +9,7 @@ import pytest
 
 from paywint_async import ConfigurationError
 from paywint_async.export import DESTINATIONS, Destination, Format, find_destination
-from paywint_async.reconcile._ledger import _kind_of
+from paywint_async.reconcile._file_kinds import kind_by_name
 
 GUIDE = Path(__file__).parents[2] / "docs" / "exporting.md"
 EACH = pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda each: each.name)
@@ -50,7 +50,7 @@ def test_reconcile_reads_each_destination_back(destination: Destination, tmp_pat
         if example.endswith("/"):
             Path(output).mkdir()
 
-        assert _kind_of(output) == destination.reader
+        assert kind_by_name(output) == destination.reader
 
 
 UNKNOWN = [
