@@ -130,6 +130,8 @@ def tests(session: nox.Session) -> None:
     """All tests, against the wheel; the newest Python also measures their coverage."""
     install_group(session, "tests")
     install_wheel(session)
+    if session.python == "3.15":  # lupa has no wheel for it
+        install_servers(session, "lua5.1")
     if session.python == PYTHONS[-1] and not session.posargs:
         measure_coverage(session)
     else:
@@ -258,6 +260,7 @@ def install_servers(session: nox.Session, *packages: str) -> None:
         "mariadb-server": Path("/usr/sbin/mariadbd").exists(),
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
         "redis-server": shutil.which("redis-server") is not None,
+        "lua5.1": shutil.which("lua5.1") is not None,
     }
     missing = [package for package in packages if not found[package]]
     if missing and os.geteuid() == 0:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from lupa.lua51 import LuaRuntime
+from lua import new_lua
 from virtual_time import pass_time
 
 EPOCH = 1_750_000_000  # Unix seconds at the loop's 0
@@ -44,8 +44,7 @@ class RedisServer:
         self._conversations: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._reserved: socket.socket | None = None
-        self._lua = LuaRuntime()
-        self._lua.globals().redis = self._lua.table(call=self._called)
+        self._lua = new_lua(self._called)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -91,6 +90,7 @@ class RedisServer:
             await asyncio.gather(*self._conversations, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
+        self._lua.close()
 
     def release(self) -> None:
         """Its port may be anybody's again."""
@@ -109,9 +109,7 @@ class RedisServer:
 
     def run_script(self, script: str, keys: list[str], arguments: list[str]) -> Any:
         """What the script returns."""
-        variables = self._lua.globals()
-        variables.KEYS, variables.ARGV = self._lua.table(*keys), self._lua.table(*arguments)
-        return list(self._lua.execute(script).values())
+        return self._lua.run(script, keys, arguments)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -186,12 +184,12 @@ class RedisServer:
 
     def _time(self) -> Any:
         microseconds = round(self.now() * 1_000_000)
-        return self._lua.table(*map(str, divmod(microseconds, 1_000_000)))
+        return list(map(str, divmod(microseconds, 1_000_000)))
 
     def _hmget(self, key: str, *fields: str) -> Any:
         if self.expire_at.get(key, float("inf")) <= self.now():
             del self.hashes[key], self.expire_at[key]
-        return self._lua.table(*(self.hashes.get(key, {}).get(field, False) for field in fields))
+        return [self.hashes.get(key, {}).get(field, False) for field in fields]
 
     def _hset(self, key: str, *pairs: str) -> int:
         self.hashes.setdefault(key, {}).update(zip(pairs[::2], pairs[1::2], strict=True))
