@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import attrs
 import msgspec
@@ -35,6 +35,7 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from paywint_async._errors import ResponseDecodeError
 from paywint_async._models import CheckoutToken, Payment, PaymentLink
+from paywint_async._record_json import money_fields, parts_of, refuse_text_money
 from paywint_async._strict_json import UUID_PATTERN, Digits, load, repair_texts
 
 T = TypeVar("T")
@@ -106,23 +107,12 @@ for _record in _RECORDS:
     _refuse_misread(_record)
 
 
-def money_fields(record: type) -> tuple[str, ...]:
-    """The fields of a record that are Decimals, which must not be read from JSON text."""
-    hints = get_type_hints(record)
-    return tuple(name for name, hint in hints.items() if Decimal in (hint, *_parts(hint)))
-
-
-def _parts(hint: Any) -> Sequence[Any]:
-    parts = get_args(hint)
-    return [*parts, *(inner for part in parts if get_origin(part) for inner in _parts(part))]
-
-
 @cache
 def record_of(envelope: type) -> type:
     """The record that an envelope is around."""
     hints = get_type_hints(envelope)
     hint = hints.get("data", hints.get("records"))
-    (record,) = {part for part in (hint, *_parts(hint)) if part in _RECORDS}
+    (record,) = {part for part in (hint, *parts_of(hint)) if part in _RECORDS}
     return record  # type: ignore[no-any-return]
 
 
@@ -182,7 +172,7 @@ def make_converter() -> WireConverter:
 
 
 def _structure(value: Any, record: type[T]) -> T:
-    _refuse_text_money(value, record, "$")
+    refuse_text_money(value, record, "$")
     return msgspec.convert(value, record)
 
 
@@ -285,8 +275,8 @@ def refuse_ambiguity(data: bytes, record: type, records: int | None = None) -> N
     answer = _load_strictly(data)
     listed = answer.get("records")
     for index, each in enumerate(listed if isinstance(listed, list) else []):
-        _refuse_text_money(each, record, f"$.records[{index}]")
-    _refuse_text_money(answer.get("data"), record, "$.data")
+        refuse_text_money(each, record, f"$.records[{index}]")
+    refuse_text_money(answer.get("data"), record, "$.data")
 
 
 def _is_plain(data: bytes, guard: _Guard) -> bool:
@@ -339,13 +329,6 @@ def decode_any(data: bytes) -> Any:
     except ValueError as error:
         problem = f"no valid JSON ({error})"
     raise ResponseDecodeError(problem)
-
-
-def _refuse_text_money(value: Any, record: type, path: str) -> None:
-    for name in _guard(record).names if isinstance(value, dict) else ():
-        amount = value.get(name)
-        if isinstance(amount, str) and not isinstance(amount, Digits):
-            raise ResponseDecodeError("Expected `number`, got `str`", f"{path}.{name}")
 
 
 def encode(value: Any) -> bytes:

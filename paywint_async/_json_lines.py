@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from operator import attrgetter
 from typing import Any
 
@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from paywint_async._models import Payment
+from paywint_async._record_json import escape_separators, time_text
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
@@ -19,11 +20,6 @@ _values = attrgetter(*_COLUMNS)
 _Row: Any = msgspec.defstruct("_Row", _COLUMNS, gc=False)
 _DirectedRow: Any = msgspec.defstruct("_DirectedRow", ("direction", *_COLUMNS), gc=False)
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
-
-# JSON allows these line separators inside a text; readers that use `splitlines()` break there.
-_SEPARATORS = tuple(
-    (character.encode(), f"\\u{ord(character):04x}".encode()) for character in "\x85\u2028\u2029"
-)
 
 
 def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> bytes:
@@ -66,24 +62,3 @@ def to_json_lines(payments: Iterable[Payment], direction: str | None = None) -> 
         if paid is not None and (not paid.microsecond or paid.tzinfo is not UTC):
             row.payment_date = time_text(paid)
     return escape_separators(_encode_lines(rows))
-
-
-def time_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with six decimals and ``Z``, which sorts as text.
-
-    The few hours whose moment in UTC is beyond Python's calendar keep their own offset.
-    """
-    try:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:
-        return moment.isoformat(timespec="microseconds")
-    return f"{moment.isoformat(timespec='microseconds')}Z"
-
-
-def escape_separators(data: bytes) -> bytes:
-    """JSON without raw U+0085, U+2028 and U+2029, which can stand only in its texts."""
-    for separator, escaped in _SEPARATORS:
-        # To look for its first byte alone takes a tenth of the time.
-        if separator[:1] in data and separator in data:
-            data = data.replace(separator, escaped)
-    return data

@@ -15,6 +15,8 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from paywint_async._record_json import Record
+
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -89,7 +91,7 @@ class Direction(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class PaymentLink:
+class PaymentLink(Record):
     """A new pending payment and the address at which it can be paid."""
 
     payment_id: UUID
@@ -97,7 +99,7 @@ class PaymentLink:
 
 
 @attrs.frozen(kw_only=True)
-class CheckoutToken:
+class CheckoutToken(Record):
     """A short-lived token for the inline checkout."""
 
     checkout_token: str
@@ -105,7 +107,7 @@ class CheckoutToken:
 
 
 @attrs.frozen(kw_only=True)
-class Payment:
+class Payment(Record):
     """One payment, as the API tells it. ``amount`` is in US dollars, exact; times have a zone."""
 
     payment_id: UUID
@@ -125,7 +127,7 @@ class Payment:
 
 
 @attrs.frozen(kw_only=True)
-class PaymentPage:
+class PaymentPage(Record):
     """One page of a list, numbered from 1.
 
     ``total_records`` counts all payments of the list at the moment of the answer, and
@@ -140,7 +142,7 @@ class PaymentPage:
 
 
 @attrs.frozen(kw_only=True)
-class HistoryEntry:
+class HistoryEntry(Record):
     """A payment and the list it came from: a payment to oneself appears once in each direction."""
 
     direction: Direction

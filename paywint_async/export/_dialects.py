@@ -19,7 +19,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paywint_async import HistoryEntry, Payment
-from paywint_async._json_lines import time_text
+from paywint_async._record_json import time_text
 from paywint_async.export._database import Database
 from paywint_async.export._encoding import as_text
 

@@ -19,7 +19,7 @@ import attrs
 import msgspec
 
 from paywint_async import Direction, HistoryEntry, Payment, to_json_lines
-from paywint_async._json_lines import time_text
+from paywint_async._record_json import time_text
 
 R = TypeVar("R")
 

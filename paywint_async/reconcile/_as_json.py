@@ -27,7 +27,7 @@ from typing import Any
 
 import msgspec
 
-from paywint_async._json_lines import escape_separators, time_text
+from paywint_async._record_json import escape_separators, time_text
 from paywint_async.export._encoding import plain
 from paywint_async.reconcile._comparison import Report
 from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, PaymentFact

@@ -23,6 +23,8 @@ LAYERS = {
     "_errors": 0,
     "_lazy": 0,
     "_models": 0,
+    "_pydantic": 0,
+    "_record_json": 0,
     "_strict_json": 0,
     "_arrow": 1,
     "_cancellation": 1,
@@ -55,6 +57,10 @@ LAYERS = {
 # of many accounts drive the export, all text has one form of times and line ends, and the middlewares ask
 # the protocol what a `Retry-After` means.
 NEIGHBOURS = {
+    ("_models", "_record_json"),
+    ("_record_json", "_errors"),
+    ("_record_json", "_pydantic"),
+    ("_record_json", "_strict_json"),
     ("_middleware", "_protocol"),
     ("_raw_request", "_protocol"),
     ("_client", "_calls"),
@@ -66,8 +72,8 @@ NEIGHBOURS = {
     ("_tracking", "_calls"),
     ("_payments", "_find_created"),
     ("_payments", "_tracking"),
-    ("export", "_json_lines"),
-    ("reconcile", "_json_lines"),
+    ("export", "_record_json"),
+    ("reconcile", "_record_json"),
     ("_cli", "export"),
     ("_cli", "reconcile"),
     ("reconcile", "export"),
@@ -89,6 +95,7 @@ OWNERS = {
     "dask": ("_accounts.cluster",),
     "distributed": ("_accounts.cluster", "_accounts.fan_out", "_accounts.task"),
     "jinja2": ("emulator._rendering", "reconcile._as_html"),
+    "pydantic_core": ("_pydantic",),
     "pyarrow": ("_arrow", "export._parquet", "export._parts", "reconcile._parquet"),
     "redis": ("_middleware.shared.store",),
     "rich": ("_cli",),
