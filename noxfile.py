@@ -372,6 +372,16 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def frameworks(session: nox.Session) -> None:
+    """The programs of docs/frameworks, under the real servers."""
+    install_group(session, "tests")
+    install_group(session, "frameworks")
+    install_wheel(session)
+    tests = ("tests/frameworks/pages.py", *session.posargs)
+    session.run("python", "-m", "pytest", *tests, env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
     """The codec, protocol and webhooks under atheris, for a minute; further arguments go to libFuzzer."""
     session.install("atheris")

@@ -1,0 +1,42 @@
+"""An emulator that runs in a thread of its own, for tests that start other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+from fake_redis import RedisServer
+
+from paywint_async.emulator import Emulator
+
+
+@contextmanager
+def environment_of_an_account(*, payments: int, redis: bool = False) -> Iterator[dict[str, str]]:
+    """The environment variables of a caller whose account is an emulator, while that runs."""
+    started, stop = threading.Event(), asyncio.Event()
+    environment: dict[str, str] = {}
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with AsyncExitStack() as stack:
+            emulator = await stack.enter_async_context(Emulator(payments=payments, seed=1))
+            if redis:
+                server = await stack.enter_async_context(RedisServer("s3cret"))
+                environment["REDIS_URL"] = server.url
+            environment["PAYWINT_API_KEY"] = emulator.api_key
+            environment["PAYWINT_API_SECRET"] = emulator.api_secret
+            environment["PAYWINT_BASE_URL"] = emulator.url
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(timeout=30)
+    try:
+        yield environment
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()
