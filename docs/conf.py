@@ -1,0 +1,48 @@
+"""Sphinx: `nox -s docs` builds the site, strictly and offline."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+
+project = "paywint-async"
+author = "The paywint-async authors"
+copyright = author
+release = version = PROJECT["project"]["version"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "reference/README.md"]
+source_suffix = {".md": "markdown"}
+
+nitpicky = False  # docstrings name private collaborators that have no page of their own
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+copybutton_prompt_text = r"\$ "
+
+# In docstrings `x` is code, as on a terminal.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": True}
+autodoc_preserve_defaults = True
+autoclass_content = "class"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Cancellation", "Source"]
+
+html_theme = "furo"
+html_title = f"paywint-async {release}"
+html_static_path: list[str] = []
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+html_theme_options = {"navigation_with_keys": True}
