@@ -371,6 +371,26 @@ def browser(session: nox.Session) -> None:
     session.log(f"screenshots are in {shots}")
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, built strictly and offline, into docs/_build/html."""
+    install_group(session, "docs")
+    session.install("-e", ".[cli]")
+    site = HERE / "docs" / "_build" / "html"
+    shutil.rmtree(site.parent, ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", str(site))
+    session.log(f"the site is {site / 'index.html'}")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Everything that is checked before a release, into dist/; `-- --tag` sets the tag."""
+    session.install(
+        "build", "check-wheel-contents", "cyclonedx-bom", "griffe", "pip-audit", "twine"
+    )
+    session.run("python", ".ci/release.py", *session.posargs)
+
+
 @nox.session(requires=["wheel"])
 def frameworks(session: nox.Session) -> None:
     """The programs of docs/frameworks, under the real servers."""
