@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
 
 project = "paywint-async"
@@ -41,8 +43,25 @@ napoleon_custom_sections = ["Cancellation", "Source"]
 
 html_theme = "furo"
 html_title = f"paywint-async {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def write_llms_txt(app: Sphinx, failure: Exception | None) -> None:
+    """`llms.txt` beside the site: each page's address and title, and its Markdown's."""
+    if failure is not None or app.builder.name != "html":
+        return
+    pages = [name for name in sorted(app.env.found_docs) if not name.startswith("index")]
+    lines = [f"- [{app.env.titles[name].astext()}]({name}.html)" for name in pages]
+    summary = PROJECT["project"]["description"]
+    text = "\n".join(["# paywint-async", "", f"> {summary}.", "", "## Pages", "", *lines, ""])
+    Path(app.outdir, "llms.txt").write_text(text, "utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("build-finished", write_llms_txt)
