@@ -355,7 +355,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages, the example shop and a report in a real Chromium; installs a missing one."""
+    """The emulator's pages, the shop, a report and the site in a real Chromium; installs a missing one."""
     install_group(session, "tests")
     install_wheel(session)
     session.install("playwright")
@@ -366,7 +366,8 @@ def browser(session: nox.Session) -> None:
         else:
             session.run("playwright", "install", "chromium")
     shots = session.env["PAYWINT_SCREENSHOTS"] = str(session.create_tmp())
-    tests = ("tests/browser/flow.py", "tests/browser/report.py")
+    install_group(session, "docs")
+    tests = ("tests/browser/flow.py", "tests/browser/report.py", "tests/browser/site.py")
     session.run("python", "-m", "pytest", *tests, *session.posargs, env=TEST_THE_WHEEL)
     session.log(f"screenshots are in {shots}")
 

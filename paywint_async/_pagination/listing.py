@@ -123,7 +123,7 @@ class PaymentListing(Listing[Payment]):
     however many payments arrive meanwhile. Each iteration is a read of its own. Pages are fetched
     ahead, at most ``max_concurrency`` at a time, and at most that many wait.
 
-    Raises (while iterating):
+    Raises:
         IncompleteHistoryError: the list changed in a way that leaves doubt; all that was delivered
             before is right.
         APIError, TransportError: a page could not be read; everything before it was delivered.

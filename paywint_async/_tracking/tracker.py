@@ -96,7 +96,7 @@ class PaymentWatch:
     between two looks, or while you are busy, are seen as one. It begins a look only while you wait;
     a watch that is dropped, broken out of or closed leaves nothing running.
 
-    Raises (while iterating):
+    Raises:
         WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
         ClientClosedError: the client was closed, or the watch by another task.
         APIError, TransportError: as `Payments.get`. An error is the end: each further ``anext``

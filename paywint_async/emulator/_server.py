@@ -124,7 +124,7 @@ class Emulator(Controls):
 
     @property
     def url(self) -> str:
-        """Where it listens, such as `http://127.0.0.1:40123`; it stays the same after a restart.
+        """The address at which it listens; it stays the same after a restart.
 
         Raises:
             RuntimeError: It was never started with `port=0`, so there is no port yet.

@@ -1,6 +1,6 @@
 """The documentation site in a real browser: every page opens, nothing is broken, the search finds.
 
-Run by `nox -s docs`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
+Run by `nox -s browser`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
 """
 
 from __future__ import annotations

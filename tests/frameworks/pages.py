@@ -155,6 +155,7 @@ def test_preloaded_workers_of_gunicorn_answer(environment, tmp_path):
     assert [each["amount"] for each in shown] == [payment["amount"]] * 20
 
 
+@pytest.mark.filterwarnings("ignore:'audioop' is deprecated")  # discord.py imports it
 @pytest.mark.real_time
 async def test_a_discord_bot_opens_and_closes_its_client(environment, tmp_path):
     (program, _) = write_programs("bots", tmp_path)
