@@ -355,7 +355,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages, the shop, a report and the site in a real Chromium; installs a missing one."""
+    """The emulator's pages, the shop, a report and the site in Chromium; installs a missing one."""
     install_group(session, "tests")
     install_wheel(session)
     session.install("playwright")
