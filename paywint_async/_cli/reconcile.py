@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from datetime import UTC, date, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-import attrs
 from cyclopts import Parameter
 
 from paywint_async._cli.account import open_account
+from paywint_async._cli.ledger_options import ColumnNames, LedgerOptions, TextForm
+from paywint_async._cli.ledger_options import save_profile as save_profile_file
 from paywint_async._cli.options import (
     Count,
     Day,
@@ -27,7 +29,6 @@ from paywint_async._cli.progress import progress_bar
 from paywint_async._cli.report import say
 from paywint_async.export import open_stdout
 from paywint_async.reconcile import (
-    Columns,
     LedgerFormat,
     Period,
     ReconcileOptions,
@@ -38,51 +39,14 @@ from paywint_async.reconcile import (
     write_html,
 )
 from paywint_async.reconcile import reconcile as compare
+from paywint_async.reconcile._explain import explain as explain_ledger
+from paywint_async.reconcile._ledger import OpenedLedger
 
 BOOKS_DIFFER = 3
 
 
-@Parameter(name="*")
-@attrs.frozen(kw_only=True)
-class ColumnNames:
-    """The options that name a ledger's columns.
-
-    Parameters
-    ----------
-    id_column
-        With the payment's id; default: payment_id. Of this and the next, an empty name is none.
-    invoice_column
-        With the invoice number; default: invoice_number or invoice.
-    description_column
-        Default: description.
-    amount_column
-        Default: amount.
-    date_column
-        Default: payment_date, where that is empty created_at, else date.
-    status_column
-        Default: status, where there is one.
-    direction_column
-        With 'sent' or 'received'; default: direction, where there is one.
-    currency_column
-        Which must be USD; default: currency, where there is one.
-    """
-
-    id_column: str | None = None
-    invoice_column: str | None = None
-    description_column: str | None = None
-    amount_column: str | None = None
-    date_column: str | None = None
-    status_column: str | None = None
-    direction_column: str | None = None
-    currency_column: str | None = None
-
-    def as_told(self) -> Columns:
-        """The same without the options' ending."""
-        told = attrs.asdict(self)
-        return Columns(**{option.removesuffix("_column"): name for option, name in told.items()})
-
-
-_USUAL = ColumnNames()
+_NO_NAMES = ColumnNames()
+_NO_FORM = TextForm()
 
 
 async def reconcile(
@@ -99,9 +63,12 @@ async def reconcile(
     json: Annotated[bool, Parameter(negative=())] = False,
     html: FileName | None = None,
     limit: Number = 100,
-    columns: ColumnNames = _USUAL,
+    columns: ColumnNames = _NO_NAMES,
+    form: TextForm = _NO_FORM,
     paid_status: tuple[str, ...] = (),
-    delimiter: str | None = None,
+    profile: FileName | None = None,
+    save_profile: FileName | None = None,
+    explain: Annotated[bool, Parameter(negative=())] = False,
     table: str = "paywint_payments",
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -117,9 +84,10 @@ async def reconcile(
     Parameters
     ----------
     ledger
-        A CSV file whose first line names the columns, or JSON lines (NAME.jsonl), also ending in .gz
-        or .zst; Parquet: a file or a directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE.
-        Whatever 'paywint export' and 'paywint sync' write will do.
+        A table as text (CSV and its kin) or Excel (.xlsx), a bank's statement (OFX, QFX, CAMT.053,
+        MT940), or JSON lines (NAME.jsonl), text also ending in .gz or .zst; Parquet: a file or a
+        directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE. Whatever 'paywint export' and
+        'paywint sync' write will do.
     emulator
         Compare with this many made-up payments in each direction: no account, no network.
     emulator_latency
@@ -143,8 +111,12 @@ async def reconcile(
         Differences printed at most.
     paid_status
         A word in the status column that means success, such as paid; may come several times.
-    delimiter
-        Between the values of a file of text: a character, or tab.
+    profile
+        A TOML file in which the options stand that tell columns and form, such as date-format = "dmy".
+    save_profile
+        Write such a file with what was told and found.
+    explain
+        Tell how the ledger is read, with three rows, and compare nothing.
     table
         Of a database.
     concurrency
@@ -152,21 +124,28 @@ async def reconcile(
     rows_per_page
         Payments asked for at once.
     """
+    told = LedgerOptions(columns=columns, form=form, paid_statuses=paid_status)
+    told = told.with_profile(profile)
     options = ReconcileOptions(
         ledger=checked_destination(ledger),
         format=LedgerFormat(
-            columns=columns.as_told(),
+            columns=told.columns.as_told(),
             direction=direction,
             zone=_zone(timezone),
-            paid_statuses=paid_status,
-            delimiter=_checked_delimiter(delimiter),
+            paid_statuses=told.paid_statuses,
             table=_checked_table(table),
             needs_dates=bool(since or until),
+            **told.checked_form(),
         ),
         period=_period(since, until),
         date_window=date_window,
     )
-    _check_html(html, ledger)
+    _check_written("--html", html, ledger)
+    _check_written("--save-profile", save_profile, ledger)
+    if explain:
+        await _send(f"{line}\n" for line in await explain_ledger(ledger, options.format))
+        _save(save_profile, told, options)
+        return 0
     started = time.monotonic()
     listing = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
     async with open_account(emulator, emulator_latency) as client:
@@ -174,6 +153,7 @@ async def reconcile(
             report = await compare(client.payments, options, on_progress=show, **listing)
     if html is not None:
         write_html(report, html)
+    _save(save_profile, told, options)
     if report.notes:
         say("; ".join(report.notes))
     await _print(report, limit, is_json=json)
@@ -181,15 +161,21 @@ async def reconcile(
     return 0 if report.agrees else BOOKS_DIFFER
 
 
-def _check_html(html: str | None, ledger: str) -> None:
+def _check_written(option: str, path: str | None, ledger: str) -> None:
     """What could not be written, or would be lost, is told before minutes of reading."""
-    if html is None:
+    if path is None:
         return
-    folder = os.path.dirname(html) or "."
-    if html in ("", "-") or os.path.isdir(html) or not os.path.isdir(folder):
-        raise UsageError("--html must be a file's name, in a directory that is there")
-    if os.path.realpath(html) == os.path.realpath(ledger):
-        raise UsageError("--html must not be the ledger")
+    folder = os.path.dirname(path) or "."
+    if path in ("", "-") or os.path.isdir(path) or not os.path.isdir(folder):
+        raise UsageError(f"{option} must be a file's name, in a directory that is there")
+    if os.path.realpath(path) == os.path.realpath(ledger):
+        raise UsageError(f"{option} must not be the ledger")
+
+
+def _save(path: str | None, told: LedgerOptions, options: ReconcileOptions) -> None:
+    if path is not None:
+        found = OpenedLedger(options.ledger, options.format).found_options()
+        save_profile_file(path, told, found)
 
 
 def _period(since: date | None, until: date | None) -> Period:
@@ -202,19 +188,6 @@ def _checked_table(table: str) -> str:
     if not table:
         raise UsageError("--table must be a table's name")
     return table
-
-
-_TAB = ("tab", "\\t")  # what can be typed
-
-
-def _checked_delimiter(delimiter: str | None) -> str | None:
-    if delimiter is None:
-        return None
-    if delimiter.lower() in _TAB:
-        return "\t"
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise UsageError("--delimiter must be a single character, or tab")
-    return delimiter
 
 
 def _zone(name: str) -> tzinfo:
@@ -232,10 +205,19 @@ def _zone(name: str) -> tzinfo:
 
 
 async def _print(report: Report, limit: int, *, is_json: bool) -> None:
-    stdout = open_stdout()
     if is_json:
-        for chunk in json_chunks(report):
-            await stdout.send(chunk)
+        await _send(json_chunks(report))
     else:
-        lines = (f"{line}\n" for line in text_lines(report, limit))
-        await stdout.send("".join(lines).encode())
+        await _send(f"{line}\n" for line in text_lines(report, limit))
+
+
+async def _send(chunks: Iterable[bytes | str]) -> None:
+    stdout = open_stdout()
+    texts: list[str] = []
+    for chunk in chunks:
+        if isinstance(chunk, bytes):
+            await stdout.send(chunk)
+        else:
+            texts.append(chunk)
+    if texts:
+        await stdout.send("".join(texts).encode("utf-8", "replace"))

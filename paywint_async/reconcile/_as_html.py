@@ -21,7 +21,7 @@ from paywint_async import ConfigurationError
 from paywint_async.export._errors import translated
 from paywint_async.export._files import put_in_place, replacement, temporary_path, write_all
 from paywint_async.reconcile._as_json import kinds_of
-from paywint_async.reconcile._as_text import conclusion, matched_by, set_aside
+from paywint_async.reconcile._as_text import conclusion, matched_by, payout_lines, set_aside
 from paywint_async.reconcile._comparison import Report
 from paywint_async.reconcile._explanation import money, signed
 from paywint_async.reconcile._plots import Plot, plots
@@ -65,10 +65,11 @@ def make_page(report: Report) -> bytes:
         kinds=[(Kind(name), count) for name, count in kinds_of(report).items() if count],
         statements=report.statements,
         plots={each: _plots_of(report, each) for each in report.options.directions},
-        lines=[_Line.of(each) for each in differences[:_MOST_DIFFERENCES]],
+        lines=[_Line.of(each, report) for each in differences[:_MOST_DIFFERENCES]],
         total=len(differences),
         set_aside=list(set_aside(report)),
         matched_by=matched_by(report),
+        payouts=list(payout_lines(report)),
     )
     return text.encode("utf-8", "replace")
 
@@ -89,9 +90,10 @@ class _Line:
     paywint: tuple[str, ...]
     paywint_key: str
     why: str
+    sources: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, difference: Difference) -> _Line:
+    def of(cls, difference: Difference, report: Report) -> _Line:
         rows, payments = difference.rows, difference.payments
         is_repeated = difference.kind is Kind.DUPLICATE
         items: list[LedgerRow | PaymentFact] = [*rows, *payments]
@@ -113,6 +115,11 @@ class _Line:
             paywint=_counted(_told(difference, each) for each in payments),
             paywint_key=str(amounts[1]),
             why=difference.explanation,
+            sources=tuple(
+                (f"{report.unit} {row.place}", report.sources[row.place])
+                for row in rows[:_FEW]
+                if row.place in report.sources
+            ),
         )
 
 

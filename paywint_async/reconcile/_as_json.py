@@ -10,19 +10,21 @@ Amounts are strings with their exact digits: most programs read a JSON number as
 | ``ledger``, ``direction``, ``since``, ``until``, ``timezone``, ``date_window`` | what was compared |
 | ``notes`` | what to know before the differences, as sentences |
 | ``matched_by`` | how many rows were matched with a payment by each kind of evidence |
+| ``payouts`` | rows that sum the payments of whole days, with these |
 | ``kinds`` | how many differences there are of each kind; all kinds are named |
 | ``statements`` | for each direction, how the ledger's paid sum becomes Paywint's, step by step |
 | ``totals`` | for each side, every row or payment by direction, outcome and status |
 | ``differences`` | ``kind``, ``evidence``, ``direction``, ``explanation``, ``rows``, ``payments`` |
 
-A row's ``line`` is its number where the ledger is no file of text. Of a duplicate the first row is the
-superfluous one, the second the one that it repeats.
+A row's ``line`` is its number where the ledger is no file of text; ``source`` is the row as it stands in
+the file, where that is text, of 10,000 rows at most; ``fee`` is there where the row has one. Of a
+duplicate the first row is the superfluous one, the second the one that it repeats.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +32,7 @@ import msgspec
 from paywint_async._record_json import escape_separators, time_text
 from paywint_async.export._encoding import plain
 from paywint_async.reconcile._comparison import Report
+from paywint_async.reconcile._payouts import Payout
 from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, PaymentFact
 from paywint_async.reconcile._totals import Side, Statement, Sum
 
@@ -43,7 +46,9 @@ def json_chunks(report: Report) -> Iterator[bytes]:
     yield escape_separators(head[:-1]) + b',"differences":['
     differences = report.result.differences
     for start in range(0, len(differences), _AT_ONCE):
-        some = _encode([_difference(each) for each in differences[start : start + _AT_ONCE]])
+        some = _encode(
+            [_difference(each, report.sources) for each in differences[start : start + _AT_ONCE]]
+        )
         some = escape_separators(some)
         yield (b",\n" if start else b"\n") + some[1:-1].replace(b'},{"kind"', b'},\n{"kind"')
     yield b"]}\n"
@@ -69,9 +74,19 @@ def _head(report: Report) -> dict[str, Any]:
         "date_window": options.date_window,
         "notes": report.notes,
         "matched_by": {each.value: report.result.evidence[each] for each in Evidence},
+        "payouts": [_payout(each, report.sources) for each in report.result.payouts],
         "kinds": kinds_of(report),
         "statements": [_statement(each) for each in report.statements],
         "totals": {"ledger": _side(report.result.ledger), "paywint": _side(report.result.paywint)},
+    }
+
+
+def _payout(payout: Payout, sources: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "row": _row(payout.row, sources),
+        "since": payout.since,
+        "until": payout.until,
+        "payment_ids": [payment.payment_id for payment in payout.payments],
     }
 
 
@@ -100,19 +115,19 @@ def _side(side: Side) -> list[dict[str, Any]]:
     return [{**cell._asdict(), **_sum(total)} for cell, total in side]
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def _difference(difference: Difference, sources: Mapping[int, str]) -> dict[str, Any]:
     return {
         "kind": difference.kind,
         "evidence": difference.evidence,
         "direction": difference.direction,
         "explanation": difference.explanation,
-        "rows": [_row(row) for row in difference.rows],
+        "rows": [_row(row, sources) for row in difference.rows],
         "payments": [_payment(payment) for payment in difference.payments],
     }
 
 
-def _row(row: LedgerRow) -> dict[str, Any]:
-    return {
+def _row(row: LedgerRow, sources: Mapping[int, str]) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "line": row.place,
         "payment_id": row.payment_id,
         "invoice": row.invoice,
@@ -121,6 +136,11 @@ def _row(row: LedgerRow) -> dict[str, Any]:
         "date": row.day,
         "status": row.status,
     }
+    if row.fee:
+        told["fee"] = plain(row.fee)
+    if row.place in sources:
+        told["source"] = sources[row.place]
+    return told
 
 
 def _payment(payment: PaymentFact) -> dict[str, Any]:

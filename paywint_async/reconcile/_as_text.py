@@ -40,6 +40,7 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
         yield ""
     if by := matched_by(report):
         yield f"matched: {by}"
+        yield from payout_lines(report)
         yield ""
     aside = [f"{name}: {count:,}" for name, count in set_aside(report)]
     if aside:
@@ -47,7 +48,7 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
         yield ""
     differences = report.result.differences
     if differences:
-        unit = report.options.unit.upper()
+        unit = report.unit.upper()
         header = ("DIFFERENCE", unit, "DAY", "PAYMENT", "LEDGER", "PAYWINT", "WHY")
         lines = [line for each in differences[:limit] for line in _difference_lines(each)]
         yield from aligned([header, *lines], right={1, 4, 5})
@@ -69,6 +70,18 @@ def matched_by(report: Report) -> str:
     """How many rows were matched by what; empty where none was."""
     evidence = report.result.evidence
     return ", ".join(f"{evidence[each]:,} by {each.words}" for each in Evidence if evidence[each])
+
+
+def payout_lines(report: Report) -> Iterator[str]:
+    """A sentence for each payout."""
+    for each in report.result.payouts:
+        days = (
+            f"of {each.since}" if each.since == each.until else f"of {each.since} to {each.until}"
+        )
+        yield (
+            f"{report.unit} {each.row.place} of {each.row.day} with {money(each.row.amount)} is the "
+            f"payout of all {len(each.payments):,} payments {days}"
+        )
 
 
 def set_aside(report: Report) -> Iterator[tuple[str, int]]:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from uuid import UUID
 
 from paywint_async.reconcile._keys import InvoiceNumbers, description_key, invoice_key
+from paywint_async.reconcile._payouts import may_be_payout
 from paywint_async.reconcile._records import LedgerRow, PaymentFact
 
 Rows = list[LedgerRow]
@@ -71,6 +72,7 @@ class Interest:
         self._invoices = InvoiceNumbers([key for row in rows if (key := invoice_key(row.invoice))])
         self._descriptions = {description_key(row.description) for row in rows} - {None}
         self._amounts = {row.amount for row in rows}
+        self.has_payouts = any(map(may_be_payout, rows))
 
     def has(self, payment: PaymentFact) -> bool:
         """Whether it may belong to one of them."""

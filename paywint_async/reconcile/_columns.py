@@ -73,7 +73,14 @@ _OWN_DATES = ("payment date", "created at", "date")
 # Used only where their values are ids of payments, or words for a direction.
 _MAYBE_IDS = (
     *("id", "transaction id", "reference", "ref", "external id", "payment reference", "payment"),
-    *("transaction reference", "customer reference", "check or slip #", "num", "number"),
+    *(
+        "transaction reference",
+        "bank reference",
+        "customer reference",
+        "check or slip #",
+        "num",
+        "number",
+    ),
 )
 _ONLY_TOLD = (
     *("fee", "fees", "fee amount", "transaction fee", "net", "net amount", "reference", "ref"),

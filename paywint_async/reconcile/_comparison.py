@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 import attrs
@@ -19,6 +20,8 @@ from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._records import PaymentFact, Period
 from paywint_async.reconcile._row_parser import LedgerFormat
 from paywint_async.reconcile._totals import Statement, statement
+
+_MOST_SOURCES = 10_000
 
 Progress = Callable[[int, int | None], Any]
 
@@ -53,7 +56,8 @@ class Report:
     """All that is known when ledger and history were read to their ends.
 
     ``notes`` are what was found about the ledger and not told, and what makes the evidence weaker than
-    it looks: to be read before the differences.
+    it looks: to be read before the differences. ``sources`` are rows of the differences as they stand
+    in the file, by their places, and ``unit`` is what these count.
     """
 
     options: ReconcileOptions
@@ -61,6 +65,10 @@ class Report:
     activities: Mapping[str, Activity]
     made_at: datetime
     notes: tuple[str, ...] = ()
+    sources: Mapping[int, str] = attrs.field(factory=dict)
+    unit: str = attrs.field(
+        default=attrs.Factory(lambda report: report.options.unit, takes_self=True)
+    )
 
     @property
     def agrees(self) -> bool:
@@ -179,4 +187,13 @@ class _Comparison:
             activities=self._activities,
             made_at=datetime.now(UTC),
             notes=(*notes, *self._coverage.notes_with_history(result)),
+            sources=self._ledger.sources(_places(result)),
+            unit=self._ledger.unit,
         )
+
+
+def _places(result: MatchResult) -> set[int]:
+    """Of the rows that a reader may want to see as they are; of a million nobody does."""
+    places = (row.place for difference in result.differences for row in difference.rows)
+    payouts = (payout.row.place for payout in result.payouts)
+    return set(islice(chain(payouts, places), _MOST_SOURCES))

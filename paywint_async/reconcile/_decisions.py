@@ -13,6 +13,7 @@ from paywint_async.reconcile._explanation import (
     explain_pair,
     explain_repeated,
 )
+from paywint_async.reconcile._payouts import Payout
 from paywint_async.reconcile._records import (
     PAID,
     Difference,
@@ -43,6 +44,7 @@ class Decisions:
         self._window = date_window
         self._differences: list[Difference] = []
         self.evidence: Counter[Evidence] = Counter()
+        self.payouts: list[Payout] = []
 
     def differences(self) -> tuple[Difference, ...]:
         """All of them; the gravest kind first, each kind by day."""
@@ -64,6 +66,12 @@ class Decisions:
         self.evidence[evidence] += is_inside
         for kind in kinds if is_inside else ():
             self._tell(kind, explain_pair(kind, row, payment), [row], [payment], evidence)
+
+    def payout(self, payout: Payout) -> None:
+        """A row and the payments that it sums."""
+        if self._count([payout.row], payout.payments, MatchOutcome.AGREED):
+            self.evidence[Evidence.PAYOUT] += 1
+            self.payouts.append(payout)
 
     def lonely_row(self, row: LedgerRow) -> None:
         """A row without a payment; one that claims no money, and names no payment, needs none."""

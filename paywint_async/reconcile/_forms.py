@@ -7,8 +7,9 @@ later row that contradicts them is refused where it stands; what they leave open
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ from paywint_async.reconcile._number_forms import marks_of
 from paywint_async.reconcile._words import DIRECTION_WORDS, is_total
 
 _SAMPLE = 1000
+_MOST_YEARS = 12
 ID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
 
 
@@ -105,10 +107,11 @@ class _Choice:
         self._told = told
         self._readings = readings
         self._left: list[str] | None = None
-        self._open: tuple[str, int] | None = None
+        self._open: dict[tuple[str, str], tuple[str, int]] = {}
         self._closed: dict[str, tuple[str, int]] = {}
         self._conflict: tuple[tuple[str, int], tuple[str, int]] | None = None
         self._are_all_pointed = True
+        self._years: dict[str, set[int]] = defaultdict(set)
         self.is_needed = False
 
     @property
@@ -124,17 +127,27 @@ class _Choice:
             return  # reading the row tells what is wrong with it
         self.is_needed = self.is_needed or self._what != "decimal mark" or not _is_simple(text)
         self._are_all_pointed = self._are_all_pointed and has_points(text)
-        if len(set(readings.values())) == 1 and len(readings) > 1:
-            return
         left = [each for each in (self._left or readings) if each in readings]
         if not left:
-            self._conflict = self._conflict or (next(iter(self._closed.values())), (text, place))
+            before = next(iter(self._closed.values()), (text, place))
+            self._conflict = self._conflict or (before, (text, place))
             return
         self._left = left
         if len(readings) == 1:
             self._closed.setdefault(left[0], (text, place))
-        else:
-            self._open = self._open or (text, place)
+        for each, value in readings.items():
+            if hasattr(value, "year"):
+                self._years[each].add(value.year)
+        for one, other in combinations(readings, 2):
+            if readings[one] != readings[other]:
+                self._open.setdefault((one, other), (text, place))
+
+    def _of_few_years(self) -> list[str]:
+        """Days that are read as years of two digits would make a ledger of thirty years."""
+        left = self._left or []
+        spans = {each: max(years) - min(years) for each, years in self._years.items() if years}
+        few = [each for each in left if spans.get(each, 0) < _MOST_YEARS]
+        return few if few and len(few) < len(left) else left
 
     def result(self, ledger: str, unit: str, column: str | None, hint: str) -> str:
         if self._told is not None:
@@ -147,13 +160,15 @@ class _Choice:
             )
         if self._left is None:
             return "." if self._what == "decimal mark" else "ymd"
-        if len(self._left) == 1:
-            return self._left[0]
-        if "dmy" in self._left and self._are_all_pointed:
+        left = self._of_few_years()
+        undecided = [pair for pair in combinations(left, 2) if pair in self._open]
+        if not undecided:
+            return left[0]
+        if "dmy" in left and self._are_all_pointed:
             return "dmy"
-        assert self._open is not None
-        text, place = self._open
-        ways = " or ".join(str(_shown(value)) for value in dict(self._readings(text)).values())
+        text, place = self._open[undecided[0]]
+        readings = self._readings(text)
+        ways = " or ".join(str(_shown(readings[each])) for each in undecided[0])
         problem = f"{text!r} in {unit} {place} can mean {ways}, and no other value decides it"
         raise LedgerError(ledger, problem, column=column, hint=f"{hint} does")
 

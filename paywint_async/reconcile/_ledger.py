@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from paywint_async.reconcile._file_kinds import kind_by_name, kind_of
 from paywint_async.reconcile._forms import Forms
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
-from paywint_async.reconcile._tables import Table, TableRows, open_table
+from paywint_async.reconcile._tables import Table, TableRows, column_roles
 from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
 
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -54,9 +55,28 @@ class OpenedLedger:
         if self.kind in _TABLES:
             self.table = TableRows(_open_table(self.kind, ledger, format), format)
 
+    @property
+    def unit(self) -> str:
+        """What a row's place counts."""
+        return self.table.table.unit if self.table else unit_of(self._ledger)
+
     def notes(self) -> list[str]:
         """What was found and not told, what is not used, and what was passed over so far."""
         return self.table.notes() if self.table else []
+
+    def found_options(self) -> dict[str, str]:
+        """What the ledger decided that another one of its kind may leave open, by the options' names."""
+        if self.table is None or self.kind not in ("csv", "xlsx"):
+            return {}
+        forms = self.table.forms
+        found = {"decimal_mark": forms.decimal_mark}
+        if not forms.has_iso_dates:
+            found["date_format"] = forms.date_order
+        if self.table.table.layout.delimiter is not None:
+            found["delimiter"] = self.table.table.layout.delimiter
+        names = forms.places.names
+        columns = column_roles(forms.places).items()
+        return found | {f"{role}_column": names[place] for role, place in columns}
 
     def directions_by(self) -> tuple[str, str]:
         """What tells the directions of the rows, and what to do where it tells the wrong ones."""
@@ -150,11 +170,24 @@ def unit_of(ledger: str) -> str:
     return "row" if kind_by_name(ledger) in ("sql", "parquet", "xlsx") else "line"
 
 
-_TABLES = ("csv",)
+# Of each kind: its module, the function that opens it, and what it is called where an extra is missing.
+_TABLES = {
+    "csv": ("_tables", "open_table", ""),
+    "xlsx": ("_workbook", "open_workbook", "Excel ledgers"),
+    "ofx": ("_ofx", "open_ofx", "OFX ledgers"),
+    "camt": ("_camt", "open_camt", "CAMT.053 ledgers"),
+    "mt940": ("_mt940", "open_mt940", "MT940 ledgers"),
+}
 
 
 def _open_table(kind: str, ledger: str, format: LedgerFormat) -> Table:
-    return open_table(ledger, format)
+    name, function, what = _TABLES[kind]
+    try:
+        module = import_module(f"paywint_async.reconcile.{name}")
+    except ModuleNotFoundError:
+        raise _missing("ledgers", what) from None
+    table: Table = getattr(module, function)(ledger, format)
+    return table
 
 
 def _sql() -> Any:

@@ -7,6 +7,7 @@ falling certainty:
 2. **by invoice number** within the description (`keys`), or by the whole description: of a row with a
    date within the window, of one without where the amount is the same, too.
 3. **by amount and date window**.
+4. **as a payout** that sums the payments of whole days (`payouts`).
 
 In each pass what is paid on both sides goes first; only then what is paid on one. Of several
 candidates the amount and the date decide, where they leave one assignment (`assignment`); else it is
@@ -21,7 +22,12 @@ from uuid import UUID
 
 import attrs
 
-from paywint_async.reconcile._assignment import Assignment, assign, sorted_rows
+from paywint_async.reconcile._assignment import (
+    Assignment,
+    assign,
+    sorted_payments,
+    sorted_rows,
+)
 from paywint_async.reconcile._candidates import (
     Interest,
     OpenItems,
@@ -31,6 +37,7 @@ from paywint_async.reconcile._candidates import (
     invoice_groups,
 )
 from paywint_async.reconcile._decisions import Decisions
+from paywint_async.reconcile._payouts import Payout, find_payouts
 from paywint_async.reconcile._records import Difference, Evidence, LedgerRow, PaymentFact, Period
 from paywint_async.reconcile._totals import Side
 
@@ -42,11 +49,13 @@ Facts = list[PaymentFact]
 class MatchResult:
     """What the comparison has found; ``differences`` are sorted, the gravest kind first.
 
-    ``evidence`` tells by what how many rows of the period were matched with a payment.
+    ``evidence`` tells by what how many rows of the period were matched with a payment; ``payouts``
+    are the rows that were matched with the sum of several.
     """
 
     differences: tuple[Difference, ...]
     evidence: Counter[Evidence]
+    payouts: tuple[Payout, ...]
     ledger: Side
     paywint: Side
 
@@ -76,6 +85,7 @@ class Matching:
         self._named_again: dict[tuple[str, UUID], Rows] = {}
         self._open = OpenItems()  # rows without an id, and what may belong to them
         self._interest: Interest | None = None
+        self._unclaimed: Facts = []  # by no single row, but maybe by a payout
 
     def add_row(self, row: LedgerRow) -> None:
         """Takes a row of the ledger, whose place no other row has."""
@@ -96,6 +106,8 @@ class Matching:
             self._settle_named([row, *self._others(row)], payment)
         elif self._interest.has(payment):
             self._open.add_payment(payment)
+        elif self._interest.has_payouts and payment.is_paid:
+            self._unclaimed.append(payment)
         else:
             self._decisions.lonely_payment(payment)
 
@@ -110,6 +122,9 @@ class Matching:
         self._match_by_invoice()
         self._match_by_description()
         self._match_by_amount()
+        for payment in self._unclaimed:
+            self._open.add_payment(payment)
+        self._match_payouts()
         for row in self._open.rows:
             self._decisions.lonely_row(row)
         for payment in self._open.payments:
@@ -117,6 +132,7 @@ class Matching:
         return MatchResult(
             differences=self._decisions.differences(),
             evidence=self._decisions.evidence,
+            payouts=tuple(sorted(self._decisions.payouts, key=lambda each: each.row.place)),
             ledger=self._decisions.ledger,
             paywint=self._decisions.paywint,
         )
@@ -163,6 +179,12 @@ class Matching:
             found = [assign(*each, window=self._window) for each in by_amount(rows, payments)]
             both = row_is_paid and payment_is_paid
             self._take(found, Evidence.AMOUNT_AND_DATE, tells_ambiguous=both)
+
+    def _match_payouts(self) -> None:
+        rows = sorted_rows(self._open.rows)
+        for payout in find_payouts(rows, sorted_payments(self._open.payments)):
+            self._open.remove([payout.row], payout.payments)
+            self._decisions.payout(payout)
 
     def _in_turn(self, rows: Rows, payments: Facts) -> Iterator[tuple[Rows, Facts, bool]]:
         """What is paid on both sides, then what is left of all."""

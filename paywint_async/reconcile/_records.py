@@ -41,15 +41,22 @@ class Evidence(StrEnum):
     INVOICE = "invoice"
     DESCRIPTION = "description"
     AMOUNT_AND_DATE = "amount_and_date"
+    PAYOUT = "payout"
 
     @property
     def words(self) -> str:
         """As people read it."""
-        return "invoice number" if self is Evidence.INVOICE else self.value.replace("_", " ")
+        return _EVIDENCE_WORDS.get(self.value) or self.value.replace("_", " ")
+
+
+_EVIDENCE_WORDS = {"invoice": "invoice number", "payout": "sum of whole days (payout)"}
 
 
 class MatchOutcome(StrEnum):
-    """What became of each row and of each payment: of these always exactly one."""
+    """What became of each row and of each payment: of these always exactly one.
+
+    ``FEES`` are of no row by itself: what a ledger that is net of them has less.
+    """
 
     AGREED = "agreed"
     AMOUNT = "amount"
@@ -61,6 +68,7 @@ class MatchOutcome(StrEnum):
     NOT_PAID = "not_paid"
     OTHER_DIRECTION = "other_direction"
     OUTSIDE_PERIOD = "outside_period"
+    FEES = "fees"
 
     @property
     def words(self) -> str:
@@ -73,6 +81,7 @@ _STEP_WORDS = {
     "amount": "amounts differ",
     "status": "paid on one side only",
     "duplicate": "twice in the ledger",
+    "fees": "fees taken off in the ledger",
     **_KIND_WORDS,
 }
 

@@ -5,6 +5,7 @@ Values are text, as in a CSV file, or already typed, as in a Parquet file.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, tzinfo
@@ -26,6 +27,7 @@ _MOST_TEXTS = 10_000  # that are remembered
 _SHOWN = 40  # characters of a value that is refused
 _MOST_PLACES = 5  # of rows that are passed over
 _ZERO = Decimal(0)
+_RULED = re.compile(r"[-–—_=*\s]+")
 NEITHER, TOTALS, REPEATED_HEADER = (
     "with neither date nor amount",
     "with totals or balances",
@@ -170,7 +172,7 @@ class RowReader:
 
     def _is_passed(self, values: Sequence[Any], place: int) -> bool:
         """Whether the row holds no payment: it is empty, a section, a footer, or a line of totals."""
-        has_amount = any(_is_filled(values[each]) for each in self._amounts)
+        has_amount = any(_has_amount(values[each]) for each in self._amounts)
         dates = [values[each] for each in self._places.dates if _is_filled(values[each])]
         if has_amount and dates and not (isinstance(dates[0], str) and is_total(dates)):
             if dates[0] == self._header[self._places.dates[0]]:
@@ -184,7 +186,7 @@ class RowReader:
             )
         if has_amount:
             return self._is_total_or_header(values, place)
-        if not any(map(_is_filled, values)):
+        if not any(map(_has_amount, values)):
             return True
         if dates and self._is_date(dates[0]):
             return self._pass_over(TOTALS, place, is_balance(values))
@@ -239,7 +241,7 @@ class RowReader:
         return (credit or _ZERO) - (debit or _ZERO)
 
     def _part(self, values: Sequence[Any], place: int | None) -> Decimal | None:
-        if place is None or not _is_filled(values[place]):
+        if place is None or not _has_amount(values[place]):
             return None
         try:
             return self._exact(values[place])
@@ -360,6 +362,11 @@ def _is_filled(value: Any) -> bool:
     return value is not None and (
         not isinstance(value, str) or (value != "" and not value.isspace())
     )
+
+
+def _has_amount(value: Any) -> bool:
+    """Whether there is one; a dash stands for none, and a line of asterisks for a line."""
+    return _is_filled(value) and not (isinstance(value, str) and _RULED.fullmatch(value))
 
 
 def _text(value: Any) -> str:

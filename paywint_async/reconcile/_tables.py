@@ -8,6 +8,7 @@ from typing import Protocol
 
 import attrs
 
+from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._forms import Forms, find_forms
 from paywint_async.reconcile._layout import (
@@ -153,7 +154,11 @@ class TableRows:
         if self.forms.other_ids:
             ids = ", ".join(map(repr, self.forms.other_ids))
             notes.append(f"not used, though it looks like ids of payments: {ids} (--id-column)")
-        return notes + self._reader.passed.notes(self.table.unit)
+        return notes + self.passed_notes()
+
+    def passed_notes(self) -> list[str]:
+        """Which rows were passed over so far, and why."""
+        return self._reader.passed.notes(self.table.unit)
 
     def _found_forms(self) -> list[str]:
         forms, format = self.forms, self._format
@@ -168,20 +173,25 @@ class TableRows:
     def _unusual_columns(self) -> str:
         """Which columns are read, where one of them was found by a name that Paywint does not use."""
         places, told = self.forms.places, attrs.asdict(self._format.columns)
-        roles = {
-            "id": places.id,
-            "invoice": places.invoice,
-            "description": places.description,
-            "amount": places.amount,
-            "debit": places.debit,
-            "credit": places.credit,
-            "fee": places.fee,
-            "date": places.dates[0] if places.dates else None,
-            "status": places.status,
-            "direction": places.direction,
-            "currency": places.currency,
-        }
-        found = {role: place for role, place in roles.items() if place is not None}
+        found = column_roles(places)
         if all(told[role] or places.is_usual(place) for role, place in found.items()):
             return ""
         return ", ".join(f"{role} {places.names[place]!r}" for role, place in found.items())
+
+
+def column_roles(places: Places) -> dict[str, int]:
+    """The place of the column of each role that has one."""
+    roles = {
+        "id": places.id,
+        "invoice": places.invoice,
+        "description": places.description,
+        "amount": places.amount,
+        "debit": places.debit,
+        "credit": places.credit,
+        "fee": places.fee,
+        "date": places.dates[0] if places.dates else None,
+        "status": places.status,
+        "direction": places.direction,
+        "currency": places.currency,
+    }
+    return {role: place for role, place in roles.items() if place is not None}

@@ -65,11 +65,19 @@ class Side:
 
     def __init__(self) -> None:
         self._cells: defaultdict[Cell, Sum] = defaultdict(Sum)
+        self._fees: defaultdict[str, Sum] = defaultdict(Sum)
 
     def take(self, item: LedgerRow | PaymentFact, outcome: MatchOutcome) -> None:
         """Counts an item, once."""
         cell = Cell(item.direction, outcome, item.status)
         self._cells[cell].take(item.amount)
+        is_counted = item.is_paid and outcome not in _NOT_COMPARED
+        if is_counted and isinstance(item, LedgerRow) and item.fee:
+            self._fees[item.direction].take(item.fee)
+
+    def fees(self, direction: str) -> Sum:
+        """What was taken off the paid amounts of a direction, and is in the sums again."""
+        return self._fees[direction]
 
     def __iter__(self) -> Iterator[tuple[Cell, Sum]]:
         order = list(MatchOutcome)
@@ -152,9 +160,14 @@ def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
         )
         if outcome not in _NOT_COMPARED and (step.ledger.count or step.paywint.count):
             steps.append(step)
+    paid = ledger.paid(direction)
+    if (fees := ledger.fees(direction)).count:
+        off = Sum(amount=fees.amount.copy_negate())
+        steps.append(Step(outcome=MatchOutcome.FEES, ledger=off, paywint=Sum()))
+        paid.take(off.amount, count=0)
     return Statement(
         direction=direction,
-        ledger=ledger.paid(direction),
+        ledger=paid,
         paywint=paywint.paid(direction),
         steps=tuple(steps),
     )

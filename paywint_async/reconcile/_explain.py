@@ -1,0 +1,115 @@
+"""How a ledger is read, told to whoever wonders; nothing is compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import aclosing
+
+from paywint_async.reconcile._columns import Places
+from paywint_async.reconcile._date_forms import ORDER_WORDS
+from paywint_async.reconcile._explanation import money, signed
+from paywint_async.reconcile._layout import DELIMITER_WORDS
+from paywint_async.reconcile._ledger import OpenedLedger
+from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._tables import TableRows, TextTable, column_roles
+
+_SHOWN_ROWS = 3
+_KINDS = {
+    "sql": "table of a database",
+    "parquet": "Parquet",
+    "jsonl": "JSON lines",
+    "csv": "text with separated values",
+    "xlsx": "Excel",
+    "ofx": "OFX",
+    "camt": "CAMT.053",
+    "mt940": "MT940",
+}
+
+
+async def explain(ledger: str, format: LedgerFormat) -> list[str]:
+    """All that was found about a ledger, with three rows as they were read.
+
+    Args:
+        ledger: as `read_ledger` has it, or a database.
+        format: as told.
+
+    Raises:
+        as `read_ledger`.
+    """
+    opened = OpenedLedger(ledger, format)
+    count: Counter[str] = Counter()
+    first: list[LedgerRow] = []
+    async with aclosing(opened.rows()) as rows:
+        async for row in rows:
+            count[f"{row.direction}{'' if row.is_paid else ', not paid'}"] += 1
+            if len(first) < _SHOWN_ROWS:
+                first.append(row)
+    lines = [("kind", _KINDS[opened.kind])]
+    if opened.table is not None:
+        lines += _found(opened.table, format)
+    found = ", ".join(f"{number:,} {what}" for what, number in sorted(count.items()))
+    lines.append(("rows", found or "none"))
+    lines += [("note", note) for note in (opened.table.passed_notes() if opened.table else ())]
+    width = max(len(name) for name, _ in lines)
+    told = [f"{name.ljust(width)}  {text}" for name, text in lines]
+    sources = opened.sources([row.place for row in first])
+    for row in first:
+        told += ["", f"{opened.unit} {row.place}: {_said(row)}"]
+        told += [f"    {line}" for line in sources.get(row.place, "").splitlines()]
+    return told
+
+
+def _found(table: TableRows, format: LedgerFormat) -> Iterator[tuple[str, str]]:
+    forms, places = table.forms, table.forms.places
+    source = table.table
+    if isinstance(source, TextTable):
+        delimiter = source.layout.delimiter or ""
+        yield "encoding", _how(source.file.encoding_words, format.encoding)
+        yield "between values", _how(DELIMITER_WORDS.get(delimiter, delimiter), format.delimiter)
+    if source.layout.header_place:
+        where = f"{source.unit} {source.layout.header_place}"
+        yield "columns named in", _how(where, format.header_line)
+    for role, place in column_roles(places).items():
+        yield f"{role} column", _how(repr(places.names[place]), getattr(format.columns, role))
+    order = ORDER_WORDS.get(forms.date_order, forms.date_order)
+    yield "dates", _how("ISO 8601" if forms.has_iso_dates else order, format.date_format)
+    mark = "decimal point" if forms.decimal_mark == "." else "decimal comma"
+    yield "amounts", _how(mark, format.decimal_mark)
+    yield "sign", _sign(places, format)
+    if places.unused:
+        yield "not used", ", ".join(map(repr, places.unused))
+
+
+def _how(what: str, told: object) -> str:
+    return f"{what} ({'found' if told is None else 'as told'})"
+
+
+def _sign(places: Places, format: LedgerFormat) -> str:
+    if places.direction is not None:
+        return f"column {places.names[places.direction]!r} tells what is sent and what received"
+    if places.amount is None:
+        credit, debit = (
+            f"{repr(places.names[place]) if place is not None else 'nothing'} is {what}"
+            for place, what in ((places.credit, "received"), (places.debit, "sent"))
+        )
+        return f"{credit}, {debit} (--debit-column and --credit-column turn it round)"
+    if format.direction == "sent":
+        return "all rows are sent"
+    return "what is negative was sent, the rest received"
+
+
+def _said(row: LedgerRow) -> str:
+    amount = f"{row.direction} {money(row.amount)}"
+    if row.fee:
+        amount += f" with a fee of {signed(row.fee)}"
+    parts = [
+        amount,
+        f"on {row.day}" if row.day else "without a date",
+        f"payment {row.payment_id}" if row.payment_id else "",
+        f"invoice {row.invoice!r}" if row.invoice else "",
+        f"description {row.description!r}" if row.description else "",
+        "" if row.is_paid else f"status {row.status!r}",
+    ]
+    return ", ".join(filter(None, parts))

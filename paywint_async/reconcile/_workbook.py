@@ -1,0 +1,199 @@
+"""Ledgers from Excel: one sheet of an .xlsx file. Extra ``ledgers``.
+
+openpyxl reads a sheet row by row, so that what is no ledger is refused at the first row that shows it.
+(python-calamine is ten times as fast, but makes room for every cell between the first and the last:
+a sheet of two cells, A1 and XFD1048576, ends the process.)
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import time
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import attrs
+import defusedxml  # with which openpyxl refuses entities
+from openpyxl import load_workbook
+
+from paywint_async.export._compression import PLAIN
+from paywint_async.export._errors import translated
+from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, Record, find_layout
+from paywint_async.reconcile._row_parser import LedgerFormat
+
+_HEAD = 200  # rows among which the names of the columns are looked for
+_MOST_EMPTY_ROWS = 100_000  # one behind the other
+_MOST_SHEET, _MOST_STRINGS, _MOST_PART = 1 << 30, 128 << 20, 16 << 20  # bytes, unpacked
+_MOST_TIMES = 150  # how many times its packed size a large part may have
+_LARGE = 8 << 20
+_EXACT_DIGITS = 15  # of a number in Excel
+
+
+@attrs.frozen(kw_only=True)
+class SheetTable:
+    """A sheet of an Excel file."""
+
+    name: str
+    sheet: str
+    layout: Layout
+    is_only_sheet: bool
+    unit: str = "row"
+
+    def records(self) -> Iterator[Record]:
+        """All records behind the header, each as wide as that or wider where there is more."""
+        width = self.layout.places.width
+        for place, values in self.layout.rows(_records(self.name, self.sheet)):
+            yield place, [*values, *[None] * (width - len(values))]
+
+    def sources(self) -> Iterator[tuple[int, str]]:
+        """Each record's values as text, with tabs between them."""
+        for place, values in self.records():
+            yield place, "\t".join("" if value is None else str(value) for value in values)
+
+    def found(self) -> list[str]:
+        """Sheet and header."""
+        found = [] if self.is_only_sheet else [f"sheet {self.sheet!r}"]
+        if self.layout.header_place > 1:
+            found.append(f"the columns are named in row {self.layout.header_place}")
+        return found
+
+
+def open_workbook(path: str, format: LedgerFormat) -> SheetTable:
+    """The table of the sheet that is told, or of the only one that has one.
+
+    Raises:
+        LedgerError: the file is damaged or a bomb, or no sheet or several have a table.
+    """
+    _refuse_bomb(path)
+    with _workbook(path) as book:
+        names = [each.title for each in book.worksheets if each.sheet_state == "visible"]
+    if format.sheet is not None:
+        wanted = [name for name in names if name.casefold() == format.sheet.casefold()]
+        if not wanted:
+            there_are = f"there are {', '.join(map(repr, names))}"
+            raise LedgerError(path, f"has no sheet {format.sheet!r}; {there_are}")
+        names = wanted[:1]
+    found: list[SheetTable] = []
+    failures: list[LedgerError] = []
+    for name in names:
+        try:
+            found.append(_table(path, name, format, is_only=len(names) == 1))
+        except LedgerError as error:
+            failures.append(error)
+    if len(found) > 1:
+        sheets = ", ".join(repr(each.sheet) for each in found)
+        raise LedgerError(
+            path, f"has tables in the sheets {sheets}", hint="--sheet says which it is"
+        )
+    if not found:
+        problem = LedgerError(path, "has no sheet that can be seen")
+        raise max(failures, key=lambda each: len(str(each)), default=problem)
+    return found[0]
+
+
+def _table(path: str, sheet: str, format: LedgerFormat, *, is_only: bool) -> SheetTable:
+    head = list(islice(_records(path, sheet), _HEAD))
+    layout = find_layout(head, format.columns, path, header_line=format.header_line, unit="row")
+    return SheetTable(name=path, sheet=sheet, layout=layout, is_only_sheet=is_only)
+
+
+def _records(path: str, sheet: str) -> Iterator[Record]:
+    with _workbook(path) as book:
+        rows = book[sheet]
+        rows.reset_dimensions()  # many tools write wrong ones
+        empty = 0
+        for place, values in enumerate(_without_warnings(rows.iter_rows(values_only=True)), 1):
+            if len(values) > MOST_COLUMNS:
+                problem = f"has {len(values):,} columns: a ledger has at most {MOST_COLUMNS:,}"
+                raise LedgerError(f"{path}, row {place}", problem)
+            record = _trimmed(values)
+            empty = 0 if record else empty + 1
+            if empty > _MOST_EMPTY_ROWS:
+                problem = f"more than {_MOST_EMPTY_ROWS:,} empty rows follow each other"
+                raise LedgerError(f"{path}, row {place}", problem)
+            if record:
+                yield place, record
+
+
+def _without_warnings(rows: Iterator[Any]) -> Iterator[Any]:
+    """What openpyxl finds strange in a file is nothing that its reader could mend."""
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
+
+
+def _trimmed(values: Sequence[Any]) -> list[Any]:
+    """Exact values, without the empty ones at the end."""
+    width = len(values)
+    while width and values[width - 1] in (None, ""):
+        width -= 1
+    return [_exact(value) for value in values[:width]]
+
+
+def _exact(value: Any) -> Any:
+    """Excel keeps numbers as floats, and shows 15 digits of them: those are what was typed."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value) if isinstance(value, bool | time) else value
+    if isinstance(value, int) or value.is_integer():
+        return Decimal(int(value)) if abs(value) < 10**_EXACT_DIGITS else str(value)
+    shortest = Decimal(repr(value))
+    exponent = shortest.as_tuple().exponent
+    is_money = isinstance(exponent, int) and exponent >= -2
+    return shortest if is_money else Decimal(f"{value:.{_EXACT_DIGITS}g}")
+
+
+@contextmanager
+def _workbook(path: str) -> Iterator[Any]:
+    """Whatever goes wrong in a file that strangers wrote is told as that."""
+    with translated(f"cannot read {path}"):
+        file = PLAIN.open(path)
+    with file:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        except LedgerError:
+            raise
+        except Exception as error:
+            raise LedgerError(path, _damaged(error)) from None
+        try:
+            yield book
+        except (LedgerError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise LedgerError(path, _damaged(error)) from None
+        finally:
+            book.close()
+
+
+def _damaged(error: Exception) -> str:
+    causes = (error, error.__cause__, error.__context__)
+    if any(isinstance(each, defusedxml.DefusedXmlException) for each in causes):
+        return "has entities in its XML, which no Excel file has: not read"
+    return f"is a damaged Excel file ({type(error).__name__}): open it in Excel and save it again"
+
+
+def _refuse_bomb(path: str) -> None:
+    """By the sizes of its parts, of which no more is ever unpacked."""
+    with translated(f"cannot read {path}"), zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    for part in parts:
+        most = _MOST_PART
+        if part.filename.startswith("xl/worksheets/"):
+            most = _MOST_SHEET
+        elif part.filename.endswith("sharedStrings.xml"):
+            most = _MOST_STRINGS
+        times = part.file_size / max(1, part.compress_size)
+        is_read = part.filename.endswith((".xml", ".rels"))
+        if is_read and (part.file_size > most or (part.file_size > _LARGE and times > _MOST_TIMES)):
+            size = f"{part.file_size / 1e6:,.0f} MB ({part.filename})"
+            raise LedgerError(path, f"unpacks to {size}: no ledger is so large")

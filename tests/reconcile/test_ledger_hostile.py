@@ -1,0 +1,213 @@
+"""What is no ledger is refused in words about the file, soon and in little memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from ledger_reading import refusal
+
+FILES: dict[str, Callable[[], bytes]] = {}
+MEMORY = 500 << 20  # bytes of address space that a process may take beyond what Python itself needs
+SECONDS = 20  # of processor time; a busy machine takes longer by the clock
+
+
+def zipped(**parts: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in parts.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return file.getvalue()
+
+
+def book() -> bytes:
+    file = io.BytesIO()
+    made = openpyxl.Workbook()
+    made.active.append(["date", "amount"])
+    made.save(file)
+    return file.getvalue()
+
+
+def book_with(name: str, change: Callable[[bytes], bytes]) -> bytes:
+    """A workbook of which one part is another."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(book())) as source,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for part in source.namelist():
+            data = source.read(part)
+            archive.writestr(part, change(data) if part == name else data)
+    return file.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+ENTITIES = (
+    b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(
+        b'<!ENTITY %c "%s">' % (letter + 1, b"&%c;" % letter * 20)
+        for letter in range(ord("a"), ord("k"))
+    )
+    + b"]>"
+)
+
+
+def tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("books.csv"))
+    return file.getvalue()
+
+
+def wide_sheet() -> bytes:
+    file = io.BytesIO()
+    made = openpyxl.Workbook()
+    made.active.append(["date", "amount"])
+    made.active["XFD1048576"] = 1
+    made.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "wanted"),
+    [
+        ("a.csv", b"%PDF-1.7\n...", "is a PDF; export the table as CSV or Excel instead"),
+        ("a.xlsx", b"%PDF-1.7\n...", "is a PDF; export the table as CSV or Excel instead"),
+        (
+            "a.csv",
+            zipped(a=b"date,amount\n"),
+            "is an archive (ZIP); unpack it, and name the file within",
+        ),
+        ("a.xlsx", zipped(word__document=b"x"), "is an archive (ZIP); unpack it"),
+        ("a.csv", tar(), "is an archive (tar); unpack it"),
+        ("a.csv", gzip.compress(b"date,amount\n"), "is a gzip file whose name does not end in .gz"),
+        (
+            "a.xls",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+            "is an old Excel file or one with a",
+        ),
+        ("a.csv", b"\x89PNG\r\n\x1a\n", "is a picture"),
+        (
+            "a.csv",
+            b"SQLite format 3\x00" + bytes(90),
+            "is a SQLite database; name it as sqlite:///FILE",
+        ),
+        ("a.csv", b"<!DOCTYPE html><html>", "is a web page, whatever its name says"),
+        ("a.xls", b"<html><table>", "is a web page, whatever its name says"),
+        ("a.csv", b'{"date": "2026-01-01"}\n', "is a JSON document; JSON lines"),
+        ("a.csv", b"date,amount\n\x00\x01\x02", "is not a file of text"),
+        ("a.xml", b"<?xml version='1.0'?><a/>", "is XML, but no CAMT.053 statement and no OFX"),
+        ("a.xlsx", b"date,amount\n", "is no Excel file, though its name says so"),
+        ("a.ofx", b"date,amount\n", "is no OFX file, though its name says so"),
+        ("a.xlsx", b"PK\x03\x04" + bytes(100), "is a damaged Excel file or archive (ZIP)"),
+        ("a.xlsx", book()[:-40], "is a damaged Excel file or archive (ZIP)"),
+        ("a.xlsx", book_with(SHEET, lambda data: data[:200]), "is a damaged Excel file"),
+        (
+            "a.xlsx",
+            book_with(SHEET, lambda data: ENTITIES + b"<worksheet>&k;</worksheet>"),
+            "has entities in its XML, which no Excel file has: not read",
+        ),
+        (
+            "a.xml",
+            b"<?xml version='1.0'?>" + ENTITIES + b"<Document>&k;<BkToCstmrStmt/></Document>",
+            "has a document type and entities, which no statement of a bank has: not read",
+        ),
+        (
+            "a.xml",
+            b"<Document><BkToCstmrStmt>" + b"<a>" * 100_000,
+            "has elements in elements without end: not read",
+        ),
+        ("a.xml", b"<Document><BkToCstmrStmt><Stmt>", "is not XML: cut off, or damaged"),
+        (
+            "a.ofx",
+            b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a 'b'>]><OFX>&a;</OFX>",
+            "has a document type, which no OFX file has",
+        ),
+        ("a.ofx", b"<OFX><STMTTRN><TRNAMT>1", "a transaction has no end: the file is cut off"),
+        (
+            "a.ofx",
+            b"<OFX><STMTTRN><TRNAMT>1,000.00<DTPOSTED>20260101</STMTTRN>",
+            "line 1, column 'TRNAMT': '1,000.00' is not an amount of OFX",
+        ),
+        ("a.sta", b":20:A\r\n:25:1\r\n:60F:x\r\n:61:none\r\n", "is not MT940 that can be read"),
+    ],
+)
+def test_what_is_no_ledger_is_refused_in_words_about_the_file(
+    tmp_path: Path, name: str, data: bytes, wanted: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+
+    assert wanted in refusal(str(path))
+
+
+def columns_without_end() -> Iterator[bytes]:
+    yield b"date,amount"
+    yield from (b"," * (1 << 20) for _ in range(100))
+
+
+def a_quotation_mark_that_is_never_closed() -> Iterator[bytes]:
+    yield b'date,amount\n2026-01-01,"1\n'
+    yield from (b"2026-01-01,1\n" * 80_000 for _ in range(20))
+
+
+def bomb_of_gzip() -> bytes:
+    file = io.BytesIO()
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as packed:
+        packed.write(b"date,amount\n")
+        for _ in range(300):
+            packed.write(b"\n" * (1 << 20))
+    return file.getvalue()
+
+
+def bomb_of_excel() -> bytes:
+    blanks = b" " * (60 << 20)
+    return book_with(SHEET, lambda data: data.replace(b"<sheetData>", b"<sheetData>" + blanks))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "wanted"),
+    [
+        ("a.csv", columns_without_end, "a line is longer than 8,388,608 characters"),
+        ("a.csv", a_quotation_mark_that_is_never_closed, "is a quotation mark never closed?"),
+        ("a.csv.gz", bomb_of_gzip, "unpacks to more than 200 times its size: not read"),
+        ("a.xlsx", bomb_of_excel, "no ledger is so large"),
+        ("a.xlsx", wide_sheet, "empty rows follow each other"),
+    ],
+)
+def test_a_bomb_is_refused_in_seconds_and_little_memory(
+    tmp_path: Path, name: str, make: Callable[[], bytes | Iterator[bytes]], wanted: str
+) -> None:
+    path = tmp_path / name
+    made = make()
+    with path.open("wb") as file:
+        for chunk in [made] if isinstance(made, bytes) else made:
+            file.write(chunk)
+    program = (
+        "import resource, sys\n"
+        "from paywint_async.reconcile import LedgerError, LedgerFormat, read_ledger\n"
+        f"resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS}, {SECONDS}))\n"
+        f"limit = int(open('/proc/self/statm').read().split()[0]) * 4096 + {MEMORY}\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "try:\n"
+        "    print(len(list(read_ledger(sys.argv[1], LedgerFormat()))))\n"
+        "except LedgerError as error:\n"
+        "    print(error)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+    )
+
+    assert wanted in done.stdout, done.stderr[-600:]
+    assert done.stdout.count("\n") == 1
+    os.unlink(path)
