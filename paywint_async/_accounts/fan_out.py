@@ -14,7 +14,7 @@ from uuid import uuid4
 import attrs
 
 from paywint_async._accounts.account import Account
-from paywint_async._accounts.job import Job, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.job import Job, Options, Part, Plan, StepOutcome, Written
 from paywint_async._accounts.places import places
 from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary, OnReport
 from paywint_async._config import RateLimit, RetryPolicy, check_count
@@ -248,7 +248,7 @@ def _name(part: Part | None) -> list[str]:
     return [] if part is None else [part.direction, str(part.number)]
 
 
-async def _outcome(future: Any, account: str) -> Outcome:
+async def _outcome(future: Any, account: str) -> StepOutcome:
     """What the task has returned; an error where it did not come to that.
 
     Raises:
@@ -257,7 +257,7 @@ async def _outcome(future: Any, account: str) -> Outcome:
     from paywint_async.export import ExportError
 
     try:
-        outcome: Outcome = await future
+        outcome: StepOutcome = await future
     except (asyncio.CancelledError, concurrent.futures.CancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():

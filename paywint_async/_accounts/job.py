@@ -86,7 +86,7 @@ class Written:
 
 
 @attrs.frozen(kw_only=True)
-class Outcome:
+class StepOutcome:
     """What came of a step: its value or the error, and how often it was tried."""
 
     value: Any = None

@@ -11,7 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from paywint_async._accounts.job import Job, OnCount, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.job import Job, OnCount, Options, Part, Plan, StepOutcome, Written
 from paywint_async._accounts.places import folder_of
 from paywint_async._accounts.staging import Staging
 from paywint_async._errors import (
@@ -39,7 +39,7 @@ _IN_USE_FOR = 60  # seconds: a worker that has lost its scheduler ends within th
 Checkpoint = dict[str, Any]
 
 
-async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Outcome:
+async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> StepOutcome:
     """What comes of a step, which is tried again where the next attempt may not meet the problem.
 
     Waiting for another writer to end is no attempt.
@@ -47,7 +47,7 @@ async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Out
     attempts, waited = 1, 0.0
     while True:
         try:
-            return Outcome(value=await step(), attempts=attempts)
+            return StepOutcome(value=await step(), attempts=attempts)
         except PaywintError as failure:
             error = failure
         if isinstance(error, OutputInUseError) and waited < _IN_USE_FOR:
@@ -57,7 +57,7 @@ async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Out
             await asyncio.sleep(options.pause * attempts)
             attempts += 1
         else:
-            return Outcome(error=_bare(error), attempts=attempts)
+            return StepOutcome(error=_bare(error), attempts=attempts)
 
 
 async def plan(job: Job) -> Plan:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import distributed
 
 from paywint_async._accounts import steps
-from paywint_async._accounts.job import Job, OnCount, Outcome, Part
+from paywint_async._accounts.job import Job, OnCount, Part, StepOutcome
 
 logger = logging.getLogger("paywint_async")
 
@@ -25,7 +25,7 @@ _TOLD_EVERY = 0.2  # seconds: progress is for people
 _LOOKED_EVERY = 0.1  # seconds: whether anybody still waits for the step
 
 
-def run(job: Job, step: Step, part: Part | None, topic: str) -> Outcome:
+def run(job: Job, step: Step, part: Part | None, topic: str) -> StepOutcome:
     """Does a step for an account; the scheduler's client is told under ``topic`` how it goes.
 
     Cancellation: once the task is cancelled, or the worker closes, the requests end and what was
@@ -52,7 +52,9 @@ def _step(
     return lambda: steps.write(job, on_count)
 
 
-async def _unless_cancelled(work: Awaitable[Outcome], is_wanted: Callable[[], bool]) -> Outcome:
+async def _unless_cancelled(
+    work: Awaitable[StepOutcome], is_wanted: Callable[[], bool]
+) -> StepOutcome:
     task = asyncio.ensure_future(work)
     while not task.done() and is_wanted():
         await asyncio.wait([task], timeout=_LOOKED_EVERY)

@@ -86,7 +86,7 @@ class _LastRequest(aiohttp.ClientRequest):
         return await super().send(conn)
 
 
-class Progress:
+class RequestProgress:
     """How far aiohttp has come with a request, where a session traces it."""
 
     __slots__ = ("is_begun", "is_sent")

@@ -38,7 +38,7 @@ from paywint_async._transport.pools import Pool, Pools
 from paywint_async._transport.proxies import Proxy, find_proxy
 from paywint_async._transport.sessions import (
     MakeConnector,
-    Progress,
+    RequestProgress,
     SessionFactory,
     connect_timeout,
 )
@@ -158,7 +158,7 @@ class Transport:
             raise ClientClosedError("the client is closed; make a new one")
 
     async def _attempt(self, pool: Pool, request: Request) -> Response:
-        progress = Progress()
+        progress = RequestProgress()
         try:
             with pool.deadlines.until(self._attempt_deadline(request)):
                 return await self._exchange(pool, request, progress)
@@ -172,7 +172,7 @@ class Transport:
         # and no frame of the traceback holds aiohttp's objects (which have ours).
         raise failure
 
-    async def _exchange(self, pool: Pool, request: Request, progress: Progress) -> Response:
+    async def _exchange(self, pool: Pool, request: Request, progress: RequestProgress) -> Response:
         session = pool.session(repeatable=request.repeatable)
         answer = await session.request(
             request.method,
@@ -250,7 +250,9 @@ class Transport:
                 raise TimeoutError
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _translate(self, request: Request, progress: Progress, error: Exception) -> PaywintError:
+    def _translate(
+        self, request: Request, progress: RequestProgress, error: Exception
+    ) -> PaywintError:
         if self._closed:
             message = f"{request.operation}: the client was closed while this was under way"
             return ClientClosedError(message, sent=True)

@@ -5,24 +5,24 @@ It stands apart from the SDK. Nothing here imports the codec, the models or any 
 
 Read it from the bottom up: `identity` (seed and rank to id and back) · `catalogue` (the words) ·
 `payment` (one record) · `generator` (rank to record) · `wire` (JSON out) · `history` (one
-direction) · `ledger` (both) · `transitions` (which status may follow which) · `lifecycle` (what
+direction) · `payment_book` (both) · `transitions` (which status may follow which) · `lifecycle` (what
 happens to the payments) · `clock` · `state` (the file) · `webhooks` · `form` and `validation` (JSON
-in) · `traffic` (limit and journal) · `settings` · `api` (HTTP) · `controls` (the handles that need
+in) · `traffic` (limit and journal) · `options` · `api` (HTTP) · `controls` (the handles that need
 no socket) · `server` (`Emulator`, from start to close).
 """
 
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._server import Emulator
-from paywint_async.emulator._traffic import Exchange
+from paywint_async.emulator._traffic import RecordedExchange
 from paywint_async.emulator._transitions import Change, IllegalChange
 from paywint_async.emulator._webhooks import Delivery, WebhookFaults
 
 __all__ = [
     "Change",
     "Delivery",
+    "EmulatedPayment",
     "Emulator",
-    "Exchange",
     "IllegalChange",
-    "Payment",
+    "RecordedExchange",
     "WebhookFaults",
 ]

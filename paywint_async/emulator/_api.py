@@ -15,9 +15,9 @@ from paywint_async.emulator import _wire
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._form import InvalidBody
 from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
-from paywint_async.emulator._ledger import Ledger
 from paywint_async.emulator._lifecycle import Lives
-from paywint_async.emulator._traffic import Exchange, Journal
+from paywint_async.emulator._payment_book import PaymentBook
+from paywint_async.emulator._traffic import Journal, RecordedExchange
 from paywint_async.emulator._validation import (
     check_token_request,
     link_request,
@@ -57,7 +57,7 @@ class Api:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: PaymentBook,
         lives: Lives,
         identity: Identity,
         *,
@@ -104,7 +104,7 @@ class Api:
             return response
         finally:
             body = response.body if isinstance(response, web.Response) else None
-            exchange = Exchange(
+            exchange = RecordedExchange(
                 at_us=at_us,
                 method=request.method,
                 path=self._journal.blot(request.path),

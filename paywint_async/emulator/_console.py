@@ -15,7 +15,7 @@ from paywint_async.emulator import _form_body, _rendering, _transitions
 from paywint_async.emulator._controls import Controls
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import DIRECTIONS
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._traffic import Journal
 from paywint_async.emulator._webhooks import WebhookFaults, Webhooks
 
@@ -80,7 +80,7 @@ class Console:
 
     def _matching(
         self, direction: Any, status: str, text: str, from_rank: str
-    ) -> Iterator[tuple[int, Payment]]:
+    ) -> Iterator[tuple[int, EmulatedPayment]]:
         newest = int(from_rank[:20]) if from_rank.isdecimal() else None
         for rank, payment in islice(self._controls.newest(direction, newest), _LOOKED_AT):
             told = (payment.payment_id, payment.payer_name, payment.payee_name, payment.description)
@@ -181,7 +181,7 @@ class Console:
             now_us=self._controls.now_us(),
         )
 
-    def _find(self, request: web.Request) -> Payment:
+    def _find(self, request: web.Request) -> EmulatedPayment:
         try:
             return self._controls.payment(request.match_info["payment_id"])
         except LookupError:

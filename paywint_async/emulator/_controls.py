@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import Direction
-from paywint_async.emulator._ledger import Ledger
 from paywint_async.emulator._lifecycle import Lives
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
+from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import PLANNABLE, Change
 
 
@@ -22,7 +22,7 @@ class Controls:
         timetable_us: What becomes of a new link by itself, as `Lives` takes it.
     """
 
-    def __init__(self, ledger: Ledger, timetable_us: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, ledger: PaymentBook, timetable_us: Sequence[tuple[int, str]]) -> None:
         self._ledger = ledger
         self._clock = Clock()
         self._lives = Lives(ledger, timetable_us)
@@ -62,7 +62,7 @@ class Controls:
         self._settle()
         return self._ledger.ids(direction)
 
-    def payment(self, payment_id: object) -> Payment:
+    def payment(self, payment_id: object) -> EmulatedPayment:
         """A payment's facts as they are now.
 
         Raises:
@@ -78,7 +78,7 @@ class Controls:
 
     def newest(
         self, direction: Direction, from_rank: int | None = None
-    ) -> Iterator[tuple[int, Payment]]:
+    ) -> Iterator[tuple[int, EmulatedPayment]]:
         """Payments with their ranks, newest first, from a rank on."""
         history = self._ledger.history(direction)
         newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
@@ -203,7 +203,9 @@ class Controls:
         self._ledger.place(str(payment_id))
         return self._lives.timeline(str(payment_id))
 
-    def _change(self, payment_id: object, status: str, reason: str | None = None) -> Payment:
+    def _change(
+        self, payment_id: object, status: str, reason: str | None = None
+    ) -> EmulatedPayment:
         self._settle()
         payment = self._lives.change(str(payment_id), status, self._clock.now_us(), reason=reason)
         self._changed()

@@ -20,7 +20,7 @@ from paywint_async.emulator._catalogue import (
     STATUSES,
 )
 from paywint_async.emulator._identity import TAG_BYTES, Direction, Identity
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 
 EPOCH_US = 1_420_070_400_000_000
 """2015-01-01T00:00:00Z, where every history begins."""
@@ -79,7 +79,7 @@ class Generator:
         chance = _Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))
         return _created_at_us(rank, chance.jitter)
 
-    def payment(self, direction: Direction, rank: int, shift_us: int = 0) -> Payment:
+    def payment(self, direction: Direction, rank: int, shift_us: int = 0) -> EmulatedPayment:
         """The payment of this rank.
 
         Args:
@@ -92,7 +92,7 @@ class Generator:
         payer_id, payer_name, payee_id, payee_name = self._sides(
             direction, chance.party, chance.gaps
         )
-        return Payment(
+        return EmulatedPayment(
             payment_id=self._identity.payment_id(direction, rank, draw),
             payer_id=payer_id,
             payer_name=payer_name,

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from paywint_async.emulator._generator import EPOCH_US, STEP_US, Generator
 from paywint_async.emulator._identity import Direction
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._wire import payment_row
 
 CACHED_ROWS = 131_072
@@ -34,7 +34,7 @@ class History:
         self._generator = generator
         self._direction: Direction = direction
         self._newest_rank = size
-        self._written: dict[int, Payment] = {}
+        self._written: dict[int, EmulatedPayment] = {}
         self._deleted: list[int] = []
         self._unsaved: set[int] = set()
         self._unsaved_deletions: list[int] = []
@@ -73,7 +73,7 @@ class History:
         newest = self._newest_rank
         return max(now_us, self._time(newest) + 1) if newest else now_us
 
-    def write(self, payment: Payment) -> None:
+    def write(self, payment: EmulatedPayment) -> None:
         """Append a payment that was not generated; its time must be `next_time`."""
         rank = self.next_rank
         usual = self._generator.created_at_us(self._direction, rank)
@@ -84,7 +84,7 @@ class History:
         self._newest_rank = rank
 
     def restore(
-        self, size: int, payments: dict[int, tuple[Payment, bool]], deleted: list[int]
+        self, size: int, payments: dict[int, tuple[EmulatedPayment, bool]], deleted: list[int]
     ) -> None:
         """Take over a history of this size, in place of what it has now.
 
@@ -101,7 +101,7 @@ class History:
         self._newest_rank, self._deleted = size, sorted(deleted)
         self.mark_saved()
 
-    def unsaved(self) -> tuple[dict[int, tuple[Payment, bool]], list[int]]:
+    def unsaved(self) -> tuple[dict[int, tuple[EmulatedPayment, bool]], list[int]]:
         """What was written and what was deleted since `mark_saved`, as `restore` takes it."""
         written = {rank: (self._written[rank], self._is_appended(rank)) for rank in self._unsaved}
         return written, self._unsaved_deletions
@@ -140,11 +140,11 @@ class History:
         written = self._written.get(rank)
         return payment_row(written) if written else self._generated_row(rank)
 
-    def payment(self, rank: int) -> Payment:
+    def payment(self, rank: int) -> EmulatedPayment:
         """The payment of this rank as facts."""
         return self._written.get(rank) or self._generate(rank)
 
-    def replace(self, rank: int, payment: Payment) -> None:
+    def replace(self, rank: int, payment: EmulatedPayment) -> None:
         """Put other facts in the place of this rank's; id and time of creation stay."""
         self._written[rank] = payment
         self._unsaved.add(rank)
@@ -173,5 +173,5 @@ class History:
     def _make_row(self, rank: int) -> bytes:
         return payment_row(self._generate(rank))
 
-    def _generate(self, rank: int) -> Payment:
+    def _generate(self, rank: int) -> EmulatedPayment:
         return self._generator.payment(self._direction, rank, self._shift_us(rank))

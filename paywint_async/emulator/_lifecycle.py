@@ -10,8 +10,8 @@ from itertools import count
 import attrs
 
 from paywint_async.emulator import _transitions
-from paywint_async.emulator._ledger import Ledger
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
+from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import Change
 
 Listener = Callable[[Change], None]
@@ -26,7 +26,7 @@ class Lives:
             status); a step that is not possible any more when it is due is left out.
     """
 
-    def __init__(self, ledger: Ledger, timetable_us: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, ledger: PaymentBook, timetable_us: Sequence[tuple[int, str]]) -> None:
         self._ledger = ledger
         self._timetable = timetable_us
         self._due: list[tuple[int, int, str, str]] = []
@@ -48,14 +48,14 @@ class Lives:
         """What has happened to a payment here, oldest first; generated ones begin empty."""
         return list(self._timelines.get(payment_id.lower(), ()))
 
-    def create(self, payment: Payment) -> None:
+    def create(self, payment: EmulatedPayment) -> None:
         """Note that this payment was made, and plan what becomes of it."""
         self._plan(payment)
         self._note(Change(payment=payment, previous=None, at_us=payment.created_at_us))
 
     def change(
         self, payment_id: str, status: str, now_us: int, *, reason: str | None = None
-    ) -> Payment:
+    ) -> EmulatedPayment:
         """Move a payment on.
 
         Raises:
@@ -75,7 +75,7 @@ class Lives:
         self._note(Change(payment=after, previous=before.status, at_us=now_us))
         return after
 
-    def retry(self, payment_id: str, now_us: int) -> Payment:
+    def retry(self, payment_id: str, now_us: int) -> EmulatedPayment:
         """Put a new payment in the place of one that came to nothing.
 
         Returns:
@@ -124,7 +124,7 @@ class Lives:
         if timeline[0].previous is None and payment.status not in _transitions.FINAL:
             self._plan(payment)
 
-    def _plan(self, payment: Payment) -> None:
+    def _plan(self, payment: EmulatedPayment) -> None:
         for after_us, status in self._timetable:
             self.schedule(payment.payment_id, status, payment.created_at_us + after_us)
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from paywint_async.emulator import _form_body, _rendering, _transitions
 from paywint_async.emulator._controls import Controls
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 
 _Act = Callable[[str], Awaitable[Any]]
 
@@ -64,13 +64,13 @@ class PayerPage:
         else:
             raise web.HTTPBadRequest
 
-    def _find(self, request: web.Request) -> Payment | None:
+    def _find(self, request: web.Request) -> EmulatedPayment | None:
         try:
             return self._controls.payment(request.match_info["payment_id"])
         except LookupError:
             return None
 
-    def _render(self, payment: Payment, status: int = 200) -> web.Response:
+    def _render(self, payment: EmulatedPayment, status: int = 200) -> web.Response:
         return _rendering.page(
             "pay.html",
             status=status,
@@ -79,7 +79,7 @@ class PayerPage:
             back=self._redirect_url and self._after(payment),
         )
 
-    def _after(self, payment: Payment) -> str:
+    def _after(self, payment: EmulatedPayment) -> str:
         """Where the payer goes next; an expired link leads nowhere, as no redirect is published."""
         if self._redirect_url is None or payment.status not in ("success", "failed", "rejected"):
             return f"/pay/{payment.payment_id}"

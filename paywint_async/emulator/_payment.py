@@ -4,7 +4,7 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class Payment:
+class EmulatedPayment:
     """A payment's facts; the fields are the API's, save that times are Unix microseconds.
 
     `amount` is text: the very digits that go on the wire. `invoice_number` is kept for the account,

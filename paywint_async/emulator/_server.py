@@ -16,11 +16,11 @@ from paywint_async.emulator._console import Console
 from paywint_async.emulator._controls import Controls
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import Identity
-from paywint_async.emulator._ledger import Arrivals, Ledger, Order
+from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payer_page import PayerPage
-from paywint_async.emulator._settings import Settings
+from paywint_async.emulator._payment_book import Arrivals, Order, PaymentBook
 from paywint_async.emulator._state import StateFile
-from paywint_async.emulator._traffic import Exchange, Journal
+from paywint_async.emulator._traffic import Journal, RecordedExchange
 from paywint_async.emulator._webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
 
 _SHUTDOWN_SECONDS = 0.25
@@ -84,7 +84,7 @@ class Emulator(Controls):
         webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
         redirect_url: str | None = None,
     ) -> None:
-        self._settings = Settings(
+        self._settings = EmulatorOptions(
             payments=payments,
             seed=seed,
             arrivals=arrivals,
@@ -98,7 +98,7 @@ class Emulator(Controls):
         self._identity = Identity(seed)
         self._arrivals = Arrivals(arrivals)
         super().__init__(
-            Ledger(self._identity, payments, arrivals=self._arrivals, order=order),
+            PaymentBook(self._identity, payments, arrivals=self._arrivals, order=order),
             self._settings.timetable_us,
         )
         self._switches = Switches(
@@ -164,7 +164,7 @@ class Emulator(Controls):
         return self._journal
 
     @property
-    def requests(self) -> list[Exchange]:
+    def requests(self) -> list[RecordedExchange]:
         """The latest 10,000 requests, in the order in which they were finished."""
         return list(self._journal.exchanges)
 

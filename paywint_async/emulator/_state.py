@@ -11,9 +11,9 @@ import attrs
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import DIRECTIONS
-from paywint_async.emulator._ledger import Ledger
 from paywint_async.emulator._lifecycle import Lives
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
+from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import Change
 
 _TABLES = """
@@ -48,7 +48,7 @@ class StateFile:
         self._changes: list[Change] = []
         self._database: sqlite3.Connection | None = None
 
-    def open(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
+    def open(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
         """Bring the account to where the file has it; from then on `save` writes.
 
         Raises:
@@ -82,7 +82,7 @@ class StateFile:
         """Remember a change until the next `save`."""
         self._changes.append(change)
 
-    def save(self, ledger: Ledger, clock: Clock) -> None:
+    def save(self, ledger: PaymentBook, clock: Clock) -> None:
         """Write whatever is new, all of it or nothing."""
         if self._database is None:
             return
@@ -130,7 +130,7 @@ class StateFile:
                 )
         self._write_facts(self._identity)
 
-    def _load(self, ledger: Ledger, lives: Lives, clock: Clock) -> None:
+    def _load(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
         facts = self._read_facts()
         clock.restore(int(facts.get("clock", 0)))
         ledger.tokens = int(facts.get("tokens", 0))
@@ -180,9 +180,9 @@ class StateFile:
         return self._database.execute(query, values)
 
 
-def _to_json(payment: Payment) -> str:
+def _to_json(payment: EmulatedPayment) -> str:
     return json.dumps(attrs.asdict(payment))
 
 
-def _from_json(text: str) -> Payment:
-    return Payment(**json.loads(text))
+def _from_json(text: str) -> EmulatedPayment:
+    return EmulatedPayment(**json.loads(text))

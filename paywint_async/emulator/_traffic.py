@@ -13,7 +13,7 @@ BODY_LENGTH = 1000
 
 
 @attrs.frozen(kw_only=True)
-class Exchange:
+class RecordedExchange:
     """One request that was served.
 
     `at_us` is when it came, in Unix microseconds of the emulator's clock; `started` and `finished`
@@ -61,11 +61,11 @@ class Journal:
         known = "|".join(map(re.escape, filter(None, secrets)))
         self._secrets = re.compile(f"{known}|chk_[0-9a-f]+" if known else "chk_[0-9a-f]+")
         self._longest = max((64, *map(len, secrets)))
-        self._listeners: list[Callable[[Exchange], object]] = []
+        self._listeners: list[Callable[[RecordedExchange], object]] = []
         self.request_count = 0
         self.in_flight = 0
         self.peak_in_flight = 0
-        self.exchanges: deque[Exchange] = deque(maxlen=JOURNAL_LENGTH)
+        self.exchanges: deque[RecordedExchange] = deque(maxlen=JOURNAL_LENGTH)
 
     def open(self) -> None:
         """A request has come."""
@@ -73,14 +73,14 @@ class Journal:
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
-    def close(self, exchange: Exchange) -> None:
+    def close(self, exchange: RecordedExchange) -> None:
         """A request has been served, or given up by its client."""
         self.in_flight -= 1
         self.exchanges.append(exchange)
         for listener in tuple(self._listeners):
             listener(exchange)
 
-    def subscribe(self, listener: Callable[[Exchange], object]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[RecordedExchange], object]) -> Callable[[], None]:
         """Call it with every exchange; it must not raise. What comes back ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)

@@ -9,7 +9,7 @@ retried: it becomes `retried`, and a new payment with a new id takes its place.
 
 import attrs
 
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 
 EXPIRED, PROCESSING, RETRIED, SUCCESS = "expired", "processing", "retried", "success"
 _ENDS = ("success", "failed", "rejected", "expired")
@@ -41,7 +41,7 @@ class Change:
     `retry_payment_id` is set on `retried`; `previous` is None for the payment's beginning.
     """
 
-    payment: Payment
+    payment: EmulatedPayment
     previous: str | None
     at_us: int
     retry_payment_id: str | None = None
@@ -51,12 +51,12 @@ class IllegalChange(ValueError):
     """A payment cannot go from the status it has to that one."""
 
 
-def next_statuses(payment: Payment) -> tuple[str, ...]:
+def next_statuses(payment: EmulatedPayment) -> tuple[str, ...]:
     """What the payment can become."""
     return _NEXT[payment.status]
 
 
-def check_change(payment: Payment, status: str) -> None:
+def check_change(payment: EmulatedPayment, status: str) -> None:
     """Whether the status may come next.
 
     Raises:
@@ -71,7 +71,9 @@ def check_change(payment: Payment, status: str) -> None:
         )
 
 
-def changed(payment: Payment, status: str, now_us: int, reason: str | None) -> Payment:
+def changed(
+    payment: EmulatedPayment, status: str, now_us: int, reason: str | None
+) -> EmulatedPayment:
     """The payment in its next status.
 
     Args:

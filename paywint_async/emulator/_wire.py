@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from json import JSONEncoder
 
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 
 _UNIX = datetime(1970, 1, 1)
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -18,7 +18,7 @@ def instant(unix_us: int) -> str:
     return f"{(_UNIX + timedelta(microseconds=unix_us)).isoformat(timespec='microseconds')}Z"
 
 
-def payment_row(payment: Payment) -> bytes:
+def payment_row(payment: EmulatedPayment) -> bytes:
     """A payment as a JSON object, its fields in the order of the published table."""
     paid_us = payment.payment_date_us
     return (
@@ -67,7 +67,7 @@ def checkout_token(token: str, expires_at_us: int) -> bytes:
 def event(
     name: str,
     delivery_id: str,
-    payment: Payment,
+    payment: EmulatedPayment,
     *,
     generated_us: int,
     retry_payment_id: str | None,

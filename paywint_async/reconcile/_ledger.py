@@ -22,7 +22,7 @@ from paywint_async.reconcile._file_kinds import kind_by_name, kind_of
 from paywint_async.reconcile._forms import Forms
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
-from paywint_async.reconcile._tables import Table, TableRows, column_roles
+from paywint_async.reconcile._tables import LedgerTable, TableRows, column_roles
 from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
 
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -180,13 +180,13 @@ _TABLES = {
 }
 
 
-def _open_table(kind: str, ledger: str, format: LedgerFormat) -> Table:
+def _open_table(kind: str, ledger: str, format: LedgerFormat) -> LedgerTable:
     name, function, what = _TABLES[kind]
     try:
         module = import_module(f"paywint_async.reconcile.{name}")
     except ModuleNotFoundError:
         raise _missing("ledgers", what) from None
-    table: Table = getattr(module, function)(ledger, format)
+    table: LedgerTable = getattr(module, function)(ledger, format)
     return table
 
 

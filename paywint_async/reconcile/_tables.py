@@ -23,7 +23,7 @@ from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
 from paywint_async.reconcile._text_file import TextFile, open_text
 
 
-class Table(Protocol):
+class LedgerTable(Protocol):
     """Where the records of a ledger come from; they can be read again."""
 
     @property
@@ -118,7 +118,7 @@ class TableRows:
         LedgerError: its values can be read in more than one way.
     """
 
-    def __init__(self, table: Table, format: LedgerFormat) -> None:
+    def __init__(self, table: LedgerTable, format: LedgerFormat) -> None:
         self.table = table
         self._format = format
         self.forms: Forms = find_forms(

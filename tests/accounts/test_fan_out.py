@@ -26,7 +26,7 @@ from paywint_async import (
     export_accounts,
 )
 from paywint_async._accounts.fan_out import _FanOut
-from paywint_async._accounts.job import Job, Options, Outcome, Part, Plan, Written
+from paywint_async._accounts.job import Job, Options, Part, Plan, StepOutcome, Written
 
 REF = SecretRef.env("ACME_KEY")
 ACME = Account("acme", api_key=REF, api_secret=REF)
@@ -35,11 +35,11 @@ ACME = Account("acme", api_key=REF, api_secret=REF)
 class Future:
     """What a submitted step comes to."""
 
-    def __init__(self, work: Awaitable[Outcome]) -> None:
+    def __init__(self, work: Awaitable[StepOutcome]) -> None:
         self._task = asyncio.ensure_future(work)
         self.is_released = False
 
-    def __await__(self) -> Generator[Any, None, Outcome]:
+    def __await__(self) -> Generator[Any, None, StepOutcome]:
         return self._task.__await__()
 
     def release(self) -> None:
@@ -75,14 +75,14 @@ class Cluster:
         self.futures.append(Future(self._do(job.account.name, step, options["key"])))
         return self.futures[-1]
 
-    async def _do(self, name: str, step: str, key: str) -> Outcome:
+    async def _do(self, name: str, step: str, key: str) -> StepOutcome:
         await self.hear((0.0, {"key": key, "count": None}))
         result = self.script[name, step]
         if callable(result):
             result = await result(key)
         if isinstance(result, BaseException):
             raise result
-        return result if isinstance(result, Outcome) else Outcome(value=result)
+        return result if isinstance(result, StepOutcome) else StepOutcome(value=result)
 
 
 def job(name: str = "acme") -> Job:
@@ -149,7 +149,7 @@ async def test_the_ranges_of_a_large_account_come_before_it_is_written() -> None
 
 
 async def test_a_range_that_cannot_be_proved_leaves_it_to_the_writing() -> None:
-    doubt = Outcome(error=IncompleteHistoryError("in doubt"))
+    doubt = StepOutcome(error=IncompleteHistoryError("in doubt"))
     cluster = Cluster(
         {
             ("acme", "plan"): Plan(held=0, total=30, parts=parts(2)),
@@ -164,7 +164,7 @@ async def test_a_range_that_cannot_be_proved_leaves_it_to_the_writing() -> None:
 
 
 async def test_a_range_that_fails_fails_the_account_when_the_others_are_done() -> None:
-    failure = Outcome(error=ServerError(503, "busy"), attempts=3)
+    failure = StepOutcome(error=ServerError(503, "busy"), attempts=3)
     cluster = Cluster(
         {("acme", "plan"): Plan(held=0, total=30, parts=parts(3)), ("acme", "part"): failure}
     )

@@ -11,7 +11,7 @@ from fault_server import PAYMENT, PAYMENT_ID, Fault, answer
 from virtual_time import pass_time
 
 from paywint_async import Payment, PaymentWatch, PaywintClient, Request, Response
-from paywint_async.emulator import Emulator, Exchange
+from paywint_async.emulator import Emulator, RecordedExchange
 
 
 def now() -> float:
@@ -41,7 +41,7 @@ async def states(watch: PaymentWatch) -> list[tuple[str, str]]:
     return [(str(payment.payment_id), str(payment.status)) async for payment in watch]
 
 
-def looks(emulator: Emulator) -> list[Exchange]:
+def looks(emulator: Emulator) -> list[RecordedExchange]:
     """The requests for single payments that an emulator has seen."""
     return [exchange for exchange in emulator.requests if exchange.operation == "get"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from paywint_async.emulator._ledger import Order
+from paywint_async.emulator._payment_book import Order
 from paywint_async.emulator._transitions import EXPIRED, PLANNABLE, RETRIED
 
 LARGEST_HISTORY = 100_000_000
@@ -68,7 +68,7 @@ def _is_wait(value: Any) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class EmulatorOptions:
     """The arguments of `Emulator`, valid; it says what each means.
 
     Raises:

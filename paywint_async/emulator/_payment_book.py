@@ -13,7 +13,7 @@ from paywint_async.emulator._clock import LATEST_US
 from paywint_async.emulator._generator import Generator
 from paywint_async.emulator._history import History
 from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
-from paywint_async.emulator._payment import Payment
+from paywint_async.emulator._payment import EmulatedPayment
 
 Order = Literal["newest", "oldest"]
 
@@ -30,7 +30,7 @@ class Page:
 
 
 @attrs.frozen(kw_only=True)
-class CheckoutToken:
+class IssuedToken:
     """A token for the inline checkout."""
 
     token: str
@@ -72,7 +72,7 @@ class Arrivals:
         return new
 
 
-class Ledger:
+class PaymentBook:
     """Everything the emulated account has.
 
     Args:
@@ -152,22 +152,22 @@ class Ledger:
             raise LookupError(f"the emulator has no payment {payment_id!r}")
         return place
 
-    def payment(self, payment_id: str) -> Payment:
+    def payment(self, payment_id: str) -> EmulatedPayment:
         """The payment of this id; LookupError where there is none."""
         direction, rank = self.place(payment_id)
         return self._histories[direction].payment(rank)
 
-    def replace(self, payment: Payment) -> None:
+    def replace(self, payment: EmulatedPayment) -> None:
         """Put other facts in the place of those of its id; LookupError where there are none."""
         direction, rank = self.place(payment.payment_id)
         self._histories[direction].replace(rank, payment)
 
-    def payer_of(self, payment: Payment) -> tuple[str, str]:
+    def payer_of(self, payment: EmulatedPayment) -> tuple[str, str]:
         """Id and name of the one who pays: as noted, else somebody who follows from the id."""
         somebody = self._generator.somebody(payment.payment_id)
         return payment.payer_id or somebody.party_id, payment.payer_name or somebody.name
 
-    def repeat(self, payment: Payment, now_us: int) -> Payment:
+    def repeat(self, payment: EmulatedPayment, now_us: int) -> EmulatedPayment:
         """Append a pending payment that asks for the same once more; returns it."""
         direction, _rank = self.place(payment.payment_id)
         history = self._histories[direction]
@@ -194,13 +194,13 @@ class Ledger:
         description: str | None,
         invoice_number: str | None,
         now_us: int,
-    ) -> Payment:
+    ) -> EmulatedPayment:
         """Append a pending payment: received is the account's own link, sent the other side's."""
         history, account = self._histories[direction], self._generator.account
         payment_id = self._identity.payment_id(direction, history.next_rank)
         is_own = direction == "received"
         payee = account if is_own else self._generator.somebody(payment_id)
-        payment = Payment(
+        payment = EmulatedPayment(
             payment_id=payment_id,
             payer_id=None if is_own else account.party_id,
             payer_name=None if is_own else account.name,
@@ -219,8 +219,8 @@ class Ledger:
         history.write(payment)
         return payment
 
-    def create_token(self, now_us: int) -> CheckoutToken:
+    def create_token(self, now_us: int) -> IssuedToken:
         """A checkout token; the sequence of them follows from the seed."""
         self.tokens += 1
         bits = self._identity.bits(f"checkout token {self.tokens}")
-        return CheckoutToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)
+        return IssuedToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)
