@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def dying_at(step: int) -> None:
 
 
 def in_a_child(work: Callable[[], None]) -> int:
-    child = os.fork()
+    with warnings.catch_warnings(
+        action="ignore", category=DeprecationWarning
+    ):  # threads of pyarrow
+        child = os.fork()
     if child == 0:
         try:
             work()

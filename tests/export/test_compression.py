@@ -151,7 +151,7 @@ def test_only_regular_files_are_compressed(tmp_path: Path) -> None:
 def test_without_the_extra_it_says_which_is_missing(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "sys.modules['backports'] = sys.modules['compression'] = None\n"
+        "sys.modules['backports'] = sys.modules['compression.zstd'] = None\n"
         "from paywint_async._cli import main\n"
         "sys.exit(main(['export', '--emulator', '10', '--output', 'payments.jsonl.zst']))\n"
     )

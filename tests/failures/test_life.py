@@ -149,7 +149,8 @@ def test_a_forked_process_opens_connections_of_its_own(emulator: Emulator) -> No
 
     async def use_and_fork() -> tuple[int, int]:
         assert await total(client) == 50
-        child = os.fork()
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            child = os.fork()  # which warns where threads run
         if child == 0:
             _in_the_child(client)
         _, status = await asyncio.to_thread(os.waitpid, child, 0)

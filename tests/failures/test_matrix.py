@@ -60,6 +60,16 @@ def table() -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(OPERATIONS, row[1:], strict=True)) for row in rows[2:]}
 
 
+def chosen(cell: str, seen: str) -> str:
+    """What the page promises: of "A or B, 1" the one that was seen, if it is one of them.
+
+    How deep an unknown field may be nested depends on the version of Python and on the stack.
+    """
+    kinds, _, sends = cell.rpartition(", ")
+    promised = [f"{kind}, {sends}" for kind in kinds.split(" or ")]
+    return seen if seen in promised else promised[0]
+
+
 def test_the_matrix_has_every_fault_and_no_other() -> None:
     if "PAYWINT_WRITE_MATRIX" not in os.environ:
         assert list(table()) == [fault.name for fault in CATALOGUE]
@@ -73,6 +83,9 @@ async def test_each_fault_ends_as_the_page_says(fault: Fault) -> None:
     if "PAYWINT_WRITE_MATRIX" in os.environ:
         row = f"| {fault.name} | " + " | ".join(outcomes.values()) + " |\n"
         PAGE.write_text(PAGE.read_text("utf-8") + row, "utf-8")
-    assert outcomes == table()[fault.name]
+    assert outcomes == {
+        operation: chosen(cell, outcomes[operation])
+        for operation, cell in table()[fault.name].items()
+    }
     _, sends = outcomes["create"].split(", ")
     assert int(sends) <= 1 or "429" in fault.name, "a create was sent twice"

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,8 @@ class TestTheEventLoop:
 async def test_a_forked_process_opens_a_connection_of_its_own(redis: RedisServer) -> None:
     limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
     await limiter.acquire()
-    child = os.fork()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        child = os.fork()  # which warns where threads run
     if child == 0:
         _in_the_child(limiter)
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
