@@ -18,9 +18,6 @@ _FILES = (
     *(ending for kind in DESTINATIONS for ending in kind.endings if ending != "/"),
     *(".gz", ".zst", ".db", ".sqlite"),
 )
-# What lies beside an output while it is written, or for good.
-_COMPANIONS = ("", ".tmp", ".checkpoint", ".checkpoint.tmp", ".ranges")
-_JOURNALS = ("-journal", "-wal", "-shm")  # of SQLite, which takes what is there for its own
 
 
 def places(destination: object, names: Iterable[str]) -> dict[str, str]:
@@ -36,7 +33,8 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
             a file.
     """
     template = _template(destination)
-    companions = _COMPANIONS + (_JOURNALS if template.lower().startswith("sqlite:") else ())
+    kind = find_destination(template.replace(_ACCOUNT, "account"))
+    companions = ("", ".ranges", *kind.companions)
     outputs: dict[str, str] = {}
     owners: dict[str, str] = {}
     for name in names:

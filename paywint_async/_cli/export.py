@@ -15,6 +15,8 @@ from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
 from paywint_async._cli.options import (
     Count,
+    Flag,
+    FormatName,
     Number,
     Output,
     Rows,
@@ -22,6 +24,7 @@ from paywint_async._cli.options import (
     Selection,
     UsageError,
     checked_destination,
+    chosen_format,
     find_kind,
 )
 from paywint_async._cli.progress import OnProgress, progress_bar
@@ -46,7 +49,8 @@ async def export(
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
-    format: Format | None = None,
+    format: FormatName | None = None,
+    spreadsheet: Flag = False,
     output: Output = "-",
     checkpoint: str | None = None,
     concurrency: Count = 8,
@@ -69,6 +73,9 @@ async def export(
         Which payments; for both, a column tells the direction.
     format
         How a file is written; default: by its ending, jsonl where it has none.
+    spreadsheet
+        Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
+        would be a formula.
     checkpoint
         A file that remembers how far the export is. Parquet and databases do that themselves.
     concurrency
@@ -78,7 +85,7 @@ async def export(
     """
     job = _Job(
         direction=direction,
-        format=format,
+        format=chosen_format(output, format, spreadsheet),
         output=checked_destination(output),
         checkpoint=checkpoint,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},

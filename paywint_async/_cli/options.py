@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -18,7 +19,7 @@ from paywint_async.export import (
     find_destination,
 )
 from paywint_async.export._compression import COMPRESSED_ENDINGS
-from paywint_async.export._destination import UnknownEndingError
+from paywint_async.export._destination import CSV, UnknownEndingError
 
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,12}")
@@ -61,6 +62,22 @@ def find_kind(output: str, format: Format | None, checkpoint: str | None = None)
         if given and found.has_own_checkpoint:
             raise UsageError(f"{option} is for files: {display_name(output)} has its own")
     return found
+
+
+def chosen_format(output: str, format: FormatName | None, spreadsheet: bool) -> Format | None:
+    """What the options say of a file's format; None: nothing.
+
+    Raises:
+        UsageError: ``--spreadsheet``, and it is no CSV.
+    """
+    told = None if format is None else Format(format)
+    if not spreadsheet:
+        return told
+    is_named = output != "-" and "." in os.path.basename(output)
+    kind = find_kind(output, told) if told or is_named else CSV
+    if Format.SPREADSHEET not in kind.formats:
+        raise UsageError(f"--spreadsheet is for CSV, and {display_name(output)} is {kind.name}")
+    return Format.SPREADSHEET
 
 
 def _destination_help(introduction: str) -> str:
@@ -120,5 +137,7 @@ SyncedDestination: TypeAlias = Annotated[
         "PAYWINT_DESTINATION is taken, where a URL may have its password."
     ),
 ]
+FormatName: TypeAlias = Literal["jsonl", "csv"]
+Flag: TypeAlias = Annotated[bool, Parameter(negative=())]
 Rows: TypeAlias = Literal[10, 20, 50, 100]
 Selection: TypeAlias = Literal["sent", "received", "both"]

@@ -12,6 +12,8 @@ from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
 from paywint_async._cli.options import (
     Count,
+    Flag,
+    FormatName,
     Number,
     Rows,
     Seconds,
@@ -19,6 +21,7 @@ from paywint_async._cli.options import (
     SyncedDestination,
     UsageError,
     checked_destination,
+    chosen_format,
     find_kind,
 )
 from paywint_async._cli.progress import OnProgress, progress_bar
@@ -35,7 +38,8 @@ async def sync(
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
-    format: Format | None = None,
+    format: FormatName | None = None,
+    spreadsheet: Flag = False,
     watch: Seconds | None = None,
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
@@ -56,6 +60,9 @@ async def sync(
         Which payments; for both, a column tells the direction.
     format
         How a file is written; default: by its ending.
+    spreadsheet
+        Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
+        would be a formula.
     watch
         Do it again after so many seconds, until interrupted.
     concurrency
@@ -64,12 +71,13 @@ async def sync(
         Payments asked for at once.
     """
     output = _chosen(destination)
-    find_kind(output, format)
+    file_format = chosen_format(output, format, spreadsheet)
+    find_kind(output, file_format)
     job = _Job(
         output=output,
         place=display_name(output),
         direction=direction,
-        format=format,
+        format=file_format,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
     )
     async with open_account(emulator, emulator_latency) as client:

@@ -24,7 +24,9 @@ from paywint_async.export._sink import Sink, Table
 from paywint_async.export._stream import StreamSink
 
 R = TypeVar("R")
-Reader: TypeAlias = Literal["jsonl", "csv", "parquet", "sql"]
+Reader: TypeAlias = Literal["jsonl", "csv", "parquet", "sql", "xlsx"]
+MakeTable: TypeAlias = Callable[[str, str, Format], Table[Any]]
+MakeSink: TypeAlias = Callable[[str, str, Format, str | None], Sink[Any]]
 
 _URL = re.compile(r"([a-z][a-z0-9+]*):(?=/)|(sqlite|postgres|postgresql):", re.IGNORECASE)
 _DATABASE_FILES = (".db", ".sqlite", ".sqlite3")  # by custom
@@ -47,9 +49,11 @@ class Destination:
         extra: what has to be installed; None: nothing.
         is_compressible: whether ``.gz`` and ``.zst`` may follow the ending.
         reader: which reader of `paywint_async.reconcile` reads it back.
-        make_table: makes the table of an output and a direction; nothing is opened yet.
-        format: what ``--format`` calls it; None: it keeps its checkpoint within itself, has no
-            ``--format``, and its table is also where an export goes.
+        make_table: makes the table of an output, a direction and a format; nothing is opened yet.
+        make_sink: makes the sink of an export, with the checkpoint's path; None: the checkpoint is
+            kept within the destination, and an export goes into its table.
+        formats: what ``--format`` calls it, the usual one first; of a file with other endings, too.
+        companions: endings of the names beside an output that belong to it.
     """
 
     name: str
@@ -60,13 +64,19 @@ class Destination:
     extra: str | None = None
     is_compressible: bool = False
     reader: Reader
-    make_table: Callable[[str, str], Table[Any]]
-    format: Format | None = None
+    make_table: MakeTable
+    make_sink: MakeSink | None = None
+    formats: tuple[Format, ...] = ()
+    companions: tuple[str, ...] = ()
 
     @property
     def has_own_checkpoint(self) -> bool:
         """Whether the checkpoint is kept in the destination itself."""
-        return self.format is None
+        return self.make_sink is None
+
+    def format(self, asked: Format | None) -> Format:
+        """How it is written: as asked for, else in the usual way."""
+        return asked or next(iter(self.formats), Format.JSONL)
 
 
 def find_destination(output: str, format: Format | None = None) -> Destination:
@@ -96,7 +106,7 @@ def find_destination(output: str, format: Format | None = None) -> Destination:
     if found is not None and found.has_own_checkpoint and not compression:
         return found
     if format is not None:
-        return next(each for each in DESTINATIONS if each.format is format)
+        return next(each for each in DESTINATIONS if format in each.formats)
     if not ending:
         return JSON_LINES
     if found is None or (compression and not found.is_compressible):
@@ -137,7 +147,8 @@ def make_table(output: str, direction: str, format: Format | None = None) -> Tab
         ConfigurationError: an extra is missing, or the name or URL is wrong.
         ExportError: a file is asked for where a directory is.
     """
-    return find_destination(output, format).make_table(output, direction)
+    destination = find_destination(output, format)
+    return destination.make_table(output, direction, destination.format(format))
 
 
 def make_export_sink(
@@ -155,10 +166,9 @@ def make_export_sink(
         as `make_table`.
     """
     destination = find_destination(output, format)
-    if destination.format is None:
-        return destination.make_table(output, direction)
-    encoding = _encoding(destination.format, direction)
-    return make_sink(output, encoding, _checkpoint(checkpoint, output, encoding, direction))
+    if destination.make_sink is None:
+        return destination.make_table(output, direction, destination.format(format))
+    return destination.make_sink(output, direction, destination.format(format), checkpoint)
 
 
 def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | None) -> Sink[R]:
@@ -199,30 +209,54 @@ def _encoding(format: Format, direction: str) -> Encoding[Any]:
     return encodings[format]
 
 
-def _checkpoint(
-    path: str | None, output: str, encoding: Encoding[Any], direction: str
-) -> CheckpointFile | None:
-    if not path:
-        return None
-    return CheckpointFile(path, format=checkpoint_format(output, encoding), direction=direction)
+def _text_sink(output: str, direction: str, format: Format, checkpoint: str | None) -> Sink[Any]:
+    encoding = _encoding(format, direction)
+    if not checkpoint:
+        return make_sink(output, encoding, None)
+    kind = checkpoint_format(output, encoding)
+    return make_sink(output, encoding, CheckpointFile(checkpoint, format=kind, direction=direction))
 
 
-def _text_table(format: Format) -> Callable[[str, str], Table[Any]]:
-    def make(output: str, direction: str) -> Table[Any]:
-        if os.path.isdir(output):
-            raise ExportError(f"cannot open {output}: Is a directory")
-        encoding = _encoding(format, direction)
-        checkpoint = CheckpointFile(
-            f"{output}.checkpoint",
-            format=checkpoint_format(output, encoding),
-            direction=direction,
-        )
-        return ResumableFile(output, encoding, checkpoint, compression_of(output))
-
-    return make
+def _text_table(output: str, direction: str, format: Format) -> Table[Any]:
+    if os.path.isdir(output):
+        raise ExportError(f"cannot open {output}: Is a directory")
+    encoding = _encoding(format, direction)
+    checkpoint = CheckpointFile(
+        f"{output}.checkpoint", format=checkpoint_format(output, encoding), direction=direction
+    )
+    return ResumableFile(output, encoding, checkpoint, compression_of(output))
 
 
-def _parquet_table(path: str, direction: str) -> Table[Any]:
+def _xlsx_sink(output: str, direction: str, _format: Format, checkpoint: str | None) -> Sink[Any]:
+    module = _xlsx()
+    if not checkpoint:
+        sink: Sink[Any] = module.XlsxFile(output, direction)
+        return sink
+    return _xlsx_table_with(output, direction, checkpoint)
+
+
+def _xlsx_table(output: str, direction: str, _format: Format) -> Table[Any]:
+    return _xlsx_table_with(output, direction, f"{output}.checkpoint")
+
+
+def _xlsx_table_with(output: str, direction: str, checkpoint: str) -> Table[Any]:
+    file = CheckpointFile(checkpoint, format="xlsx", direction=direction)
+    rows = _encoding(Format.JSONL, direction)
+    table: Table[Any] = _xlsx().XlsxTable(output, direction, rows, file)
+    return table
+
+
+def _xlsx() -> Any:
+    try:
+        from paywint_async.export import _xlsx as module
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "Excel files need an extra: pip install 'paywint-async[xlsx]'"
+        ) from None
+    return module
+
+
+def _parquet_table(path: str, direction: str, _format: Format) -> Table[Any]:
     to_arrow: Any = entries_to_arrow if direction == "both" else payments_to_arrow
     to_arrow([])  # raises where the extra is missing
     from paywint_async.export._parquet import ParquetTable
@@ -230,7 +264,7 @@ def _parquet_table(path: str, direction: str) -> Table[Any]:
     return ParquetTable(path, direction=direction, to_arrow=to_arrow)
 
 
-def _sql_table(url: str, direction: str) -> Table[Any]:
+def _sql_table(url: str, direction: str, _format: Format) -> Table[Any]:
     database = _database(url)
     from paywint_async.export._sql import SqlTable
 
@@ -249,6 +283,7 @@ def _database(url: str) -> Any:
         ) from None
 
 
+_TEXT_COMPANIONS = (".tmp", ".part", ".checkpoint", ".checkpoint.tmp")
 JSON_LINES = Destination(
     name="JSON lines",
     examples=("payments.jsonl", "payments.jsonl.gz", "payments.jsonl.zst"),
@@ -256,8 +291,10 @@ JSON_LINES = Destination(
     endings=(".jsonl",),
     is_compressible=True,
     reader="jsonl",
-    make_table=_text_table(Format.JSONL),
-    format=Format.JSONL,
+    make_table=_text_table,
+    make_sink=_text_sink,
+    formats=(Format.JSONL,),
+    companions=_TEXT_COMPANIONS,
 )
 CSV = Destination(
     name="CSV",
@@ -266,12 +303,28 @@ CSV = Destination(
     endings=(".csv",),
     is_compressible=True,
     reader="csv",
-    make_table=_text_table(Format.CSV),
-    format=Format.CSV,
+    make_table=_text_table,
+    make_sink=_text_sink,
+    formats=(Format.CSV, Format.SPREADSHEET),
+    companions=_TEXT_COMPANIONS,
 )
 DESTINATIONS = (
     JSON_LINES,
     CSV,
+    Destination(
+        name="Excel",
+        examples=("payments.xlsx",),
+        description="a workbook, with its rows beside it",
+        endings=(".xlsx",),
+        extra="xlsx",
+        reader="xlsx",
+        make_table=_xlsx_table,
+        make_sink=_xlsx_sink,
+        companions=(
+            *(".tmp", ".part", ".sheets", ".checkpoint", ".checkpoint.tmp"),
+            *(".rows.jsonl.gz", ".rows.jsonl.gz.tmp"),
+        ),
+    ),
     Destination(
         name="Parquet",
         examples=("payments.parquet", "payments/"),
@@ -280,12 +333,14 @@ DESTINATIONS = (
         extra="parquet",
         reader="parquet",
         make_table=_parquet_table,
+        companions=(".tmp",),
     ),
     Destination(
         name="SQLite",
         examples=("sqlite:///payments.db",),
         description="the table paywint_payments of a database file",
         schemes=("sqlite",),
+        companions=("-journal", "-wal", "-shm"),  # SQLite's own
         extra="sql",
         reader="sql",
         make_table=_sql_table,

@@ -29,6 +29,7 @@ class Format(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    SPREADSHEET = "spreadsheet"  # CSV for Excel
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +56,16 @@ _values = attrgetter(*_COLUMNS)
 _AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)
 _CREATED = _COLUMNS.index("created_at") - len(_COLUMNS)
 _PAID = _COLUMNS.index("payment_date") - len(_COLUMNS)
+_TEXTS = tuple(
+    _COLUMNS.index(name) - len(_COLUMNS)
+    for name in (
+        *("payer_name", "payee_name", "currency", "description", "payment_method"),
+        *("receiving_method", "status", "failure_reason"),
+    )
+)
+# What makes a cell a formula in Excel or LibreOffice; the wide forms do so in East Asian settings.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # tells Excel that it is UTF-8
 _COMPLETE_TIME = len("2025-06-16T10:04:51.739761Z")  # no other form of ISO 8601 has this length
 _MOST_NOUGHTS = 400
 # Within a text the quotes would have a backslash before them.
@@ -126,6 +137,32 @@ def _csv(rows: Iterable[Sequence[str | None]]) -> bytes:
     lines = _Lines()
     csv.writer(lines, lineterminator="\r\n").writerows(rows)
     return "".join(lines).encode()
+
+
+def _guarded(text: str | None) -> str | None:
+    """A text that no spreadsheet runs: an apostrophe before it, where it would be a formula.
+
+    Taking off one apostrophe gives back the text.
+    """
+    is_formula = text and text.lstrip("'").startswith(_FORMULAS)
+    return f"'{text}" if is_formula else text
+
+
+def _spreadsheet_csv(rows: list[Any]) -> bytes:
+    for row in rows:
+        for place in _TEXTS:
+            row[place] = _guarded(row[place])
+    return _csv(rows)
+
+
+def _spreadsheet_payment_rows(payments: Sequence[Payment]) -> bytes:
+    return _spreadsheet_csv(as_text(map(_values, payments)))
+
+
+def _spreadsheet_entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
+    return _spreadsheet_csv(
+        as_text((entry.direction, *_values(entry.payment)) for entry in entries)
+    )
 
 
 def _payment_rows(payments: Sequence[Payment]) -> bytes:
@@ -213,6 +250,14 @@ PAYMENTS: dict[Format, Encoding[Payment]] = {
         identify=_identify_row(0),
         rows_of=_payment(_payment_rows),
     ),
+    Format.SPREADSHEET: Encoding(
+        format=Format.SPREADSHEET,
+        header=_BYTE_ORDER_MARK + _csv([_COLUMNS]),
+        encode=_spreadsheet_payment_rows,
+        split=_quoted_rows,
+        identify=_identify_row(0),
+        rows_of=_payment(_spreadsheet_payment_rows),
+    ),
 }
 ENTRIES: dict[Format, Encoding[HistoryEntry]] = {
     Format.JSONL: Encoding(
@@ -230,5 +275,13 @@ ENTRIES: dict[Format, Encoding[HistoryEntry]] = {
         split=_quoted_rows,
         identify=_identify_row(1),
         rows_of=_both(_entry_rows),
+    ),
+    Format.SPREADSHEET: Encoding(
+        format=Format.SPREADSHEET,
+        header=_BYTE_ORDER_MARK + _csv([("direction", *_COLUMNS)]),
+        encode=_spreadsheet_entry_rows,
+        split=_quoted_rows,
+        identify=_identify_row(1),
+        rows_of=_both(_spreadsheet_entry_rows),
     ),
 }

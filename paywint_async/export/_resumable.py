@@ -110,6 +110,11 @@ class ResumableFile(Generic[R]):
         """Gives the locks back; what is not committed will be cut off."""
         self._held.close()
 
+    @property
+    def extent(self) -> Extent:
+        """What is written of the file: after a commit, what is confirmed."""
+        return self._output.extent()
+
     def _check_length(self, confirmed: Confirmed | None) -> None:
         size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
         name = self._checkpoint.path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 Command = Callable[..., Any]
 
@@ -55,6 +57,69 @@ def test_a_directory_has_no_format(
 
     assert (outcome.code, os.listdir(tmp_path)) == (2, [])
     assert "--format is for files" in outcome.err
+
+
+@COMMANDS
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a"])
+def test_a_spreadsheet_is_csv_with_a_byte_order_mark(
+    paywint: Command, tmp_path: Path, command: list[str], name: str
+) -> None:
+    arguments = (*command, tmp_path / name, "--spreadsheet")
+    assert paywint(*arguments, "--emulator", 10).code == 0
+
+    data = (tmp_path / name).read_bytes()
+    text = gzip.decompress(data) if name.endswith(".gz") else data
+    assert text.startswith(b"\xef\xbb\xbfpayment_id,")
+    assert text.count(b"\n") >= 11
+
+
+def test_a_spreadsheet_is_continued_as_one_and_not_as_other_csv(
+    paywint: Command, tmp_path: Path
+) -> None:
+    output = tmp_path / "a.csv"
+    assert paywint("sync", output, "--spreadsheet", "--emulator", 10).code == 0
+    assert paywint("sync", output, "--spreadsheet", "--emulator", 20).code == 0
+
+    other = paywint("sync", output, "--emulator", 20)
+
+    assert output.read_bytes().count(b"\xef\xbb\xbf") == 1
+    assert other.code == 1
+    assert "belongs to a format of 'spreadsheet', not 'csv'" in other.err
+
+
+@COMMANDS
+@pytest.mark.parametrize("name", ["a.jsonl", "a.xlsx", "a.parquet"])
+def test_what_is_no_csv_is_no_spreadsheet(
+    paywint: Command, tmp_path: Path, command: list[str], name: str
+) -> None:
+    outcome = paywint(*command, tmp_path / name, "--spreadsheet", "--emulator", 10)
+
+    assert (outcome.code, os.listdir(tmp_path)) == (2, [])
+    assert "--spreadsheet is for CSV" in outcome.err
+
+
+def test_stdout_for_a_spreadsheet_is_csv(paywint: Command) -> None:
+    assert paywint("export", "--spreadsheet", "--emulator", 3).out.startswith("\ufeffpayment_id,")
+
+
+def test_an_excel_file_is_exported_continued_and_kept_up_to_date(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=30)
+    use(account.environment)
+    checkpoint = ("--checkpoint", tmp_path / "cp")
+    assert paywint("export", "--output", tmp_path / "a.xlsx", *checkpoint).code == 0
+    assert paywint("sync", tmp_path / "b.xlsx").code == 0
+    old = account.ids()
+    account.arrive(5)
+
+    assert paywint("export", "--output", tmp_path / "a.xlsx", *checkpoint).code == 0
+    assert paywint("sync", tmp_path / "b.xlsx").code == 0
+
+    for name in ("a.xlsx", "b.xlsx"):
+        book = CalamineWorkbook.from_path(str(tmp_path / name))
+        ids = [row[0] for row in book.get_sheet_by_index(0).to_python()[1:]]
+        assert ids == old + [each for each in account.ids() if each not in old]
 
 
 @pytest.mark.parametrize("command", ["sync", "export"])

@@ -51,7 +51,7 @@ async def fail(first: int) -> None:
 def test_the_format_stands_before_what_says_that_it_is_compressed(
     name: str, format: Format
 ) -> None:
-    assert find_destination(name).format is format
+    assert find_destination(name).format(None) is format
 
 
 @ENDINGS
@@ -89,7 +89,7 @@ async def test_without_a_checkpoint_it_appears_when_complete(
     tmp_path: Path, read: Read, payments: list[Payment], ending: str
 ) -> None:
     output = tmp_path / f"payments.{ending}"
-    encoding = PAYMENTS[find_destination(str(output)).format or Format.JSONL]
+    encoding = PAYMENTS[find_destination(str(output)).format(None)]
     with pytest.raises(IncompleteHistoryError):
         await transfer(read(before_page=fail), make_sink(str(output), encoding, None))
     assert not output.exists()

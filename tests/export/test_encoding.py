@@ -197,6 +197,50 @@ def test_a_row_is_told_by_its_id_however_long_a_text_in_it_is(
     assert csv.field_size_limit() == limit
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("＝1", "'＝1"),
+        ("'=1", "''=1"),
+        ("'tis", "'tis"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("encodings", [PAYMENTS, ENTRIES])
+def test_for_a_spreadsheet_a_text_that_would_be_a_formula_has_an_apostrophe(
+    payment: Callable[..., Payment], encodings: Any, text: str, written: str
+) -> None:
+    names = ("payer_name", "payee_name", "currency", "description", "failure_reason")
+    record: Any = payment(1, amount=Decimal("-1.50"), **dict.fromkeys(names, text))
+    if encodings is ENTRIES:
+        record = HistoryEntry(direction=Direction.SENT, payment=record)
+    encoding = encodings[Format.SPREADSHEET]
+
+    data = encoding.header + encoding.encode([record])
+
+    assert data.startswith(b"\xef\xbb\xbf")
+    (row,) = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    assert [row[name] for name in names] == [written] * 5
+    assert row["amount"] == "-1.50"
+
+
+@given(st.lists(payments))
+def test_for_a_spreadsheet_it_is_csv_in_all_else(page: list[Payment]) -> None:
+    plain, spreadsheet = (
+        csv_rows(PAYMENTS[each].header.lstrip(b"\xef\xbb\xbf") + PAYMENTS[each].encode(page))
+        for each in (Format.CSV, Format.SPREADSHEET)
+    )
+    for name in ("payment_id", "payer_id", "amount", "created_at", "payment_date"):
+        assert [row[name] for row in plain] == [row[name] for row in spreadsheet]
+
+
 def test_what_is_no_row_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="new-line character seen in unquoted field"):
         PAYMENTS[Format.CSV].identify(b"a\rb,c\n")
@@ -214,4 +258,4 @@ def test_what_is_no_row_is_a_value_error() -> None:
     ],
 )
 def test_the_ending_tells_the_format(output: str, wanted: Format) -> None:
-    assert find_destination(output).format is wanted
+    assert find_destination(output).format(None) is wanted

@@ -14,7 +14,7 @@ import pytest
 
 from paywint_async import Payment, PaywintClient, PaywintError
 from paywint_async.emulator import Emulator
-from paywint_async.export import PAYMENTS, Format, find_destination, make_table, reader, transfer
+from paywint_async.export import PAYMENTS, find_destination, make_table, reader, transfer
 from paywint_async.reconcile import (
     LedgerFormat,
     Period,
@@ -140,7 +140,7 @@ async def test_an_amount_that_could_have_an_exponent_is_read_again(
 ) -> None:
     ledger = tmp_path / name
     payment = make_payment(amount=Decimal(amount))
-    encoding = PAYMENTS[find_destination(name).format or Format.JSONL]
+    encoding = PAYMENTS[find_destination(name).format(None)]
     ledger.write_bytes(encoding.header + encoding.encode([payment]))
 
     report = await reconcile(Scripted(payment), options(ledger))  # type: ignore[arg-type]

@@ -109,6 +109,7 @@ OWNERS = {
         "export._sql",
         "reconcile._sql",
     ),
+    "xlsxwriter": ("export._workbook",),
     "starlette": ("webhooks._adapters",),
 }
 # What layer 0 may import besides the standard library.

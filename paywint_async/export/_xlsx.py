@@ -1,0 +1,278 @@
+"""Excel files as destinations. Needs the extra ``xlsx``.
+
+A workbook cannot be continued: it is written as a whole. So an export without a checkpoint writes one
+when all payments are there, and a table keeps its rows beside the workbook, as compressed JSON lines
+with a checkpoint, where each commit is safe and rows can be brought up to date. When a run has come to
+its end, the workbook is written anew from them, and takes its name.
+
+A workbook remembers, in the comment of its ZIP archive, which rows it was written from. Programs that
+save it drop the comment, so what somebody has changed by hand is never overwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import os
+import zipfile
+import zlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from operator import attrgetter
+from typing import IO, Any, Generic, TypeVar
+from uuid import UUID
+
+import attrs
+import msgspec
+
+from paywint_async import HistoryEntry, Payment
+from paywint_async.export._atomic_file import partial_path
+from paywint_async.export._checkpoint import CheckpointFile, Extent
+from paywint_async.export._compression import compression_of
+from paywint_async.export._encoding import Encoding
+from paywint_async.export._errors import ExportError, translated
+from paywint_async.export._files import open_locked, put_in_place, replacement, temporary_path
+from paywint_async.export._resumable import ResumableFile
+from paywint_async.export._sink import Checkpoint
+from paywint_async.export._workbook import Value, WorkbookWriter, check_texts
+
+R = TypeVar("R", Payment, HistoryEntry)
+
+_COLUMNS = tuple(field.name for field in attrs.fields(Payment))
+_TEXTS = attrgetter(
+    *("payer_name", "payee_name", "currency", "description", "payment_method"),
+    *("receiving_method", "status", "failure_reason"),
+)
+_ROWS_AT_ONCE = 1000  # between two turns of the event loop
+_MARK = "paywint-async rows {size} {tail}"
+
+_values = attrgetter(*_COLUMNS)
+_types: dict[str, Any] = {
+    "amount": Decimal,
+    "created_at": datetime,
+    "payment_date": datetime | None,
+}
+
+
+def rows_path(output: str) -> str:
+    """Where the rows of a workbook are kept."""
+    return f"{output}.rows.jsonl.gz"
+
+
+def sheets_path(output: str) -> str:
+    """The folder of a workbook's sheets while it is written."""
+    return f"{output}.sheets"
+
+
+def _columns(direction: str) -> tuple[str, ...]:
+    return ("direction", *_COLUMNS) if direction == "both" else _COLUMNS
+
+
+def _rows_of(records: Sequence[Any]) -> list[tuple[Value, ...]]:
+    rows: list[tuple[Value, ...]] = []
+    for record in records:
+        is_entry = isinstance(record, HistoryEntry)
+        values = _values(record.payment if is_entry else record)
+        texts = [str(value) if isinstance(value, UUID) else value for value in values]
+        rows.append((record.direction, *texts) if is_entry else tuple(texts))
+    return rows
+
+
+def _check(records: Sequence[Any], output: str) -> None:
+    for record in records:
+        payment = record.payment if isinstance(record, HistoryEntry) else record
+        check_texts(payment.payment_id, _TEXTS(payment), output)
+
+
+def _refuse_special(path: str) -> None:
+    if os.path.isdir(path):
+        raise ExportError(f"cannot open {path}: Is a directory")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ExportError(f"{path} is no regular file, and a workbook is one")
+
+
+class XlsxFile(Generic[R]):
+    """A sink that replaces a workbook once all is written.
+
+    An export that stops leaves the former workbook as it was, and what it has got, as a workbook, in
+    `partial_path`. Nothing at all is left where no payment came.
+    """
+
+    def __init__(self, path: str, direction: str) -> None:
+        _refuse_special(path)
+        self._path = path
+        self._real_path = os.path.realpath(path)
+        self._part = partial_path(path)
+        self._direction = direction
+        self._file: IO[bytes] | None = None
+        self._writer: WorkbookWriter | None = None
+        self._is_empty = True
+
+    async def open(self) -> Checkpoint | None:
+        """Begins anew; there is never anything to continue."""
+        fd = open_locked(self._part)
+        self._file = os.fdopen(fd, "r+b")
+        self._file.truncate(0)
+        self._writer = WorkbookWriter(
+            self._file, sheets_path(self._real_path), _columns(self._direction), self._path
+        )
+        return None
+
+    async def write(self, page: Sequence[R]) -> None:
+        """Adds the page."""
+        assert self._writer is not None
+        _check(page, self._path)
+        self._is_empty = False
+        self._writer.add(_rows_of(page))
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Nothing: this file is for good only as a whole."""
+
+    async def close(self, *, complete: bool) -> None:
+        """Writes the workbook, and where complete puts it in its place."""
+        file, self._file = self._file, None
+        writer, self._writer = self._writer, None
+        if file is None:
+            return
+        try:
+            with translated(f"cannot write {self._path}"):
+                if writer is None or (self._is_empty and not complete):
+                    os.unlink(self._part)
+                    return
+                await asyncio.to_thread(writer.finish)
+                file.flush()
+                if complete:
+                    put_in_place(file.fileno(), self._part, self._real_path)
+        finally:
+            if writer is not None:
+                writer.discard()
+            file.close()
+
+
+class XlsxTable(Generic[R]):
+    """A workbook with its rows and their checkpoint beside it.
+
+    Args:
+        path: of the workbook.
+        direction: ``sent``, ``received`` or ``both``.
+        encoding: of the rows: JSON lines.
+        checkpoint: of the rows.
+    """
+
+    def __init__(
+        self, path: str, direction: str, encoding: Encoding[R], checkpoint: CheckpointFile
+    ) -> None:
+        _refuse_special(path)
+        self._path = path
+        self._real_path = os.path.realpath(path)
+        self._columns = _columns(direction)
+        self._rows_path = rows_path(path)
+        self._rows: ResumableFile[R] = ResumableFile(
+            self._rows_path, encoding, checkpoint, compression_of(self._rows_path)
+        )
+        self._is_open = False
+        fields = [(name, _types.get(name, str | None)) for name in self._columns]
+        self._decode = msgspec.json.Decoder(msgspec.defstruct("_Row", fields)).decode
+
+    async def open(self) -> Checkpoint | None:
+        """Opens the rows.
+
+        Raises:
+            ExportError: also where the workbook was changed, or is not one of these.
+        """
+        self._read_mark()
+        checkpoint = await self._rows.open()
+        self._is_open = True
+        return checkpoint
+
+    async def write(self, page: Sequence[R]) -> None:
+        """Appends the page to the rows."""
+        _check(page, self._path)
+        await self._rows.write(page)
+
+    def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here."""
+        return self._rows.pending()
+
+    async def refresh(self, payments: Sequence[Payment]) -> int:
+        """Takes payments as they are now."""
+        _check(payments, self._path)
+        return await self._rows.refresh(payments)
+
+    async def commit(self, checkpoint: Checkpoint | None) -> None:
+        """Makes the rows last, and the checkpoint with them."""
+        await self._rows.commit(checkpoint)
+
+    async def close(self, *, complete: bool) -> None:
+        """Writes the workbook anew where complete and where its rows have changed.
+
+        Cancellation: the former workbook stays; the next run writes the new one.
+        """
+        is_open, self._is_open = self._is_open, False
+        try:
+            if is_open and complete:
+                await self._write_workbook()
+        finally:
+            await self._rows.close(complete=complete)
+
+    async def _write_workbook(self) -> None:
+        mark = _mark(self._rows.extent)
+        if self._read_mark() == mark:
+            return
+        with (
+            translated(f"cannot write {self._path}"),
+            replacement(self._real_path) as fd,
+            os.fdopen(fd, "r+b", closefd=False) as file,
+        ):
+            folder = sheets_path(self._real_path)
+            writer = WorkbookWriter(file, folder, self._columns, self._path)
+            try:
+                for rows in self._read_rows():
+                    writer.add(rows)
+                    await asyncio.sleep(0)
+                await asyncio.to_thread(writer.finish)
+            finally:
+                writer.discard()
+            with zipfile.ZipFile(file, "a") as archive:
+                archive.comment = mark
+            file.flush()
+            put_in_place(fd, temporary_path(self._real_path), self._real_path)
+        os.close(fd)
+
+    def _read_rows(self) -> Iterator[list[Any]]:
+        damages = (EOFError, ValueError, zlib.error)
+        try:
+            with translated(f"cannot read {self._rows_path}"), gzip.open(self._rows_path) as lines:
+                while batch := list(islice(lines, _ROWS_AT_ONCE)):
+                    yield [msgspec.structs.astuple(self._decode(line)) for line in batch]
+        except damages as error:
+            raise ExportError(f"cannot read {self._rows_path}: it is damaged ({error})") from None
+
+    def _read_mark(self) -> bytes:
+        """Which rows the workbook was written from; empty where there is none.
+
+        Raises:
+            ExportError: it was changed, or is not one of these.
+        """
+        if not os.path.exists(self._path):
+            return b""
+        mark = b""
+        with (
+            contextlib.suppress(zipfile.BadZipFile),
+            translated(f"cannot read {self._path}"),
+            zipfile.ZipFile(self._path) as archive,
+        ):
+            mark = archive.comment
+        if not mark.startswith(_MARK.partition("{")[0].encode()):
+            raise ExportError(
+                f"{self._path} was changed by another program, or was not written by a sync or an "
+                "export with a checkpoint: move it away, and the next run writes it anew"
+            )
+        return mark
+
+
+def _mark(extent: Extent) -> bytes:
+    return _MARK.format(size=extent.size, tail=extent.tail).encode()
