@@ -298,6 +298,15 @@ def redis(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def proxy(session: nox.Session) -> None:
+    """Reads and creates through a real forward proxy with authentication, https by CONNECT."""
+    install_group(session, "tests")
+    install_wheel(session)
+    session.install("proxy.py>=2.4")
+    session.run("python", "-m", "pytest", "tests/services/through_proxy.py", env=TEST_THE_WHEEL)
+
+
+@nox.session(requires=["wheel"])
 def chaos(session: nox.Session) -> None:
     """10,000 random fault schedules against a create, 10,000 cancellations, 1,000 reads by timeouts."""
     install_group(session, "tests")
