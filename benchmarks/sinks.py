@@ -20,7 +20,7 @@ from _measure import Row, in_a_process, peak_memory, report
 
 RECORDS = 1_000_000
 AT_MOST = 150  # MB
-FILES = ("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet")
+FILES = ("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet", "xlsx")
 
 
 async def export(url: str, output: str) -> None:

@@ -122,6 +122,17 @@ def test_an_excel_file_is_exported_continued_and_kept_up_to_date(
         assert ids == old + [each for each in account.ids() if each not in old]
 
 
+@pytest.mark.parametrize("arguments", [["a.xlsx"], ["a.csv", "--spreadsheet"]])
+def test_what_is_written_for_excel_is_reconciled(
+    paywint: Command, tmp_path: Path, arguments: list[str]
+) -> None:
+    ledger, *options = tmp_path / arguments[0], *arguments[1:]
+    emulated = ("--emulator", 200, "--direction", "both")
+    assert paywint("sync", ledger, *options, *emulated).code == 0
+
+    assert paywint("reconcile", ledger, *emulated).code == 0
+
+
 @pytest.mark.parametrize("command", ["sync", "export"])
 def test_the_help_shows_each_destination(paywint: Command, command: str) -> None:
     outcome = paywint(command, "--help")
