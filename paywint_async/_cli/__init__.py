@@ -17,7 +17,6 @@ from typing import TextIO
 _MISSING = {
     "cyclopts": "the command needs an extra: pip install 'paywint-async[cli]'",
     "rich": "the command needs an extra: pip install 'paywint-async[cli]'",
-    "fcntl": "the command needs a POSIX system; the library itself does not",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +11,7 @@ from importlib.metadata import distributions
 
 from cyclopts import App, CycloptsError
 
-from paywint_async._cli.report import say
+from paywint_async._cli.report import READER_GONE, say
 
 # Where each command is, and its help's first line. To import a command takes longer than all else that
 # the help and the version need, so only the one that is asked for is imported.
@@ -89,7 +88,7 @@ def _print(show: Callable[[], object]) -> int:
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the latter of rich, where the reader has gone away
         say("cannot write stdout: its reader has gone away")
-        return 128 + signal.SIGPIPE
+        return READER_GONE
     except OSError as error:
         say(f"cannot write stdout: {error.strerror or error}")
         return 1

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 _LONGEST = 600
+READER_GONE = 128 + 13  # as a shell tells of SIGPIPE, which Windows does not have
 
 
 def say(text: str) -> None:

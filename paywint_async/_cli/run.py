@@ -12,7 +12,7 @@ from typing import Any
 
 from paywint_async import ConfigurationError, InvalidRequestError, PaywintError
 from paywint_async._cli.options import UsageError
-from paywint_async._cli.report import format_error, say
+from paywint_async._cli.report import READER_GONE, format_error, say
 from paywint_async.export import OutputClosedError
 
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -77,7 +77,7 @@ async def _supervise(command: Coroutine[Any, Any, int | None]) -> int:
 
 def _exit_code(error: Exception) -> int:
     if isinstance(error, OutputClosedError):
-        return 128 + signal.SIGPIPE
+        return READER_GONE
     if isinstance(error, InvalidRequestError):
         return 1 if error.field == "checkpoint" else 2  # a file's content is no usage
     return 2 if isinstance(error, UsageError | ConfigurationError) else 1

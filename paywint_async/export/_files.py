@@ -1,14 +1,15 @@
-"""The few file operations that survive a crash. POSIX only: locks, and directories that sync."""
+"""The few file operations that survive a crash."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 
+from paywint_async.export import _platform
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
+from paywint_async.export._platform import NO_LINK, NO_WAIT, OPEN_FLAGS, copy_mode, lock
 
 
 def open_locked(path: str) -> int:
@@ -24,24 +25,16 @@ def open_locked(path: str) -> int:
         ExportError: it cannot be opened, or is no regular file.
     """
     with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS | NO_WAIT | NO_LINK
         fd = os.open(path, flags, 0o666)
         undo.callback(os.close, fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ExportError(f"{path} is not a regular file")
         # Between opening and locking, who had the lock may have put a new file in its place.
-        if not _lock(fd) or not is_still(fd, path):
+        if not lock(fd) or not is_still(fd, path):
             raise OutputInUseError(f"{path} is being written by another export")
         undo.pop_all()
     return fd
-
-
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def is_still(fd: int, path: str) -> bool:
@@ -61,11 +54,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 def sync_directory(path: str) -> None:
     """Makes the file's name last, as `os.fsync` does its content."""
-    fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    _platform.sync_directory(os.path.dirname(path) or ".")
 
 
 def temporary_path(path: str) -> str:
@@ -94,8 +83,7 @@ def replacement(path: str) -> Iterator[int]:
 
 def put_in_place(fd: int, path: str, target: str) -> None:
     """Makes a written file last under the target's name, with the target's permissions."""
-    with contextlib.suppress(FileNotFoundError):
-        os.fchmod(fd, stat.S_IMODE(os.stat(target).st_mode))
+    copy_mode(fd, target)
     os.fsync(fd)
     os.replace(path, target)
     sync_directory(target)

@@ -9,6 +9,7 @@ from paywint_async.export._checkpoint import Extent
 from paywint_async.export._compression import Compression, Compressor
 from paywint_async.export._errors import translated
 from paywint_async.export._files import write_all
+from paywint_async.export._platform import read_at
 
 _TAIL = 4096  # bytes that prove that this is the file which the checkpoint is about
 
@@ -61,7 +62,7 @@ class OutputFile:
         size = self.size if size is None else size
         length = min(size, _TAIL)
         with translated(f"cannot read {self._name}"):
-            end = os.pread(self.fd, length, size - length)
+            end = read_at(self.fd, length, size - length)
         return Extent(size=size, tail=hashlib.sha256(end).hexdigest())
 
     def close(self) -> None:

@@ -9,7 +9,6 @@ by one that begins with its rows, so that years of small additions do not make y
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -23,6 +22,7 @@ from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export._changes import Known
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
 from paywint_async.export._parts import PartWriter, read_batches, read_footer
+from paywint_async.export._platform import lock, open_directory
 from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R", Payment, HistoryEntry)
@@ -127,12 +127,10 @@ class ParquetTable(Generic[R]):
             os.close(fd)
 
     def _lock(self) -> int:
-        fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        fd = open_directory(self._path)
+        if not lock(fd):
             os.close(fd)
-            raise OutputInUseError(f"{self._path} is being written by another export") from None
+            raise OutputInUseError(f"{self._path} is being written by another export")
         return fd
 
     def _count_parts(self) -> int:

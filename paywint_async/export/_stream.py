@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import select
 import stat
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from paywint_async.export._checkpoint import CheckpointFile
 from paywint_async.export._encoding import Encoding
 from paywint_async.export._errors import ExportError, translated
 from paywint_async.export._files import write_all
+from paywint_async.export._platform import NO_WAIT, OPEN_FLAGS, PIPE_BUF, room_in, set_blocking
 from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R")
@@ -41,8 +41,7 @@ class Stream:
         self._fd = fd
         self._name = name
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        self._room = select.poll()
-        self._room.register(fd, select.POLLOUT)
+        self._has_room = room_in(fd)
 
     async def send(self, data: bytes) -> None:
         """Writes all of it.
@@ -53,10 +52,10 @@ class Stream:
 
         Cancellation: what is left is not written.
         """
-        step = len(data) if self._is_file else select.PIPE_BUF
+        step = len(data) if self._is_file else PIPE_BUF
         with translated(f"cannot write {self._name}"):
             for start in range(0, len(data), step or 1):
-                if not self._room.poll(0):
+                if not self._has_room():
                     await self._wait_for_room()
                 write_all(self._fd, data[start : start + step])
 
@@ -97,13 +96,13 @@ async def _open_path(path: str) -> int:
     """Waits for a named pipe's reader, in a way that can be cancelled."""
     while True:
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(path, os.O_WRONLY | NO_WAIT | OPEN_FLAGS)
         except OSError as error:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
                 raise
             await asyncio.sleep(_READER_POLL)
         else:
-            os.set_blocking(fd, True)
+            set_blocking(fd)
             return fd
 
 

@@ -177,7 +177,6 @@ def run_python(program: str, **options: Any) -> subprocess.CompletedProcess[str]
     [
         ("cyclopts", "the command needs an extra: pip install 'paywint-async[cli]'"),
         ("rich", "the command needs an extra: pip install 'paywint-async[cli]'"),
-        ("fcntl", "the command needs a POSIX system; the library itself does not"),
     ],
 )
 def test_what_is_missing_is_told_in_a_line(module: str, line: str) -> None:

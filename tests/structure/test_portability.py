@@ -1,0 +1,56 @@
+"""What only POSIX has is used in one module, which says what stands for it elsewhere."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import paywint_async
+
+PACKAGE = Path(paywint_async.__file__).parent
+PLATFORM = PACKAGE / "export" / "_platform.py"
+
+# The Python documentation: "Availability: Unix" or "not Windows".
+MODULES = {
+    "fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "select", "syslog", "termios", "tty",
+}  # fmt: skip
+ATTRIBUTES = {
+    "os": {
+        "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "chown", "fchmod", "fchown", "fork",
+        "getgid", "getuid", "geteuid", "killpg", "mkfifo", "pread", "pwrite", "set_blocking", "setsid",
+        "sysconf", "uname", "wait", "writev",
+    },
+    "signal": {"SIGALRM", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGUSR1", "SIGUSR2", "pthread_sigmask"},
+    "socket": {"AF_UNIX", "SO_REUSEPORT"},
+}  # fmt: skip
+METHODS = {"add_signal_handler"}  # of an event loop
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PLATFORM]
+
+
+def posix_only(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = {alias.name for alias in node.names}
+            if node.module in MODULES or names & ATTRIBUTES.get(str(node.module), set()):
+                yield ast.unparse(node)
+        elif isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr in METHODS or node.attr in ATTRIBUTES.get(owner, set()):
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_uses_nothing_that_only_posix_has(path: Path) -> None:
+    assert list(posix_only(ast.parse(path.read_text("utf-8")))) == []
+
+
+def test_the_module_for_it_uses_it() -> None:
+    """So that the search finds what it looks for."""
+    found = set(posix_only(ast.parse(PLATFORM.read_text("utf-8"))))
+
+    assert {"fcntl", "select", "os.O_NOFOLLOW", "os.fchmod", "os.pread"} <= found
