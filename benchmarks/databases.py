@@ -10,6 +10,7 @@ where PAYWINT_TEST_POSTGRES has the URL of a server:
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import sqlite3
@@ -124,7 +125,9 @@ HAND_WRITTEN = {"SQLite": into_sqlite, "PostgreSQL": into_postgres}
 
 
 async def run(who: str, kind: str, url: str, output: str) -> None:
-    """In the process that is measured."""
+    """In the process that is measured, once the libraries of both are imported."""
+    importlib.import_module("asyncpg")
+    importlib.import_module("paywint_async.export._sql")
     started = time.perf_counter()
     await (_ours.export(url, output) if who == OURS else HAND_WRITTEN[kind](url, output))
     print(time.perf_counter() - started)
