@@ -1,4 +1,4 @@
-"""How long does `import paywint_async` take, over what its dependencies take anyway?"""
+"""How long does the package take to import: alone, and with the client over its dependencies?"""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import _server
 from _measure import RUNS, Row, report
 
 DEPENDENCIES = "aiohttp, attrs, backoff, cattrs.preconf.msgspec, msgspec"
-PROGRAM = f"import {DEPENDENCIES}\nimport paywint_async"
+PROGRAM = f"import paywint_async, {DEPENDENCIES}\nimport paywint_async._client"
 _LINE = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
 
 
-def milliseconds(cache: str) -> tuple[float, float]:
-    """Of the package itself, and of its dependencies, in a fresh interpreter."""
+def milliseconds(cache: str) -> tuple[float, float, float]:
+    """Of the package alone, of its client, and of its dependencies, in a fresh interpreter."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     finished = subprocess.run(
         [sys.executable, "-X", "importtime", "-X", f"pycache_prefix={cache}", "-c", PROGRAM],
@@ -31,22 +31,24 @@ def milliseconds(cache: str) -> tuple[float, float]:
     # Modules that nobody else has imported yet are listed on the outermost level, and cumulated.
     taken = {m[4]: int(m[2]) / 1000 for m in _LINE.finditer(finished.stderr) if not m[3]}
     others = DEPENDENCIES.replace(" ", "").split(",")
-    return taken["paywint_async"], sum(taken.get(name.partition(".")[0], 0.0) for name in others)
+    dependencies = sum(taken.get(name.partition(".")[0], 0.0) for name in others)
+    return taken["paywint_async"], taken["paywint_async._client"], dependencies
 
 
 def rows() -> list[Row]:
     """The medians."""
     with TemporaryDirectory() as cache:
         milliseconds(cache)  # compiles everything, as an installer does
-        ours, theirs = zip(*(milliseconds(cache) for _ in range(2 * RUNS)), strict=True)
+        alone, ours, theirs = zip(*(milliseconds(cache) for _ in range(2 * RUNS)), strict=True)
     return [
+        Row(measure="import paywint_async", measured=median(alone), unit="ms", at_most=5),
         Row(
-            measure="import paywint_async, over its dependencies",
+            measure="import the client, over its dependencies",
             measured=median(ours),
             unit="ms",
             at_most=15,
             note=f"the dependencies take {median(theirs):.0f} ms",
-        )
+        ),
     ]
 
 

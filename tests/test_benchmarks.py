@@ -234,11 +234,12 @@ def test_wire_types_are_decoded_by_msgspec_alone(envelope: type[Any]) -> None:
     assert isinstance(hook.__self__, msgspec.json.Decoder)
 
 
-def test_the_package_imports_little_that_its_dependencies_do_not() -> None:
+def test_the_client_imports_nothing_that_its_dependencies_do_not() -> None:
     program = (
         "import aiohttp, attrs, backoff, cattrs.preconf.msgspec, msgspec, sys\n"
         "before = set(sys.modules)\n"
-        "import paywint_async\n"
+        "from paywint_async import PaywintClient\n"
+        "assert PaywintClient.__module__ in sys.modules\n"
         "print(*(m for m in set(sys.modules) - before if not m.startswith('paywint_async')))"
     )
 

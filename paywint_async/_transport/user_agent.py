@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from functools import cache
-from importlib.metadata import distributions
 
 import aiohttp
 
@@ -29,6 +28,10 @@ def full_user_agent(prefix: object) -> str:
 
 @cache
 def _own() -> str:
+    from importlib.metadata import (
+        distributions,  # takes long to import, and no other module needs it
+    )
+
     installed = distributions(name="paywint-async")
     version = next((each.version for each in installed), "unknown")
     python = f"Python/{sys.version_info.major}.{sys.version_info.minor}"
