@@ -16,7 +16,7 @@ from typing import Any, get_args, get_type_hints
 import attrs
 from pydantic_core import core_schema
 
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _FLOAT_DIGITS = 15  # so many digits of a decimal number survive in a float
 
 

@@ -51,7 +51,7 @@ class Record:
         """
         problem, path = "", "$"
         try:
-            value = load(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+            value = load(data if isinstance(data, bytes) else _encoded(data))
             refuse_text_money(value, cls, "$", Decimal | int)
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
@@ -67,6 +67,11 @@ class Record:
         from paywint_async._pydantic import record_schema
 
         return record_schema(cls, handler)
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; half a surrogate pair is no character, and becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _plain(value: Any) -> Any:

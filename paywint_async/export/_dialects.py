@@ -213,9 +213,17 @@ def _mysql_rows(records: Sequence[Any], direction: str) -> list[Row]:
     return [list(map(_mysql_value, row)) for row in _directed(records, direction)]
 
 
+def _postgres_rows(records: Sequence[Any], direction: str) -> list[Row]:
+    """PostgreSQL has no texts with U+0000: U+FFFD stands for it, so that no text blocks a sync."""
+    return [
+        [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in row]
+        if any(isinstance(each, str) and "\0" in each for each in row)
+        else row
+        for row in _directed(records, direction)
+    ]
+
+
 def _postgres_problem(row: Row) -> str | None:
-    if any(isinstance(each, str) and "\0" in each for each in row):
-        return "PostgreSQL has no texts with the character U+0000"
     try:
         for each in row:
             if isinstance(each, datetime):
@@ -276,7 +284,7 @@ DIALECTS = {
         },
         text=sa.Text(),
         insert_new=lambda table: postgresql.insert(table).on_conflict_do_nothing(),
-        rows=_directed,
+        rows=_postgres_rows,
         problem=_postgres_problem,
         rows_at_once=10_000,
         writer=PostgresWriter,

@@ -25,7 +25,7 @@ from paywint_async import (
 )
 from paywint_async._codec import decode
 
-AMOUNTS = ["150.75", "150.70", "5", "0.1", "12345678901234567.89", "0.000001", "100.00"]
+AMOUNTS = ["150.75", "150.70", "5", "0.1", "12345678901234567.89", "0.000001", "100.00", "1E+20"]
 LINK = PaymentLink.from_json(
     '{"payment_id":"d4211545-cfc9-4aa0-8fcc-e4c2639e8052","payment_link":"https://pay/x"}'
 )
@@ -71,6 +71,11 @@ class TestJson:
         for text in (made.to_json(), made.to_json().encode()):
             again = Payment.from_json(text)
             assert (again, str(again.amount)) == (made, str(made.amount))
+
+    def test_as_a_str_may_hold_half_a_pair(self):
+        text = payment(payer_name='"@"').to_json().replace("@", "Ann \ud83d")
+
+        assert Payment.from_json(text).payer_name == "Ann \ufffd"
 
     @pytest.mark.parametrize("record", [LINK, TOKEN])
     def test_is_of_other_records_too(self, record):

@@ -92,10 +92,9 @@ class TestTheAnswer:
                 await connect(server).request("GET", WALLET)
         assert len(server.requests) == 1
 
-    async def test_that_is_no_utf_8_is_an_error(self, connect):
-        async with FaultServer(answer(body=b'"\xff"')) as server:
-            with pytest.raises(ResponseDecodeError):
-                await connect(server).request("GET", WALLET)
+    async def test_that_is_no_utf_8_is_read_with_a_replacement(self, connect):
+        async with FaultServer(answer(body=b'"a\xff"')) as server:
+            assert await connect(server).request("GET", WALLET) == "a\ufffd"
 
     async def test_larger_than_the_event_loop_bears_is_read_as_well(self, connect):
         async with FaultServer(says('["' + "a" * 300_000 + '"]')) as server:

@@ -89,7 +89,11 @@ def wide_sheet() -> bytes:
         ),
         ("a.xlsx", zipped(word__document=b"x"), "is an archive (ZIP); unpack it"),
         ("a.csv", tar(), "is an archive (tar); unpack it"),
-        ("a.csv", gzip.compress(b"date,amount\n", mtime=0), "is a gzip file whose name does not end in .gz"),
+        (
+            "a.csv",
+            gzip.compress(b"date,amount\n", mtime=0),
+            "is a gzip file whose name does not end in .gz",
+        ),
         (
             "a.xls",
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
