@@ -401,6 +401,15 @@ def release(session: nox.Session) -> None:
     session.run("python", ".ci/release.py", *session.posargs)
 
 
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Small changes of the planner, each of which a test should notice; takes about an hour."""
+    install_group(session, "tests")
+    session.install("-e", ".[cli]", "mutmut>=3.8")
+    session.run("mutmut", "run", "--max-children", "2")
+    session.run("mutmut", "results")
+
+
 @nox.session(requires=["wheel"])
 def frameworks(session: nox.Session) -> None:
     """The programs of docs/frameworks, under the real servers."""

@@ -15,7 +15,8 @@ import asyncio
 del asyncio.iscoroutinefunction, asyncio.set_event_loop_policy, asyncio.get_event_loop_policy
 """
 USE = """
-import asyncio, gc
+import asyncio, gc, logging
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # which tells that a busy machine is slow
 from paywint_async import PaywintClient, RetryPolicy
 from paywint_async.emulator import Emulator
 
@@ -49,7 +50,7 @@ def run(program: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     return finished.returncode, finished.stderr
 
