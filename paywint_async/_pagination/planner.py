@@ -165,10 +165,11 @@ class Planner:
     def _pages_around(self, guess: Callable[[int], list[int]]) -> Iterator[int]:
         """The pages of offsets where something should stand, then those around; anew as they move."""
         guesses: list[int] = []
+        tried: set[int] = set()
         while True:
             pages = [page_of(offset, self._rows) for offset in guess(self._total)]
             if guesses != (guesses := pages):
-                tried: set[int] = set()
+                tried.clear()
             around = (guesses[0] + step for step in _NEIGHBOURS)
             last = page_of(self._total, self._rows)
             page = next((p for p in (*guesses, *around) if 1 <= p <= last and p not in tried), None)

@@ -12,7 +12,7 @@ import ssl
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -174,6 +174,7 @@ class Transport:
 
     async def _exchange(self, pool: Pool, request: Request, progress: RequestProgress) -> Response:
         session = pool.session(repeatable=request.repeatable)
+        # In no local: the proxy's password is among them, and tracebacks show locals.
         answer = await session.request(
             request.method,
             _join(self._base_url, request.path),
@@ -184,7 +185,7 @@ class Transport:
             ssl=self._tls,
             middlewares=() if request.method == "POST" else _SEND_ONCE,
             trace_request_ctx=progress,
-            **({} if self._proxy is None else self._proxy.arguments()),
+            **self._proxy_arguments(),
         )
         try:
             body = await self._read(pool, answer)
@@ -196,6 +197,9 @@ class Transport:
             # All later answers over that connection, which nothing names, would be of others, too.
             await session.close()
         return self._respond(answer, body)
+
+    def _proxy_arguments(self) -> dict[str, Any]:
+        return {} if self._proxy is None else self._proxy.arguments()
 
     def _headers_of(self, request: Request) -> dict[str, str]:
         headers = self._headers if request.body is None else self._headers_with_body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import weakref
 
 import pytest
@@ -60,11 +61,11 @@ class TestOptions:
                 await read(client)
 
     async def test_a_connection_that_is_not_made_in_time_was_not_sent(self, connect):
-        # TEST-NET-1: nothing answers there, nor refuses.
-        client = PaywintClient("key", "secret", base_url="https://192.0.2.1", retry=ONCE)
-        async with client:
-            with pytest.raises(TransportError) as caught:
-                await client.with_options(request_timeout=0.2).payments.create_link(5)
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # which never begins its handshake
+            url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+            async with PaywintClient("key", "secret", base_url=url, retry=ONCE) as client:
+                with pytest.raises(TransportError) as caught:
+                    await client.with_options(request_timeout=0.2).payments.create_link(5)
         assert caught.value.sent is False
 
     async def test_the_policy_says_how_often(self, connect):
