@@ -272,3 +272,45 @@ async def test_a_watchs_timeout_runs_on_over_broken_off_awaits() -> None:
                     if str(error):
                         raise
         assert 10 <= asyncio.get_running_loop().time() - started < 10.5
+
+
+def test_what_is_dropped_while_the_loop_rests_ends_when_it_runs_again() -> None:
+    async def open_account() -> tuple[Any, Any]:
+        context = account(950, latency=0.2)
+        return context, await context.__aenter__()
+
+    async def step(iterator: AsyncIterator[Any]) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(iterator), 0.01)
+
+    async def leave() -> tuple[list[Any], list[Any]]:
+        await asyncio.sleep(0.05)
+        looks = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"]
+        return fetches(), looks
+
+    with asyncio.Runner() as runner:
+        context, (_, client) = runner.run(open_account())
+        iterator = received(client)
+        link = runner.run(client.payments.create_link(5))
+        watch = client.payments.watch(link.payment_id)
+        runner.run(step(iterator))
+        runner.run(step(watch))
+        del iterator, watch  # outside of the event loop, as a garbage collector may
+        gc.collect()
+
+        assert runner.run(leave()) == ([], [])
+        runner.run(context.__aexit__(None, None, None))
+
+
+async def test_closing_a_watch_ends_its_look() -> None:
+    async with account(latency=1.0) as (_, client):
+        link = await client.payments.create_link(5)
+        watch = client.payments.watch(link.payment_id)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(watch), 0.2)
+        await watch.aclose()
+        await watch.aclose()
+
+        assert [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"] == []
+        with pytest.raises(StopAsyncIteration):
+            await anext(watch)

@@ -77,6 +77,18 @@ def wide_sheet() -> bytes:
     return file.getvalue()
 
 
+def camt(
+    amount: str = "5", indicator: str = "CRDT", day: str = "2026-01-02", details: str = ""
+) -> bytes:
+    """A statement of one entry."""
+    return (
+        "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.02'><BkToCstmrStmt><Stmt>"
+        f"<Ntry><Amt Ccy='USD'>{amount}</Amt><CdtDbtInd>{indicator}</CdtDbtInd>"
+        f"<BookgDt><Dt>{day}</Dt></BookgDt><AddtlNtryInf>{details}</AddtlNtryInf>"
+        "</Ntry></Stmt></BkToCstmrStmt></Document>"
+    ).encode()
+
+
 @pytest.mark.parametrize(
     ("name", "data", "wanted"),
     [
@@ -143,6 +155,22 @@ def wide_sheet() -> bytes:
             "line 1, column 'TRNAMT': '1,000.00' is not an amount of OFX",
         ),
         ("a.sta", b":20:A\r\n:25:1\r\n:60F:x\r\n:61:none\r\n", "is not MT940 that can be read"),
+        ("a.xlsb", zipped(**{"xl/workbook.bin": b"x"}), "is a binary Excel file (.xlsb)"),
+        ("a.ods", zipped(**{"content.xml": b"x", "mimetype": b"y"}), "is an OpenDocument file"),
+        ("a.docx", zipped(**{"word/document.xml": b"x"}), "is a Word document"),
+        ("a.csv.gz", gzip.compress(zipped(a=b"b"), mtime=0), "is a compressed archive (ZIP)"),
+        (
+            "a.xls",
+            b"<?xml version='1.0'?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'/>",
+            "is an Excel file of 2003 (XML)",
+        ),
+        ("a.xml", ENTITIES + b"<a/>", "has a document type and entities"),
+        ("a.csv.gz", gzip.compress(b"date,amount\n" * 9, mtime=0)[:-9], "ends too early"),
+        ("a.csv.gz", b"\x1f\x8b\x08\x00" + bytes(40), "the compressed file is damaged"),
+        ("a.xml", camt(amount="1,000.00"), "'1,000.00' is not an amount of CAMT.053"),
+        ("a.xml", camt(indicator="PLUS"), "'PLUS' is neither CRDT nor DBIT"),
+        ("a.xml", camt(day="soon"), "'soon' is not a date of CAMT.053"),
+        ("a.xml", camt(details="x" * 3_000_000), "has a text without end: not read"),
     ],
 )
 def test_what_is_no_ledger_is_refused_in_words_about_the_file(
