@@ -172,6 +172,7 @@ def camt(
         ("a.xml", camt(day="soon"), "'soon' is not a date of CAMT.053"),
         ("a.xml", camt(details="x" * 3_000_000), "has a text without end: not read"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "data",  # an archive tells the time
 )
 def test_what_is_no_ledger_is_refused_in_words_about_the_file(
     tmp_path: Path, name: str, data: bytes, wanted: str
