@@ -138,22 +138,21 @@ class _Comparison:
         done = 0
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
-                for record in page:
-                    self._take(record, direction)
+                self._matching.add_payments([self._taken(each, direction) for each in page])
                 done += len(page)
                 on_progress(done, reading.total)
 
-    def _take(self, record: Payment | HistoryEntry, direction: str) -> None:
+    def _taken(self, record: Payment | HistoryEntry, direction: str) -> PaymentFact:
         if isinstance(record, HistoryEntry):
             payment, direction = record.payment, record.direction.value
         else:
             payment = record
         fact = self._fact(payment, direction)
-        self._matching.add_payment(fact)
         if self._options.period.has(fact.day):
             paid_at = payment.payment_date
             duration = paid_at - payment.created_at if paid_at is not None else None
             self._activities[direction].take(fact, duration)
+        return fact
 
     def _fact(self, payment: Payment, direction: str) -> PaymentFact:
         if (payment.currency or "USD").upper() != "USD":

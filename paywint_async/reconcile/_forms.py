@@ -111,16 +111,22 @@ class _Choice:
         self._closed: dict[str, tuple[str, int]] = {}
         self._conflict: tuple[tuple[str, int], tuple[str, int]] | None = None
         self._are_all_pointed = True
+        self._has_iso = False
         self._years: dict[str, set[int]] = defaultdict(set)
         self.is_needed = False
 
     @property
     def is_decided(self) -> bool:
         """Whether no further value can change the result, save by contradicting it."""
-        return self._told is not None or (self._left is not None and len(self._left) == 1)
+        if self._told is not None or (self._left is None and self._has_iso):
+            return True
+        return self._left is not None and len(self._left) == 1
 
     def take(self, text: str, place: int) -> None:
-        if not text or self._told is not None or is_iso(text):
+        if not text or self._told is not None:
+            return
+        if is_iso(text):
+            self._has_iso = True
             return
         readings = self._readings(text)
         if not readings:

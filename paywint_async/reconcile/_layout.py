@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_WORDS = {"\t": "tab"}
 MOST_COLUMNS = 1000
+_AT_ONCE = 500  # records between two turns of whoever reads them
 _HEAD = 200  # lines or rows among which the names of the columns are looked for
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*$', re.IGNORECASE)
 
@@ -125,34 +127,39 @@ def csv_records(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[Re
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     place = skip + 1
     while True:
+        records: list[Record] = []
+        problem: csv.Error | None = None
         try:
-            values = _with_long_values(reader.__next__)
-        except StopIteration:
-            return
+            with _long_values():
+                for values in islice(reader, _AT_ONCE):
+                    records.append((place, values))
+                    place = skip + reader.line_num + 1
         except csv.Error as error:
-            raise LedgerError(f"{file.path}, line {place}", _csv_problem(error)) from None
-        yield place, values
-        place = skip + reader.line_num + 1
+            problem = error
+        yield from records
+        if problem is not None:
+            raise LedgerError(f"{file.path}, line {place}", _csv_problem(problem))
+        if not records:
+            return
 
 
 def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> Iterator[Record]:
     reader = csv.reader(head, delimiter=delimiter)
     place = 1
-    while True:
-        try:
-            values = _with_long_values(reader.__next__)
-        except (StopIteration, csv.Error):  # of what is no CSV, reading the rows tells
-            return
-        if not (is_marked and place == 1):
-            yield place, values
-        place = reader.line_num + 1
+    # Of what is no CSV, reading the rows tells.
+    with _long_values(), suppress(csv.Error):
+        for values in reader:
+            if not (is_marked and place == 1):
+                yield place, values
+            place = reader.line_num + 1
 
 
-def _with_long_values(next_record: Callable[[], list[str]]) -> list[str]:
+@contextmanager
+def _long_values() -> Iterator[None]:
     """The module's limit is the process's, and 131,072 characters are less than a payment's text."""
     former = csv.field_size_limit(MOST_CHARACTERS)
     try:
-        return next_record()
+        yield
     finally:
         csv.field_size_limit(former)
 

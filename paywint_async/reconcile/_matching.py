@@ -17,8 +17,7 @@ ambiguous, and never guessed. What is not paid on either side, and has no partne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from uuid import UUID
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -37,6 +36,7 @@ from paywint_async.reconcile._candidates import (
     invoice_groups,
 )
 from paywint_async.reconcile._decisions import Decisions
+from paywint_async.reconcile._named_rows import NamedRows, key_of
 from paywint_async.reconcile._payouts import Payout, find_payouts
 from paywint_async.reconcile._records import Difference, Evidence, LedgerRow, PaymentFact, Period
 from paywint_async.reconcile._totals import Side
@@ -80,9 +80,7 @@ class Matching:
         self._directions = frozenset(directions)
         self._window = date_window
         self._decisions = Decisions(period or Period(), date_window)
-        # Most ids come once; a list for each would be a tenth of all the memory.
-        self._named: dict[str, dict[UUID, LedgerRow]] = {each: {} for each in self._directions}
-        self._named_again: dict[tuple[str, UUID], Rows] = {}
+        self._named = NamedRows()
         self._open = OpenItems()  # rows without an id, and what may belong to them
         self._interest: Interest | None = None
         self._unclaimed: Facts = []  # by no single row, but maybe by a payout
@@ -92,33 +90,35 @@ class Matching:
         if row.direction not in self._directions:
             self._decisions.set_aside(row)
         elif row.payment_id is not None:
-            if self._named[row.direction].setdefault(row.payment_id, row) is not row:
-                self._named_again.setdefault((row.direction, row.payment_id), []).append(row)
+            self._named.add(row)
         else:
             self._open.add_row(row)
 
     def add_payment(self, payment: PaymentFact) -> None:
         """Takes a payment of one of the directions, in which it comes once."""
+        self.add_payments([payment])
+
+    def add_payments(self, payments: Sequence[PaymentFact]) -> None:
+        """Takes some payments at once, which is faster."""
         if self._interest is None:
             self._interest = Interest(self._open.rows)
-        row = self._named[payment.direction].pop(payment.payment_id, None)
-        if row is not None:
-            self._settle_named([row, *self._others(row)], payment)
-        elif self._interest.has(payment):
-            self._open.add_payment(payment)
-        elif self._interest.has_payouts and payment.is_paid:
-            self._unclaimed.append(payment)
-        else:
-            self._decisions.lonely_payment(payment)
+        named = self._named.take(payments)
+        for payment in payments:
+            if rows := named.get(key_of(payment)):
+                self._settle_named(rows, payment)
+            elif self._interest.has(payment):
+                self._open.add_payment(payment)
+            elif self._interest.has_payouts and payment.is_paid:
+                self._unclaimed.append(payment)
+            else:
+                self._decisions.lonely_payment(payment)
 
     def finish(self) -> MatchResult:
         """Settles what is left; nothing may be added any more."""
-        for named in self._named.values():
-            for each in named.values():
-                original, *others = sorted_rows([each, *self._others(each)])
-                self._decisions.lonely_row(original)
-                self._decisions.repeated((row, original) for row in others)
-            named.clear()
+        for rows in self._named.rest():
+            original, *others = sorted_rows(rows)
+            self._decisions.lonely_row(original)
+            self._decisions.repeated((row, original) for row in others)
         self._match_by_invoice()
         self._match_by_description()
         self._match_by_amount()
@@ -137,13 +137,11 @@ class Matching:
             paywint=self._decisions.paywint,
         )
 
-    def _others(self, row: LedgerRow) -> Rows:
-        """Further rows that name the same payment."""
-        assert row.payment_id is not None
-        return self._named_again.pop((row.direction, row.payment_id), [])
-
     def _settle_named(self, rows: Rows, payment: PaymentFact) -> None:
         """Of several rows that name a payment, the one that agrees best is the original."""
+        if len(rows) == 1:
+            self._decisions.pair(rows[0], payment, Evidence.ID)
+            return
         original, *others = sorted(
             sorted_rows(rows),
             key=lambda row: (row.status != payment.status, row.amount != payment.amount),

@@ -118,6 +118,11 @@ class RowReader:
         self._texts: dict[str, str] = {}
         self._passes_over = passes_over
         self._amounts = places.amounts
+        self._telling: tuple[int, ...] = ()
+        if places.amount is not None and places.dates:
+            self._telling = (places.amount, places.dates[0])
+        self._last_status: tuple[Any, str] = None, PAID
+        self._last_currency: Any = None
         self._header = [name.strip() for name in places.names]
         self._total = _ZERO  # so far, of a ledger without dates
         self.passed = PassedRows()
@@ -133,16 +138,13 @@ class RowReader:
         Raises:
             LedgerError: a value cannot be understood; names row and column.
         """
-        if self._passes_over:
+        if self._passes_over and not self._is_surely_a_row(values):
             fitted = self._fitted(values)
             if self._is_passed(fitted, place):
                 return None
-            if (len(fitted) != len(values) and any(map(_text, values[self._places.width :]))) or (
-                len(values) < self._places.width
-            ):
-                problem = (
-                    f"has {len(values)} values, and the header has {self._places.width} columns"
-                )
+            if len(values) < len(fitted) or any(map(_text, values[len(fitted) :])):
+                width = self._places.width
+                problem = f"has {len(values)} values, and the header has {width} columns"
                 raise LedgerError(named, problem)
             values = fitted
         net = self._amount(values, named)
@@ -158,9 +160,19 @@ class RowReader:
             invoice=self._kept_text(values, self._places.invoice),
             description=self._kept_text(values, self._places.description),
             when=self._when(values, named),
-            status=self._read(self._status, self._places.status, values, named) or PAID,
+            status=self._known_status(values, named),
             fee=amount - net if amount >= 0 else net - amount,
         )
+
+    def _is_surely_a_row(self, values: Sequence[Any]) -> bool:
+        """Whether amount and date both begin with a digit: so nearly all rows do, and need no look."""
+        if len(values) != self._places.width:
+            return False
+        for place in self._telling:
+            value = values[place]
+            if not isinstance(value, str) or not value[:1].isdigit():
+                return False
+        return bool(self._telling)
 
     # -- rows that are none ------------------------------------------------------------------------
 
@@ -268,7 +280,7 @@ class RowReader:
         return net - fee if self._forms.fee_is_negative else net + fee
 
     def _direction(self, values: Sequence[Any], amount: Decimal, named: str) -> str:
-        self._read(_check_currency, self._places.currency, values, named)
+        self._check_currency(values, named)
         told = self._read(_direction, self._places.direction, values, named)
         direction: str = told or ("sent" if amount < 0 else "received")
         is_by_column = self._places.amount is None
@@ -336,6 +348,21 @@ class RowReader:
         zone = self._format.zone
         return when.replace(tzinfo=zone) if when.tzinfo is None else when.astimezone(zone)
 
+    def _check_currency(self, values: Sequence[Any], named: str) -> None:
+        place = self._places.currency
+        if place is not None and values[place] != self._last_currency:
+            self._read(_check_currency, place, values, named)
+            self._last_currency = values[place]
+
+    def _known_status(self, values: Sequence[Any], named: str) -> str:
+        place = self._places.status
+        if place is None:
+            return PAID
+        if values[place] != self._last_status[0]:
+            word: str = self._read(self._status, place, values, named)
+            self._last_status = values[place], word
+        return self._last_status[1]
+
     def _status(self, value: Any) -> str:
         word = _text(value).casefold()
         if not word:
@@ -372,6 +399,8 @@ def _has_amount(value: Any) -> bool:
 def _text(value: Any) -> str:
     """Without the marks by which text is kept from being a formula or a number in a spreadsheet."""
     text = "" if value is None else str(value).strip()
+    if text[:1] not in ("'", "="):
+        return text
     if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
         return text[1:]
     if text[:2] == '="' and text[-1:] == '"':
@@ -397,9 +426,11 @@ def _id(value: Any) -> UUID | None:
     if isinstance(value, bytes) and len(value) == 16:
         return UUID(bytes=value)
     text = _text(value)
-    if text and not ID.fullmatch(text):
+    if not text:
+        return None
+    if not ID.fullmatch(text):
         raise ValueError("is not a payment id, which is a UUID")
-    return UUID(text) if text else None
+    return UUID(text)
 
 
 def _direction(value: Any) -> str:
