@@ -143,12 +143,16 @@ def _exact(value: Any) -> Any:
     """Excel keeps numbers as floats, and shows 15 digits of them: those are what was typed."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value) if isinstance(value, bool | time) else value
-    if isinstance(value, int) or value.is_integer():
-        return Decimal(int(value)) if abs(value) < 10**_EXACT_DIGITS else str(value)
+    if isinstance(value, int):
+        return Decimal(value)
     shortest = Decimal(repr(value))
     exponent = shortest.as_tuple().exponent
-    is_money = isinstance(exponent, int) and exponent >= -2
-    return shortest if is_money else Decimal(f"{value:.{_EXACT_DIGITS}g}")
+    if isinstance(exponent, int) and exponent < -2:
+        return Decimal(f"{value:.{_EXACT_DIGITS}g}")
+    # Of more digits two amounts can be one float: as an amount, that is refused.
+    is_exact = abs(value) < 10 ** (_EXACT_DIGITS - 2)
+    whole = Decimal(int(value)) if value.is_integer() else shortest
+    return whole if is_exact else value
 
 
 @contextmanager
