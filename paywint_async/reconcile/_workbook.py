@@ -145,14 +145,14 @@ def _exact(value: Any) -> Any:
         return str(value) if isinstance(value, bool | time) else value
     if isinstance(value, int):
         return Decimal(value)
+    if abs(value) >= 10 ** (_EXACT_DIGITS - 2):
+        return value  # two amounts of cents can be one float: as an amount, that is refused
+    if value.is_integer():
+        return Decimal(int(value))
     shortest = Decimal(repr(value))
     exponent = shortest.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -2:
-        return Decimal(f"{value:.{_EXACT_DIGITS}g}")
-    # Of more digits two amounts can be one float: as an amount, that is refused.
-    is_exact = abs(value) < 10 ** (_EXACT_DIGITS - 2)
-    whole = Decimal(int(value)) if value.is_integer() else shortest
-    return whole if is_exact else value
+    is_money = isinstance(exponent, int) and exponent >= -2
+    return shortest if is_money else Decimal(f"{value:.{_EXACT_DIGITS}g}")
 
 
 @contextmanager

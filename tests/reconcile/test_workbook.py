@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,3 +44,17 @@ def test_an_amount_of_more_digits_than_excel_keeps_is_refused(
 
     assert "row 2, column 'amount'" in told
     assert "is a float, in which cents are not exact" in told
+
+
+@pytest.mark.parametrize("written", ["18014398509481.984", "70368744177664.125"])
+def test_a_number_that_another_program_wrote_with_more_digits_is_refused(
+    tmp_path: Path, written: str
+) -> None:
+    plain = book(tmp_path, 12345)
+    other = tmp_path / "other.xlsx"
+    with zipfile.ZipFile(plain) as given, zipfile.ZipFile(other, "w") as made:
+        for name in given.namelist():
+            data = given.read(name)
+            made.writestr(name, data.replace(b"<v>12345</v>", f"<v>{written}</v>".encode()))
+
+    assert "is a float, in which cents are not exact" in refusal(str(other))
