@@ -42,10 +42,10 @@ def group(name: str) -> list[str]:
 
 def test_the_classifiers_name_each_python_that_nox_tests() -> None:
     named = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["project"]["classifiers"]))
-    noxfile = ast.parse((CHECKOUT / "noxfile.py").read_text("utf-8"))
+    interpreters = ast.parse((CHECKOUT / ".ci" / "interpreters.py").read_text("utf-8"))
     (tested,) = [
         ast.literal_eval(node.value)
-        for node in noxfile.body
+        for node in interpreters.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
     ]
 
