@@ -2,11 +2,12 @@
 
 Over the public API only, and the export's way to read a history. Knows nothing of command lines.
 
-Read it in this order: `records` (what is compared, and what comes of it) · `columns`, `row_parser`,
-`ledger`, `parquet`, `sql` (rows from files and databases) · `matching` (the passes, pure) over
-`candidates`, `keys`, `assignment` (who may belong to whom) and `decisions`, `explanation`, `totals`
-(what becomes of them) · `activity` (what payments do over time) · `comparison` (both sides read) ·
-`as_text`, `as_json`, `as_html` (the report), the last over `plots`, `charts` and `buckets`.
+Read it in this order: `records` (what is compared, and the result) · `columns`, `forms`, `values`,
+`passed_rows`, `row_parser` (values to rows), `tables`, `ledger`, `parquet`, `sql` (rows from files and
+databases) · `matching` (the passes, pure) over `candidates`, `keys`, `assignment` (which rows and
+payments may belong together) and `decisions`, `explanation`, `totals` (the outcome of each) ·
+`activity` (payments over time) · `comparison` (reads both sides) · `as_text`, `as_json`, `as_html`
+(the report), the last over `plots`, `charts` and `buckets`.
 """
 
 from paywint_async.reconcile._as_html import make_page, write_html
@@ -16,6 +17,7 @@ from paywint_async.reconcile._columns import Columns
 from paywint_async.reconcile._comparison import ReconcileOptions, Report, reconcile
 from paywint_async.reconcile._errors import LedgerError, ReconcileError
 from paywint_async.reconcile._ledger import ledger_rows, read_ledger
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._records import (
     Difference,
@@ -26,7 +28,6 @@ from paywint_async.reconcile._records import (
     PaymentFact,
     Period,
 )
-from paywint_async.reconcile._row_parser import LedgerFormat
 
 __all__ = [
     "Columns",

@@ -20,7 +20,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._statements import Entry, StatementTable
 from paywint_async.reconcile._text_file import read_chunks
 

@@ -16,9 +16,9 @@ from paywint_async.reconcile._activity import Activity
 from paywint_async.reconcile._coverage import Coverage
 from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._ledger import OpenedLedger, unit_of
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._records import PaymentFact, Period
-from paywint_async.reconcile._row_parser import LedgerFormat
 from paywint_async.reconcile._totals import Statement, statement
 
 _MOST_SOURCES = 10_000

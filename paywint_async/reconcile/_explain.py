@@ -11,8 +11,8 @@ from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._explanation import money, signed
 from paywint_async.reconcile._layout import DELIMITER_WORDS
 from paywint_async.reconcile._ledger import OpenedLedger
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow
-from paywint_async.reconcile._row_parser import LedgerFormat
 from paywint_async.reconcile._tables import TableRows, TextTable, column_roles
 
 _SHOWN_ROWS = 3

@@ -20,8 +20,9 @@ from paywint_async.reconcile._columns import find_columns
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._file_kinds import kind_by_name, kind_of
 from paywint_async.reconcile._forms import Forms
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow
-from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._tables import LedgerTable, TableRows, column_roles
 from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
 
@@ -213,7 +214,7 @@ def _missing(extra: str, what: str) -> ConfigurationError:
 def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
     """Objects whose numbers keep their digits; the first tells the columns."""
     names: list[str] = []
-    reader: RowReader | None = None
+    reader: RowParser | None = None
     used: list[int] = []
     for line, text in _lines(path):
         named = f"{path}, line {line}"
@@ -221,7 +222,7 @@ def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
         if reader is None:
             names = list(told)
             forms = typed_forms(names, format, path)
-            reader, used = RowReader(format, forms), forms.places.used
+            reader, used = RowParser(format, forms), forms.places.used
         elif more := [name for name in told if name not in names]:
             names += more
             for place in typed_forms(names, format, named).places.used:

@@ -10,7 +10,7 @@ from typing import Any
 import mt940
 
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._statements import Entry, StatementTable
 from paywint_async.reconcile._text_file import open_text
 

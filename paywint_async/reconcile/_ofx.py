@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._statements import Entry, StatementTable
 from paywint_async.reconcile._text_file import open_text
 

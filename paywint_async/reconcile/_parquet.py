@@ -13,8 +13,9 @@ from paywint_async.export._errors import translated
 from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger import typed_forms
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow
-from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+from paywint_async.reconcile._row_parser import RowParser
 
 _ROWS_AT_ONCE = 5_000
 
@@ -53,7 +54,7 @@ def _rows(file: Any, name: str, format: LedgerFormat, place: int) -> Iterator[Le
     forms = typed_forms(schema.names, format, name)
     places = forms.places
     _refuse_floats(schema, places, name)
-    reader = RowReader(format, forms)
+    reader = RowParser(format, forms)
     columns = [schema.names[each] for each in places.used]
     number = 0
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):

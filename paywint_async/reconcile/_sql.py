@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from paywint_async.export._database import Database
 from paywint_async.export._errors import ExportError
 from paywint_async.reconcile._ledger import typed_forms
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow
-from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+from paywint_async.reconcile._row_parser import RowParser
 
 _ROWS_AT_ONCE = 1000  # in memory
 
@@ -34,7 +35,7 @@ async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[Ledger
             connection = await held.enter_async_context(engine.connect())
             result = await held.enter_async_context(connection.stream(query))
         names = list(result.keys())
-        reader = RowReader(format, typed_forms(names, format, database.name))
+        reader = RowParser(format, typed_forms(names, format, database.name))
         number = 0
         while True:
             with database.translated("read"):

@@ -10,7 +10,7 @@ import attrs
 
 from paywint_async.reconcile._columns import find_columns
 from paywint_async.reconcile._layout import Layout, Record
-from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._ledger_format import LedgerFormat
 
 _NAMES = (
     *("date", "amount", "description", "currency", "status", "direction"),

@@ -18,8 +18,9 @@ from paywint_async.reconcile._layout import (
     csv_records,
     find_text_layout,
 )
+from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow
-from paywint_async.reconcile._row_parser import LedgerFormat, RowReader
+from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._text_file import TextFile, open_text
 
 
@@ -131,8 +132,8 @@ class TableRows:
         )
         self._reader = self._new_reader()
 
-    def _new_reader(self) -> RowReader:
-        return RowReader(self._format, self.forms, passes_over=True)
+    def _new_reader(self) -> RowParser:
+        return RowParser(self._format, self.forms, passes_over=True)
 
     def read(self) -> Iterator[LedgerRow]:
         """All rows, from the first, without those that hold no payment."""

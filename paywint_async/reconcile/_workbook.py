@@ -24,7 +24,7 @@ from paywint_async.export._compression import PLAIN
 from paywint_async.export._errors import translated
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, Record, find_layout
-from paywint_async.reconcile._row_parser import LedgerFormat
+from paywint_async.reconcile._ledger_format import LedgerFormat
 
 _HEAD = 200  # rows among which the names of the columns are looked for
 _MOST_EMPTY_ROWS = 100_000  # one behind the other

@@ -1,0 +1,97 @@
+"""Single values of a ledger: text, amounts, ids, directions, currencies. Pure.
+
+Values are text, as in a CSV file, or already typed, as in a Parquet file.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from paywint_async.reconcile._forms import ID
+from paywint_async.reconcile._words import DIRECTION_WORDS
+
+_RULED = re.compile(r"[-–—_=*\s]+")
+
+
+def is_filled(value: Any) -> bool:
+    """Whether there is a value that is not blank."""
+    return value is not None and (
+        not isinstance(value, str) or (value != "" and not value.isspace())
+    )
+
+
+def has_amount(value: Any) -> bool:
+    """Whether there is an amount; dashes stand for none, and so do ruled lines."""
+    return is_filled(value) and not (isinstance(value, str) and _RULED.fullmatch(value))
+
+
+def text_of(value: Any) -> str:
+    """The text without the marks that keep a spreadsheet from running or converting it."""
+    text = "" if value is None else str(value).strip()
+    if text[:1] not in ("'", "="):
+        return text
+    if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
+        return text[1:]
+    if text[:2] == '="' and text[-1:] == '"':
+        return text[2:-1]
+    return text
+
+
+def typed_amount(value: Any) -> Decimal:
+    """The amount of a typed value.
+
+    Raises:
+        ValueError: it has none, or not exactly.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("is not an amount")
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, float):
+        raise ValueError("is a float, in which cents are not exact")
+    raise ValueError("is not an amount: it is empty" if value is None else "is not an amount")
+
+
+def read_id(value: Any) -> UUID | None:
+    """A payment's id, also in braces; None where there is none.
+
+    Raises:
+        ValueError: it is no UUID.
+    """
+    if isinstance(value, UUID):
+        return value
+    if isinstance(value, bytes) and len(value) == 16:
+        return UUID(bytes=value)
+    text = text_of(value)
+    if not text:
+        return None
+    if not ID.fullmatch(text):
+        raise ValueError("is not a payment id, which is a UUID")
+    return UUID(text)
+
+
+def read_direction(value: Any) -> str:
+    """``sent`` or ``received``.
+
+    Raises:
+        ValueError: it is no word for either.
+    """
+    word = DIRECTION_WORDS.get(text_of(value).casefold())
+    if word is None:
+        raise ValueError("is neither 'sent' nor 'received'")
+    return word
+
+
+def check_currency(value: Any) -> None:
+    """Accepts US dollars, and nothing.
+
+    Raises:
+        ValueError: it is another currency.
+    """
+    if (text_of(value) or "USD").casefold() != "usd":
+        raise ValueError("is not USD, and Paywint's amounts are in US dollars")
