@@ -158,7 +158,7 @@ async def test_a_record_costs_one_step_of_one_iterator(standing_clock: None) -> 
 async def test_a_page_costs_few_calls(standing_clock: None) -> None:
     calls = await calls_of_a_listing(100)
 
-    assert calls["call"] / PAGES - 100 <= 138
+    assert calls["call"] / PAGES - 100 <= 131
     assert calls["c_call"] / PAGES <= 84
 
 

@@ -51,8 +51,7 @@ class KnownKeys:
 
     def are_new(self, keys: Sequence[Key]) -> bool:
         """Whether none of these keys is known, and none of them stands here twice."""
-        distinct = set(keys)
-        return len(distinct) == len(keys) and self._known.isdisjoint(distinct)
+        return len(set(keys)) == len(keys) and self._known.isdisjoint(keys)
 
     def find(self, keys: Sequence[Key]) -> list[int]:
         """The indexes at which recently delivered keys stand."""

@@ -100,9 +100,10 @@ class Planner:
         """True once nothing more has to be requested."""
         if self._limit is not None and self.progress.handed >= self._limit:
             return True
-        if not self._is_streaming or self._at.remaining:
+        at = self.progress.at
+        if at.remaining or not self._is_streaming:
             return False
-        return self._is_end_seen or self._at.ends_before_the_list
+        return self._is_end_seen or at.ends_before_the_list
 
     def take_next_page(self, *, is_idle: bool) -> int | None:
         """Takes the next page worth requesting, or None; ``is_idle``: nothing is under way or held."""
@@ -332,18 +333,22 @@ class Planner:
                 answer = yield from self._anchor()  # only its place tells on which side they arrived
                 is_anchored = True
             else:
-                answer = yield self._take(answer, disputed, is_anchored=is_anchored)
+                # No page is held here while the next one is decoded: its memory is used again.
+                held = [answer]
+                del answer
+                answer = yield self._take(held.pop(), disputed, is_anchored=is_anchored)
                 is_anchored = False
 
     def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
         """Delivers what is due of an answer."""
         progress, first = self.progress, answer.first_offset(self._rows)
-        if self._at.is_ascending and answer.total < self._at.snapshot:
+        at = progress.at
+        if at.is_ascending and answer.total < at.snapshot:
             raise _Contradiction(answer, "payments were deleted meanwhile")
-        skip = self._at.next_offset(answer.total) - first
+        skip = at.next_offset(answer.total) - first
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)
-        due = max(0, min(len(answer.keys) - skip, self._at.remaining))
+        due = max(0, min(len(answer.keys) - skip, at.remaining))
         if self._limit is not None:
             due = min(due, self._limit - progress.handed)
         if self._must_be_newer(answer, due):
