@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
-from paywint_async import _protocol
+from paywint_async import _arguments, _protocol
 from paywint_async._calls import read, send
 from paywint_async._config import SENT_PATH
 from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
@@ -140,9 +140,9 @@ class Payments:
         Source: List Received Payments; List Sent Payments (assumed).
         """
         call = _protocol.page(
-            _protocol.check_direction(direction),
-            _protocol.check_whole("page_no", page_no, low=1),
-            _protocol.check_rows_per_page(rows_per_page),
+            _arguments.check_direction(direction),
+            _arguments.check_whole("page_no", page_no, low=1),
+            _arguments.check_rows_per_page(rows_per_page),
             self._sent_path,
         )
         return await send(self._handler, call)
@@ -217,7 +217,7 @@ class Payments:
         Cancellation: ends the look under way, unless somebody else waits for that payment, too.
         """
         watch = self.watch(
-            payment_id, timeout=_protocol.check_seconds("timeout", timeout), poll=poll
+            payment_id, timeout=_arguments.check_seconds("timeout", timeout), poll=poll
         )
         seen: Payment | None = None
         async with watch:  # which ends the look under way, however this is left
@@ -239,9 +239,9 @@ class Payments:
         Raises:
             InvalidRequestError: an argument was refused.
         """
-        limit = None if timeout is None else _protocol.check_seconds("timeout", timeout)
-        wanted = _protocol.check_payment_id(payment_id)
-        return self._tracker.watch(wanted, limit, _protocol.check_seconds("poll", poll))
+        limit = None if timeout is None else _arguments.check_seconds("timeout", timeout)
+        wanted = _arguments.check_payment_id(payment_id)
+        return self._tracker.watch(wanted, limit, _arguments.check_seconds("poll", poll))
 
     def wake(self, payment_id: UUID | str, *, retry_payment_id: UUID | str | None = None) -> None:
         """Looks at a payment at once, where it is waited for: to be called for each webhook of it.
@@ -261,8 +261,8 @@ class Payments:
         """
         retry = retry_payment_id
         if retry is not None:
-            retry = _protocol.check_payment_id(retry, "retry_payment_id")
-        self._tracker.wakes.tell(_protocol.check_payment_id(payment_id), retry)
+            retry = _arguments.check_payment_id(retry, "retry_payment_id")
+        self._tracker.wakes.tell(_arguments.check_payment_id(payment_id), retry)
 
     def _listing(
         self,
@@ -276,7 +276,7 @@ class Payments:
         return PaymentListing(source, concurrency, checkpoint, self._iterators.add)
 
     def _source(self, direction: Direction, rows_per_page: int) -> PageSource:
-        rows = _protocol.check_rows_per_page(rows_per_page)
+        rows = _arguments.check_rows_per_page(rows_per_page)
         handler, sent_path = self._handler, self._sent_path
 
         async def fetch(page_no: int) -> tuple[int, Response]:
@@ -301,4 +301,4 @@ class Payments:
     def _concurrency(self, value: int | None) -> int:
         if value is None:
             return self._max_concurrency
-        return _protocol.check_whole("max_concurrency", value, low=1)
+        return _arguments.check_whole("max_concurrency", value, low=1)

@@ -19,15 +19,20 @@ from uuid import UUID
 import msgspec
 
 from paywint_async import _codec, _errors
+from paywint_async._arguments import (
+    UUID_TEXT,
+    check_amount,
+    check_email,
+    check_payment_id,
+    check_text,
+)
 from paywint_async._config import SENT_PATH
 from paywint_async._errors import APIError, InvalidRequestError, ResponseDecodeError
 from paywint_async._messages import Request, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
-from paywint_async._strict_json import UUID_PATTERN
 
 T = TypeVar("T")
 
-ROWS_PER_PAGE = (10, 20, 50, 100)
 MAX_DESCRIPTION = 255
 MAX_INVOICE_NUMBER = 20
 MAX_CHECKOUT_AMOUNT = Decimal(100_000)
@@ -37,9 +42,7 @@ _GET = "/api/user-api/payment/get/"
 _LIST_RECEIVED = "/api/user-api/payment/list/payment-received"
 _CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
-_UUID = re.compile(UUID_PATTERN)
 _SECONDS = r"[0-9]+(?:\.[0-9]+)?"
-_MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
 _MAX_ERROR_TEXT = 2_000
 
 
@@ -60,8 +63,8 @@ def create_link(
     """Create Payment Link: writes, and has no idempotency key, so it may not be repeated."""
     asked = {
         "amount": check_amount(amount),
-        "description": _check_text("description", description, 0, MAX_DESCRIPTION),
-        "invoice_number": _check_text("invoice_number", invoice_number, 0, MAX_INVOICE_NUMBER),
+        "description": check_text("description", description, 0, MAX_DESCRIPTION),
+        "invoice_number": check_text("invoice_number", invoice_number, 0, MAX_INVOICE_NUMBER),
     }
     request = _post("create_link", _CREATE_LINK, _codec.encode(asked), repeatable=False)
     return Call(request=request, asked=asked, read=_reader(_codec.PaymentLinkEnvelope))
@@ -81,10 +84,10 @@ def create_checkout_token(
         raise InvalidRequestError("phone_country_code", "goes with phone, and phone with it")
     asked = {
         "amount": check_amount(amount, at_most=MAX_CHECKOUT_AMOUNT),
-        "email": _check_email(email),
-        "phone": _check_text("phone", phone, 5, 20),
-        "phone_country_code": _check_text("phone_country_code", phone_country_code, 1, 10),
-        "currency": _check_text("currency", currency, 3, 10),
+        "email": check_email(email),
+        "phone": check_text("phone", phone, 5, 20),
+        "phone_country_code": check_text("phone_country_code", phone_country_code, 1, 10),
+        "currency": check_text("currency", currency, 3, 10),
     }
     sent = {name: value for name, value in asked.items() if value is not None}
     request = _post("create_checkout_token", _CHECKOUT_TOKEN, _codec.encode(sent), repeatable=False)
@@ -94,7 +97,7 @@ def create_checkout_token(
 def get(payment_id: UUID | str) -> Call[Payment]:
     """Get Payment."""
     text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
-    if not _UUID.fullmatch(text):
+    if not UUID_TEXT.fullmatch(text):
         check_payment_id(text)
     asked = text.lower()
     request = Request(operation="get", method="GET", path=_GET + asked, expects=asked.encode())
@@ -177,104 +180,6 @@ def page(
 
 def _post(operation: str, path: str, body: bytes, *, repeatable: bool = True) -> Request:
     return Request(operation=operation, method="POST", path=path, body=body, repeatable=repeatable)
-
-
-def check_amount(amount: object, *, at_most: Decimal | None = None) -> Decimal:
-    """The amount in dollars, in plain notation: above zero, finite, at most two decimals.
-
-    Raises:
-        InvalidRequestError: anything else; a float too, since it has already lost cents.
-    """
-    if isinstance(amount, float):
-        raise InvalidRequestError("amount", f"a float loses cents: use Decimal('{amount}')")
-    if isinstance(amount, bool) or not isinstance(amount, Decimal | int):
-        raise InvalidRequestError(
-            "amount", f"must be a Decimal or int, not {type(amount).__name__}"
-        )
-    if isinstance(amount, Decimal) and not amount.is_finite():
-        raise InvalidRequestError("amount", f"must be finite, not {amount}")
-    return _check_digits(Decimal(amount), at_most)
-
-
-def _check_digits(amount: Decimal, at_most: Decimal | None) -> Decimal:
-    _sign, digits, exponent = amount.as_tuple()
-    if amount.adjusted() >= _MAX_DIGITS or len(digits) > _MAX_DIGITS + 2:
-        raise InvalidRequestError("amount", f"has more than {_MAX_DIGITS} digits")
-    if amount <= 0:
-        raise InvalidRequestError("amount", f"must be above zero, not {amount}")
-    # Not `amount % cent`: the caller's decimal context may be too narrow for it.
-    decimals = -int(exponent)
-    if decimals > 2 and any(digits[2 - decimals :]):
-        raise InvalidRequestError("amount", f"has more than two decimals: {amount}")
-    if at_most is not None and amount > at_most:
-        raise InvalidRequestError("amount", f"must be at most {at_most}, not {amount}")
-    return Decimal(f"{amount:f}")
-
-
-def check_payment_id(payment_id: object, field: str = "payment_id") -> UUID:
-    """The id as a UUID.
-
-    Raises:
-        InvalidRequestError: no UUID, or a string that is not in the 8-4-4-4-12 form.
-    """
-    if isinstance(payment_id, UUID):
-        return payment_id
-    if isinstance(payment_id, str) and _UUID.fullmatch(payment_id):
-        return UUID(payment_id)
-    raise InvalidRequestError(field, f"must be a UUID, not {payment_id!r}")
-
-
-def check_direction(direction: object) -> Direction:
-    """The direction of that name.
-
-    Raises:
-        InvalidRequestError: neither "sent" nor "received".
-    """
-    if isinstance(direction, str) and direction in tuple(Direction):
-        return Direction(direction)
-    raise InvalidRequestError("direction", f"must be 'sent' or 'received', not {direction!r}")
-
-
-def check_whole(field: str, value: object, *, low: int) -> int:
-    """The whole number, where it is at least ``low``; InvalidRequestError otherwise."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
-        return value
-    raise InvalidRequestError(field, f"must be a whole number, at least {low}, not {value!r}")
-
-
-def check_seconds(field: str, value: object) -> float:
-    """The seconds, where they are finite and above zero; InvalidRequestError otherwise."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and 0 < value <= sys.float_info.max:  # type: ignore[operator]
-        return value  # type: ignore[return-value]
-    raise InvalidRequestError(field, f"must be seconds above 0, not {value!r}")
-
-
-def check_rows_per_page(rows_per_page: object) -> int:
-    """The page size, where the API has it: 10, 20, 50 or 100; InvalidRequestError otherwise."""
-    if type(rows_per_page) is int and rows_per_page in ROWS_PER_PAGE:
-        return rows_per_page
-    raise InvalidRequestError("rows_per_page", f"must be 10, 20, 50 or 100, not {rows_per_page!r}")
-
-
-def _check_text(field: str, text: object, shortest: int, longest: int) -> str | None:
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise InvalidRequestError(field, f"must be a string, not {type(text).__name__}")
-    if not shortest <= len(text) <= longest:
-        bounds = f"at most {longest}" if not shortest else f"{shortest} to {longest}"
-        raise InvalidRequestError(field, f"must have {bounds} characters, not {len(text)}")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidRequestError(field, "has half a surrogate pair, which is no text")
-    return text
-
-
-def _check_email(email: object) -> str | None:
-    text = _check_text("email", email, 3, 254)
-    if text is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise InvalidRequestError("email", f"is not an email address: {text!r}")
-    return text
 
 
 def _reader(envelope_type: Any) -> Callable[[Response], Any]:

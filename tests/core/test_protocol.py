@@ -19,6 +19,7 @@ from paywint_async import (
     Request,
     Response,
     ResponseDecodeError,
+    _arguments,
     _protocol,
 )
 
@@ -277,24 +278,24 @@ class TestPage:
 class TestOtherArguments:
     @pytest.mark.parametrize("direction", ["sent", "received", Direction.SENT])
     def test_a_direction_has_one_of_two_names(self, direction):
-        assert _protocol.check_direction(direction) is Direction(direction)
+        assert _arguments.check_direction(direction) is Direction(direction)
 
     @pytest.mark.parametrize("direction", ["", "SENT", "both", None, 5, ["sent"]])
     def test_another_direction_is_refused(self, direction):
-        assert refused(_protocol.check_direction, direction)[0] == "direction"
+        assert refused(_arguments.check_direction, direction)[0] == "direction"
 
     @pytest.mark.parametrize("rows", [10, 20, 50, 100])
     def test_a_page_has_one_of_four_sizes(self, rows):
-        assert _protocol.check_rows_per_page(rows) == rows
+        assert _arguments.check_rows_per_page(rows) == rows
 
     @pytest.mark.parametrize("rows", [0, 1, 11, 101, -10, 10.0, "10", True, None, Decimal(10)])
     def test_another_size_is_refused(self, rows):
-        assert refused(_protocol.check_rows_per_page, rows)[0] == "rows_per_page"
+        assert refused(_arguments.check_rows_per_page, rows)[0] == "rows_per_page"
 
     @pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
     def test_a_page_number_is_a_whole_number(self, value):
-        assert refused(_protocol.check_whole, "page_no", value, low=1)[0] == "page_no"
+        assert refused(_arguments.check_whole, "page_no", value, low=1)[0] == "page_no"
 
     @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1", None])
     def test_seconds_are_finite_and_above_zero(self, value):
-        assert refused(_protocol.check_seconds, "timeout", value)[0] == "timeout"
+        assert refused(_arguments.check_seconds, "timeout", value)[0] == "timeout"

@@ -26,6 +26,7 @@ LAYERS = {
     "_pydantic": 0,
     "_record_json": 0,
     "_strict_json": 0,
+    "_arguments": 1,
     "_arrow": 1,
     "_cancellation": 1,
     "_codec": 1,
@@ -115,7 +116,15 @@ OWNERS = {
 # What layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"_errors": set[str](), "_models": {"attrs", "msgspec"}}
 # No input or output, so no event loop either.
-SANS_IO = ("_errors", "_models", "_codec", "_json_lines", "_protocol", "_raw_request")
+SANS_IO = (
+    "_arguments",
+    "_codec",
+    "_errors",
+    "_json_lines",
+    "_models",
+    "_protocol",
+    "_raw_request",
+)
 
 
 def name_of(path: Path) -> str:
