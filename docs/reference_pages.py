@@ -12,7 +12,7 @@ PAGES = {
     "client": (
         "The client",
         "PaywintClient Environment RetryPolicy RateLimit Limiter SharedRateLimit Middleware Handler "
-        "Request Response tracing",
+        "Request Response Answers Answer tracing",
     ),
     "payments": (
         "Payments and listings",

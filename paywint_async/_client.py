@@ -6,6 +6,7 @@ import os
 import ssl
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,8 +27,9 @@ from paywint_async._core import Core
 from paywint_async._errors import ClientClosedError
 from paywint_async._events import OnEvent
 from paywint_async._messages import Middleware
-from paywint_async._middleware import Limiter, Scope
+from paywint_async._middleware import Answers, Limiter, Scope, collect
 from paywint_async._payments import Payments
+from paywint_async._protocol import check_whole
 from paywint_async._raw_request import raw_request
 from paywint_async._tracking import Tracker
 from paywint_async._transport import MakeConnector, wrap_proxy
@@ -231,6 +233,30 @@ class PaywintClient:
         view = PaywintClient.__new__(PaywintClient)
         view._set_up(self._core, Scope(options, self._scope), is_view=True)
         return view
+
+    def answers(self, *, limit: int = 1000) -> AbstractContextManager[Answers]:
+        """Collects what came back while a block runs, of calls that succeeded, too.
+
+            with client.answers() as seen:
+                link = await client.payments.create_link(5)
+            log.info("created %s, request id %s", link.payment_id, seen[-1].request_id)
+
+        Those of the calls in the block and in the tasks it starts, on this client and its views; on a
+        view, its own. Each page of a listing is one. A call without an answer (`TransportError`), or that
+        this client held back itself, leaves none. Other tasks that use the same client are not in it.
+        Blocks may be nested: the outer one has the answers of the inner one, too.
+
+        Args:
+            limit: of the answers that are kept, the latest ones; ``seen.dropped`` counts the others.
+                An answer's headers take about 1 kB.
+
+        Yields:
+            the list of `Answer`, in the order in which they came; it stays as it is after the block.
+
+        Raises:
+            InvalidRequestError: ``limit`` is no whole number, or below 1.
+        """
+        return collect(self._scope, check_whole("limit", limit, low=1))
 
     async def aclose(self) -> None:
         """Closes the connections; calls under way end with `ClientClosedError`. Idempotent.

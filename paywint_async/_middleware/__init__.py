@@ -4,6 +4,7 @@ From the outside in: `Scope`, the caller's own middlewares, `Retry`, `SlowStart`
 middlewares for each attempt, `Observe`; then the transport sends.
 """
 
+from paywint_async._middleware.answers import Answers, collect
 from paywint_async._middleware.budget import RetryBudget
 from paywint_async._middleware.chain import compose
 from paywint_async._middleware.observe import Observe
@@ -13,6 +14,7 @@ from paywint_async._middleware.scope import Scope
 from paywint_async._middleware.slow_start import SlowStart
 
 __all__ = [
+    "Answers",
     "Limiter",
     "Observe",
     "RateLimiter",
@@ -21,5 +23,6 @@ __all__ = [
     "Scope",
     "SlowStart",
     "Throttle",
+    "collect",
     "compose",
 ]

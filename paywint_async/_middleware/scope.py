@@ -19,6 +19,7 @@ import attrs
 from paywint_async._config import CallOptions
 from paywint_async._errors import ClientClosedError, TransportError
 from paywint_async._messages import Handler, Request, Response
+from paywint_async._middleware.answers import collectors, record
 
 
 class Scope:
@@ -45,6 +46,10 @@ class Scope:
         """Whether it, or one that it is a view of, was closed."""
         return self._is_closed or (self._parent is not None and self._parent.is_closed)
 
+    def is_within(self, other: Scope) -> bool:
+        """Whether it is the other one, or a view of it."""
+        return self is other or (self._parent is not None and self._parent.is_within(other))
+
     def before_close(self, end: Callable[[], Awaitable[None]]) -> None:
         """Awaits ``end`` when the scope is closed; it must not keep the client alive."""
         self._ends.append(end)
@@ -59,7 +64,10 @@ class Scope:
             raise ClientClosedError("the client is closed; make a new one")
         call = _RunningCall(self._running)
         with call:  # which takes the cancellation of `close`, and no other
-            return await handler(self._with_options(request))
+            response = await handler(self._with_options(request))
+            if collectors.get() is not None:
+                record(self.is_within, request, response)
+            return response
         # Raised out here, so that no frame of the cancelled call hangs on it.
         message = f"{request.operation}: the client was closed while this was under way"
         error = ClientClosedError(message, sent=call.may_be_sent)

@@ -18,6 +18,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from paywint_async._errors import ClientClosedError
+from paywint_async._middleware.answers import collect_for
 from paywint_async._models import Payment
 from paywint_async._tracking.subject import LINES, Subject, Waiter
 
@@ -175,10 +176,11 @@ class Poller:
         while len(self._looks) < self._max_in_flight and any(self._lines):
             subject, _ = next(filter(None, self._lines)).popitem(last=False)
             # In the context (the tracing span, say) of the one who has waited longest.
-            context = next((w.context for w in subject.waiters if w.wants_look), None)
-            if context is None:
+            first = next((w for w in subject.waiters if w.wants_look), None)
+            if first is None:
                 continue
-            look = self._loop.create_task(self._look(subject.payment_id), context=context)
+            collect_for(first.context, partial(subject.collectors_with, first.collectors))
+            look = self._loop.create_task(self._look(subject.payment_id), context=first.context)
             subject.look = look
             self._looks.add(look)
             look.add_done_callback(partial(self._ended, subject))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterable
 from contextvars import copy_context
 from uuid import UUID
 
+from paywint_async._middleware.answers import Collector, collectors_of_context
 from paywint_async._models import Payment
 
 _GROWTH = 1.5
@@ -18,10 +20,11 @@ WOKEN, NEW, AGAIN = LINES = range(3)  # where a payment stands that is due, the 
 class Waiter:
     """One who waits for a payment to be anything else than ``seen`` (None: not seen yet)."""
 
-    __slots__ = ("context", "future", "seen")
+    __slots__ = ("collectors", "context", "future", "seen")
 
     def __init__(self, seen: Payment | None) -> None:
         self.seen = seen
+        self.collectors = collectors_of_context()
         self.context = copy_context()
         self.future: asyncio.Future[Payment | BaseException | None] = (
             asyncio.get_running_loop().create_future()
@@ -93,6 +96,11 @@ class Subject:
     def wants_look(self) -> bool:
         """Whether anybody waits for a look."""
         return any(waiter.wants_look for waiter in self.waiters)
+
+    def collectors_with(self, starters: Iterable[Collector]) -> Iterable[Collector]:
+        """Those of everybody who waits now, and ``starters``, for whom the look was started."""
+        waiting = (each for waiter in self.waiters for each in waiter.collectors)
+        return dict.fromkeys((*starters, *waiting))
 
     def stop_timer(self) -> None:
         """Looks at no set time."""

@@ -20,6 +20,7 @@ GUIDES = [
     "connections.md",
     "exporting.md",
     "many-accounts.md",
+    "observing.md",
     "reconciling.md",
     "shared-rate-limit.md",
     "testing.md",

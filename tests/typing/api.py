@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_type
@@ -14,6 +14,8 @@ from uuid import UUID
 from paywint_async import (
     Account,
     AccountReport,
+    Answer,
+    Answers,
     APIError,
     CheckoutToken,
     Direction,
@@ -105,6 +107,20 @@ async def options_of_calls(client: PaywintClient) -> None:
     )
     assert_type(view, PaywintClient)
     await view.request("POST", "/api/x", json={"amount": Decimal("1.10")}, repeatable=False)
+
+
+async def what_came_back(client: PaywintClient) -> None:
+    with client.answers(limit=10) as seen:
+        await client.payments.page("sent", 1)
+    assert_type(seen, Answers)
+    assert_type(seen.dropped, int)
+    for answer in seen:
+        assert_type(answer, Answer)
+        assert_type(answer.operation, str)
+        assert_type(answer.status, int)
+        assert_type(answer.headers, Mapping[str, str])
+        assert_type(answer.request_id, str | None)
+        assert_type(answer.attempts, int)
 
 
 async def single_calls(client: PaywintClient) -> None:

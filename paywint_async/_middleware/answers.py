@@ -1,0 +1,121 @@
+"""Collects what came back while a block of code ran: `PaywintClient.answers`.
+
+A block collects the answers to the calls of its own context, that is of the code in it and of the tasks
+that this code starts. So two requests that a web server handles at once do not see each other's answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from typing import Any, TypeAlias
+
+import attrs
+
+from paywint_async._messages import Request, Response
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What came back for one call, or for one page of a listing; a refusal as well as a success.
+
+    ``operation`` is the name of the client's method (``received`` or ``sent`` for pages); ``headers``
+    are in lower case and without secret values; ``request_id`` names the request in the API's logs,
+    where the answer has one; ``attempts`` counts the requests that were made.
+    """
+
+    operation: str
+    status: int
+    headers: Mapping[str, str]
+    request_id: str | None
+    attempts: int
+
+
+class Answers(list[Answer]):
+    """A list of the latest `Answer`, in the order in which they came.
+
+    ``dropped`` counts earlier ones that were removed to keep the list within its limit.
+    """
+
+    dropped: int = 0
+
+
+class Collector:
+    """One block that collects, for the scope of a client or of a view."""
+
+    def __init__(self, scope: object, limit: int, answers: Answers) -> None:
+        self.scope = scope
+        self._limit = limit
+        self._answers: Answers | None = answers
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its block has not ended."""
+        return self._answers is not None
+
+    def add(self, answer: Answer) -> None:
+        """Appends an answer, unless the block has ended."""
+        answers = self._answers
+        if answers is None:
+            return
+        answers.append(answer)
+        if len(answers) > self._limit:
+            del answers[0]
+            answers.dropped += 1
+
+    def close(self) -> None:
+        """Collects nothing more; tasks that outlive the block do not keep its answers alive."""
+        self._answers = None
+
+
+Collectors: TypeAlias = Callable[[], Iterable[Collector]]
+
+
+@contextmanager
+def collect(scope: object, limit: int) -> Iterator[Answers]:
+    """Collects the answers of a scope while the block runs."""
+    answers = Answers()
+    collector = Collector(scope, limit, answers)
+    _set((*collectors_of_context(), collector))
+    try:
+        yield answers
+    finally:
+        collector.close()
+        # Not `ContextVar.reset`: blocks may end in another order, or in another context.
+        _set(tuple(each for each in collectors_of_context() if each is not collector))
+
+
+def _set(current: tuple[Collector, ...]) -> None:
+    collectors.set((lambda: current) if current else None)
+
+
+def record(is_within: Callable[[Any], bool], request: Request, response: Response) -> None:
+    """Hands an answer to the collectors of the context whose scope it is within."""
+    wanting = [each for each in collectors_of_context() if is_within(each.scope)]
+    if not wanting:
+        return
+    answer = Answer(
+        operation=request.operation,
+        status=response.status,
+        headers=response.redacted_headers,
+        request_id=response.request_id,
+        attempts=response.attempts,
+    )
+    for collector in wanting:
+        collector.add(answer)
+
+
+def collectors_of_context() -> tuple[Collector, ...]:
+    """Those of the running context whose blocks have not ended."""
+    current = collectors.get()
+    return () if current is None else tuple(each for each in current() if each.is_open)
+
+
+def collect_for(context: Context, current: Collectors) -> None:
+    """Makes ``context`` collect for whatever ``current`` returns when an answer comes."""
+    context.run(collectors.set, current)
+
+
+# None where no block collects, which costs a call next to nothing.
+collectors: ContextVar[Collectors | None] = ContextVar("paywint_async_collectors", default=None)
