@@ -11,8 +11,8 @@ import paywint_async
 PAGES = {
     "client": (
         "The client",
-        "PaywintClient Environment RetryPolicy RateLimit Limiter SharedRateLimit Middleware Handler "
-        "Request Response Answers Answer tracing",
+        "PaywintClient ClientOptions Environment RetryPolicy RateLimit Limiter SharedRateLimit "
+        "Middleware Handler Request Response Answers Answer tracing",
     ),
     "payments": (
         "Payments and listings",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from paywint_async._accounts.fan_out import export_accounts
     from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary
     from paywint_async._arrow import entries_to_arrow, payments_to_arrow
-    from paywint_async._client import PaywintClient
+    from paywint_async._client import ClientOptions, PaywintClient
     from paywint_async._codec import make_converter
     from paywint_async._config import Environment, RateLimit, RetryPolicy
     from paywint_async._errors import (
@@ -81,7 +81,7 @@ else:
             "_accounts.fan_out": ("export_accounts",),
             "_accounts.report": ("AccountReport", "AccountStatus", "ExportSummary"),
             "_arrow": ("entries_to_arrow", "payments_to_arrow"),
-            "_client": ("PaywintClient",),
+            "_client": ("ClientOptions", "PaywintClient"),
             "_codec": ("make_converter",),
             "_config": ("Environment", "RateLimit", "RetryPolicy"),
             "_errors": (
@@ -153,6 +153,7 @@ __all__ = [
     "CheckoutToken",
     "CheckpointEvent",
     "ClientClosedError",
+    "ClientOptions",
     "ConfigurationError",
     "CooldownEvent",
     "Direction",

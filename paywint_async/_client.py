@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack, cast
 
 from paywint_async._calls import send
 from paywint_async._config import (
@@ -35,6 +35,31 @@ from paywint_async._tracking import Tracker
 from paywint_async._transport import MakeConnector, wrap_proxy
 
 _DEFAULT_RETRY = RetryPolicy()
+
+
+class ClientOptions(TypedDict, total=False):
+    """The arguments of `PaywintClient` by their names, for functions that hand them on.
+
+    ``def make_client(**options: Unpack[ClientOptions])`` has a type checker find a misspelt option.
+    """
+
+    api_key: str
+    api_secret: str
+    environment: Environment | str
+    base_url: str | None
+    max_concurrency: int
+    request_timeout: float
+    retry: RetryPolicy
+    rate_limit: RateLimit | Limiter | None
+    middlewares: Iterable[Middleware]
+    attempt_middlewares: Iterable[Middleware]
+    on_event: OnEvent | None
+    ssl_context: ssl.SSLContext | None
+    proxy: str | None
+    trust_env: bool
+    connector: MakeConnector | None
+    user_agent: str | None
+    sent_path: str
 
 
 class PaywintClient:
@@ -130,8 +155,10 @@ class PaywintClient:
         scope.before_close(_end_of(self.payments, self._tracker))
 
     @classmethod
-    def from_env(cls, **overrides: Any) -> Self:
+    def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
         """A client set up by the environment variables, ``overrides`` taking precedence.
+
+        The overrides are the arguments of `PaywintClient`, `ClientOptions`.
 
         ``PAYWINT_API_KEY``, ``PAYWINT_API_SECRET``, ``PAYWINT_ENVIRONMENT`` (sandbox, production) and
         ``PAYWINT_BASE_URL``.
@@ -139,17 +166,18 @@ class PaywintClient:
         Raises:
             ConfigurationError: a variable is missing or cannot be used; the message names it.
         """
+        options = cast("dict[str, Any]", overrides)
         # First of all: a traceback shows the locals of its frames, and the overrides are one.
         credentials = Credentials(
-            overrides.pop("api_key", None) or os.environ.get("PAYWINT_API_KEY"),
-            overrides.pop("api_secret", None) or os.environ.get("PAYWINT_API_SECRET"),
+            options.pop("api_key", None) or os.environ.get("PAYWINT_API_KEY"),
+            options.pop("api_secret", None) or os.environ.get("PAYWINT_API_SECRET"),
         )
-        overrides["proxy"] = wrap_proxy(overrides.pop("proxy", None))
-        if "environment" not in overrides and (name := os.environ.get("PAYWINT_ENVIRONMENT")):
-            overrides["environment"] = check_environment(name, source="PAYWINT_ENVIRONMENT")
-        if "base_url" not in overrides and (url := os.environ.get("PAYWINT_BASE_URL")):
-            overrides["base_url"] = url
-        return cls(credentials, "", **overrides)  # type: ignore[arg-type]
+        options["proxy"] = wrap_proxy(options.pop("proxy", None))
+        if "environment" not in options and (name := os.environ.get("PAYWINT_ENVIRONMENT")):
+            options["environment"] = check_environment(name, source="PAYWINT_ENVIRONMENT")
+        if "base_url" not in options and (url := os.environ.get("PAYWINT_BASE_URL")):
+            options["base_url"] = url
+        return cls(credentials, "", **options)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         core: Core | None = getattr(self, "_core", None)  # None: not made yet

@@ -35,6 +35,11 @@ class Listing(Generic[R]):
         self._runs: Sequence[Run] = ()  # of the latest read
         self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
 
+    @property
+    def total(self) -> int | None:
+        """How many payments the latest read delivers in all; None before it is known."""
+        raise NotImplementedError
+
     def __aiter__(self) -> ListingIterator[R]:
         """A new read, from the listing's starting point; the records in the server's order.
 
@@ -74,6 +79,17 @@ class Listing(Generic[R]):
 
     def _iterate(self, limit: int | None) -> ListingIterator[R]:
         raise NotImplementedError
+
+    def _progress(self, starts: Iterable[Position | None]) -> str:
+        """Where the latest read stands; before the first one, where it will begin."""
+        if self._runs:
+            delivered = sum(run.delivered for run in self._runs)
+            return f"{delivered} of {'?' if self.total is None else self.total} delivered"
+        begun = [start for start in starts if start is not None]
+        if not begun:
+            return "not started"
+        total = sum(start.expected for start in begun)
+        return f"resumes after {sum(start.delivered for start in begun)} of {total}"
 
     def _begin(self, iterator: ListingIterator[S], runs: Sequence[Run]) -> ListingIterator[S]:
         # Ended reads are closed by their iterators; the latest one still answers `checkpoint`.
@@ -143,6 +159,11 @@ class PaymentListing(Listing[Payment]):
         self._source = source
         self._max_concurrency = max_concurrency
         self._start = read_start(checkpoint, source.direction)
+
+    def __repr__(self) -> str:
+        source = self._source
+        progress = self._progress([self._start])
+        return f"<PaymentListing {source.direction}, {progress}, pages of {source.rows_per_page}>"
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:

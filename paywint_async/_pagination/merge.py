@@ -126,6 +126,10 @@ class HistoryListing(Listing[HistoryEntry]):
         given = _open_checkpoint(checkpoint)
         self._starts = [read_start(given[s.direction], s.direction) for s in sources]
 
+    def __repr__(self) -> str:
+        rows = self._sources[0].rows_per_page
+        return f"<HistoryListing {self._progress(self._starts)}, pages of {rows}>"
+
     @property
     def checkpoint(self) -> dict[str, Any] | None:
         """Where the latest read stands in both directions, what was read ahead not counted."""

@@ -86,6 +86,12 @@ class Run:
         return self._planner.total
 
     @property
+    def delivered(self) -> int:
+        """How many of these are delivered, those before its starting point included."""
+        position = self._planner.position(self.unhanded())
+        return 0 if position is None else position.delivered
+
+    @property
     def order(self) -> Order:
         """The server's order, as far as it is known."""
         return self._planner.progress.at.order

@@ -5,11 +5,19 @@ from __future__ import annotations
 import copy
 import pickle
 from decimal import Decimal
+from typing import get_type_hints
 
 import pytest
 from fault_server import API_KEY, API_SECRET
 
-from paywint_async import ConfigurationError, Environment, PaywintClient, RateLimit, RetryPolicy
+from paywint_async import (
+    ClientOptions,
+    ConfigurationError,
+    Environment,
+    PaywintClient,
+    RateLimit,
+    RetryPolicy,
+)
 from paywint_async._config import Credentials, check_base_url
 
 VARIABLES = ("API_KEY", "API_SECRET", "ENVIRONMENT", "BASE_URL")
@@ -257,6 +265,17 @@ class TestFromEnv:
     def test_takes_an_empty_variable_for_none(self, set_env, name):
         set_env(API_KEY=API_KEY, API_SECRET=API_SECRET, **{name: ""})
         assert base_url_of(PaywintClient.from_env()) == "https://api.sandbox.paywint.com"
+
+    def test_names_an_option_that_does_not_exist(self, set_env):
+        set_env(API_KEY=API_KEY, API_SECRET=API_SECRET)
+        with pytest.raises(TypeError, match="retires"):
+            PaywintClient.from_env(retires=3)
+
+    def test_takes_what_the_constructor_takes(self):
+        constructor = get_type_hints(PaywintClient.__init__)
+        del constructor["return"]
+        assert get_type_hints(ClientOptions) == constructor
+        assert ClientOptions.__required_keys__ == set()
 
     def test_gives_an_instance_of_the_class_it_is_called_on(self, set_env):
         class MyClient(PaywintClient):

@@ -13,9 +13,11 @@ from virtual_time import pass_time
 
 from paywint_async import (
     Direction,
+    Event,
     IncompleteHistoryError,
     InvalidRequestError,
     NotFoundError,
+    PaywintClient,
     Request,
     Response,
     TransportError,
@@ -232,3 +234,62 @@ async def test_a_consumer_that_never_waits_lets_others_have_their_turn() -> None
         seen = [turns async for _ in client.payments.sent()]
         beating.cancel()
         assert len(set(seen)) > 20
+
+
+class TestTheRepr:
+    async def test_says_that_nothing_was_read(self) -> None:
+        async with account(30) as (_, client):
+            listing = client.payments.received(rows_per_page=20)
+            assert repr(listing) == "<PaymentListing received, not started, pages of 20>"
+            assert repr(client.payments.history()) == "<HistoryListing not started, pages of 100>"
+
+    async def test_says_how_many_of_how_many_were_handed_over(self) -> None:
+        async with account(30) as (_, client):
+            listing = client.payments.sent(rows_per_page=20)
+            iterator = aiter(listing)
+            for _ in range(7):
+                await anext(iterator)
+            assert repr(listing) == "<PaymentListing sent, 7 of 30 delivered, pages of 20>"
+            await iterator.aclose()
+            await listing.collect()
+            assert repr(listing) == "<PaymentListing sent, 30 of 30 delivered, pages of 20>"
+
+    async def test_before_the_first_answer_has_no_total(self) -> None:
+        async with account(30, latency=5.0) as (_, client):
+            listing = client.payments.received()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(aiter(listing)), 1)
+            assert repr(listing) == "<PaymentListing received, 0 of ? delivered, pages of 100>"
+
+    async def test_says_where_it_resumes(self) -> None:
+        async with account(30) as (_, client):
+            earlier = client.payments.received(rows_per_page=10)
+            await earlier.collect(limit=12)
+            resumed = client.payments.received(checkpoint=earlier.checkpoint)
+            assert (
+                repr(resumed) == "<PaymentListing received, resumes after 12 of 30, pages of 100>"
+            )
+            await resumed.collect(limit=3)
+            assert repr(resumed) == "<PaymentListing received, 15 of 30 delivered, pages of 100>"
+
+    async def test_of_a_history_counts_both_directions(self) -> None:
+        async with account(30) as (_, client):
+            history = client.payments.history()
+            await history.collect(limit=45)
+            assert repr(history) == "<HistoryListing 45 of 60 delivered, pages of 100>"
+            resumed = client.payments.history(checkpoint=history.checkpoint)
+            assert repr(resumed) == "<HistoryListing resumes after 45 of 60, pages of 100>"
+
+    async def test_tells_nobody_that_a_checkpoint_was_taken(self) -> None:
+        events: list[Event] = []
+        async with (
+            account(5) as (emulator, _),
+            PaywintClient(
+                emulator.api_key, emulator.api_secret, base_url=emulator.url, on_event=events.append
+            ) as client,
+        ):
+            listing = client.payments.received()
+            await listing.collect()
+            events.clear()
+            repr(listing)
+        assert events == []

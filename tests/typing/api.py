@@ -3,12 +3,14 @@
 `nox -s types` reads it against the installed wheel, so it also proves that `py.typed` is in there.
 """
 
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import assert_type
+from typing import Unpack, assert_type
 from uuid import UUID
 
 from paywint_async import (
@@ -18,6 +20,7 @@ from paywint_async import (
     Answers,
     APIError,
     CheckoutToken,
+    ClientOptions,
     Direction,
     Environment,
     ExportSummary,
@@ -51,6 +54,7 @@ from paywint_async import (
     UnprocessableRequestError,
     WaitTimeoutError,
     export_accounts,
+    tracing,
 )
 from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
@@ -80,9 +84,17 @@ as_the_contract_says: Callable[
 as_the_contract_says = middleware
 
 
+def make_client(**options: Unpack[ClientOptions]) -> PaywintClient:
+    return PaywintClient.from_env(**options)
+
+
 async def opening() -> None:
     async with PaywintClient.from_env(max_concurrency=4) as client:
         assert_type(client, PaywintClient)
+    PaywintClient.from_env(retires=3)  # type: ignore[call-arg]
+    PaywintClient.from_env(retry=3)  # type: ignore[arg-type]
+    assert_type(make_client(trust_env=False), PaywintClient)
+    assert_type(PaywintClient.from_env(**tracing()), PaywintClient)
     configured = PaywintClient(
         "key",
         "secret",
