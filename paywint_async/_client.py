@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, cast
 
+from paywint_async._arguments import check_whole
 from paywint_async._calls import send
 from paywint_async._config import (
     SENT_PATH,
@@ -29,7 +30,6 @@ from paywint_async._events import OnEvent
 from paywint_async._messages import Middleware
 from paywint_async._middleware import Answers, Limiter, Scope, collect
 from paywint_async._payments import Payments
-from paywint_async._protocol import check_whole
 from paywint_async._raw_request import raw_request
 from paywint_async._tracking import Tracker
 from paywint_async._transport import MakeConnector, wrap_proxy
