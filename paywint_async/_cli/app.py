@@ -29,6 +29,10 @@ _COMMANDS = {
         "reconcile",
         "Compare a ledger with the account: exit 0 where the books agree, 3 where they differ.",
     ),
+    "doctor": (
+        "doctor",
+        "Look whether what this SDK assumes of Paywint holds for the account; only reads.",
+    ),
     "link": ("group", "Links at which somebody can pay."),
     "payment": ("group", "Payments, a line of JSON each."),
     "emulator": (

@@ -7,8 +7,8 @@ Read it from the bottom up: `identity` (seed and rank to id and back) · `catalo
 `payment` (one record) · `generator` (rank to record) · `wire` (JSON out) · `history` (one
 direction) · `payment_book` (both) · `transitions` (which status may follow which) · `lifecycle` (what
 happens to the payments) · `clock` · `state` (the file) · `webhooks` · `form` and `validation` (JSON
-in) · `traffic` (limit and journal) · `options` · `api` (HTTP) · `controls` (the handles that need
-no socket) · `server` (`Emulator`, from start to close).
+in) · `traffic` (limit and journal) · `deviations` · `options` · `api` (HTTP) · `controls` (the handles
+that need no socket) · `server` (`Emulator`, from start to close).
 """
 
 from paywint_async.emulator._payment import EmulatedPayment

@@ -12,6 +12,7 @@ from hmac import compare_digest
 from aiohttp import web
 
 from paywint_async.emulator import _wire
+from paywint_async.emulator._deviations import Deviations
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._form import InvalidBody
 from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
@@ -53,6 +54,7 @@ class Api:
         changed: To be called when something was made, before it is answered.
         origin: The server's own address, which payment links begin with.
         switches: Latency, request limit and failures.
+        deviations: How the answers differ from what is assumed of the API.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Api:
         changed: Callable[[], None],
         origin: Callable[[], str],
         switches: Switches,
+        deviations: Deviations,
     ) -> None:
         self._ledger = ledger
         self._lives = lives
@@ -80,6 +83,7 @@ class Api:
         self._clock = clock
         self._origin = origin
         self._switches = switches
+        self._deviations = deviations
 
     def application(self) -> web.Application:
         """The routes, behind the journal and the guards."""
@@ -101,6 +105,7 @@ class Api:
         response: web.StreamResponse | None = None
         try:
             response = await handler(request)
+            response = self._deviations.apply(response, request.match_info.route.name)
             return response
         finally:
             body = response.body if isinstance(response, web.Response) else None
@@ -183,9 +188,8 @@ class Api:
             asked = page_request(await _body(request))
             request[_PAGE_NO] = asked.page_no
             now_us = self._settle()
-            page = self._ledger.page(
-                _seen_by(request, direction), asked.page_no, asked.rows_per_page
-            )
+            rows = self._deviations.rows(asked.rows_per_page)
+            page = self._ledger.page(_seen_by(request, direction), asked.page_no, rows)
             return _json(_wire.payment_list(page.rows, page.total, now_us))
 
         return answer

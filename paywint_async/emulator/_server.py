@@ -5,7 +5,7 @@ It owns the listening socket and wires the parts; the account is the ledger's, H
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,7 @@ from aiohttp import web
 from paywint_async.emulator._api import Api
 from paywint_async.emulator._console import Console
 from paywint_async.emulator._controls import Controls
+from paywint_async.emulator._deviations import Deviations
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._options import EmulatorOptions
@@ -56,6 +57,8 @@ class Emulator(Controls):
         webhook_faults: What goes wrong with them on purpose.
         webhook_retry_delays: Seconds before the second and the third attempt of a delivery.
         redirect_url: Where the payer's page leads back to, with `id` and `status`.
+        deviations: Names of ways in which it differs from what is assumed of Paywint, such as
+            "amounts-as-text"; an unknown name is refused with a list of all. `paywint doctor` finds each.
 
     Raises:
         ValueError: An argument is out of its range; the message names it.
@@ -83,6 +86,7 @@ class Emulator(Controls):
         webhook_faults: WebhookFaults | None = None,
         webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
         redirect_url: str | None = None,
+        deviations: Collection[str] = (),
     ) -> None:
         self._settings = EmulatorOptions(
             payments=payments,
@@ -101,6 +105,7 @@ class Emulator(Controls):
             PaymentBook(self._identity, payments, arrivals=self._arrivals, order=order),
             self._settings.timetable_us,
         )
+        self._deviations = Deviations(deviations)
         self._switches = Switches(
             self._identity, latency=latency, rate_limit=rate_limit, failures=failures
         )
@@ -332,6 +337,7 @@ class Emulator(Controls):
             changed=self._changed,
             origin=lambda: self.url,
             switches=self._switches,
+            deviations=self._deviations,
         )
         app = api.application()
         PayerPage(self, self._settings.redirect_url).add_to(app.router)

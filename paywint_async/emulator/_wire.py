@@ -73,7 +73,7 @@ def event(
     retry_payment_id: str | None,
 ) -> bytes:
     """The body of a webhook; its amount is in cents, unlike everywhere else."""
-    cents = _cents(payment.amount)
+    amount = cents(payment.amount)
     more = ""
     if payment.status == "failed":
         more = f',"failed_reason":{_text(payment.failure_reason)}'
@@ -81,7 +81,7 @@ def event(
         more = f',"retry_payment_id":"{retry_payment_id}"'
     return (
         f'{{"event":"{name}","id":"{delivery_id}","data":{{"payment_id":"{payment.payment_id}"'
-        f',"status":"{payment.status}","amount":{cents}{more}}}'
+        f',"status":"{payment.status}","amount":{amount}{more}}}'
         f',"eventGeneratedTime":{_seconds(generated_us).decode()}}}'
     ).encode()
 
@@ -100,7 +100,8 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
     return f'{{"detail":[{detail}]}}'.encode()
 
 
-def _cents(amount: str) -> int:
+def cents(amount: str) -> int:
+    """Dollars as cents."""
     # By its digits: a Decimal would round what is longer than its context.
     dollars, _point, rest = amount.partition(".")
     return int(dollars + rest.ljust(2, "0"))

@@ -48,13 +48,15 @@ LAYERS = {
     "export": 5,
     "_accounts": 5,
     "_cli": 5,
+    "_doctor": 5,
     "pytest_plugin": 5,
     "reconcile": 5,
     "webhooks": 5,
     "__main__": 5,
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export and the comparison, which reads histories and files as the export does, the workers
+# drives the export, the examination, which asks the transport for the proxy in use, and the comparison,
+# which reads histories and files as the export does, the workers
 # of many accounts drive the export, all text has one form of times and line ends, and the middlewares ask
 # the protocol what a `Retry-After` means.
 NEIGHBOURS = {
@@ -77,6 +79,8 @@ NEIGHBOURS = {
     ("reconcile", "_record_json"),
     ("_cli", "export"),
     ("_cli", "reconcile"),
+    ("_cli", "_doctor"),
+    ("_doctor", "_transport"),
     ("reconcile", "export"),
     ("_accounts", "export"),
     ("__main__", "_cli"),
@@ -84,7 +88,15 @@ NEIGHBOURS = {
 # Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"_cli", "pytest_plugin"}}
 # These see what a caller sees: the names of `paywint_async` itself.
-OVER_THE_PUBLIC_API = {"export", "_cli", "pytest_plugin", "reconcile", "webhooks", "__main__"}
+OVER_THE_PUBLIC_API = {
+    "export",
+    "_cli",
+    "_doctor",
+    "pytest_plugin",
+    "reconcile",
+    "webhooks",
+    "__main__",
+}
 
 # The only modules (or folders) that may import each library.
 OWNERS = {

@@ -1,0 +1,65 @@
+"""``paywint doctor``: which assumptions of the SDK hold for the account of the environment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from paywint_async import PaywintClient
+from paywint_async._cli.options import Flag
+from paywint_async._cli.report import say
+from paywint_async._doctor import (
+    Finding,
+    Observations,
+    Verdict,
+    conclusion,
+    examine,
+    find,
+    header,
+    json_text,
+    obstacle,
+    read_setup,
+    text_lines,
+)
+from paywint_async.export import open_stdout
+
+NOT_REACHABLE = 1
+CONTRADICTED = 3
+
+
+async def doctor(*, json: Flag = False) -> int:
+    """Look whether what this SDK assumes of Paywint holds for the account; only reads.
+
+    At most 40 requests and 10 seconds. The report names no payer, no payment and no key, so that it can
+    be pasted into an issue. Exit 0 where nothing is contradicted, 1 where the API cannot be reached,
+    3 where something is contradicted.
+
+    Parameters
+    ----------
+    json
+        Print the findings as JSON.
+    """
+    setup = read_setup()
+    started = asyncio.get_running_loop().time()
+    observations = await examine(PaywintClient.from_env, setup)
+    seconds = asyncio.get_running_loop().time() - started
+    findings = find(observations)
+    text = json_text(findings) if json else "".join(_lines(observations, findings))
+    await open_stdout().send(text.encode())
+    if observations.exchanges:
+        say(f"{conclusion(findings)}; {observations.request_count} requests in {seconds:.1f} s")
+    else:
+        say(f"the API cannot be reached: {obstacle(observations)}")
+    return _exit_code(observations, findings)
+
+
+def _lines(observations: Observations, findings: Sequence[Finding]) -> Iterator[str]:
+    yield f"{header(observations)}\n\n"
+    for line in text_lines(findings):
+        yield f"{line}\n"
+
+
+def _exit_code(observations: Observations, findings: Sequence[Finding]) -> int:
+    if not observations.exchanges:
+        return NOT_REACHABLE
+    return CONTRADICTED if any(each.verdict is Verdict.CONTRADICTED for each in findings) else 0

@@ -1,0 +1,182 @@
+"""Ways in which the API can differ from what clients assume of it, each a change of the answers.
+
+Applied to the finished answer, so that the rest of the emulator knows nothing of them.
+"""
+
+import re
+from collections.abc import Callable, Collection
+
+import attrs
+from aiohttp import web
+
+from paywint_async.emulator import _wire
+from paywint_async.emulator._wire import cents
+
+_CAPPED_ROWS = 50
+_AMOUNT = re.compile(rb'"amount":([0-9.]+)')
+_STATUS = re.compile(rb'"status":"[a-z]+"')
+_CURRENCY = re.compile(rb'"currency":"[A-Z]+"')
+_TIME = re.compile(rb'("(?:created_at|payment_date)":"[^"]*)Z"')
+_PAYMENT_ID = re.compile(rb'"payment_id":"[^"]{8}([^"]*)"')
+_GENERATED = re.compile(rb'(?<="queryGeneratedTime":)[0-9]+')
+_TOTAL = re.compile(rb'"totalRecords":[0-9]+')
+_ROW = b'{"payment_id":'
+_PORTAL = "<!doctype html><title>Log in</title><p>Log in to use this network."
+_OTHER_SITE = "<!doctype html><title>Welcome</title><p>This is another web site."
+
+_Change = Callable[[web.Response, str | None], web.Response]
+
+
+@attrs.frozen
+class _Deviation:
+    """One difference: what it is, and what it does to the answer of an operation."""
+
+    description: str
+    change: _Change
+
+
+def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _Change:
+    """Rewrites the bodies of successes, of these operations or of all."""
+
+    def apply(response: web.Response, operation: str | None) -> web.Response:
+        body = response.body
+        is_meant = not operations or operation in operations
+        if is_meant and response.status == 200 and isinstance(body, bytes):
+            response.body = change(body)
+        return response
+
+    return apply
+
+
+def _of_status(status: int, instead: int) -> _Change:
+    def apply(response: web.Response, _operation: str | None) -> web.Response:
+        if response.status == status:
+            response.set_status(instead)
+        return response
+
+    return apply
+
+
+def _page(status: int, html: str) -> _Change:
+    return lambda _response, _operation: web.Response(
+        status=status, text=html, content_type="text/html"
+    )
+
+
+def _refuse_keys(_response: web.Response, _operation: str | None) -> web.Response:
+    body = _wire.failure("Invalid API key or API secret")
+    return web.Response(status=401, body=body, content_type="application/json")
+
+
+def _close(response: web.Response, _operation: str | None) -> web.Response:
+    response.force_close()
+    return response
+
+
+def _compress(response: web.Response, _operation: str | None) -> web.Response:
+    response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+def _count_page(body: bytes) -> bytes:
+    return _TOTAL.sub(b'"totalRecords":%d' % body.count(_ROW), body)
+
+
+def _in_cents(body: bytes) -> bytes:
+    return _AMOUNT.sub(lambda found: b'"amount":%d' % cents(found[1].decode()), body)
+
+
+def _an_hour_ago(found: re.Match[bytes]) -> bytes:
+    return b"%d" % (int(found[0]) - 3600)
+
+
+def _lose_sent(response: web.Response, operation: str | None) -> web.Response:
+    if operation != "list_sent":
+        return response
+    body = _wire.failure("Not Found")
+    return web.Response(status=404, body=body, content_type="application/json")
+
+
+_ALL: dict[str, _Deviation] = {
+    "clock-behind": _Deviation(
+        "queryGeneratedTime is an hour ago.",
+        _of_bodies(lambda body: _GENERATED.sub(_an_hour_ago, body)),
+    ),
+    "other-sent-path": _Deviation(
+        "The list of sent payments is not where it is assumed (404).", _lose_sent
+    ),
+    "keys-refused": _Deviation("No credentials are accepted (401).", _refuse_keys),
+    "another-site": _Deviation("An HTML page answers everything.", _page(200, _OTHER_SITE)),
+    "network-login": _Deviation("The network asks to log in first (511).", _page(511, _PORTAL)),
+    "amounts-as-text": _Deviation(
+        "Amounts are strings.",
+        _of_bodies(lambda body: _AMOUNT.sub(rb'"amount":"\1"', body)),
+    ),
+    "amounts-twice": _Deviation(
+        "Each payment has two amounts.",
+        _of_bodies(lambda body: _AMOUNT.sub(rb'"amount":\1,"amount":1\1', body)),
+    ),
+    "get-in-cents": _Deviation("Get Payment has amounts in cents.", _of_bodies(_in_cents, "get")),
+    "euros": _Deviation(
+        "Payments are in EUR.",
+        _of_bodies(lambda body: _CURRENCY.sub(b'"currency":"EUR"', body)),
+    ),
+    "null-status": _Deviation(
+        "The first payment of each answer has no status.",
+        _of_bodies(lambda body: _STATUS.sub(b'"status":null', body, count=1)),
+    ),
+    "times-without-zone": _Deviation(
+        "Times do not say their zone.",
+        _of_bodies(lambda body: _TIME.sub(rb'\1"', body)),
+    ),
+    "short-ids": _Deviation(
+        "Ids of payments in lists are no UUIDs.",
+        _of_bodies(
+            lambda body: _PAYMENT_ID.sub(rb'"payment_id":"pay_\1"', body),
+            "list_sent",
+            "list_received",
+        ),
+    ),
+    "totals-of-pages": _Deviation(
+        "totalRecords counts the page.",
+        _of_bodies(_count_page, "list_sent", "list_received"),
+    ),
+    "small-pages": _Deviation(f"A page has {_CAPPED_ROWS} payments at most.", lambda each, _: each),
+    "missing-is-400": _Deviation("An unknown payment is answered 400.", _of_status(404, 400)),
+    "invalid-is-400": _Deviation("An invalid request is answered 400.", _of_status(422, 400)),
+    "connections-close": _Deviation("Each answer ends its connection.", _close),
+    "always-gzip": _Deviation("Answers are compressed, whether asked for or not.", _compress),
+}
+
+DEVIATIONS = {name: each.description for name, each in _ALL.items()}
+"""What each name means."""
+
+
+class Deviations:
+    """Those that an emulator has.
+
+    Args:
+        names: Keys of `DEVIATIONS`.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        for name in [names] if isinstance(names, str) else names:
+            # One name alone is refused, too: it is no collection of names, though it has letters.
+            if name not in _ALL or isinstance(names, str):
+                raise ValueError(f"deviations must be a list of {', '.join(_ALL)}, not {names!r}")
+        self._names = frozenset(names)
+        self._changes = [each.change for name, each in _ALL.items() if name in self._names]
+
+    def rows(self, asked: int) -> int:
+        """How many payments a page has at most, where so many were asked for."""
+        return min(asked, _CAPPED_ROWS) if "small-pages" in self._names else asked
+
+    def apply(self, response: web.StreamResponse, operation: str | None) -> web.StreamResponse:
+        """The answer, changed."""
+        for change in self._changes:
+            if isinstance(response, web.Response):
+                response = change(response, operation)
+        return response

@@ -1,0 +1,39 @@
+"""Each assumption is confirmed by the emulator as it is, and contradicted by one switch of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contradictions import SWITCHES
+
+from paywint_async._doctor.assumptions import ASSUMPTIONS
+from paywint_async.emulator import Emulator
+
+
+@pytest.mark.parametrize("payments", [1000, 101, 11, 2])
+async def test_the_emulator_confirms_everything(
+    examine_account: Callable[..., Any], payments: int
+) -> None:
+    async with Emulator(payments=payments) as emulator:
+        examined = await examine_account(emulator)
+
+    assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
+
+
+def test_each_assumption_has_a_switch() -> None:
+    assert set(SWITCHES) == {each.topic for each in ASSUMPTIONS if not each.is_told_only}
+
+
+@pytest.mark.parametrize("topic", SWITCHES)
+async def test_a_switch_contradicts_exactly_one_assumption(
+    topic: str, examine_account: Callable[..., Any]
+) -> None:
+    async with Emulator(payments=1000, **SWITCHES[topic]) as emulator:
+        examined = await examine_account(emulator)
+
+    contradicted = [
+        each for each, verdict in examined.verdicts.items() if verdict == "contradicted"
+    ]
+    assert contradicted == [topic], examined.findings

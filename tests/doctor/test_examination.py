@@ -1,0 +1,175 @@
+"""What an examination asks, when it ends, and what never reaches its report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from contradictions import SWITCHES
+from fault_catalogue import UNKNOWN_AUTHORITY
+from fault_server import PAGE, FaultServer, answer, redirect
+from virtual_time import pass_time
+
+from paywint_async._doctor import Observations, Setup, find, json_text, read_setup, text_lines
+from paywint_async.emulator import Emulator
+
+READS = {"list_received", "list_sent", "get"}
+
+
+def texts(examined: Any) -> str:
+    return json_text(examined.findings) + "\n".join(text_lines(examined.findings))
+
+
+async def test_it_only_reads(examine_account: Callable[..., Any]) -> None:
+    async with Emulator(payments=1000) as emulator:
+        before = emulator.count("received"), emulator.count("sent")
+        await examine_account(emulator)
+
+        assert {each.operation for each in emulator.requests} == READS
+        assert (emulator.count("received"), emulator.count("sent")) == before
+
+
+async def test_it_asks_forty_times_at_most(examine_account: Callable[..., Any]) -> None:
+    async with Emulator(payments=10_000, failures=0.9) as emulator:
+        examined = await examine_account(emulator)
+
+        assert emulator.request_count == examined.observations.request_count <= 40
+    assert "contradicted" not in examined.verdicts.values()
+
+
+async def test_it_ends_in_time_and_says_what_it_did_not_see(
+    examine_account: Callable[..., Any],
+) -> None:
+    async with Emulator(payments=1000, latency=4) as emulator:
+        examined = await examine_account(emulator, seconds=9.0)
+
+        await pass_time(0.1)  # until the server sees that its client has left
+        assert emulator.in_flight == 0
+    assert examined.verdicts["latency"] == "contradicted"
+    assert examined.verdicts["sent path"] == "confirmed"
+    assert examined.detail("get payment") == "the time ended before this could be asked"
+
+
+async def test_payments_that_arrive_meanwhile_contradict_nothing(
+    examine_account: Callable[..., Any],
+) -> None:
+    async with Emulator(payments=25, arrivals=50, latency=0.2) as emulator:
+        examined = await examine_account(emulator)
+
+    assert set(examined.verdicts.values()) == {"confirmed"}
+
+
+async def test_an_account_without_payments_contradicts_nothing(
+    examine_account: Callable[..., Any],
+) -> None:
+    async with Emulator(payments=0) as emulator:
+        examined = await examine_account(emulator)
+
+    assert set(examined.verdicts.values()) == {"confirmed", "not to be seen here"}
+    assert examined.detail("amounts") == "the account has no payments that show it"
+
+
+@pytest.mark.parametrize("topic", ["", *SWITCHES])
+async def test_a_report_names_no_payer_no_payment_and_no_key(
+    topic: str, examine_account: Callable[..., Any]
+) -> None:
+    async with Emulator(payments=300, **SWITCHES.get(topic, {})) as emulator:
+        examined = await examine_account(emulator)
+        newest = [each for _, each in emulator.newest("received")]
+
+    report = texts(examined)
+    ids = {each.payment_id for each in newest}
+    names = {each.payer_name for each in newest} | {each.description for each in newest}
+    amounts = {each.amount for each in newest if len(each.amount) > 5}
+    keys = {emulator.api_key, emulator.api_secret}
+    telling = {text for text in ids | names | amounts | keys if text and len(text) > 4}
+    assert {text for text in telling if text in report} == set()
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", report)
+
+
+async def test_a_text_in_place_of_a_name_is_not_shown(examine_server: Callable[..., Any]) -> None:
+    more = b'{"Ann Payer, 5 Elm St":1,"card_id":2,'
+    body = PAGE.replace(b'"success"}', b'"x y z"}').replace(
+        b'{"payment_id"', more + b'"payment_id"'
+    )
+    async with FaultServer(answer(body=body)) as server:
+        examined = await examine_server(server)
+
+    report = texts(examined)
+    assert "ignored: card_id, 1 more that are not shown" in report
+    assert "Ann" not in report
+    assert "x y z" not in report
+
+
+async def test_what_is_unknown_is_told_and_contradicts_nothing(
+    examine_server: Callable[..., Any],
+) -> None:
+    body = PAGE.replace(b'"success"}', b'"settling","payment_method":"CHECK_MAIL","card_id":1}')
+    async with FaultServer(answer(body=body)) as server:
+        examined = await examine_server(server)
+
+    unknown = {
+        each: examined.detail(f"unknown {each}") for each in ("fields", "statuses", "methods")
+    }
+    assert unknown == {
+        "fields": "unknown fields, ignored: card_id",
+        "statuses": "unknown statuses, kept as they came, never final: settling",
+        "methods": "unknown methods, kept as they came: CHECK_MAIL",
+    }
+    assert {examined.verdicts[f"unknown {each}"] for each in unknown} == {"confirmed"}
+
+
+async def test_a_certificate_that_nobody_trusts_contradicts_tls(
+    examine_server: Callable[..., Any],
+) -> None:
+    async with FaultServer(UNKNOWN_AUTHORITY) as server:
+        examined = await examine_server(server)
+
+    assert examined.verdicts["proxy and TLS"] == "contradicted"
+    assert "certificate" in examined.detail("proxy and TLS")
+    assert set(examined.verdicts.values()) == {"contradicted", "not to be seen here"}
+
+
+async def test_a_redirect_contradicts_the_environment(examine_server: Callable[..., Any]) -> None:
+    async with FaultServer(redirect(302, "https://example.com/login")) as server:
+        examined = await examine_server(server)
+
+    contradicted = [
+        each for each, verdict in examined.verdicts.items() if verdict == "contradicted"
+    ]
+    assert contradicted == ["environment"]
+
+
+async def test_the_address_of_the_other_environment_contradicts_the_environment() -> None:
+    setup = Setup(environment="production", base_url="https://api.sandbox.paywint.com")
+
+    (finding,) = (each for each in find(Observations(setup=setup)) if each.topic == "environment")
+
+    assert (finding.verdict, finding.judgement.detail) == (
+        "contradicted",
+        "the environment is production, but https://api.sandbox.paywint.com is the sandbox's",
+    )
+
+
+async def test_announced_limits_are_told(examine_server: Callable[..., Any]) -> None:
+    headers = "X-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 73\r\n"
+    async with FaultServer(answer(headers=headers)) as server:
+        examined = await examine_server(server)
+
+    told = "headers: x-ratelimit-limit: 100, x-ratelimit-remaining: 73"
+    assert examined.verdicts["rate-limit headers"] == "confirmed"
+    assert examined.detail("rate-limit headers").endswith(told)
+
+
+def test_the_proxy_in_use_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.example:3128")
+    for name in ("https_proxy", "no_proxy", "NO_PROXY", "PAYWINT_BASE_URL", "PAYWINT_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert read_setup() == Setup(
+        environment="sandbox",
+        base_url="https://api.sandbox.paywint.com",
+        proxy_source="HTTPS_PROXY",
+    )

@@ -1,0 +1,29 @@
+"""Each assumption of `paywint doctor`, with what makes an emulator contradict it and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "credentials": {"deviations": ["keys-refused"]},
+    "environment": {"deviations": ["another-site"]},
+    "proxy and TLS": {"deviations": ["network-login"]},
+    "clock": {"deviations": ["clock-behind"]},
+    "latency": {"latency": 2.5},
+    "sent path": {"deviations": ["other-sent-path"]},
+    "page sizes": {"deviations": ["small-pages"]},
+    "order": {"order": "oldest"},
+    "totals": {"deviations": ["totals-of-pages"]},
+    "null fields": {"deviations": ["null-status"]},
+    "amounts": {"deviations": ["amounts-as-text"]},
+    "currency": {"deviations": ["euros"]},
+    "times": {"deviations": ["times-without-zone"]},
+    "ids": {"deviations": ["short-ids"]},
+    "get payment": {"deviations": ["get-in-cents"]},
+    "shape of a 404": {"deviations": ["missing-is-400"]},
+    "shape of a 422": {"deviations": ["invalid-is-400"]},
+    "rate-limit headers": {"rate_limit": 5},
+    "compression": {"deviations": ["always-gzip"]},
+    "keep-alive": {"deviations": ["connections-close"]},
+    "readability": {"deviations": ["amounts-twice"]},
+}
