@@ -30,8 +30,8 @@ from paywint_async._doctor.setup import read_setup
 from paywint_async._doctor.verdicts import Verdict
 
 __all__ = [
-    "Observations",
     "Finding",
+    "Observations",
     "Setup",
     "Verdict",
     "conclusion",

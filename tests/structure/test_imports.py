@@ -63,6 +63,7 @@ NOT_IMPORTED_FOR_THE_CLIENT = {
     "paywint_async._accounts",
     "paywint_async._arrow",
     "paywint_async._cli",
+    "paywint_async._doctor",
     "paywint_async._middleware.shared",
     "paywint_async._middleware.tracing",
     "paywint_async._pagination.ranges",
