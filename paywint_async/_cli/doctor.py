@@ -46,11 +46,13 @@ async def doctor(*, json: Flag = False) -> int:
     findings = find(observations)
     text = json_text(findings) if json else "".join(_lines(observations, findings))
     await open_stdout().send(text.encode())
-    if observations.exchanges:
-        say(f"{conclusion(findings)}; {observations.request_count} requests in {seconds:.1f} s")
+    counts = f"{observations.request_count} requests in {seconds:.1f} s"
+    code = _exit_code(observations, findings)
+    if code == NOT_REACHABLE:
+        say(f"the API cannot be reached: {obstacle(observations)}; {counts}")
     else:
-        say(f"the API cannot be reached: {obstacle(observations)}")
-    return _exit_code(observations, findings)
+        say(f"{conclusion(findings)}; {counts}")
+    return code
 
 
 def _lines(observations: Observations, findings: Sequence[Finding]) -> Iterator[str]:
@@ -60,6 +62,7 @@ def _lines(observations: Observations, findings: Sequence[Finding]) -> Iterator[
 
 
 def _exit_code(observations: Observations, findings: Sequence[Finding]) -> int:
-    if not observations.exchanges:
+    is_contradicted = any(each.verdict is Verdict.CONTRADICTED for each in findings)
+    if not observations.exchanges or not (is_contradicted or observations.successes):
         return NOT_REACHABLE
-    return CONTRADICTED if any(each.verdict is Verdict.CONTRADICTED for each in findings) else 0
+    return CONTRADICTED if is_contradicted else 0

@@ -49,8 +49,8 @@ ASSUMPTIONS = (
         source="Published (authentication); that 401 and 403 mean a refusal is assumed.",
         observed_by="The status of the first page of received payments.",
         consequence="Every call fails with AuthenticationError or PermissionDeniedError.",
-        remedy="Check PAYWINT_API_KEY and PAYWINT_API_SECRET, and that they are those of "
-        "PAYWINT_ENVIRONMENT: the keys of the sandbox are not valid in production.",
+        remedy="Check PAYWINT_API_KEY and PAYWINT_API_SECRET, and that PAYWINT_ENVIRONMENT (sandbox, "
+        "unless it is set) is the one they were made for.",
         judge=connection.judge_credentials,
     ),
     Assumption(
@@ -79,10 +79,10 @@ ASSUMPTIONS = (
         topic="clock",
         assumed=f"This machine's clock and the server's differ by {connection.CLOCK_TOLERANCE:.0f} s "
         "at most.",
-        source="Assumed: webhooks, Retry-After dates and find_created compare the two.",
+        source="Assumed: the age of webhooks and a Retry-After that is a date are measured by it.",
         observed_by="queryGeneratedTime (Unix seconds, published) or the Date header against this "
         "machine's clock, half the latency taken off.",
-        consequence="Valid webhooks are refused as too old.",
+        consequence="Webhooks are refused as too old or too new; waits may be too short or too long.",
         remedy="Set this machine's clock by NTP. If it is right, the server's is not: tell Paywint.",
         judge=connection.judge_clock,
     ),
@@ -109,7 +109,7 @@ ASSUMPTIONS = (
         assumed="A page has 10, 20, 50 or 100 payments, as asked for.",
         source="Published (List Received Payments).",
         observed_by="The first page of received payments in each size.",
-        consequence="Listings fail, or raise IncompleteHistoryError.",
+        consequence="Listings raise IncompleteHistoryError, or an APIError where a size is refused.",
         remedy="Pass rows_per_page= with a size that is kept to, and open an issue.",
         judge=lists.judge_page_sizes,
     ),
@@ -147,7 +147,7 @@ ASSUMPTIONS = (
         assumed="An amount is a JSON number in dollars, not negative.",
         source="Published (Payment).",
         observed_by="Each payment that was read.",
-        consequence="Such a payment raises ResponseDecodeError; no amount is guessed.",
+        consequence="Text raises ResponseDecodeError; a negative number is read as it is.",
         remedy=_REPORT,
         judge=records.judge_amounts,
     ),
@@ -200,7 +200,7 @@ ASSUMPTIONS = (
     Assumption(
         topic="unknown statuses",
         assumed="Nothing: a status that the SDK does not know is kept as it came.",
-        source="Nine are published; the platform site has another, settling.",
+        source="Nine statuses are published; Paywint's platform site has another, settling.",
         observed_by="Each payment that was read.",
         consequence="Such a payment does not count as final.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
@@ -210,7 +210,7 @@ ASSUMPTIONS = (
     Assumption(
         topic="unknown methods",
         assumed="Nothing: a method that the SDK does not know is kept as it came.",
-        source="No list is published; six are seen in examples.",
+        source="No list of methods is published; six stand in Paywint's examples.",
         observed_by="payment_method and receiving_method of each payment that was read.",
         consequence="None.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
@@ -229,7 +229,8 @@ ASSUMPTIONS = (
     Assumption(
         topic="shape of a 422",
         assumed="An invalid value is answered 422, with a message or a list of problems in JSON.",
-        source="The status is published, the body is assumed (FastAPI's, or the API's own).",
+        source="The status is published on Paywint's platform site; the body is assumed (FastAPI's, "
+        "or the API's own).",
         observed_by="Get Payment with an id that is no UUID; a page of 7 payments. Both only read.",
         consequence="Another APIError than UnprocessableRequestError, or one without problems.",
         remedy="Catch APIError and look at its status. " + _REPORT,
@@ -237,7 +238,7 @@ ASSUMPTIONS = (
     ),
     Assumption(
         topic="rate-limit headers",
-        assumed="Some 25 requests within seconds meet no limit, and no header announces one.",
+        assumed="Some 20 requests within seconds meet no limit, and no header announces one.",
         source="Assumed: no limit is published.",
         observed_by="429 among the statuses; the headers Retry-After, RateLimit… and X-RateLimit….",
         consequence="Nothing is lost: on a 429 all calls wait for Retry-After, then go on slower.",

@@ -19,11 +19,13 @@ CLOCK_TOLERANCE = 60.0
 SLOW = 2.0
 """Seconds for a page: a fifteenth of the default ``request_timeout``."""
 
+_LATEST = 10**15  # microseconds or milliseconds, in place of seconds, are below it for long
+
 _REFUSED = (401, 403)
 _GATEWAY = (407, 511)
 _TOO_MANY = 429
 _LIMIT_HEADER = re.compile(r"(?:x-)?rate-?limit.*|retry-after")
-_LIMIT_VALUE = re.compile(r"[0-9A-Za-z ,;=\"_.:-]{1,60}")
+_LIMIT_VALUE = re.compile(r'(?:[0-9.]+|limit|remaining|reset|policy|default|[a-z]{1,2}=|[ ,;="])+')
 _ENCODING = re.compile(r"[a-z0-9, -]{1,30}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -123,8 +125,10 @@ def _offset(observations: Observations, read: Callable[[Exchange], float | None]
 
 def _generated_time(exchange: Exchange) -> float | None:
     moment = exchange.fields.get("queryGeneratedTime")
-    is_number = isinstance(moment, int | Decimal) and not isinstance(moment, bool)
-    return float(moment) if is_number else None  # type: ignore[arg-type]
+    if isinstance(moment, bool) or not isinstance(moment, int | Decimal):
+        return None
+    # A number beyond any calendar is no reason to fail: that far ahead it is.
+    return float(max(min(moment, _LATEST), -_LATEST))
 
 
 def _date_header(exchange: Exchange) -> float | None:

@@ -99,11 +99,14 @@ def judge_ids(observations: Observations) -> Judgement:
 
 def judge_currency(observations: Observations) -> Judgement:
     """Everything is in US dollars."""
-    others = {each["currency"] for each in observations.records if each.get("currency")} - {"USD"}
-    if others:
-        names = _names(others, _CURRENCY)
-        return contradicted(f"payments in {names}")
-    return _judge_each(observations, "currency", lambda value: value == "USD", good="USD", bad="")
+    seen = {
+        each["currency"] for each in observations.records if isinstance(each.get("currency"), str)
+    }
+    if others := seen - {"USD"}:
+        return contradicted(f"payments in {_names(others, _CURRENCY)}")
+    return _judge_each(
+        observations, "currency", lambda value: value == "USD", good="USD", bad="are no text"
+    )
 
 
 def _judge_each(

@@ -85,3 +85,15 @@ def test_no_credentials(paywint: Command) -> None:
 
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("paywint: api_key is missing")
+
+
+def test_an_api_that_answers_with_errors_alone(
+    serve: Command, use: Command, paywint: Command
+) -> None:
+    use(serve(payments=10, failures=1.0).environment)
+
+    outcome = paywint("doctor")
+
+    assert outcome.code == 1
+    assert outcome.err.startswith("paywint: the API cannot be reached: ")
+    assert "503" in outcome.err

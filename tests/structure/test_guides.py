@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = [
     "connections.md",
+    "doctor.md",
     "exporting.md",
     "many-accounts.md",
     "observing.md",

@@ -1,0 +1,14 @@
+"""docs/assumptions.md says what the list says that `paywint doctor` works by."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_is_what_the_list_makes() -> None:
+    made = runpy.run_path(str(DOCS / "assumptions_page.py"))["page"]()
+
+    assert (DOCS / "assumptions.md").read_text("utf-8") == made, "run docs/assumptions_page.py"
