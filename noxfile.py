@@ -28,7 +28,12 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = find_interpreters()
 
 # The tests import the installed wheel; nothing they start may find the checkout beside them.
-TEST_THE_WHEEL = {"PAYWINT_TEST_THE_WHEEL": "1", "PYTHONSAFEPATH": "1"}
+# Their modules are compiled once for all processes, whatever the caller's environment says.
+TEST_THE_WHEEL = {
+    "PAYWINT_TEST_THE_WHEEL": "1",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
+}
 # All tests, a process for each core; who is done takes tests from the other. `-n 0` undoes that.
 SIDE_BY_SIDE = ("--run-slow", "-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
