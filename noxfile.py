@@ -314,6 +314,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """The README's pictures, from real runs of the command; needs Chromium."""
+    session.install("-e", ".[cli]")
+    session.run("python", "docs/pictures.py")
+
+
+@nox.session
 def release(session: nox.Session) -> None:
     """Everything that is checked before a release, into dist/; `-- --tag` sets the tag."""
     session.install(

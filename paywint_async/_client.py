@@ -263,7 +263,7 @@ class PaywintClient:
         return view
 
     def answers(self, *, limit: int = 1000) -> AbstractContextManager[Answers]:
-        """Collects what came back while a block runs, of calls that succeeded, too.
+        """Collects what came back while a block runs, of calls that succeeded, too::
 
             with client.answers() as seen:
                 link = await client.payments.create_link(5)

@@ -7,6 +7,7 @@ those inside functions and under `TYPE_CHECKING` too.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -188,6 +189,17 @@ def may_import(part: str, other: str) -> bool:
     if part in OVER_THE_PUBLIC_API:
         return other == ""
     return other != "" and LAYERS[other] < LAYERS[part]
+
+
+def test_the_readmes_table_has_the_same_layers() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d|apart) \| (.*?) \|", readme, re.MULTILINE)
+    told = {
+        name: layer for layer, names in rows for name in re.findall(r"`(\w+)(?:\.py|/)`", names)
+    }
+    layers = {name: str(layer) for name, layer in LAYERS.items() if name != "__main__"}
+
+    assert told == layers | dict.fromkeys(APART, "apart")
 
 
 def test_every_part_has_its_place_in_the_table() -> None:

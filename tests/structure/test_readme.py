@@ -1,7 +1,8 @@
-"""What the README shows works: its Python runs as it stands, its commands are the checks' own."""
+"""What the README shows works: its Python and its commands run, its links and answers lead somewhere."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -61,6 +62,40 @@ def test_a_command_stands_in_the_readme_on_a_line_of_its_own(command: str) -> No
     commands = [block.values[0] for block in blocks("", "bash", "console", "sh", "shell")]
 
     assert command in "".join(map(str, commands)).splitlines()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)|src=\"([^\"]+)", README))))
+def test_a_link_or_picture_is_a_file_of_the_repository(target: tuple[str, str]) -> None:
+    assert (CHECKOUT / "".join(target)).is_file()
+
+
+def test_the_pictures_are_of_modest_size() -> None:
+    pictures = [CHECKOUT / name for name in re.findall(r'src="([^"]+)', README)]
+
+    assert len(pictures) == 2
+    assert all(picture.stat().st_size < 150_000 for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("question", "module", "name"),
+    [
+        ("Where does a retry happen?", "_middleware/retry.py", "Retry.__call__"),
+        ("Where does a page become records?", "_protocol.py", "read_page"),
+        ("Where does an export commit?", "export/_resumable.py", "commit"),
+        ("Where does the emulator sign?", "emulator/_webhooks.py", "sign"),
+        ("What proves that nothing is missing?", "_pagination/planner.py", "The proof"),
+    ],
+)
+def test_a_newcomers_question_is_answered_in_one_step(
+    question: str, module: str, name: str
+) -> None:
+    (answer,) = [line for line in README.splitlines() if line.startswith(f"| {question}")]
+    source = (CHECKOUT / "paywint_async" / module).read_text("utf-8")
+    docstring = ast.get_docstring(ast.parse(source)) or ""
+    functions = {node.name for node in ast.walk(ast.parse(source)) if hasattr(node, "name")}
+
+    assert f"(paywint_async/{module})" in answer
+    assert name in docstring or functions.issuperset(name.split("."))
 
 
 def test_the_continuous_check_runs_the_readmes_command() -> None:
