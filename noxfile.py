@@ -15,6 +15,7 @@ from pathlib import Path
 import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
+from between_pythons import options as without_what_cannot_differ
 from interpreters import find_interpreters
 from pytest_plugins import COMBINATIONS
 
@@ -55,7 +56,8 @@ def install_wheel(session: nox.Session) -> None:
 
 
 def install_tests(session: nox.Session) -> None:
-    install_group(session, "tests")
+    """The wheel and what its tests need; Python compiles what is imported, pip would compile it all."""
+    session.install("--no-compile", *nox.project.dependency_groups(PROJECT, "tests"))
     install_wheel(session)
 
 
@@ -95,14 +97,21 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """All tests, against the wheel; the newest Python also measures their coverage."""
+    """All tests on the oldest and the newest Python; between them those that can differ.
+
+    The newest Python also measures their coverage. With arguments, pytest gets them on each Python.
+    """
     install_tests(session)
     if session.python == "3.15":  # lupa has no wheel for it
         install_servers(session, "lua5.1")
-    if session.python == PYTHONS[-1] and not session.posargs:
-        measure_coverage(session)
-    else:
+    if session.posargs:
         run_pytest(session, *SIDE_BY_SIDE, *session.posargs)
+    elif session.python == PYTHONS[-1]:
+        measure_coverage(session)
+    elif session.python == PYTHONS[0]:
+        run_pytest(session, *SIDE_BY_SIDE)
+    else:
+        run_pytest(session, *SIDE_BY_SIDE, *without_what_cannot_differ())
 
 
 def measure_coverage(session: nox.Session) -> None:

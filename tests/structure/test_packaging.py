@@ -53,6 +53,24 @@ def test_the_classifiers_name_each_python_that_nox_tests() -> None:
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
 
 
+def test_each_test_that_runs_on_two_pythons_only_is_there() -> None:
+    source = ast.parse((CHECKOUT / ".ci" / "between_pythons.py").read_text("utf-8"))
+    names = [
+        name
+        for node in ast.walk(source)
+        if isinstance(node, ast.Constant) and str(name := node.value).startswith("tests/")
+    ]
+
+    missing = [
+        f"{path}::{test}"
+        for path, _, test in (name.partition("::") for name in names)
+        if test not in (CHECKOUT / path).read_text("utf-8")
+    ]
+
+    assert names != []
+    assert missing == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "passed"),
@@ -74,6 +92,7 @@ def test_plain_pytest_leaves_out_what_is_slow_and_a_named_file_does_not(
     support = CHECKOUT / "tests" / "support"
     pytester.makeini(f"[pytest]\ntestpaths = tests\npythonpath = {support}\n")
 
-    answer = pytester.runpytest_subprocess("-p", "no:schemathesis", *arguments)
+    unneeded = [f"-pno:{name}" for name in ("schemathesis", "hypothesispytest", "aiohttp", "anyio")]
+    answer = pytester.runpytest_subprocess(*unneeded, *arguments)
 
     answer.assert_outcomes(passed=passed)

@@ -1,0 +1,63 @@
+"""Tests that nox runs on the oldest and the newest Python only.
+
+On the Pythons between those two it runs whatever can differ from one Python to the next: asyncio,
+the standard library's formats, pickling, imports, child processes. A test is left out there only
+for a reason that is named here, so a new test runs on every Python.
+"""
+
+from __future__ import annotations
+
+# By reason: a path of the repository, or a test in one.
+LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
+    "arithmetic on integers, or the comparison of records in memory": (
+        "tests/pagination/test_changed_between_reads.py",
+        "tests/pagination/test_healing.py",
+        "tests/pagination/test_planner.py",
+        "tests/pagination/test_planner_cases.py",
+        "tests/pagination/test_ranges.py",
+        "tests/reconcile/test_comparison.py",
+        "tests/reconcile/test_coverage.py",
+        "tests/reconcile/test_keys.py",
+        "tests/reconcile/test_matching.py",
+        "tests/reconcile/test_payouts.py",
+        "tests/reconcile/test_properties.py",
+    ),
+    "they read the repository's files, or count what the benchmarks bound": (
+        "tests/structure/test_aiohttp.py",
+        "tests/structure/test_layers.py",
+        "tests/structure/test_names.py",
+        "tests/structure/test_packaging.py",
+        "tests/structure/test_portability.py",
+        "tests/structure/test_reference_tables.py",
+        "tests/structure/test_workflows.py",
+        "tests/test_benchmarks.py",
+    ),
+    "programs of the documentation, whose parts have tests of their own": (
+        "tests/structure/test_guides.py",
+        "tests/structure/test_readme.py",
+    ),
+    "what a killed process or a full disk leaves depends on the operating system": (
+        "tests/cli/test_crash.py",
+        "tests/cli/test_sync.py::test_killed_anywhere_it_is_completed_exactly_by_the_next_runs",
+        "tests/export/test_kill_points.py",
+        "tests/export/test_files.py::test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun",
+    ),
+    "many repetitions of what another test does once": (
+        "tests/core/test_tracking.py::TestManyWaits",
+        "tests/emulator/test_conformance.py",
+        "tests/emulator/test_webhook_faults.py::"
+        "test_ten_thousand_deliveries_are_each_accounted_for_and_in_order",
+        "tests/failures/test_files.py",
+        "tests/failures/test_fuzz.py",
+        "tests/failures/test_overload.py::"
+        "test_a_thousand_tasks_complete_within_an_unpublished_limit",
+        "tests/pagination/test_stateful.py",
+        "tests/reconcile/test_ledger_hostile.py",
+    ),
+}
+
+
+def options() -> list[str]:
+    """pytest's options that leave those tests out."""
+    names = [name for group in LEFT_OUT_BETWEEN.values() for name in group]
+    return [f"--{'deselect' if '::' in name else 'ignore'}={name}" for name in names]
