@@ -1,4 +1,4 @@
-"""An account to export, with references to its credentials. Values, which travel anywhere."""
+"""An account to export, with references to its credentials: immutable values that can be pickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paywint_async._config import Environment, check_base_url, check_environment
 from paywint_async._errors import ConfigurationError
 from paywint_async._models import Direction
 
-# In capitals, absolute, with a colon: what somebody passes by mistake, a secret, is none of these.
+# A secret that is passed by mistake matches none of these patterns.
 _FORMS = {
     "env": (re.compile(r"[A-Z_][A-Z0-9_]*"), "the name of an environment variable, in capitals"),
     "file": (re.compile(r"/[^\0]*"), "the absolute path of a file"),
@@ -27,10 +27,10 @@ _DIRECTIONS = (*(each.value for each in Direction), "both")
 
 @attrs.frozen
 class SecretRef:
-    """Where a key or a secret is found by whoever needs it: made by `env`, `file` or `call`.
+    """A reference to a key or a secret; made by `env`, `file` or `call`.
 
-    It is resolved on the worker, when the account's client is made. Neither a task, its key, a log nor
-    an error has more than this.
+    It is resolved on the worker, when the account's client is made. Tasks, their keys, logs and errors
+    contain the reference only, never the secret.
     """
 
     kind: Literal["env", "file", "call"]
@@ -44,21 +44,22 @@ class SecretRef:
 
     @classmethod
     def env(cls, name: str) -> SecretRef:
-        """The value of an environment variable of the worker's; its name has capitals only."""
+        """The value of an environment variable of the worker; its name is in capitals."""
         return cls("env", name)
 
     @classmethod
     def file(cls, path: str) -> SecretRef:
-        """The text of a file on the worker, without the line's end; the path is absolute."""
+        """The text of a file on the worker, without the line end; the path is absolute."""
         return cls("file", path)
 
     @classmethod
     def call(cls, function: str, argument: str | None = None) -> SecretRef:
-        """What a function returns on the worker, such as a vault's.
+        """The return value of a function on the worker, such as one that asks a vault.
 
         Args:
             function: ``package.module:name``, importable there.
-            argument: handed over to it; None: it takes none. No secret: it travels.
+            argument: passed to it; None: it takes none. It is sent to the worker,
+                so it must not be a secret.
         """
         return cls("call", function, argument)
 
@@ -66,17 +67,17 @@ class SecretRef:
         return f"{self.kind} {self.where}"
 
     def resolve(self) -> str:
-        """The secret, here and now.
+        """Returns the secret.
 
         Raises:
-            ConfigurationError: there is none. It never holds what a file or function has told.
+            ConfigurationError: there is none. The error never contains what a file or function returned.
         """
         readers: dict[str, Callable[[], object]] = {
             "env": lambda: os.environ[self.where],
             "file": lambda: Path(self.where).read_text("utf-8").strip("\r\n"),
             "call": self._call,
         }
-        # No local has the value, and no error a context: both would show it.
+        # No local variable holds the value and no error has a context: tracebacks would show both.
         try:
             return _text(readers[self.kind]())
         except Exception as error:
@@ -101,10 +102,10 @@ def _text(value: object) -> str:
 
 @attrs.frozen(init=False, kw_only=True)
 class Account:
-    """One account of many.
+    """One of the accounts that `export_accounts` exports.
 
     Args:
-        name: names its output: letters, digits, ``.``, ``_`` and ``-``, at most 100.
+        name: part of the name of its output: letters, digits, ``.``, ``_`` and ``-``, at most 100.
         api_key: where its key is found.
         api_secret: where its secret is found.
         environment: sandbox or production.
@@ -158,14 +159,14 @@ class Account:
             object.__setattr__(self, field, value)
 
     def __repr__(self) -> str:
-        return f"Account({getattr(self, 'name', None)!r})"  # None: it is being refused
+        return f"Account({getattr(self, 'name', None)!r})"  # None: `__init__` raised
 
     @property
     def directions(self) -> list[Direction]:
-        """The directions it is read in."""
+        """The directions in which payments are exported."""
         return [each for each in Direction if self.direction in (each, "both")]
 
 
 def _reference(value: object) -> SecretRef | str:
-    """The reference; of anything else no more than its type's name."""
+    """The reference; for anything else only the name of its type, which cannot be a secret."""
     return value if isinstance(value, SecretRef) else type(value).__name__

@@ -1,4 +1,4 @@
-"""Whose workers: a cluster of this call's own, or one that is there."""
+"""Starts a Dask cluster for one call, or connects to an existing one."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from distributed.deploy.cluster import Cluster
 
 from paywint_async._errors import ConfigurationError, TransportError
 
-_THREADS = 2  # of a worker: one account is decoded while the other waits for the network
+_THREADS = 2  # per worker: one account is decoded while the other waits for the network
 
 
 @asynccontextmanager
 async def opened(cluster: object, *, most: int) -> AsyncGenerator[Client, None]:
-    """A client of the cluster's that belongs to this event loop, closed at the end.
+    """A client of the cluster on this event loop; closed at the end.
 
     Args:
         cluster: as `export_accounts` takes it.
-        most: workers of an embedded cluster.
+        most: how many workers an embedded cluster has at most.
 
     Raises:
-        ConfigurationError: that is no cluster.
+        ConfigurationError: ``cluster`` is none of those.
         TransportError: the scheduler cannot be reached.
     """
-    async with AsyncExitStack() as held:
-        address, security = await _address(cluster, most, held)
+    async with AsyncExitStack() as stack:
+        address, security = await _address(cluster, most, stack)
         client: Any = Client(
             address, security=security, asynchronous=True, set_as_default=False, name="paywint"
         )
-        held.push_async_callback(client.close)
+        stack.push_async_callback(client.close)
         try:
             await client
         except OSError as error:
@@ -42,13 +42,13 @@ async def opened(cluster: object, *, most: int) -> AsyncGenerator[Client, None]:
         yield client
 
 
-async def _address(cluster: Any, most: int, held: AsyncExitStack) -> tuple[Any, Any]:
-    """Where the scheduler is, and what is needed to speak to it."""
+async def _address(cluster: Any, most: int, stack: AsyncExitStack) -> tuple[Any, Any]:
+    """The address of the scheduler, and the TLS configuration for it."""
     if cluster is None or (isinstance(cluster, int) and not isinstance(cluster, bool)):
         workers = min(CPU_COUNT, most) if cluster is None else cluster
         if workers < 1:
             raise ConfigurationError(f"cluster must have at least one worker, not {workers}")
-        embedded = await _embedded(workers, held)
+        embedded = await _embedded(workers, stack)
         return embedded.scheduler_address, embedded.security
     if isinstance(cluster, str):
         return cluster, None
@@ -62,9 +62,9 @@ async def _address(cluster: Any, most: int, held: AsyncExitStack) -> tuple[Any, 
     )
 
 
-async def _embedded(workers: int, held: AsyncExitStack) -> Any:
-    # On loopback only, and encrypted with a key of its own: to whom the scheduler listens may run
-    # code here, and on loopback every user of the machine can speak.
+async def _embedded(workers: int, stack: AsyncExitStack) -> Any:
+    # On loopback only, and with a TLS key of its own: whoever can connect to the scheduler can run
+    # code here, and every user of the machine can connect to loopback.
     cluster: Any = LocalCluster(
         n_workers=workers,
         threads_per_worker=_THREADS,
@@ -75,14 +75,14 @@ async def _embedded(workers: int, held: AsyncExitStack) -> Any:
         security=True,
         dashboard_address="127.0.0.1:0",
         scheduler_kwargs={"dashboard": False},
-        silence_logs=logging.CRITICAL,  # the reports say what matters; closing is noisy
+        silence_logs=logging.CRITICAL,  # the reports have the errors; closing logs many harmless ones
     )
-    held.push_async_callback(cluster.close)
+    stack.push_async_callback(cluster.close)
     starting = asyncio.ensure_future(_start(cluster))
     try:
         await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.wait([starting])  # half a cluster cannot be closed
+        await asyncio.wait([starting])  # a cluster that is still starting cannot be closed
         raise
     except (RuntimeError, OSError) as error:
         problem = str(error)

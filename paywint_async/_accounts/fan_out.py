@@ -1,4 +1,4 @@
-"""`export_accounts`: which step of which account is done when, and what is told of it."""
+"""`export_accounts`: schedules the steps of every account and reports their progress."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FIRST = 2**40  # the priority of planning: only when all sizes are known can the largest go first
+_FIRST = (
+    2**40
+)  # the priority of planning: the largest account can go first only when all sizes are known
 
-_PROBLEMS = {"KilledWorker": "every worker that had it has died"}
+_PROBLEMS = {"KilledWorker": "every worker that ran it has died"}
 
 logger = logging.getLogger("paywint_async")
 
@@ -46,34 +48,36 @@ async def export_accounts(
 ) -> ExportSummary:
     """Brings an output for each account up to date, on the workers of a Dask cluster.
 
-    The first time all payments, later what is new and what has changed, as ``paywint sync`` does for
-    one account. It may end anywhere and be called again. One account's failure stops no other.
+    The first call exports all payments, a later one what is new and what has changed, as ``paywint
+    sync`` does for one account. It can be interrupted at any point and called again. The failure of
+    one account stops no other.
     Needs ``pip install 'paywint-async[dask]'``, here and on the workers.
 
     Args:
         accounts: with references to their secrets, which the workers resolve.
-        destination: where to, as for ``paywint sync``, with ``{account}`` in it; or a directory, for
-            ``DIRECTORY/{account}.jsonl``. All workers have to reach it.
+        destination: as for ``paywint sync``, with ``{account}`` in it; or a directory, which stands for
+            ``DIRECTORY/{account}.jsonl``. All workers must have access to it.
         cluster: a scheduler's address, or a `distributed.Cluster` or `distributed.Client`, which stay
-            open; a number of worker processes for a cluster of this call's own on this machine; None:
-            one for each processor. A worker takes as many accounts at once as it has threads.
-        on_progress: called in this event loop with an account's report whenever there is news of it.
+            open; a number of worker processes, for a cluster on this machine that ends with the call;
+            None: one process for each processor. A worker handles as many accounts at once as it has
+            threads.
+        on_progress: called in this event loop with the report of an account whenever it changes.
         max_concurrency: requests in flight of each account, or of each range of a large one.
-        retry: how patient each request is.
+        retry: of each request.
         rate_limit: of each account, or of each range.
-        split_above: an account with more payments is read in ranges of about so many, at once.
-        attempts: at each account, where the network, the API or the disk fails.
+        split_above: an account with more payments is read concurrently in ranges of about this size.
+        attempts: for each account, where the network, the API or the disk fails.
 
     Returns:
-        A report of each account: also of those that failed, with the reason.
+        A report of each account; of those that failed, with the error.
 
     Raises:
         ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
             nothing was begun.
         TransportError: the scheduler cannot be reached.
 
-    Cancellation: the tasks are cancelled; they commit what they have. A cluster of this call's own is
-    closed.
+    Cancellation: the tasks are cancelled; they commit what they have. A cluster that this call
+    started is closed.
     """
     options = Options(
         max_concurrency=check_count("max_concurrency", max_concurrency),
@@ -115,8 +119,8 @@ def _jobs(accounts: Iterable[object], destination: object, options: Options) -> 
 
 
 @attrs.define(kw_only=True)
-class _Books:
-    """What is known of one account while it is under way."""
+class _AccountProgress:
+    """The progress of one account."""
 
     job: Job
     plan: Plan = attrs.field(factory=lambda: Plan(held=0, total=0))
@@ -127,7 +131,7 @@ class _Books:
     written: int = 0
 
     def note(self, key: str, count: int | None) -> None:
-        """A step has begun (None), or has so many payments."""
+        """Records that a step has begun (None), or how many payments it has read."""
         if count is None:
             self.started = self.started or time.monotonic()
             self.starts[key] = self.starts.get(key, 0) + 1
@@ -152,95 +156,99 @@ class _Books:
 
 
 class _FanOut:
-    """One call's tasks. Each account's steps follow each other; all accounts go side by side.
+    """The tasks of one call. The steps of an account run one after another, the accounts concurrently.
 
     Args:
-        client: of the cluster, asynchronous.
+        client: the asynchronous client of the cluster.
         jobs: one for each account.
         on_progress: see `export_accounts`.
     """
 
     def __init__(self, client: Client, jobs: list[Job], on_progress: OnReport | None) -> None:
         self._client = client
-        self._books = [_Books(job=job) for job in jobs]
+        self._books = [_AccountProgress(job=job) for job in jobs]
         self._on_progress = on_progress
         self._topic = f"paywint-{uuid4().hex}"
-        self._under_way: dict[str, _Books] = {}  # by the key of a task
+        self._under_way: dict[str, _AccountProgress] = {}  # by the key of a task
 
     async def run(self) -> tuple[AccountReport, ...]:
-        """All accounts; their reports in the order of the jobs."""
-        self._client.subscribe_topic(self._topic, self._hear)
+        """Exports all accounts; returns their reports in the order of the jobs."""
+        self._client.subscribe_topic(self._topic, self._receive)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._export(books)) for books in self._books]
+                tasks = [group.create_task(self._export(progress)) for progress in self._books]
         finally:
             self._client.unsubscribe_topic(self._topic)
         return tuple(task.result() for task in tasks)
 
-    async def _export(self, books: _Books) -> AccountReport:
+    async def _export(self, progress: _AccountProgress) -> AccountReport:
         try:
-            written = await self._write(books)
-            report = books.report(
+            written = await self._write(progress)
+            report = progress.report(
                 AccountStatus.COMPLETE, payments=written.payments, changed=written.changed
             )
         except PaywintError as error:
-            report = books.report(AccountStatus.FAILED, error=error.with_traceback(None))
-        self._tell(report)
+            report = progress.report(AccountStatus.FAILED, error=error.with_traceback(None))
+        self._report(report)
         return report
 
-    async def _write(self, books: _Books) -> Written:
-        plan: Plan = await self._do(books, "plan", priority=_FIRST)
-        books.plan, size = plan, plan.total - plan.held
-        parts = [self._read(books, part, size) for part in plan.parts]
+    async def _write(self, progress: _AccountProgress) -> Written:
+        plan: Plan = await self._do(progress, "plan", priority=_FIRST)
+        progress.plan, size = plan, plan.total - plan.held
+        parts = [self._read(progress, part, size) for part in plan.parts]
         for error in [each for each in await asyncio.gather(*parts) if each is not None]:
-            if not isinstance(error, IncompleteHistoryError):  # then it is read in one piece
+            if not isinstance(
+                error, IncompleteHistoryError
+            ):  # then the account is read in one piece
                 raise error
-        written: Written = await self._do(books, "write", priority=size)
+        written: Written = await self._do(progress, "write", priority=size)
         return written
 
-    async def _read(self, books: _Books, part: Part, size: int) -> PaywintError | None:
+    async def _read(self, progress: _AccountProgress, part: Part, size: int) -> PaywintError | None:
         """Reads a range; its error is returned, so that the other ranges go on."""
         try:
-            await self._do(books, "part", part, priority=size)
+            await self._do(progress, "part", part, priority=size)
         except PaywintError as error:
             return error
         return None
 
     async def _do(
-        self, books: _Books, step: str, part: Part | None = None, *, priority: int
+        self, progress: _AccountProgress, step: str, part: Part | None = None, *, priority: int
     ) -> Any:
         from paywint_async._accounts.task import run
 
-        key = "-".join([self._topic, books.job.account.name, step, *_name(part)])
-        self._under_way[key] = books
+        key = "-".join([self._topic, progress.job.account.name, step, *_name(part)])
+        self._under_way[key] = progress
         if part is not None:
-            books.read[key] = 0
+            progress.read[key] = 0
         future = self._client.submit(
-            run, books.job, step, part, self._topic, key=key, pure=False, priority=priority
+            run, progress.job, step, part, self._topic, key=key, pure=False, priority=priority
         )
         try:
-            outcome = await _outcome(future, books.job.account.name)
+            outcome = await _outcome(future, progress.job.account.name)
         finally:
-            # Also on cancellation: who is at it on a worker sees that nobody waits any more.
+            # Also on cancellation: the worker then notices that its step is not wanted any more.
             future.release()
             del self._under_way[key]
-        books.attempts = max(books.attempts, books.starts.get(key, 1) - 1 + outcome.attempts)
+        progress.attempts = max(
+            progress.attempts, progress.starts.get(key, 1) - 1 + outcome.attempts
+        )
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
 
-    async def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
-        _, told = event
-        if books := self._under_way.get(told["key"]):
-            books.note(told["key"], told["count"])
-            self._tell(books.report(AccountStatus.RUNNING))
+    async def _receive(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, news = event
+        if progress := self._under_way.get(news["key"]):
+            progress.note(news["key"], news["count"])
+            self._report(progress.report(AccountStatus.RUNNING))
 
-    def _tell(self, report: AccountReport) -> None:
+    def _report(self, report: AccountReport) -> None:
         if self._on_progress is None:
             return
         try:
             self._on_progress(report)
-        except Exception:  # no payment suffers from it
+        except Exception:  # an error in the callback must not stop the export
             logger.exception("on_progress raised on the report of %s", report.account)
 
 
@@ -249,10 +257,10 @@ def _name(part: Part | None) -> list[str]:
 
 
 async def _outcome(future: Any, account: str) -> StepOutcome:
-    """What the task has returned; an error where it did not come to that.
+    """The result of the task; an error where it has none.
 
     Raises:
-        asyncio.CancelledError: this task is cancelled, not only the future.
+        asyncio.CancelledError: the calling task is cancelled, not only the future.
     """
     from paywint_async.export import ExportError
 
@@ -262,10 +270,12 @@ async def _outcome(future: Any, account: str) -> StepOutcome:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        problem = "the scheduler was lost, or has lost the task"
+        problem = "the connection to the scheduler is lost, or the scheduler has lost the task"
     except Exception as error:
         name = type(error).__name__
-        problem = _PROBLEMS.get(name, f"{name} on the cluster; the workers' logs say more")
+        problem = _PROBLEMS.get(
+            name, f"{name} on the cluster; the logs of the workers have the details"
+        )
     else:
         return outcome
-    raise ExportError(f"the export of account {account} broke off: {problem}")
+    raise ExportError(f"the export of account {account} failed: {problem}")

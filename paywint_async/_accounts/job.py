@@ -1,4 +1,4 @@
-"""What travels to a worker and what comes back: plain values without secrets."""
+"""The values that are sent to a worker and come back, none of which has a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OnCount: TypeAlias = Callable[[int], object]
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How every account is read; `export_accounts` says what each means."""
+    """How each account is read; `export_accounts` documents the fields."""
 
     max_concurrency: int = 8
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
@@ -36,12 +36,12 @@ class Job:
     options: Options
 
     def open_client(self) -> PaywintClient:
-        """The account's client, with its secrets resolved here.
+        """The client of the account; resolves its secrets on this worker.
 
         Raises:
-            ConfigurationError: there is no such secret on this worker, or it cannot be used.
+            ConfigurationError: this worker has no such secret, or it cannot be used.
         """
-        # Wrapped at once, as `PaywintClient.from_env` does: no frame has the values as locals.
+        # Wrapped at once, as `PaywintClient.from_env` does: no frame has the values as local variables.
         credentials: Any = Credentials(
             self.account.api_key.resolve(), self.account.api_secret.resolve()
         )
@@ -58,7 +58,7 @@ class Job:
 
 @attrs.frozen(kw_only=True)
 class Part:
-    """A range of a large account, by its place among those of one direction."""
+    """A range of a large account: its direction, and its number among the ranges of that direction."""
 
     direction: str
     number: int
@@ -68,8 +68,8 @@ class Part:
 class Plan:
     """What is to be done for an account.
 
-    ``held`` payments are in the output already, of ``total`` that the account has now; ``parts`` are
-    to be read before the output can be written; none: it is read in one piece.
+    The output already has ``held`` of the ``total`` payments of the account. The ``parts`` must be read
+    before the output can be written; without any, the account is read in one piece.
     """
 
     held: int
@@ -79,7 +79,7 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Written:
-    """What the output has at the end: so many payments, of which some were there and have changed."""
+    """How many payments the output has at the end, and how many of those had changed."""
 
     payments: int
     changed: int
@@ -87,7 +87,7 @@ class Written:
 
 @attrs.frozen(kw_only=True)
 class StepOutcome:
-    """What came of a step: its value or the error, and how often it was tried."""
+    """The result of a step: its value or the error, and the number of attempts."""
 
     value: Any = None
     error: PaywintError | None = None

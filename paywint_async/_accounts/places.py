@@ -1,4 +1,4 @@
-"""Where each account's payments go: an output of its own, whatever the accounts are called."""
+"""The output of each account; two accounts never share one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ACCOUNT = "{account}"
 _URL = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
 _PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@|.*[?&]password=", re.IGNORECASE)
 _RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
-# No directory's name.
+# A directory cannot have such a name.
 _FILES = (
     *(ending for kind in DESTINATIONS for ending in kind.endings if ending != "/"),
     *(".gz", ".zst", ".db", ".sqlite"),
@@ -25,8 +25,8 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
 
     Args:
         destination: a path or database URL with ``{account}`` in it, or a directory, which stands for
-            ``DIRECTORY/{account}.jsonl``. Relative paths begin here, not in the worker's directory.
-        names: of the accounts.
+            ``DIRECTORY/{account}.jsonl``. Relative paths are resolved here, not on the worker.
+        names: the names of the accounts.
 
     Raises:
         ConfigurationError: no destination has such an ending or scheme, or two accounts would share
@@ -39,7 +39,7 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
     owners: dict[str, str] = {}
     for name in names:
         output = template.replace(_ACCOUNT, name)
-        for companion in companions:  # a file system may not tell a from A
+        for companion in companions:  # a file system may ignore case
             owner = owners.setdefault(f"{output}{companion}".casefold(), name)
             if owner != name or name in outputs:
                 raise ConfigurationError(f"accounts {owner} and {name} would share {output}")
@@ -50,7 +50,7 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
 
 
 def staging_of(output: str) -> str | None:
-    """The directory beside an output in which its ranges wait; None: there is no place for one."""
+    """The directory beside an output for its ranges; None: the output is not a file."""
     if not _URL.match(output):
         return f"{output.rstrip('/')}.ranges"
     scheme, _, path = output.partition("://")
@@ -58,7 +58,7 @@ def staging_of(output: str) -> str | None:
 
 
 def folder_of(output: str) -> str:
-    """The directory that has to be there before an output is opened; for a server any that is."""
+    """The directory that must exist before an output is opened; for a server any existing one."""
     return os.path.dirname(staging_of(output) or "./")
 
 
@@ -80,8 +80,8 @@ def _template(destination: object) -> str:
 def _checked_url(url: str) -> str:
     if _PASSWORD.match(url):
         raise ConfigurationError(
-            "a destination must not have a password, since it travels: set PGPASSWORD or a .pgpass "
-            "file on the workers"
+            "a destination must not have a password, since it is sent to the workers: set "
+            "PGPASSWORD or a .pgpass file on the workers"
         )
     if _ACCOUNT not in url:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What is told of an export of many accounts, while it runs and at its end."""
+"""The reports of an export of many accounts, while it runs and at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paywint_async._errors import PaywintError
 
 
 class AccountStatus(StrEnum):
-    """How far an account is."""
+    """The state of an account."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -21,12 +21,12 @@ class AccountStatus(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class AccountReport:
-    """What is known of one account's export.
+    """The progress or the result of the export of one account.
 
-    ``payments`` are in its output, ``new`` of them since this call; ``changed`` were there and have
-    another status now. ``seconds`` count from when a worker first took it up. ``attempts`` are how
-    often its longest step was begun, a killed worker's included. ``error`` is why it failed; what was
-    written stands, and the next call goes on from there.
+    ``payments`` counts those in its output, ``new`` those that this call has added, ``changed`` those
+    whose status this call has updated. ``seconds`` counts from when a worker began the account.
+    ``attempts`` is how often its longest step was begun, including on workers that were killed.
+    ``error`` is the reason of a failure; what was committed stays, and the next call continues there.
     """
 
     account: str
@@ -40,8 +40,8 @@ class AccountReport:
     error: PaywintError | None = None
 
     def __str__(self) -> str:
-        told = f"{self.account}: {self.status}, {self.payments:,} payments, {self.new:,} new"
-        return told if self.error is None else f"{told} ({type(self.error).__name__}: {self.error})"
+        text = f"{self.account}: {self.status}, {self.payments:,} payments, {self.new:,} new"
+        return text if self.error is None else f"{text} ({type(self.error).__name__}: {self.error})"
 
 
 OnReport: TypeAlias = Callable[[AccountReport], object]
@@ -49,7 +49,7 @@ OnReport: TypeAlias = Callable[[AccountReport], object]
 
 @attrs.frozen(kw_only=True)
 class ExportSummary:
-    """What came of all accounts: a report of each, in the order in which they were given."""
+    """The reports of all accounts, in the order in which the accounts were given."""
 
     reports: tuple[AccountReport, ...]
     seconds: float
@@ -59,7 +59,7 @@ class ExportSummary:
 
     @property
     def failed(self) -> tuple[AccountReport, ...]:
-        """The accounts that are not complete; each report says why."""
+        """The accounts that are not complete; each report has the error."""
         return tuple(each for each in self.reports if each.status is AccountStatus.FAILED)
 
     @property
@@ -69,18 +69,18 @@ class ExportSummary:
 
     @property
     def payments(self) -> int:
-        """In all outputs together."""
+        """The number of payments in all outputs."""
         return sum(each.payments for each in self.reports)
 
     @property
     def new(self) -> int:
-        """In all outputs together, since this call."""
+        """The number of payments that this call has added to all outputs."""
         return sum(each.new for each in self.reports)
 
     def __str__(self) -> str:
         complete = len(self.reports) - len(self.failed)
-        told = (
+        summary = (
             f"{complete:,} of {len(self.reports):,} accounts complete, {self.payments:,} payments, "
             f"{self.new:,} new, in {self.seconds:.1f} s"
         )
-        return "\n".join([told, *(f"  {each}" for each in self.failed)])
+        return "\n".join([summary, *(f"  {each}" for each in self.failed)])

@@ -1,10 +1,10 @@
-"""The ranges of a large account, in a directory beside its output, until they are one.
+"""The ranges of a large account, in a directory beside its output, until they are merged into it.
 
-The plan is written first and never changes: where each range begins and ends. Each range is a table of
-its own, with a checkpoint, so a range that was broken off is continued like any export. When all are
-there and join, they answer in the API's place: a listing reads them page by page as it would read the
-server, with every proof of its own, and what it tells the output is a checkpoint of the real history.
-So the output is what one long read of the same moment would have made, at every instant.
+The plan, which says where each range begins and ends, is written first and never changes. Each range is
+a table of its own with a checkpoint, so an interrupted range is continued like any export. When all
+ranges are complete and adjacent, they stand in for the API: a listing reads them page by page, with the
+same checks as against the server, and its checkpoints are valid for the real history. So at any moment
+the output is what a single read of the same snapshot would have written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from paywint_async.export._files import (
 
 _PLAN = "plan.json"
 _BUCKETS = 256
-_ROWS_AT_ONCE = 10_000  # between two turns of the event loop
+_ROWS_AT_ONCE = 10_000  # before the event loop gets its turn
 
 Ranges = Mapping[str, list[ListingRange]]
 
@@ -63,7 +63,7 @@ _read_plan = msgspec.json.Decoder(_Plan).decode
 
 
 class Staging:
-    """The ranges of one account. Every method asks the disk: other workers are at it, too.
+    """The ranges of one account. Every method reads the disk, since other workers write there, too.
 
     Args:
         output: of the account.
@@ -74,22 +74,22 @@ class Staging:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the output has a place beside it."""
+        """Whether the output is a file, so that there can be a directory beside it."""
         return self._folder is not None
 
     @property
     def ranges(self) -> Ranges:
-        """What was planned, by direction; empty: nothing."""
+        """The planned ranges, by direction; empty where there is no plan."""
         if self._folder is None:
             return {}
         try:
             return _read_plan(Path(self._folder, _PLAN).read_bytes()).ranges
-        except (FileNotFoundError, ValueError):  # not yet, or not whole
+        except (FileNotFoundError, ValueError):  # no plan yet, or an incomplete one
             return {}
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The planned ranges' names."""
+        """The names of the planned ranges."""
         planned = self.ranges.items()
         return tuple(
             Part(direction=direction, number=number)
@@ -98,7 +98,7 @@ class Staging:
         )
 
     def plan(self, ranges: Ranges) -> None:
-        """Writes the plan, unless another worker was first: then that one stands.
+        """Writes the plan, unless another worker has written one, which then stays.
 
         Raises:
             OutputInUseError: another worker is writing it.
@@ -108,25 +108,27 @@ class Staging:
         text = json.dumps(attrs.asdict(_Plan(ranges=dict(ranges)))).encode()
         with translated(f"cannot write {path}"):
             os.makedirs(self._folder, exist_ok=True)
-            held = open_locked(path)
+            lock = open_locked(path)
             try:
                 if not self.ranges:
-                    self._clear(keep=_PLAN)  # what an earlier plan has left, half removed
+                    self._clear(
+                        keep=_PLAN
+                    )  # what is left of an earlier plan whose removal was interrupted
                     with replacement(path) as fd:
                         write_all(fd, text)
                         put_in_place(fd, temporary_path(path), path)
                     os.close(fd)
             finally:
-                os.close(held)
+                os.close(lock)
 
     def table(self, part: Part) -> Table[Any]:
-        """Where a range's payments go."""
+        """The table of a range."""
         return make_table(self._path(part), part.direction)
 
     async def is_whole(self) -> bool:
-        """Whether every range is there, joins the next, and no payment is in two of them.
+        """Whether every range is complete and adjacent to the next, and no payment is in two of them.
 
-        A range is exact by itself; what was moved from one into another meanwhile shows only here.
+        Each range is exact by itself; a payment that moved from one into another is found only here.
 
         Raises:
             OutputInUseError: another worker is writing one.
@@ -141,7 +143,7 @@ class Staging:
         return all([await self._is_apart(direction) for direction in self.ranges])
 
     def payments(self) -> Payments:
-        """What answers page requests from the ranges."""
+        """A `Payments` whose pages are read from the ranges."""
         lists = {direction: _StagedList(self, direction) for direction in self.ranges}
 
         async def answer(request: Request) -> Response:
@@ -152,12 +154,12 @@ class Staging:
         return Payments(answer, 1, Tracker(answer, 1))
 
     def total(self, direction: str) -> int:
-        """How many payments the ranges of a direction have together."""
+        """The number of payments in all ranges of a direction."""
         ranges = self.ranges[direction]
         return int(ranges[0].checkpoint["snapshot"]) if ranges else 0
 
     def lines(self, direction: str) -> Iterator[bytes]:
-        """A direction's payments in the server's order, each as a line of JSON."""
+        """The payments of a direction in the order of the server, each as a line of JSON."""
         for part in self.parts:
             if part.direction == direction:
                 left = self._confirmed(part)[1]
@@ -169,7 +171,7 @@ class Staging:
                         yield line
 
     def remove(self) -> None:
-        """Removes the ranges, their plan first: without it they count for nothing. Idempotent."""
+        """Removes the ranges, the plan first, without which they are ignored. Idempotent."""
         if self._folder is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self._folder, _PLAN))
@@ -189,10 +191,10 @@ class Staging:
         return os.path.join(self._folder, f"{part.direction}-{part.number:06}.jsonl")
 
     def _confirmed(self, part: Part) -> tuple[dict[str, Any] | None, int]:
-        """What is committed of a range: the listing's checkpoint, and how many bytes.
+        """What is committed of a range: the checkpoint of the listing, and the number of bytes.
 
         Raises:
-            ExportError: somebody is writing it, or it is damaged.
+            ExportError: another process is writing it, or it is damaged.
         """
         file = CheckpointFile(
             f"{self._path(part)}.checkpoint", format="jsonl", direction=part.direction
@@ -204,7 +206,7 @@ class Staging:
         return (None, 0) if confirmed is None else (confirmed.listing, confirmed.size)
 
     async def _is_apart(self, direction: str) -> bool:
-        # Half of each id, which is random, in buckets: eight bytes for each payment, and no big set.
+        # Ids are random, so half of each is enough: eight bytes for each payment, in buckets.
         buckets = [array("Q") for _ in range(_BUCKETS)]
         lines = self.lines(direction)
         while batch := list(islice(lines, _ROWS_AT_ONCE)):
@@ -217,17 +219,17 @@ class Staging:
 
 
 class _StagedList:
-    """Pages of a direction's ranges, as the API would answer. Meant to be read from front to back."""
+    """The pages of the ranges of a direction, as the API would answer; fastest in ascending order."""
 
     def __init__(self, staging: Staging, direction: str) -> None:
         self._staging = staging
         self._direction = direction
         self._total = staging.total(direction)
         self._lines: Iterator[bytes] = iter(())
-        self._next = self._total  # the offset of the next line; the end: begin again
+        self._next = self._total  # the offset of the next line; at the end, reading starts again
 
     def page(self, page_no: int, rows: int) -> bytes:
-        """The answer's body."""
+        """The body of the answer."""
         first = min((page_no - 1) * rows, self._total)
         if first < self._next:
             self._lines, self._next = self._staging.lines(self._direction), 0

@@ -1,7 +1,7 @@
-"""What a worker does for an account: plan it, read a part of it, write it. Knows no Dask.
+"""The steps of a worker for an account: plan it, read a part of it, write it. Does not know Dask.
 
-Each step may be broken off anywhere and done again, also while a worker that was given up is still at
-it: an output has one writer at a time, and whoever comes next goes on from what is committed.
+Each step can be interrupted at any point and repeated, even while a worker that was given up still runs
+it: an output has one writer at a time, and the next writer continues from what is committed.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from paywint_async.export import (
 from paywint_async.export._errors import translated
 from paywint_async.export._reading import delivered, exported_count
 
-_IN_USE_FOR = 60  # seconds: a worker that has lost its scheduler ends within that time
+_IN_USE_FOR = 60  # seconds: a worker without its scheduler ends within this time
 
 Checkpoint = dict[str, Any]
 
 
 async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> StepOutcome:
-    """What comes of a step, which is tried again where the next attempt may not meet the problem.
+    """Runs a step, and repeats it after errors that may pass.
 
-    Waiting for another writer to end is no attempt.
+    Waiting for another writer to end does not count as an attempt.
     """
     attempts, waited = 1, 0.0
     while True:
@@ -61,9 +61,9 @@ async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Ste
 
 
 async def plan(job: Job) -> Plan:
-    """What is to be done for an account; a large one that is new is split.
+    """Plans the export of an account; a large one that is new is split.
 
-    The account is asked first: one that cannot be read leaves no output behind.
+    The account is requested first, so that one that cannot be read leaves no output.
 
     Raises:
         PaywintError: the account cannot be read, or its output cannot be opened.
@@ -83,12 +83,12 @@ async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
     """Reads one range of a large account into its own table.
 
     Raises:
-        IncompleteHistoryError: it cannot be proved that it joins the next one.
+        IncompleteHistoryError: it cannot be proved that it is adjacent to the next one.
         PaywintError: as a listing and a table raise.
     """
     staging = Staging(job.output)
     ranges = staging.ranges.get(part.direction, [])
-    if part.number >= len(ranges):  # all done and cleared away, while this worker was given up
+    if part.number >= len(ranges):  # another worker has finished and removed them
         return
     planned, begun = ranges[part.number], 0
     async with job.open_client() as client:
@@ -110,9 +110,9 @@ async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
 
 
 async def write(job: Job, on_count: OnCount) -> Written:
-    """Brings the output up to date: from the account, or first of all from its ranges.
+    """Brings the output up to date, from the ranges where there are any, else from the account.
 
-    Ranges that are not whole, or do not join, are dropped: then the account is read in one piece.
+    Ranges that are incomplete or not adjacent are removed; the account is then read in one piece.
 
     Raises:
         PaywintError: as a listing and a table raise.
@@ -122,7 +122,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
         staging.remove()
     table = make_table(job.output, direction)
     last: list[Reading[Any]] = []
-    earlier = 0  # in the output, of snapshots before this one
+    earlier = 0  # in the output, from earlier snapshots
     async with job.open_client() as client:
         refresh = Refresh(client.payments, direction, max_concurrency=job.options.max_concurrency)
 
@@ -135,7 +135,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
         async def before(start: Checkpoint | None) -> None:
             nonlocal earlier
             earlier = exported_count(start) - delivered(start)
-            if not staging.parts:  # whose payments were all read just now
+            if not staging.parts:  # otherwise all its payments were read just now
                 await refresh.run(table, start)
 
         def on_progress(done: int, _total: int | None) -> None:
@@ -154,7 +154,7 @@ def _is_finished(checkpoint: Checkpoint) -> bool:
 
 
 def _bare(error: PaywintError) -> PaywintError:
-    """Without its traceback, whose frames it would keep alive until it is sent."""
+    """The error without its traceback, whose frames it would keep alive until it is sent."""
     return error.with_traceback(None)
 
 
@@ -163,7 +163,7 @@ async def _count(payments: Payments, direction: str) -> int:
 
 
 async def _look_at_output(job: Job) -> Checkpoint | None:
-    """The checkpoint of an output, which is made where missing."""
+    """The checkpoint of an output, which is created if missing."""
     folder = folder_of(job.output)
     with translated(f"cannot make {folder}"):
         os.makedirs(folder, exist_ok=True)
@@ -185,7 +185,7 @@ async def _split(
             listing = payments.sent() if direction == "sent" else payments.received()
             parts = max(1, -(-size // job.options.split_above))
             ranges[direction.value] = await listing.split(parts)
-    except IncompleteHistoryError:  # one long read may yet heal what the answers contradict
+    except IncompleteHistoryError:  # a single read may heal this contradiction
         return
     if any(len(each) > 1 for each in ranges.values()):
         staging.plan(ranges)
@@ -193,7 +193,7 @@ async def _split(
 
 def _left(part: ListingRange, place: Checkpoint) -> int | None:
     """A range ends where the next one begins, not where the list ends."""
-    if place["finished"]:  # or the listing would go on to what is new
+    if place["finished"]:  # otherwise the listing would continue with what is new
         return 0
     if part.limit is None:
         return None

@@ -1,7 +1,7 @@
 """A step as a Dask task: on a thread of a worker, with an event loop of its own.
 
-A worker's own loop must answer the scheduler, so no account is decoded on it. The worker runs as many
-steps at a time as it has threads.
+The event loop of the worker must answer the scheduler, so no account is decoded on it. The worker runs
+as many steps at a time as it has threads.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ logger = logging.getLogger("paywint_async")
 
 Step = Literal["plan", "part", "write"]
 
-_TOLD_EVERY = 0.2  # seconds: progress is for people
-_LOOKED_EVERY = 0.1  # seconds: whether anybody still waits for the step
+_REPORT_INTERVAL = 0.2  # seconds
+_CHECK_INTERVAL = 0.1  # seconds between two checks whether the step is still wanted
 
 
 def run(job: Job, step: Step, part: Part | None, topic: str) -> StepOutcome:
-    """Does a step for an account; the scheduler's client is told under ``topic`` how it goes.
+    """Runs a step for an account; sends its progress under ``topic``.
 
     Cancellation: once the task is cancelled, or the worker closes, the requests end and what was
     written is committed, within about a second.
     """
     worker = distributed.get_worker()
     task_key = str(worker.get_current_task())
-    teller = _Teller(worker, topic, task_key)
+    teller = _ProgressReporter(worker, topic, task_key)
     work = steps.patiently(_step(job, step, part, teller.count), job.options)
     try:
         return asyncio.run(_unless_cancelled(work, lambda: _is_wanted(worker, task_key)))
-    except Exception:  # a mistake of ours: the caller is told its type only
-        logger.exception("the export of account %s broke off", job.account.name)
+    except Exception:  # an error of this package: the caller gets its type only
+        logger.exception("the export of account %s failed", job.account.name)
         raise
 
 
@@ -57,33 +57,33 @@ async def _unless_cancelled(
 ) -> StepOutcome:
     task = asyncio.ensure_future(work)
     while not task.done() and is_wanted():
-        await asyncio.wait([task], timeout=_LOOKED_EVERY)
-    task.cancel()  # once: a second time would break off the last commit
+        await asyncio.wait([task], timeout=_CHECK_INTERVAL)
+    task.cancel()  # once: a second cancellation would interrupt the last commit
     return await task
 
 
 def _is_wanted(worker: Any, key: str) -> bool:
-    """Whether the task still belongs to this worker: Dask itself cannot stop what is on a thread."""
+    """Whether the task still belongs to this worker: Dask cannot stop a thread."""
     task = worker.state.tasks.get(key)
     is_closing = worker.status.name in ("closing", "closed", "failed")
     return task is not None and task.state in ("executing", "resumed") and not is_closing
 
 
-class _Teller:
-    """Tells that a step has begun, and now and then how many payments it has."""
+class _ProgressReporter:
+    """Reports that a step has begun, and from time to time how many payments it has read."""
 
     def __init__(self, worker: Any, topic: str, key: str) -> None:
         self._worker = worker
         self._topic = topic
         self._key = key
-        self._next = time.monotonic() + _TOLD_EVERY
-        self._tell(None)
+        self._next = time.monotonic() + _REPORT_INTERVAL
+        self._report(None)
 
     def count(self, count: int) -> None:
         now = time.monotonic()
         if now >= self._next:
-            self._next = now + _TOLD_EVERY
-            self._tell(count)
+            self._next = now + _REPORT_INTERVAL
+            self._report(count)
 
-    def _tell(self, count: int | None) -> None:
+    def _report(self, count: int | None) -> None:
         self._worker.log_event(self._topic, {"key": self._key, "count": count})

@@ -1,7 +1,7 @@
 """Waiting for payments.
 
-Read it from the bottom up: `subject` (one payment and who waits for it) · `poller` (looks, once for all
-who wait) · `wakes` (what webhooks have told) · `tracker` (follows a payment to its end).
+Read it from the bottom up: `subject` (one payment and its waiters) · `poller` (requests a payment once
+for all its waiters) · `wakes` (what webhooks have reported) · `tracker` (follows a payment to its end).
 """
 
 from paywint_async._tracking.tracker import PaymentWatch, Tracker

@@ -1,8 +1,8 @@
-"""Looks at payments, each look on behalf of everybody who waits. Knows nothing of retries.
+"""Polls payments, with one request for all waiters of a payment. Does not know retries of payments.
 
-A payment that somebody waits for has one of three things: a timer until it is looked at next, a place
-in the queue, or a look under way, which is a task. At most `max_in_flight` looks are under way, and
-whatever nobody waits for any more has none of the three.
+A *look* is one Get Payment on behalf of all waiters. A payment with waiters has exactly one of three: a
+timer until its next look, a place in the queue, or a look in flight, which is a task. At most
+`max_in_flight` looks are in flight. A payment without waiters has none of the three.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Look: TypeAlias = Callable[[UUID], Coroutine[Any, Any, Payment]]
 
 
 class Poller:
-    """The looks of one event loop.
+    """The polling of one event loop.
 
     Args:
-        look: asks for a payment, once; its errors reach everybody who waits for that payment.
-        max_in_flight: how many looks may be under way; the others wait in line, urgent ones first.
+        look: requests a payment once; its errors are raised in every waiter of that payment.
+        max_in_flight: how many looks may be in flight; the others are queued, urgent ones first.
     """
 
     def __init__(self, look: Look, max_in_flight: int) -> None:
@@ -38,12 +38,12 @@ class Poller:
         self._look = look
         self._max_in_flight = max_in_flight
         self._subjects: WeakValueDictionary[UUID, Subject] = WeakValueDictionary()
-        # What is woken or new does not stand behind thousands that are looked at again.
+        # Payments that are woken or new must not queue behind thousands of repeated looks.
         self._lines = tuple(OrderedDict[Subject, None]() for _ in LINES)
         self._looks: set[asyncio.Task[Payment]] = set()
 
     def subject(self, payment_id: UUID) -> Subject:
-        """The payment, the same for all who ask for it."""
+        """The `Subject` of a payment, one for all its waiters."""
         subject = self._subjects.get(payment_id)
         if subject is None:
             subject = self._subjects[payment_id] = Subject(payment_id)
@@ -52,16 +52,16 @@ class Poller:
     async def next_change(
         self, subject: Subject, waiter: Waiter, deadline: float | None
     ) -> Payment | None:
-        """The payment, once it is not what the waiter has seen; None: not before the deadline.
+        """The payment once it differs from what the waiter has seen; None: not before the deadline.
 
-        A waiter that has seen the end is told the same again when the payment is woken.
+        A waiter that has seen the final state gets it again when the payment is woken.
 
         Raises:
-            PaywintError: of the look; each waiter gets an instance of its own.
+            PaywintError: as the look raised it; each waiter gets its own instance.
             ClientClosedError: the poller was closed.
 
-        Cancellation: disturbs no other waiter. A look under way goes on, and what it sees is told to
-        whoever asks next, until `release` says that nobody will.
+        Cancellation: does not affect other waiters. A look in flight continues, and its result is for
+        the next waiter, until `release` says that there will be none.
         """
         if self._is_news(subject, waiter):
             return subject.seen
@@ -71,19 +71,22 @@ class Poller:
         try:
             raise outcome
         finally:
-            del outcome, waiter  # or the error would hold its own traceback, and all in there
+            del (
+                outcome,
+                waiter,
+            )  # otherwise the error would reference its own traceback and everything in it
 
     def hold(self, subject: Subject) -> None:
-        """Somebody may wait for the payment more than once."""
+        """Keeps the payment for a caller that will wait for it again."""
         subject.holders += 1
 
     def release(self, subject: Subject) -> asyncio.Task[Payment] | None:
-        """One of them will not any more. Returns a look that nobody wants, which is about to end."""
+        """Ends one `hold`. Returns the look that is cancelled, if no waiter is left for it."""
         subject.holders -= 1
         return self._stop(subject) if not (subject.holders or subject.waiters) else None
 
     def release_soon(self, subject: Subject) -> None:
-        """As `release`, from a finalizer, which may run in any thread."""
+        """As `release`; can be called from a finalizer, which may run in any thread."""
         try:
             is_here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -91,11 +94,11 @@ class Poller:
         if is_here:
             self.release(subject)
         elif not self._loop.is_closed():
-            with suppress(RuntimeError):  # the loop has just ended
+            with suppress(RuntimeError):  # the loop has been closed
                 self._loop.call_soon_threadsafe(self.release, subject)
 
     def wake(self, payment_id: UUID) -> None:
-        """Looks at the payment now, ahead of all others, where somebody waits for it."""
+        """Looks at the payment now, ahead of all others, if it has waiters."""
         subject = self._subjects.get(payment_id)
         if subject is None:
             return
@@ -109,7 +112,7 @@ class Poller:
             self._plan(subject)
 
     def close(self) -> set[asyncio.Task[Payment]]:
-        """Ends all waiting; returns the looks that were under way, which are about to end."""
+        """Ends all waiting; returns the looks that are cancelled."""
         for line in self._lines:
             line.clear()
         for subject in list(self._subjects.values()):
@@ -123,7 +126,7 @@ class Poller:
     def _is_news(self, subject: Subject, waiter: Waiter) -> bool:
         if subject.seen is None or subject.seen == waiter.seen:
             return False
-        # Who has seen nothing takes what another one saw a moment ago, but nothing stale.
+        # A new waiter accepts what another one saw a moment ago, but nothing stale.
         return waiter.seen is not None or self._due_at(subject) > self._loop.time()
 
     async def _wait(
@@ -141,7 +144,7 @@ class Poller:
             self.leave(subject, waiter)
 
     def leave(self, subject: Subject, waiter: Waiter) -> None:
-        """Ends a waiter's waiting: there are no more looks than somebody waits for."""
+        """Removes a waiter, and stops the looks that only it needed."""
         subject.waiters.pop(waiter, None)
         if not subject.waiters:
             subject.stop_timer()
@@ -157,7 +160,7 @@ class Poller:
         return subject.due_at(is_in_crowd=len(self._subjects) > self._max_in_flight)
 
     def _plan(self, subject: Subject) -> None:
-        """Sets the time of the next look, unless one is under way; what is due gets in line."""
+        """Schedules the next look, unless one is in flight; queues the payment if it is due."""
         if subject.look is not None:
             return
         subject.stop_timer()
@@ -175,7 +178,7 @@ class Poller:
     def _start_looks(self) -> None:
         while len(self._looks) < self._max_in_flight and any(self._lines):
             subject, _ = next(filter(None, self._lines)).popitem(last=False)
-            # In the context (the tracing span, say) of the one who has waited longest.
+            # In the context (such as the tracing span) of the waiter that has waited longest.
             first = next((w for w in subject.waiters if w.wants_look), None)
             if first is None:
                 continue
@@ -187,7 +190,7 @@ class Poller:
 
     def _ended(self, subject: Subject, look: asyncio.Task[Payment]) -> None:
         self._looks.discard(look)
-        error = None if look.cancelled() else look.exception()  # looked at, whoever wants it
+        error = None if look.cancelled() else look.exception()  # retrieved, even if nobody needs it
         if subject.look is look:
             subject.look = None
             subject.note(self._loop.time())
@@ -196,7 +199,9 @@ class Poller:
                 subject.hurry()
             if error is not None:
                 _tell_error(subject, error)
-            elif not look.cancelled():  # else somebody else did that: the next look is the next
+            elif (
+                not look.cancelled()
+            ):  # otherwise the cancellation came from outside: retry with the next look
                 _tell_payment(subject, look.result())
             if subject.wants_look:
                 self._plan(subject)
@@ -211,7 +216,7 @@ def _tell_payment(subject: Subject, payment: Payment) -> None:
 
 
 def _tell_error(subject: Subject, error: BaseException) -> None:
-    """An instance for each: raising one in several tasks would mix up their tracebacks."""
+    """Gives each waiter its own instance: raising one in several tasks would mix their tracebacks."""
     twin: BaseException | None = None
     for waiter in subject.waiters:
         if waiter.wants_look:
@@ -222,7 +227,7 @@ def _tell_error(subject: Subject, error: BaseException) -> None:
 def _twin(error: BaseException) -> BaseException:
     try:
         twin = copy.copy(error)
-    except Exception:  # a stranger's exception, whose constructor wants something else
+    except Exception:  # a foreign exception whose constructor takes other arguments
         return error
     twin.__cause__ = error.__cause__
     if notes := getattr(error, "__notes__", None):

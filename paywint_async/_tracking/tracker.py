@@ -1,7 +1,7 @@
-"""Follows payments to their ends, from a retry to the next where its id is known.
+"""Follows payments to their final states, across retries whose ids are known.
 
-Knows which payment is the retry of which only from what it is told by `Wakes.tell`: the API does not
-say, and two links over the same amount look the same. So nothing is ever guessed.
+Only webhooks report which payment is the retry of which (`Wakes.tell`): the API does not say, and two
+links over the same amount look the same. So nothing is guessed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from paywint_async._tracking.subject import Subject, Waiter
 from paywint_async._tracking.wakes import Wakes
 
 # A webhook that names the retry may come later than the look that shows `retried`. Long enough for a
-# second attempt of its delivery (assumed: after seconds, no delays are published).
+# second attempt of its delivery (assumed: after seconds; no delays are published).
 RETRY_GRACE = 10.0  # seconds
 
 
 class Tracker:
-    """What a client knows of the payments that are waited for.
+    """The payments that a client waits for.
 
     Args:
         handler: sends a request through the client's whole chain.
-        max_in_flight: how many looks may be under way, in each event loop.
-        wakes: what webhooks have told; shared with the trackers of the client's views.
+        max_in_flight: how many looks may be in flight in each event loop.
+        wakes: what webhooks have reported; shared with the trackers of the client's views.
     """
 
     def __init__(self, handler: Handler, max_in_flight: int, wakes: Wakes | None = None) -> None:
@@ -53,13 +53,13 @@ class Tracker:
         return PaymentWatch(self, payment_id, timeout, poll)
 
     def look_at(self, payment_id: UUID) -> None:
-        """Looks at a payment at once, where it is waited for. From any thread."""
+        """Looks at a payment at once, if it has waiters. Thread-safe."""
         for loop, poller in list(self._pollers.items()):
-            with suppress(RuntimeError):  # that loop has ended
+            with suppress(RuntimeError):  # that loop is closed
                 loop.call_soon_threadsafe(poller.wake, payment_id)
 
     def poller(self) -> Poller:
-        """The running loop's.
+        """The poller of the running loop.
 
         Raises:
             ClientClosedError: the tracker is closed.
@@ -69,9 +69,9 @@ class Tracker:
         loop = asyncio.get_running_loop()
         poller = self._pollers.get(loop)
         if poller is None:
-            # A loop that has ended took its waits along.
+            # The pollers of closed loops have no waiters any more.
             self._pollers = {home: p for home, p in self._pollers.items() if not home.is_closed()}
-            # No method of ours: the poller must not keep a client alive that nobody has any more.
+            # Not a bound method: the poller must not keep an unreferenced client alive.
             look = partial(_look, self._handler)
             poller = self._pollers[loop] = Poller(look, self._max_in_flight)
         return poller
@@ -82,29 +82,29 @@ class Tracker:
         pollers, self._pollers = self._pollers, {}
         here = pollers.pop(asyncio.get_running_loop(), None)
         for loop, poller in pollers.items():
-            with suppress(RuntimeError):  # that loop has ended
+            with suppress(RuntimeError):  # that loop is closed
                 loop.call_soon_threadsafe(poller.close)
         if here is not None and (looks := here.close()):
             await asyncio.wait(looks)
 
 
 class PaymentWatch:
-    """The states of one payment, as they are seen: first the present one, last the final one.
+    """The states of one payment, as they are seen: first the current one, last the final one.
 
     For ``async for payment in watch``, by one task. Where a payment is `retried` and `Payments.wake`
-    has told as which, the states of that payment follow, which has another ``payment_id``. Changes
-    between two looks, or while you are busy, are seen as one. It begins a look only while you wait;
-    a watch that is dropped, broken out of or closed leaves nothing running.
+    has named its retry, the states of that payment follow, which has another ``payment_id``. Several
+    changes between two looks are seen as one. It begins a look only while the caller waits; a watch
+    that is closed, left by ``break`` or no longer referenced leaves nothing running.
 
     Raises:
-        WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
+        WaitTimeoutError: not final in time; ``payment`` is the last state seen.
         ClientClosedError: the client was closed, or the watch by another task.
-        APIError, TransportError: as `Payments.get`. An error is the end: each further ``anext``
+        APIError, TransportError: as `Payments.get`. An error ends the watch: each further ``anext``
             raises it again.
 
-    Cancellation: of one ``anext`` loses nothing: a look under way goes on, and the next ``anext``
-    tells what it saw. When the watch is closed or no longer referred to, the look ends, unless
-    somebody else waits for that payment, too.
+    Cancellation: of one ``anext`` loses nothing: a look in flight continues, and the next ``anext``
+    returns its result. When the watch is closed or no longer referenced, the look is cancelled, unless
+    that payment has other waiters.
     """
 
     def __init__(
@@ -132,13 +132,13 @@ class PaymentWatch:
             return await self._advance()
         except asyncio.CancelledError as error:
             self._consumer.when_cancelled(_STEP, partial(_pause, weakref.ref(self)))
-            # Its frames would keep the watch alive, and so its look, when a loop is left.
+            # Its frames would keep the watch, and so its look, alive after a loop is left.
             error.__traceback__ = None
             del self
             raise
 
     async def aclose(self) -> None:
-        """No more states; whoever waits for one gets `ClientClosedError`. Idempotent."""
+        """Ends the watch; a task that waits for a state gets `ClientClosedError`. Idempotent."""
         if self._end is None:
             self._end = StopAsyncIteration()
         poller, subject, self._subject = self._poller, self._subject, None
@@ -167,7 +167,7 @@ class PaymentWatch:
         await self.aclose()
 
     def _pause(self) -> None:
-        """Ends a look under way that nobody else waits for; the next step begins another."""
+        """Cancels a look that has no other waiters; the next step begins another."""
         if self._poller is not None and self._subject is not None:
             self._poller.release(self._subject)
             self._poller.hold(self._subject)
@@ -207,17 +207,17 @@ class PaymentWatch:
         self._poller = self._tracker.poller()
         self._subject = self._poller.subject(payment_id)
         self._poller.hold(self._subject)
-        # A short wait shall see something of its own time, too.
+        # A short wait must see a state of its own time, too.
         within = self._poll if self._timeout is None else min(self._poll, self._timeout / 2)
         self._subject.join(self._poll, within=within)
 
     async def _first_of_retry(self, old: Payment) -> Payment | None:
-        """The new payment in place of one that was retried; None where it is not known."""
+        """The first state of the retry of a payment; None where the retry is not known."""
         new_id = await self._retry_of(old)
         if new_id is None or new_id in self._followed:
             return None
         assert self._subject is not None
-        if self._subject.payment_id != new_id:  # else that was broken off
+        if self._subject.payment_id != new_id:  # otherwise an earlier call was cancelled here
             self._follow(new_id)
         try:
             new = await self._look_on(None)
@@ -234,7 +234,7 @@ class PaymentWatch:
         return None
 
     async def _retry_of(self, old: Payment) -> UUID | None:
-        until = self._retry_known_by  # where this was broken off, the time runs on
+        until = self._retry_known_by  # set by an earlier call that was cancelled here
         if until is None:
             until = asyncio.get_running_loop().time() + RETRY_GRACE
             until = until if self._deadline is None else min(until, self._deadline)
@@ -279,7 +279,7 @@ async def _look(handler: Handler, payment_id: UUID) -> Payment:
 
 
 def _may_replace(new: Payment, old: Payment) -> bool:
-    """Whether one payment can be the retry of another at all: it asks for the same, later."""
+    """Whether one payment can be the retry of another: same amount and payee, not earlier."""
     return (
         (new.amount, new.currency) == (old.amount, old.currency)
         and new.created_at >= old.created_at

@@ -1,4 +1,4 @@
-"""What webhooks have told, for all trackers of a client and its views."""
+"""What webhooks have reported, shared by all trackers of a client and its views."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 from weakref import WeakSet
 
-KNOWN_RETRIES = 10_000  # remembered: the latest ones, some 2 MB
+KNOWN_RETRIES = 10_000  # the latest ones are kept, about 2 MB
 
 
 class _Listener(Protocol):
@@ -15,7 +15,7 @@ class _Listener(Protocol):
 
 
 class Wakes:
-    """Which payments have changed, and which one is the retry of another. From any thread."""
+    """Which payments have changed, and which one is the retry of another. Thread-safe."""
 
     def __init__(self) -> None:
         self._listeners: WeakSet[_Listener] = WeakSet()
@@ -24,12 +24,12 @@ class Wakes:
         self.has_begun = False
 
     def add(self, listener: _Listener) -> None:
-        """Tells it of each payment from now on."""
+        """Notifies the listener of each payment from now on."""
         with self._lock:
             self._listeners.add(listener)
 
     def tell(self, payment_id: UUID, retry_payment_id: UUID | None) -> None:
-        """A webhook of a payment came, which may name its retry."""
+        """Records a webhook of a payment, which may name its retry."""
         with self._lock:
             self.has_begun = True
             if retry_payment_id is not None:
@@ -42,5 +42,5 @@ class Wakes:
             listener.look_at(payment_id)
 
     def retry_of(self, payment_id: UUID) -> UUID | None:
-        """The payment that was told to be the retry of this one."""
+        """The payment that a webhook named as the retry of this one."""
         return self._retries.get(payment_id)

@@ -1,4 +1,4 @@
-"""A regular file that grows at its end, compressed or not. Knows no records and no checkpoint."""
+"""A regular file that is appended to, compressed or not. Does not know records or checkpoints."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from paywint_async.export._errors import translated
 from paywint_async.export._files import write_all
 from paywint_async.export._platform import read_at
 
-_TAIL = 4096  # bytes that prove that this is the file which the checkpoint is about
+_TAIL = 4096  # bytes at the end of the extent, which identify the file
 
 
 class OutputFile:
-    """An open file; whoever makes this owns it, and closes it.
+    """An open file. The caller that creates it must close it.
 
     Args:
-        fd: an open descriptor, at the file's beginning.
+        fd: an open descriptor, positioned at the beginning of the file.
         name: for messages.
         compression: of what is appended.
     """
@@ -31,7 +31,7 @@ class OutputFile:
         self._member: Compressor | None = None
 
     def append(self, data: bytes) -> None:
-        """Writes at the end; of compressed data a part may stay behind until `end_member`."""
+        """Appends data; part of compressed data may stay in memory until `end_member`."""
         if not data:
             return
         if self._member is None:
@@ -39,26 +39,26 @@ class OutputFile:
         self._write(self._member.compress(data))
 
     def end_member(self) -> None:
-        """Ends a compressed member, so that the file is whole up to here."""
+        """Ends a compressed member, so that the file can be decompressed up to here."""
         member, self._member = self._member, None
         if member is not None:
             self._write(member.flush())
 
     def sync(self) -> None:
-        """Makes it last, whole."""
+        """Ends the compressed member, flushes and fsyncs."""
         self.end_member()
         with translated(f"cannot write {self._name}"):
             os.fsync(self.fd)
 
     def cut(self, size: int) -> None:
-        """Takes away what is behind so many bytes, and goes on from there."""
+        """Truncates the file to ``size`` bytes and positions the descriptor there."""
         with translated(f"cannot write {self._name}"):
             os.ftruncate(self.fd, size)
             os.lseek(self.fd, size, os.SEEK_SET)
         self.size = size
 
     def extent(self, size: int | None = None) -> Extent:
-        """The first so many bytes; by default those that were written."""
+        """The extent of the first ``size`` bytes; by default of all that is written."""
         size = self.size if size is None else size
         length = min(size, _TAIL)
         with translated(f"cannot read {self._name}"):
@@ -66,7 +66,7 @@ class OutputFile:
         return Extent(size=size, tail=hashlib.sha256(end).hexdigest())
 
     def close(self) -> None:
-        """Lets go of it, and of its lock."""
+        """Closes the descriptor, which releases its lock."""
         os.close(self.fd)
 
     def _write(self, data: bytes) -> None:

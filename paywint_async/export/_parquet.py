@@ -1,9 +1,9 @@
 """A directory of Parquet parts, one for each commit. Needs the extra ``parquet``.
 
-A part is written beside the directory and renamed into it, and carries the checkpoint in its footer:
-data and checkpoint are one rename, and what a reader finds is whole at every instant. There is
-nothing else in the directory. A part with few rows is not left behind: the next commit replaces it
-by one that begins with its rows, so that years of small additions do not make years of tiny files.
+A part is written beside the directory and then renamed into it, with the checkpoint in its footer: one
+rename commits data and checkpoint, and a reader finds complete files at any time. The directory has no
+other files. The next commit replaces a part with few rows by one that begins with its rows, so that
+small additions over years do not leave many tiny files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R", Payment, HistoryEntry)
 
-pc: Any = pyarrow.compute  # makes its functions when it is imported, which no type checker sees
+pc: Any = pyarrow.compute  # its functions are created at import, so type checkers do not see them
 _VERSION = 1
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _FEW_ROWS = 10_000  # a part with fewer is continued
@@ -38,7 +38,7 @@ class ParquetTable(Generic[R]):
     """A table in a directory of Parquet files.
 
     Args:
-        path: the directory; made where missing.
+        path: the directory; created if missing.
         direction: ``sent``, ``received`` or ``both``; rows of both have a column ``direction``.
         to_arrow: `payments_to_arrow`, or `entries_to_arrow` for both directions.
     """
@@ -51,17 +51,17 @@ class ParquetTable(Generic[R]):
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
         self._part = PartWriter(f"{os.path.realpath(self._path)}.tmp", to_arrow([]).schema)
         self._fd = -1
-        self._count = 0  # of parts
+        self._count = 0  # the number of parts
         self._last_rows = 0  # in the last part
         self._listing: Checkpoint | None = None
         self._known = Known()  # the rows that are not final
         self._changed: dict[str, Any] = {}
 
     async def open(self) -> Checkpoint | None:
-        """Takes the directory for itself, and removes the part of a commit that did not come about.
+        """Locks the directory, and removes the unfinished part of a commit that failed.
 
         Raises:
-            ExportError: another export has it, or it holds something else, or a part is missing.
+            ExportError: another export has locked it, it has other files, or a part is missing.
         """
         with translated(f"cannot open {self._path}"):
             os.makedirs(self._path, exist_ok=True)
@@ -73,20 +73,22 @@ class ParquetTable(Generic[R]):
         return self._listing
 
     async def write(self, page: Sequence[R]) -> None:
-        """Takes the page; it is compressed and written a row group at a time."""
+        """Adds the page; row groups are compressed and written as they fill."""
         batch = self._to_arrow(page)
         with translated(f"cannot write {self._part.path}"):
             self._begin_part(continue_last=self._last_rows < _FEW_ROWS)
             self._part.add([batch])
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Renames the part into the directory; the changed ones before."""
+        """Renames the new part into the directory, after the parts with changed rows."""
         with translated(f"cannot write {self._path}"):
             if self._changed:
                 await self._rewrite()
             if self._part.is_open or checkpoint != self._listing or not self._count:
                 self._begin_part(continue_last=True)
-                self._last_rows = self._part.finish(self._name(self._count), self._told(checkpoint))
+                self._last_rows = self._part.finish(
+                    self._name(self._count), self._metadata(checkpoint)
+                )
                 self._count += 1
         self._listing = checkpoint
 
@@ -98,17 +100,20 @@ class ParquetTable(Generic[R]):
                 try:
                     rows = open_.to_pylist()
                     ids = [UUID(row["payment_id"]) for row in rows]
-                except (OverflowError, ValueError) as error:  # no time, text or id of Python's
+                except (
+                    OverflowError,
+                    ValueError,
+                ) as error:  # a time, text or id that Python cannot represent
                     raise ExportError(f"cannot read {name}: {error}") from None
                 for row in rows:
                     self._known.note(_key(row), tuple(row.values()))
                 await asyncio.sleep(0)
                 if ids:
                     yield ids
-            pa.default_memory_pool().release_unused()  # or it would keep the largest of all parts
+            pa.default_memory_pool().release_unused()  # else it keeps that of the largest part
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Takes payments as they are now; the next commit replaces the parts that have them."""
+        """Stores the present states of payments; the next commit replaces the parts that have them."""
         records = self._records(payments)
         rows = self._to_arrow(records).to_pylist()
         changed = {
@@ -120,7 +125,7 @@ class ParquetTable(Generic[R]):
         return len(changed)
 
     async def close(self, *, complete: bool) -> None:
-        """Gives the directory back; what is not committed is gone."""
+        """Unlocks the directory; what is not committed is discarded."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._part.discard()
@@ -137,27 +142,29 @@ class ParquetTable(Generic[R]):
         names = [name for name in os.listdir(self._path) if not name.startswith((".", "_"))]
         numbers = sorted(int(match[1]) for name in names if (match := _PART.fullmatch(name)))
         if len(numbers) < len(names):
-            raise ExportError(f"{self._path} holds other files than an export's: choose another")
+            raise ExportError(
+                f"{self._path} has files that are not of an export: choose another directory"
+            )
         if numbers != list(range(len(numbers))):
             raise ExportError(
-                f"{self._path} has lost a part: restore it, or remove the directory to begin anew"
+                f"{self._path} has lost a part: restore it, or remove the directory to start again"
             )
         return len(numbers)
 
     def _read_checkpoint(self) -> Checkpoint | None:
         name = self._name(self._count - 1)
-        told, self._last_rows = read_footer(name)
-        if told.get("version") != _VERSION:
+        metadata, self._last_rows = read_footer(name)
+        if metadata.get("version") != _VERSION:
             raise ExportError(f"{name} is of another version of this export")
-        if told["direction"] != self._direction:
+        if metadata["direction"] != self._direction:
             raise ExportError(
-                f"{self._path} belongs to a direction of {told['direction']!r}, "
+                f"{self._path} belongs to a direction of {metadata['direction']!r}, "
                 f"not {self._direction!r}"
             )
-        listing: Checkpoint | None = told["listing"]
+        listing: Checkpoint | None = metadata["listing"]
         return listing
 
-    def _told(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    def _metadata(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
         return {"version": _VERSION, "direction": self._direction, "listing": checkpoint}
 
     def _name(self, number: int) -> str:
@@ -172,7 +179,7 @@ class ParquetTable(Generic[R]):
             self._part.add(read_batches(self._name(self._count)))
 
     async def _rewrite(self) -> None:
-        """Replaces each part that has changed rows; each is whole, whenever this is broken off."""
+        """Replaces each part that has changed rows; each replacement is atomic."""
         ids = pa.array({key[-36:] for key in self._changed})
         for number in range(self._count):
             if await self._has_any(number, ids):

@@ -1,11 +1,13 @@
-"""A file that an export can be continued into: the file and its checkpoint never disagree.
+"""A file to which an export can be continued; the file and its checkpoint always agree.
 
-Commit first makes the data last, then replaces the checkpoint, which says how many bytes are
-confirmed. Whatever the file has beyond those (a page half written when the power went) is cut off
-when it is opened again. So at every instant the confirmed bytes are the checkpoint's payments.
+A commit first flushes and fsyncs the file, then replaces the checkpoint, which has the number of
+confirmed bytes. What the file has beyond those (such as part of a page, after a power failure) is
+truncated when the file is opened again. So at any moment the confirmed bytes are exactly the payments
+of the checkpoint.
 
-Rows that changed need a new file. The checkpoint announces it as the successor, it takes the file's
-name, and then the checkpoint is about it: whichever of the two is there, it is whole and known.
+Rows that changed need a new file. The checkpoint first announces it as the successor, then the new
+file is renamed over the old one, then the checkpoint refers to it alone. A crash at any point leaves
+a complete file that the checkpoint knows.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ class ResumableFile(Generic[R]):
     Args:
         path: the file; a symbolic link is followed.
         encoding: of the records.
-        checkpoint: says how much of the file counts; locked while this is open.
-        compression: of the bytes.
+        checkpoint: says how many bytes are confirmed; locked while this is open.
+        compression: of the file.
     """
 
     def __init__(
@@ -64,11 +66,11 @@ class ResumableFile(Generic[R]):
         self._listing: Checkpoint | None = None  # of the last commit
 
     async def open(self) -> Checkpoint | None:
-        """Cuts off what is unconfirmed.
+        """Opens the file and truncates it to the confirmed bytes.
 
         Raises:
-            ExportError: also where the file is not the one the checkpoint is about, is too short, or
-                is there without a checkpoint.
+            ExportError: also where the file is not the one of the checkpoint, is too short, or exists
+                without a checkpoint.
         """
         self._held.callback(self._checkpoint.close)
         confirmed = self._checkpoint.open()
@@ -84,8 +86,8 @@ class ResumableFile(Generic[R]):
         self._output.append(self._encoding.encode(page))
 
     async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here."""
-        self._output.end_member()  # a new file's header
+        """The ids of the payments that are not final in this file."""
+        self._output.end_member()  # so that the header of a new file can be read
         if not self._output.size:
             return
         with self._reading() as file:
@@ -93,11 +95,11 @@ class ResumableFile(Generic[R]):
                 yield ids
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Takes payments as they are now; the next commit replaces the file."""
+        """Stores the present states of payments; the next commit rewrites the file with them."""
         return self._changes.take(payments)
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Syncs the file, then replaces the checkpoint."""
+        """Flushes and fsyncs the file, then replaces the checkpoint."""
         self._output.sync()
         if not is_still(self._output.fd, self._real_path):
             raise ExportError(f"{self._path} was moved, removed or replaced during the export")
@@ -107,12 +109,12 @@ class ResumableFile(Generic[R]):
         self._save(checkpoint)
 
     async def close(self, *, complete: bool) -> None:
-        """Gives the locks back; what is not committed will be cut off."""
+        """Releases the locks; the next `open` truncates what is not committed."""
         self._held.close()
 
     @property
     def extent(self) -> Extent:
-        """What is written of the file: after a commit, what is confirmed."""
+        """The written extent of the file; after a commit, the confirmed one."""
         return self._output.extent()
 
     def _check_length(self, confirmed: Confirmed | None) -> None:
@@ -126,7 +128,7 @@ class ResumableFile(Generic[R]):
         if confirmed is not None and size < min(each.size for each in _possible(confirmed)):
             raise ExportError(
                 f"{self._path} has {size:,} bytes, but {name} says {confirmed.size:,}: restore the "
-                f"file, or remove {name} to begin anew"
+                f"file, or remove {name} to start again"
             )
 
     def _start(self, confirmed: Confirmed | None) -> None:
@@ -138,13 +140,15 @@ class ResumableFile(Generic[R]):
         else:
             self._listing = confirmed.listing
             self._output.cut(self._find(confirmed))
-            if confirmed.successor is not None:  # before the file grows and is told from it no more
+            if (
+                confirmed.successor is not None
+            ):  # before the file grows and can no longer be distinguished from it
                 self._save(self._listing)
         if not self._output.size:
             self._output.append(self._encoding.header)
 
     def _find(self, confirmed: Confirmed) -> int:
-        """How many bytes of the file are confirmed."""
+        """The number of confirmed bytes of the file."""
         size = os.fstat(self._output.fd).st_size
         former, *successor = _possible(confirmed)
         if [self._output.extent(size)] == successor:
@@ -157,9 +161,9 @@ class ResumableFile(Generic[R]):
         return former.size
 
     async def _replace(self) -> None:
-        """Writes the file anew, with the rows that changed.
+        """Rewrites the file with the rows that changed.
 
-        Cancellation: what is written is removed; the file and its checkpoint stay.
+        Cancellation: the new file is removed; the old one and its checkpoint stay.
         """
         with replacement(self._real_path) as fd:
             output = self._output_of(fd)
@@ -194,6 +198,6 @@ class ResumableFile(Generic[R]):
 
 
 def _possible(confirmed: Confirmed) -> list[Extent]:
-    """What the file may be: as it was, or the successor that has taken its name."""
+    """The extents that the file may have: its own, or that of the successor that replaced it."""
     former = Extent(size=confirmed.size, tail=confirmed.tail)
     return [former] if confirmed.successor is None else [former, confirmed.successor]

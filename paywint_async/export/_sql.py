@@ -77,7 +77,7 @@ class SqlTable:
         if is_empty and (count := exported_count(listing)):
             raise ExportError(
                 f"{self._database.name} has no payments, but paywint_checkpoints says {count:,} of "
-                f"{self._direction!r}: restore them, or delete that row to begin anew"
+                f"{self._direction!r}: restore them, or delete that row to start again"
             )
         self._connection, self._row_writer = connection, writer
         return listing

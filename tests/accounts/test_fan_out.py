@@ -189,7 +189,8 @@ async def test_one_bad_account_does_not_stop_the_rest() -> None:
 
     assert (bad.status, good.status) == ("failed", "complete")
     assert str(bad.error) == (
-        "the export of account bad broke off: RuntimeError on the cluster; the workers' logs say more"
+        "the export of account bad failed: RuntimeError on the cluster; "
+        "the logs of the workers have the details"
     )
     assert pickle.loads(pickle.dumps(bad)).account == "bad"
 
@@ -197,9 +198,15 @@ async def test_one_bad_account_does_not_stop_the_rest() -> None:
 @pytest.mark.parametrize(
     ("failure", "problem"),
     [
-        (asyncio.CancelledError(), "the scheduler was lost, or has lost the task"),
-        (FutureCancelledError("key", "lost"), "the scheduler was lost, or has lost the task"),
-        (KilledWorker("key", None, 3), "every worker that had it has died"),
+        (
+            asyncio.CancelledError(),
+            "the connection to the scheduler is lost, or the scheduler has lost the task",
+        ),
+        (
+            FutureCancelledError("key", "lost"),
+            "the connection to the scheduler is lost, or the scheduler has lost the task",
+        ),
+        (KilledWorker("key", None, 3), "every worker that ran it has died"),
     ],
     ids=repr,
 )
@@ -210,7 +217,7 @@ async def test_what_happens_to_the_cluster_is_an_error_of_the_account(
 
     (report,) = await run(cluster)
 
-    assert str(report.error) == f"the export of account acme broke off: {problem}"
+    assert str(report.error) == f"the export of account acme failed: {problem}"
 
 
 async def test_cancelled_it_lets_go_of_every_task() -> None:

@@ -210,14 +210,14 @@ async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> No
     (tmp_path / "payments.parquet").mkdir()
     (tmp_path / "payments.parquet" / "diary.txt").write_text("dear diary")
 
-    with pytest.raises(ExportError, match="holds other files than an export's"):
+    with pytest.raises(ExportError, match="has files that are not of an export"):
         await fill(table_in(tmp_path))
 
     assert parts_of(tmp_path) == ["diary.txt"]
 
 
 async def test_the_root_of_all_folders_is_left_alone() -> None:
-    with pytest.raises(ExportError, match=r"^/ holds other files than an export's"):
+    with pytest.raises(ExportError, match=r"^/ has files that are not of an export"):
         await fill(make_table("/", "sent"))
 
 
