@@ -15,8 +15,9 @@ from paywint_async.emulator import _wire
 from paywint_async.emulator._deviations import Deviations
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._form import InvalidBody
-from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
+from paywint_async.emulator._identity import Direction, Identity
 from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._traffic import Journal, RecordedExchange
 from paywint_async.emulator._validation import (
@@ -26,6 +27,9 @@ from paywint_async.emulator._validation import (
 )
 
 PAYMENTS = "/api/user-api/payment"
+RECEIVED_PATH = f"{PAYMENTS}/list/payment-received"
+SENT_PATH = f"{PAYMENTS}/list/payment-sent"
+"""Assumed by symmetry."""
 CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _GUARDED = "/api/"
@@ -55,6 +59,7 @@ class Api:
         origin: The server's own address, which payment links begin with.
         switches: Latency, request limit and failures.
         deviations: How the answers differ from what is assumed of the API.
+        options: Where the list of sent payments is, and what an empty page looks like.
     """
 
     def __init__(
@@ -71,7 +76,9 @@ class Api:
         origin: Callable[[], str],
         switches: Switches,
         deviations: Deviations,
+        options: EmulatorOptions,
     ) -> None:
+        self._options = options
         self._ledger = ledger
         self._lives = lives
         self._now_us = now_us
@@ -91,8 +98,8 @@ class Api:
         post, get = app.router.add_post, app.router.add_get
         post(f"{PAYMENTS}/create-payment-link", self._create_link, name="create_link")
         get(f"{PAYMENTS}/get/{{payment_id:[^/]+}}", self._get, name="get", allow_head=False)
-        for way in DIRECTIONS:
-            post(f"{PAYMENTS}/list/payment-{way}", self._list(way), name=f"list_{way}")
+        post(RECEIVED_PATH, self._list("received"), name="list_received")
+        post(self._options.sent_path, self._list("sent"), name="list_sent")
         post(CHECKOUT_TOKEN, self._create_token, name="create_token")
         return app
 
@@ -190,7 +197,14 @@ class Api:
             now_us = self._settle()
             rows = self._deviations.rows(asked.rows_per_page)
             page = self._ledger.page(_seen_by(request, direction), asked.page_no, rows)
-            return _json(_wire.payment_list(page.rows, page.total, now_us))
+            body = _wire.payment_list(
+                page.rows,
+                page.total,
+                now_us,
+                empty_records=self._options.empty_records,
+                empty_total=self._options.empty_total,
+            )
+            return _json(body)
 
         return answer
 

@@ -35,9 +35,9 @@ class Controls:
         """
         if count < 0:
             raise ValueError(f"count must not be negative: {count}")
-        self._settle()
+        now_us = self._settle()
         self._ledger.check_growth(direction, count)
-        self._ledger.history(direction).grow(count)
+        self._ledger.arrive(direction, count, now_us)
         self._changed()
 
     def delete(self, direction: Direction, rank: int) -> None:
@@ -213,7 +213,7 @@ class Controls:
 
     def _settle(self) -> int:
         now_us = self._clock.now_us()
-        self._ledger.settle(now_us / 1_000_000)
+        self._ledger.settle(now_us)
         self._lives.settle(now_us)
         return now_us
 

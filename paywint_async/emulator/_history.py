@@ -4,13 +4,16 @@ A rank is a payment's number counted from the oldest, and never changes. It know
 HTTP; whoever holds it says when a payment comes.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
+from collections.abc import Callable
 from functools import lru_cache
 
-from paywint_async.emulator._generator import EPOCH_US, STEP_US, Generator
+import attrs
+
+from paywint_async.emulator._calendar import Calendar, Calendars
+from paywint_async.emulator._generator import Generator
 from paywint_async.emulator._identity import Direction
 from paywint_async.emulator._payment import EmulatedPayment
-from paywint_async.emulator._wire import payment_row
 
 CACHED_ROWS = 131_072
 """Rendered rows kept, about 90 MB once that many have been read: a benchmark of 100,000 payments
@@ -20,6 +23,25 @@ be gone before it is asked for again, so only the `RECENT_ROWS` are kept."""
 RECENT_ROWS = 2_048
 """Those that a client asks for twice, since pages were shifted or an answer was lost."""
 
+_SECOND_US = 1_000_000
+
+
+@attrs.frozen(kw_only=True)
+class SavedHistory:
+    """What a direction's history is made of besides its seed, or the unsaved part of that.
+
+    Args:
+        size: The rank of the newest payment.
+        payments: By rank, those that were changed or, where True, written at the end.
+        deleted: The ranks that were taken out.
+        arrivals: The calendars of payments that came at a time of their own, in their order.
+    """
+
+    size: int
+    payments: dict[int, tuple[EmulatedPayment, bool]]
+    deleted: list[int]
+    arrivals: list[Calendar]
+
 
 class History:
     """The payments of one direction.
@@ -28,9 +50,20 @@ class History:
         generator: Makes the records nobody wrote.
         direction: Whose records.
         size: How many there are at the beginning.
+        calendar: When those were made.
+        render: Writes a payment as JSON.
     """
 
-    def __init__(self, generator: Generator, direction: Direction, size: int) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        direction: Direction,
+        size: int,
+        *,
+        calendar: Calendar,
+        render: Callable[[EmulatedPayment], bytes],
+    ) -> None:
+        self._render = render
         self._generator = generator
         self._direction: Direction = direction
         self._newest_rank = size
@@ -38,9 +71,10 @@ class History:
         self._deleted: list[int] = []
         self._unsaved: set[int] = set()
         self._unsaved_deletions: list[int] = []
-        # After a written payment the generated times go on from its time: (first rank, shift).
-        self._shift_ranks: list[int] = [0]
-        self._shifts_us: list[int] = [0]
+        self._calendars = Calendars(calendar)
+        self._usual_step_us = calendar.step_us
+        self._appended: set[int] = set()
+        self._unsaved_arrivals: list[Calendar] = []
         kept = CACHED_ROWS if size <= CACHED_ROWS else RECENT_ROWS
         self._generated_row = lru_cache(maxsize=kept)(self._make_row)
 
@@ -61,11 +95,27 @@ class History:
 
     def time_after(self, count: int) -> int:
         """No later than this would be the last of so many more payments, in Unix microseconds."""
-        rank = self._newest_rank + count
-        return EPOCH_US + rank * STEP_US + self._shift_us(rank)
+        latest = self._calendars.latest
+        return latest.interval_start_us(self._newest_rank + 1) + count * self._usual_step_us
 
     def grow(self, count: int) -> None:
-        """Let that many generated payments come."""
+        """Let that many generated payments come, at the times that follow."""
+        self._newest_rank += count
+
+    def grow_now(self, count: int, now_us: int) -> None:
+        """Let that many generated payments come just before this time, a second apart at most.
+
+        They come after all others, whatever the clock says.
+        """
+        if not count:
+            return
+        first_us = now_us - count * _SECOND_US
+        if self._newest_rank:
+            first_us = max(first_us, self._time(self._newest_rank) + 1)
+        step_us = max(1, min(_SECOND_US, (now_us - first_us) // count))
+        calendar = Calendar(first_rank=self.next_rank, first_us=first_us, step_us=step_us)
+        self._calendars.append(calendar)
+        self._unsaved_arrivals.append(calendar)
         self._newest_rank += count
 
     def next_time(self, now_us: int) -> int:
@@ -76,48 +126,47 @@ class History:
     def write(self, payment: EmulatedPayment) -> None:
         """Append a payment that was not generated; its time must be `next_time`."""
         rank = self.next_rank
-        usual = self._generator.created_at_us(self._direction, rank)
-        self._shift_ranks.append(rank)
-        self._shifts_us.append(payment.created_at_us - usual)
+        self._calendars.go_on_after(rank, payment.created_at_us)
+        self._appended.add(rank)
         self._written[rank] = payment
         self._unsaved.add(rank)
         self._newest_rank = rank
 
-    def restore(
-        self, size: int, payments: dict[int, tuple[EmulatedPayment, bool]], deleted: list[int]
-    ) -> None:
-        """Take over a history of this size, in place of what it has now.
-
-        Args:
-            payments: By rank, those that were changed, or (True) written at the end.
-            deleted: The ranks taken out.
-        """
-        self._written, self._shift_ranks, self._shifts_us = {}, [0], [0]
-        for rank, (payment, is_appended) in sorted(payments.items()):
-            if is_appended:
-                self._newest_rank = rank - 1
-                self.write(payment)
-            self._written[rank] = payment
-        self._newest_rank, self._deleted = size, sorted(deleted)
+    def restore(self, saved: SavedHistory) -> None:
+        """Take over what was saved, in place of what there is now."""
+        self._calendars.forget()
+        appended = {rank for rank, (_payment, is_appended) in saved.payments.items() if is_appended}
+        self._written = {rank: payment for rank, (payment, _) in saved.payments.items()}
+        # Where payments arrived just after a written one, their calendar is the later one.
+        changes = [(rank + 1, 0, rank) for rank in appended]
+        changes += [(each.first_rank, 1, index) for index, each in enumerate(saved.arrivals)]
+        for _first_rank, is_arrival, index in sorted(changes):
+            if is_arrival:
+                self._calendars.append(saved.arrivals[index])
+            else:
+                self._calendars.go_on_after(index, self._written[index].created_at_us)
+        self._appended, self._newest_rank = appended, saved.size
+        self._deleted = sorted(saved.deleted)
         self.mark_saved()
 
-    def unsaved(self) -> tuple[dict[int, tuple[EmulatedPayment, bool]], list[int]]:
-        """What was written and what was deleted since `mark_saved`, as `restore` takes it."""
-        written = {rank: (self._written[rank], self._is_appended(rank)) for rank in self._unsaved}
-        return written, self._unsaved_deletions
+    def unsaved(self) -> SavedHistory:
+        """What has changed since `mark_saved`."""
+        written = {rank: (self._written[rank], rank in self._appended) for rank in self._unsaved}
+        return SavedHistory(
+            size=self._newest_rank,
+            payments=written,
+            deleted=self._unsaved_deletions,
+            arrivals=self._unsaved_arrivals,
+        )
 
     def mark_saved(self) -> None:
         """What is unsaved now has been saved."""
-        self._unsaved, self._unsaved_deletions = set(), []
+        self._unsaved, self._unsaved_deletions, self._unsaved_arrivals = set(), [], []
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether something was written or deleted since `mark_saved`."""
-        return bool(self._unsaved or self._unsaved_deletions)
-
-    def _is_appended(self, rank: int) -> bool:
-        index = bisect_left(self._shift_ranks, rank, 1)
-        return self._shift_ranks[index : index + 1] == [rank]
+        """Whether something was written, deleted or came at its own time since `mark_saved`."""
+        return bool(self._unsaved or self._unsaved_deletions or self._unsaved_arrivals)
 
     def delete(self, rank: int) -> None:
         """Take a payment out of the listing; the others keep their ranks.
@@ -138,7 +187,7 @@ class History:
     def row(self, rank: int) -> bytes:
         """The payment of this rank as JSON."""
         written = self._written.get(rank)
-        return payment_row(written) if written else self._generated_row(rank)
+        return self._render(written) if written else self._generated_row(rank)
 
     def payment(self, rank: int) -> EmulatedPayment:
         """The payment of this rank as facts."""
@@ -164,14 +213,15 @@ class History:
             rank += 1
         return rank
 
-    def _shift_us(self, rank: int) -> int:
-        return self._shifts_us[bisect_right(self._shift_ranks, rank) - 1]
-
     def _time(self, rank: int) -> int:
-        return self._generator.created_at_us(self._direction, rank) + self._shift_us(rank)
+        written = self._written.get(rank)
+        if written is not None:
+            return written.created_at_us
+        calendar = self._calendars.of(rank)
+        return self._generator.created_at_us(self._direction, rank, calendar)
 
     def _make_row(self, rank: int) -> bytes:
-        return payment_row(self._generate(rank))
+        return self._render(self._generate(rank))
 
     def _generate(self, rank: int) -> EmulatedPayment:
-        return self._generator.payment(self._direction, rank, self._shift_us(rank))
+        return self._generator.payment(self._direction, rank, self._calendars.of(rank))

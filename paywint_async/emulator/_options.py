@@ -1,16 +1,22 @@
 """What an emulator can be told, checked once. It knows nothing of what the settings are for."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import attrs
 
 from paywint_async.emulator._payment_book import Order
 from paywint_async.emulator._transitions import EXPIRED, PLANNABLE, RETRIED
+from paywint_async.emulator._wire import AmountUnit, EmptyRecords, EmptyTotal
 
 LARGEST_HISTORY = 100_000_000
 """Its newest payment is of the year 2965; the calendar's end is eight times as far."""
+
+_EARLIEST, _LATEST = date(1980, 1, 1), date(8000, 1, 1)
+_PATH = re.compile(r"/api(/[A-Za-z0-9._~-]+)+")
 
 _Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
@@ -45,9 +51,31 @@ def _one_of(*allowed: str) -> _Check:
     return check
 
 
+def _flag(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{attribute.name} must be True or False, not {value!r}")
+
+
 def _name(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{attribute.name} must be a host name or an address, not {value!r}")
+
+
+def _day(settings: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    # A datetime is a date, too, and would end a history at another hour than it says.
+    if value is None:
+        return
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError(f"{attribute.name} must be a date or None, not {value!r}")
+    if settings.hostile:
+        raise ValueError(f"a hostile history begins in 2015: {attribute.name} cannot end it")
+    if not _EARLIEST <= value <= _LATEST:
+        raise ValueError(f"{attribute.name} must be from {_EARLIEST} to {_LATEST}, not {value}")
+
+
+def _path(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
+        raise ValueError(f"{attribute.name} must be a path below /api/, not {value!r}")
 
 
 def _steps(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
@@ -83,6 +111,13 @@ class EmulatorOptions:
     order: Order = attrs.field(validator=_one_of("newest", "oldest"))
     expire_after: float = attrs.field(validator=_number(0.001, 1e9))
     timetable: Sequence[tuple[float, str]] = attrs.field(validator=_steps)
+    hostile: bool = attrs.field(validator=_flag)
+    today: date | None = attrs.field(validator=_day)
+    sent_path: str = attrs.field(validator=_path)
+    empty_records: EmptyRecords = attrs.field(validator=_one_of("list", "null"))
+    empty_total: EmptyTotal = attrs.field(validator=_one_of("zero", "null", "absent"))
+    extra_fields: bool = attrs.field(validator=_flag)
+    webhook_amounts: AmountUnit = attrs.field(validator=_one_of("cents", "dollars", "text"))
     redirect_url: str | None = attrs.field(validator=attrs.validators.optional(_name))
 
     @property

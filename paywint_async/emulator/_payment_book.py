@@ -5,13 +5,22 @@ for the arrivals, Unix microseconds for what goes on the wire.
 """
 
 import re
+from collections.abc import Callable
+from datetime import date
 from typing import Literal
 
 import attrs
 
+from paywint_async.emulator._calendar import (
+    calendar_until,
+    end_of_history_us,
+    hostile_calendar,
+)
 from paywint_async.emulator._clock import LATEST_US
+from paywint_async.emulator._everyday_generator import EverydayGenerator
 from paywint_async.emulator._generator import Generator
 from paywint_async.emulator._history import History
+from paywint_async.emulator._hostile_generator import HostileGenerator
 from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
 from paywint_async.emulator._payment import EmulatedPayment
 
@@ -80,25 +89,73 @@ class PaymentBook:
         payments: Length of each direction's history at the beginning.
         arrivals: What keeps coming.
         order: Which end of the history page 1 shows.
+        today: The day on which the history ends; None: a hostile history, which begins in 2015.
+        render: Writes a payment as JSON.
     """
 
     def __init__(
-        self, identity: Identity, payments: int, *, arrivals: Arrivals, order: Order
+        self,
+        identity: Identity,
+        payments: int,
+        *,
+        arrivals: Arrivals,
+        order: Order,
+        today: date | None,
+        render: Callable[[EmulatedPayment], bytes],
     ) -> None:
+        self._render = render
         self._identity = identity
-        self._generator = Generator(identity)
-        self._histories = {
-            direction: History(self._generator, direction, payments) for direction in DIRECTIONS
-        }
+        self._payments = payments
         self._arrivals = arrivals
         self._order = order
         self.tokens = 0
+        self._make_histories(today)
 
-    def settle(self, now: float) -> None:
-        """Let in what has arrived by this time (seconds), in both directions."""
-        count = self._arrivals.take(now)
-        for history in self._histories.values():
+    @property
+    def today(self) -> date | None:
+        """The day on which the generated history ends; None: it is a hostile one."""
+        return self._today
+
+    def end_on(self, today: date) -> None:
+        """Let the generated history end on this day; nothing may have been changed yet."""
+        self._make_histories(today)
+
+    def _make_histories(self, today: date | None) -> None:
+        self._today = today
+        if today is None:
+            self._generator: Generator = HostileGenerator(self._identity)
+            calendar = hostile_calendar()
+        else:
+            end_us = end_of_history_us(today)
+            self._generator = EverydayGenerator(self._identity, end_us)
+            calendar = calendar_until(end_us, self._payments)
+        self._histories = {
+            direction: History(
+                self._generator,
+                direction,
+                self._payments,
+                calendar=calendar,
+                render=self._render,
+            )
+            for direction in DIRECTIONS
+        }
+
+    def settle(self, now_us: int) -> None:
+        """Let in what has arrived by this time (Unix microseconds), in both directions."""
+        count = self._arrivals.take(now_us / 1_000_000)
+        for direction in DIRECTIONS:
+            self.arrive(direction, count, now_us)
+
+    def arrive(self, direction: Direction, count: int, now_us: int) -> None:
+        """Let that many generated payments of a direction come now.
+
+        Those of a hostile history have the times that follow the others', in 2015 and later.
+        """
+        history = self.history(direction)
+        if self._today is None:
             history.grow(count)
+        else:
+            history.grow_now(count, now_us)
 
     def check_settle(self, now: float) -> None:
         """ValueError where the calendar has no room for what will have arrived by this time."""

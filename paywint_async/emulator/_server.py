@@ -5,13 +5,16 @@ It owns the listening socket and wires the parts; the account is the ledger's, H
 
 import asyncio
 import os
+import time
 from collections.abc import Collection, Sequence
+from datetime import date
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from paywint_async.emulator._api import Api
+from paywint_async.emulator._api import SENT_PATH, Api
+from paywint_async.emulator._calendar import day_of
 from paywint_async.emulator._console import Console
 from paywint_async.emulator._controls import Controls
 from paywint_async.emulator._deviations import Deviations
@@ -23,6 +26,13 @@ from paywint_async.emulator._payment_book import Arrivals, Order, PaymentBook
 from paywint_async.emulator._state import StateFile
 from paywint_async.emulator._traffic import Journal, RecordedExchange
 from paywint_async.emulator._webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
+from paywint_async.emulator._wire import (
+    AmountUnit,
+    EmptyRecords,
+    EmptyTotal,
+    payment_row,
+    with_platform_fields,
+)
 
 _SHUTDOWN_SECONDS = 0.25
 _LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
@@ -32,12 +42,21 @@ class Emulator(Controls):
     """The Paywint API on loopback, with a made-up account behind it.
 
     `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
-    gives the same history byte for byte, and a longer history of the same seed begins with the
-    shorter one. Times begin in 2015 and go on by five minutes a payment.
+    gives the same history, byte for byte, on the same day; `today` makes it the same on any day.
+
+    The history is that of a small company: payments of 3 to 25,000 dollars, one in twenty minutes
+    (more often where they would reach back more than three years), the last of them just after
+    today's begin in UTC, by the machine's clock when the emulator is made (in the first hour of a
+    day: yesterday's). Nothing is dated in the future. With `hostile` it is what tests need instead:
+    trillions, digits that a float loses, markup, formulas, all scripts and every gap, one payment
+    in five minutes since 2015, whatever the date is; a longer one begins with the shorter one.
+    What happens while it runs has the time of the event loop, beginning with the machine's.
 
     Args:
         payments: Length of the history at the start, in each direction; 0 to 100,000,000.
         seed: Any integer; decides keys, ids and every record.
+        hostile: Whether the history is the hostile one.
+        today: The day on which the other one ends; None: the current one, in UTC.
         latency: Seconds each request waits before state is read and answered, up to 3600.
         rate_limit: Requests per second, from 0.001; above it, after a burst of one second's worth,
             the answer is 429 with `Retry-After`. None: no limit.
@@ -51,12 +70,21 @@ class Emulator(Controls):
         timetable: What becomes of each new link by itself, as (seconds after it was made, status),
             such as `[(2, "opened"), (3, "processing"), (5, "success")]`.
         state: An SQLite file, made where missing, in which what was made and changed outlives the
-            emulator; for the same `payments`, `seed` and `order` only.
+            emulator; for the same `payments`, `seed`, `order` and `hostile` only. The day on which
+            the history ends stays the one of its first run.
         webhook_url: Where each change is told, on this machine; also an attribute.
         webhook_secret: Signs the webhooks, as `webhooks` describes; None: they are not signed.
         webhook_faults: What goes wrong with them on purpose.
-        webhook_retry_delays: Seconds before the second and the third attempt of a delivery.
+        webhook_retry_delays: Seconds before the second and the third attempt of a delivery; one
+            minute and five, as Paywint publishes.
+        webhook_amounts: The unit of amounts in webhooks, which Paywint's pages contradict each
+            other about: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
         redirect_url: Where the payer's page leads back to, with `id` and `status`.
+        sent_path: Where the list of sent payments is, below `/api/`; nobody has published that.
+        empty_records: `records` of a page without payments: "list" (`[]`) or "null".
+        empty_total: `totalRecords` where there is no payment: "zero", "null" or "absent".
+        extra_fields: Whether payments and webhooks have fields that only Paywint's site for
+            platforms shows, such as `processing_fee` and `transaction_id`.
         deviations: Names of ways in which it differs from what is assumed of Paywint, such as
             "amounts-as-text"; an unknown name is refused with a list of all. `paywint doctor` finds each.
 
@@ -71,6 +99,8 @@ class Emulator(Controls):
         *,
         payments: int = 0,
         seed: int = 1,
+        hostile: bool = False,
+        today: date | None = None,
         latency: float = 0.0,
         rate_limit: float | None = None,
         failures: float = 0.0,
@@ -85,7 +115,12 @@ class Emulator(Controls):
         webhook_secret: str | None = None,
         webhook_faults: WebhookFaults | None = None,
         webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
+        webhook_amounts: AmountUnit = "cents",
         redirect_url: str | None = None,
+        sent_path: str = SENT_PATH,
+        empty_records: EmptyRecords = "list",
+        empty_total: EmptyTotal = "zero",
+        extra_fields: bool = False,
         deviations: Collection[str] = (),
     ) -> None:
         self._settings = EmulatorOptions(
@@ -98,11 +133,25 @@ class Emulator(Controls):
             expire_after=expire_after,
             timetable=timetable,
             redirect_url=redirect_url,
+            hostile=hostile,
+            today=today,
+            sent_path=sent_path,
+            empty_records=empty_records,
+            empty_total=empty_total,
+            extra_fields=extra_fields,
+            webhook_amounts=webhook_amounts,
         )
         self._identity = Identity(seed)
         self._arrivals = Arrivals(arrivals)
         super().__init__(
-            PaymentBook(self._identity, payments, arrivals=self._arrivals, order=order),
+            PaymentBook(
+                self._identity,
+                payments,
+                arrivals=self._arrivals,
+                order=order,
+                today=None if hostile else today or day_of(time.time_ns() // 1000),
+                render=with_platform_fields if extra_fields else payment_row,
+            ),
             self._settings.timetable_us,
         )
         self._deviations = Deviations(deviations)
@@ -118,6 +167,8 @@ class Emulator(Controls):
             url=webhook_url,
             secret=webhook_secret,
             faults=webhook_faults or WebhookFaults(),
+            unit=webhook_amounts,
+            has_more=extra_fields,
             retry_delays=webhook_retry_delays,
         )
         self._state = None if state is None else self._remember(os.fspath(state))
@@ -301,7 +352,15 @@ class Emulator(Controls):
 
     def _remember(self, path: str) -> StateFile:
         made = self._settings
-        file = StateFile(path, {"seed": made.seed, "payments": made.payments, "order": made.order})
+        identity: dict[str, object] = {
+            "seed": made.seed,
+            "payments": made.payments,
+            "order": made.order,
+            "hostile": made.hostile,
+        }
+        if made.today is not None:
+            identity["today"] = made.today
+        file = StateFile(path, identity)
         self._lives.subscribe(file.note)
         return file
 
@@ -338,6 +397,7 @@ class Emulator(Controls):
             origin=lambda: self.url,
             switches=self._switches,
             deviations=self._deviations,
+            options=self._settings,
         )
         app = api.application()
         PayerPage(self, self._settings.redirect_url).add_to(app.router)

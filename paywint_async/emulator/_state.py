@@ -6,11 +6,14 @@ one transaction. The file belongs to one seed, size and order, and to one emulat
 
 import json
 import sqlite3
+from datetime import date
 
 import attrs
 
+from paywint_async.emulator._calendar import Calendar
 from paywint_async.emulator._clock import Clock
-from paywint_async.emulator._identity import DIRECTIONS
+from paywint_async.emulator._history import SavedHistory
+from paywint_async.emulator._identity import DIRECTIONS, Direction
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
@@ -23,6 +26,10 @@ CREATE TABLE IF NOT EXISTS payments (
     PRIMARY KEY (direction, rank)
 );
 CREATE TABLE IF NOT EXISTS deleted (direction TEXT, rank INTEGER, PRIMARY KEY (direction, rank));
+CREATE TABLE IF NOT EXISTS arrivals (
+    direction TEXT, first_rank INTEGER, first_us INTEGER NOT NULL, step_us INTEGER NOT NULL,
+    PRIMARY KEY (direction, first_rank)
+);
 CREATE TABLE IF NOT EXISTS changes (
     number INTEGER PRIMARY KEY, payment_id TEXT NOT NULL, facts TEXT NOT NULL, previous TEXT,
     at_us INTEGER NOT NULL, retry_payment_id TEXT
@@ -87,22 +94,18 @@ class StateFile:
         if self._database is None:
             return
         facts = {"clock": str(clock.added_us), "tokens": str(ledger.tokens)}
+        if ledger.today is not None:
+            facts["today"] = ledger.today.isoformat()
         for direction in DIRECTIONS:
             facts[f"size {direction}"] = str(ledger.history(direction).newest_rank)
-        unsaved = {d: ledger.history(d).unsaved() for d in DIRECTIONS}
-        if facts == self._saved_facts and not self._changes and not any(map(any, unsaved.values())):
+        has_unsaved = any(ledger.history(direction).has_unsaved for direction in DIRECTIONS)
+        if facts == self._saved_facts and not self._changes and not has_unsaved:
             return
         with self._database:
             self._database.execute("BEGIN")
             self._write_facts(facts)
-            for direction, (payments, deleted) in unsaved.items():
-                self._database.executemany(
-                    "REPLACE INTO payments VALUES (?, ?, ?, ?)",
-                    [(direction, rank, new, _to_json(p)) for rank, (p, new) in payments.items()],
-                )
-                self._database.executemany(
-                    "INSERT INTO deleted VALUES (?, ?)", [(direction, rank) for rank in deleted]
-                )
+            for direction in DIRECTIONS:
+                self._write_history(direction, ledger.history(direction).unsaved())
             self._write_changes()
         # Only now: what could not be written is tried again with the next change.
         for direction in DIRECTIONS:
@@ -115,6 +118,20 @@ class StateFile:
         if database is not None:
             database.close()
 
+    def _write_history(self, direction: Direction, unsaved: SavedHistory) -> None:
+        assert self._database is not None
+        self._database.executemany(
+            "REPLACE INTO payments VALUES (?, ?, ?, ?)",
+            [(direction, rank, new, _to_json(p)) for rank, (p, new) in unsaved.payments.items()],
+        )
+        self._database.executemany(
+            "INSERT INTO deleted VALUES (?, ?)", [(direction, rank) for rank in unsaved.deleted]
+        )
+        self._database.executemany(
+            "INSERT INTO arrivals VALUES (?, ?, ?, ?)",
+            [(direction, c.first_rank, c.first_us, c.step_us) for c in unsaved.arrivals],
+        )
+
     def _refuse_strangers(self) -> None:
         tables = {name for (name,) in self._execute("SELECT name FROM sqlite_schema")}
         if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
@@ -122,6 +139,8 @@ class StateFile:
 
     def _check(self) -> None:
         known = self._read_facts()
+        if known:
+            known.setdefault("hostile", "True")  # a file of 0.1, which had no other history
         for name, value in self._identity.items():
             if known.get(name, value) != value:
                 raise ValueError(
@@ -134,15 +153,32 @@ class StateFile:
         facts = self._read_facts()
         clock.restore(int(facts.get("clock", 0)))
         ledger.tokens = int(facts.get("tokens", 0))
+        if "today" in facts:
+            ledger.end_on(date.fromisoformat(facts["today"]))
         for direction in DIRECTIONS:
             history = ledger.history(direction)
             rows = self._rows("SELECT rank, is_appended, facts FROM payments", direction)
             payments = {rank: (_from_json(text), bool(new)) for rank, new, text in rows}
-            deleted = [rank for (rank,) in self._rows("SELECT rank FROM deleted", direction)]
-            size = int(facts.get(f"size {direction}", history.newest_rank))
-            history.restore(size, payments, deleted)
+            history.restore(
+                SavedHistory(
+                    size=int(facts.get(f"size {direction}", history.newest_rank)),
+                    payments=payments,
+                    deleted=[rank for (rank,) in self._rows("SELECT rank FROM deleted", direction)],
+                    arrivals=self._read_arrivals(direction),
+                )
+            )
         for timeline in self._read_timelines().values():
             lives.restore(timeline)
+
+    def _read_arrivals(self, direction: Direction) -> list[Calendar]:
+        rows = self._execute(
+            "SELECT first_rank, first_us, step_us FROM arrivals WHERE direction = ? ORDER BY 1",
+            (direction,),
+        )
+        return [
+            Calendar(first_rank=first_rank, first_us=first_us, step_us=step_us)
+            for first_rank, first_us, step_us in rows
+        ]
 
     def _read_timelines(self) -> dict[str, list[Change]]:
         timelines: dict[str, list[Change]] = {}

@@ -26,8 +26,8 @@ from paywint_async.emulator._transitions import Change
 PUBLISHED = frozenset(
     ["initiated", "opened", "processing", "success", "failed", "rejected", "retried", "expired"]
 )
-RETRY_DELAYS = (1.0, 5.0)
-"""Seconds before the second and the third attempt."""
+RETRY_DELAYS = (60.0, 300.0)
+"""Seconds before the second and the third attempt, as Paywint publishes them."""
 KEPT = 100_000
 """Deliveries remembered."""
 
@@ -90,6 +90,8 @@ class Webhooks:
         url: Where they go; None: nowhere, and none is made. Loopback only.
         secret: What they are signed with; None: not at all.
         faults: What goes wrong on purpose.
+        unit: Of the amounts.
+        has_more: Whether they have fields that are not published for developers.
         retry_delays: Seconds before the second and the third attempt.
 
     Raises:
@@ -104,6 +106,8 @@ class Webhooks:
         url: str | None,
         secret: str | None,
         faults: WebhookFaults,
+        unit: _wire.AmountUnit = "cents",
+        has_more: bool = False,
         retry_delays: tuple[float, float] = RETRY_DELAYS,
     ) -> None:
         self._identity = identity
@@ -111,6 +115,8 @@ class Webhooks:
         self._url = None if url is None else check_url(url)
         self.secret = secret
         self.faults = faults
+        self._unit: _wire.AmountUnit = unit
+        self._has_more = has_more
         self._retry_delays = retry_delays
         self._count = 0
         self._lines: dict[str, deque[Delivery]] = {}
@@ -170,6 +176,8 @@ class Webhooks:
             payment,
             generated_us=change.at_us,
             retry_payment_id=change.retry_payment_id,
+            unit=self._unit,
+            has_more=self._has_more,
         )
         delivery = Delivery(
             delivery_id=delivery_id,

@@ -3,11 +3,17 @@
 Written by hand on purpose: amounts keep their digits, and no code is shared with the SDK's codec.
 """
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from json import JSONEncoder
+from typing import Literal
 
 from paywint_async.emulator._payment import EmulatedPayment
+
+EmptyRecords = Literal["list", "null"]
+EmptyTotal = Literal["zero", "null", "absent"]
+AmountUnit = Literal["cents", "dollars", "text"]
 
 _UNIX = datetime(1970, 1, 1)
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -39,12 +45,40 @@ def payment_row(payment: EmulatedPayment) -> bytes:
     ).encode()
 
 
-def payment_list(rows: Sequence[bytes], total: int, now_us: int) -> bytes:
-    """A page of a listing, in the list envelope."""
+def with_platform_fields(payment: EmulatedPayment) -> bytes:
+    """The same with the fields that payments have on Paywint's site for platforms."""
+    more = (
+        f',"processing_fee":0.3,"delivery_fee":0,"invoice_no":{_text(payment.invoice_number)}'
+        f',"transaction_id":"{_transaction_id(payment)}","card_id":null,"bank_id":null}}'
+    )
+    return payment_row(payment)[:-1] + more.encode()
+
+
+def payment_list(
+    rows: Sequence[bytes],
+    total: int,
+    now_us: int,
+    *,
+    empty_records: EmptyRecords = "list",
+    empty_total: EmptyTotal = "zero",
+) -> bytes:
+    """A page of a listing, in the list envelope.
+
+    Args:
+        rows: Its payments as JSON.
+        total: How many there are in all.
+        now_us: When it is answered, in Unix microseconds.
+        empty_records: What stands in the place of no payments.
+        empty_total: What stands in the place of a total of 0.
+    """
+    has_null = empty_records == "null" and not rows
+    records = b"null" if has_null else b"[" + b",".join(rows) + b"]"
+    totals = {"zero": b',"totalRecords":0', "null": b',"totalRecords":null', "absent": b""}
     return (
-        b'{"success":true,"status_code":200,"message":"Payments retrieved","records":['
-        + b",".join(rows)
-        + b'],"totalRecords":%d,"queryGeneratedTime":%s}' % (total, _seconds(now_us))
+        b'{"success":true,"status_code":200,"message":"Payments retrieved","records":'
+        + records
+        + (b',"totalRecords":%d' % total if total else totals[empty_total])
+        + b',"queryGeneratedTime":%s}' % _seconds(now_us)
     )
 
 
@@ -71,17 +105,32 @@ def event(
     *,
     generated_us: int,
     retry_payment_id: str | None,
+    unit: AmountUnit,
+    has_more: bool = False,
 ) -> bytes:
-    """The body of a webhook; its amount is in cents, unlike everywhere else."""
-    amount = cents(payment.amount)
+    """The body of a webhook.
+
+    Args:
+        name: The event's.
+        delivery_id: Its id.
+        payment: What it is about, as it was then.
+        generated_us: When the event was made, in Unix microseconds.
+        retry_payment_id: The payment that takes this one's place, on `payment.retried`.
+        unit: Of the amount: Paywint's pages show cents, dollars, and dollars as text.
+        has_more: Whether the data has fields that are not published for developers.
+    """
     more = ""
     if payment.status == "failed":
         more = f',"failed_reason":{_text(payment.failure_reason)}'
     elif retry_payment_id is not None:
         more = f',"retry_payment_id":"{retry_payment_id}"'
+    if unit == "text":
+        more += ',"currency":"USD"'
+    if has_more:
+        more += f',"transaction_id":"{_transaction_id(payment)}","processing_fee":0.3'
     return (
         f'{{"event":"{name}","id":"{delivery_id}","data":{{"payment_id":"{payment.payment_id}"'
-        f',"status":"{payment.status}","amount":{amount}{more}}}'
+        f',"status":"{payment.status}","amount":{_amount(payment.amount, unit)}{more}}}'
         f',"eventGeneratedTime":{_seconds(generated_us).decode()}}}'
     ).encode()
 
@@ -98,6 +147,17 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
         for loc, message, kind in rows
     )
     return f'{{"detail":[{detail}]}}'.encode()
+
+
+def _amount(amount: str, unit: AmountUnit) -> str:
+    if unit == "dollars":
+        return amount
+    whole = cents(amount)
+    return str(whole) if unit == "cents" else f'"{whole // 100}.{whole % 100:02d}"'
+
+
+def _transaction_id(payment: EmulatedPayment) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_OID, payment.payment_id)
 
 
 def cents(amount: str) -> int:

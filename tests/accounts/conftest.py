@@ -23,7 +23,7 @@ async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as running:
 
         async def start(**settings: Any) -> Emulator:
-            return await running.enter_async_context(Emulator(**settings))
+            return await running.enter_async_context(Emulator(**{"hostile": True} | settings))
 
         yield start
 

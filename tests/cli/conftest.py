@@ -106,7 +106,7 @@ def served(**arguments: Any) -> Iterator[Account]:
     ends: list[asyncio.Event] = []
 
     async def serve() -> None:
-        async with Emulator(**arguments) as emulator:
+        async with Emulator(**{"hostile": True} | arguments) as emulator:
             ends.append(asyncio.Event())
             accounts.append(Account(emulator, asyncio.get_running_loop()))
             started.set()

@@ -25,7 +25,7 @@ def now() -> float:
 
 
 async def test_a_client_serves_many_tasks(connect):
-    async with Emulator(payments=50, latency=1.0) as emulator:
+    async with Emulator(hostile=True, payments=50, latency=1.0) as emulator:
         client, start = connect(emulator), now()
         pages = await asyncio.gather(
             *(client.payments.page("sent", number, 10) for number in range(1, 6))
@@ -35,7 +35,7 @@ async def test_a_client_serves_many_tasks(connect):
 
 
 async def test_the_environment_can_set_a_client_up(monkeypatch):
-    async with Emulator(payments=3) as emulator:
+    async with Emulator(hostile=True, payments=3) as emulator:
         monkeypatch.setenv("PAYWINT_API_KEY", emulator.api_key)
         monkeypatch.setenv("PAYWINT_API_SECRET", emulator.api_secret)
         monkeypatch.setenv("PAYWINT_BASE_URL", emulator.url)
@@ -55,7 +55,7 @@ async def test_wrong_credentials_are_told_and_not_tried_again(wrong):
 
 
 async def test_an_unknown_payment_is_not_found(connect):
-    async with Emulator(payments=3) as emulator:
+    async with Emulator(hostile=True, payments=3) as emulator:
         with pytest.raises(NotFoundError) as caught:
             await connect(emulator).payments.get(uuid4())
     assert (caught.value.status, caught.value.message) == (404, "Payment not found")
@@ -73,14 +73,14 @@ async def test_a_refused_value_is_named(connect):
 
 
 async def test_the_clients_own_limit_keeps_below_the_servers(connect):
-    async with Emulator(payments=3, rate_limit=5.0) as emulator:
+    async with Emulator(hostile=True, payments=3, rate_limit=5.0) as emulator:
         client = connect(emulator, rate_limit=RateLimit(5))
         await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(30)))
     assert [exchange.status for exchange in emulator.requests] == [200] * 30
 
 
 async def test_the_servers_limit_is_heeded_without_one(connect):
-    async with Emulator(payments=3, rate_limit=5.0) as emulator:
+    async with Emulator(hostile=True, payments=3, rate_limit=5.0) as emulator:
         client = connect(emulator)
         pages = await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(12)))
     assert len(pages) == 12
@@ -115,7 +115,7 @@ async def test_a_client_shows_its_address_and_its_state(state):
 
 
 async def test_no_task_outlives_a_call(connect):
-    async with Emulator(payments=3) as emulator:
+    async with Emulator(hostile=True, payments=3) as emulator:
         before = asyncio.all_tasks()
         client = connect(emulator)
         await client.payments.page("sent", 1)

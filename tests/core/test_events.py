@@ -45,7 +45,7 @@ async def test_every_attempt_retry_and_cooldown_is_told() -> None:
     events: list[Event] = []
     fail = FailFirst(Response(status=503), Response(status=429, headers={"retry-after": "7"}))
     async with (
-        Emulator(payments=1) as emulator,
+        Emulator(hostile=True, payments=1) as emulator,
         client_of(emulator, on_event=events.append, attempt_middlewares=[fail]) as client,
     ):
         await client.payments.page("sent", 1)
@@ -64,7 +64,7 @@ async def test_every_attempt_retry_and_cooldown_is_told() -> None:
 async def test_pages_and_checkpoints_are_told() -> None:
     events: list[Event] = []
     async with (
-        Emulator(payments=250) as emulator,
+        Emulator(hostile=True, payments=250) as emulator,
         client_of(emulator, on_event=events.append) as client,
     ):
         listing = client.payments.received()
@@ -94,7 +94,7 @@ async def test_a_hook_that_raises_disturbs_nothing_and_is_logged(
         raise ZeroDivisionError
 
     async with (
-        Emulator(payments=3) as emulator,
+        Emulator(hostile=True, payments=3) as emulator,
         client_of(emulator, on_event=broken) as client,
     ):
         assert len(await client.payments.sent().collect()) == 3
@@ -105,7 +105,7 @@ async def test_success_is_silent_and_a_retry_is_one_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="paywint_async")
-    async with Emulator(payments=3) as emulator, client_of(emulator) as client:
+    async with Emulator(hostile=True, payments=3) as emulator, client_of(emulator) as client:
         await client.payments.sent().collect()
         await client.payments.create_link(Decimal(5))
     assert [r for r in caplog.records if r.name == "paywint_async"] == []
@@ -123,7 +123,10 @@ async def test_an_operation_is_a_span_with_a_child_for_each_attempt() -> None:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     settings: dict[str, Any] = dict(tracing(provider))
     settings["attempt_middlewares"].append(FailFirst(Response(status=502)))
-    async with Emulator(payments=1) as emulator, client_of(emulator, **settings) as client:
+    async with (
+        Emulator(hostile=True, payments=1) as emulator,
+        client_of(emulator, **settings) as client,
+    ):
         await client.payments.page("received", 1)
         secrets = emulator.api_key, emulator.api_secret
     spans = exporter.get_finished_spans()

@@ -55,7 +55,7 @@ class TestCreateLink:
         assert payment.status is PaymentStatus.PENDING
 
     async def test_puts_it_first_in_the_received_list(self, connect):
-        async with Emulator(payments=10) as emulator:
+        async with Emulator(hostile=True, payments=10) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
             page = await client.payments.page("received", 1)
@@ -104,13 +104,13 @@ class TestCreateCheckoutToken:
 class TestGet:
     @pytest.mark.parametrize("form", [UUID, str, str.upper], ids=["UUID", "text", "upper case"])
     async def test_gives_the_payment_of_that_id(self, connect, form):
-        async with Emulator(payments=5) as emulator:
+        async with Emulator(hostile=True, payments=5) as emulator:
             wanted = emulator.history("sent")[2]
             payment = await connect(emulator).payments.get(form(wanted))
         assert (type(payment), payment.payment_id) == (Payment, UUID(wanted))
 
     async def test_gives_the_same_as_the_list(self, connect):
-        async with Emulator(payments=100) as emulator:
+        async with Emulator(hostile=True, payments=100) as emulator:
             client = connect(emulator)
             listed = (await client.payments.page("received", 1)).records
             got = [await client.payments.get(payment.payment_id) for payment in listed[::10]]
@@ -126,24 +126,24 @@ class TestGet:
 class TestPage:
     @pytest.mark.parametrize("direction", [*Direction, "sent", "received"])
     async def test_gives_a_page_of_that_direction(self, connect, direction):
-        async with Emulator(payments=25) as emulator:
+        async with Emulator(hostile=True, payments=25) as emulator:
             page = await connect(emulator).payments.page(direction, 2, rows_per_page=10)
         expected = emulator.history(str(direction))[10:20]
         assert [str(payment.payment_id) for payment in page.records] == expected
         assert (page.page_no, page.rows_per_page, page.total_records) == (2, 10, 25)
 
     async def test_has_a_hundred_rows_unless_said(self, connect):
-        async with Emulator(payments=150) as emulator:
+        async with Emulator(hostile=True, payments=150) as emulator:
             page = await connect(emulator).payments.page("sent", 1)
         assert (len(page.records), page.rows_per_page) == (100, 100)
 
     async def test_beyond_the_end_is_empty(self, connect):
-        async with Emulator(payments=5) as emulator:
+        async with Emulator(hostile=True, payments=5) as emulator:
             page = await connect(emulator).payments.page("sent", 9)
         assert (page.records, page.total_records) == ((), 5)
 
     async def test_tells_when_it_was_made(self, connect):
-        async with Emulator(payments=5) as emulator:
+        async with Emulator(hostile=True, payments=5) as emulator:
             page = await connect(emulator).payments.page("sent", 1)
         assert page.query_generated_time > 1_600_000_000
 
@@ -182,7 +182,7 @@ async def test_a_listing_refuses_its_arguments_at_once(connect, listing, argumen
 
 @pytest.mark.parametrize(("given", "peak"), [(None, 3), (5, 5), (1, 1)])
 async def test_a_listings_own_concurrency_wins(connect, given, peak):
-    async with Emulator(payments=300, latency=0.05) as emulator:
+    async with Emulator(hostile=True, payments=300, latency=0.05) as emulator:
         client = connect(emulator, max_concurrency=3)
         await client.payments.sent(rows_per_page=10, max_concurrency=given).collect()
     assert emulator.peak_in_flight == peak

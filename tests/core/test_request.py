@@ -108,7 +108,7 @@ class TestTheAnswer:
         assert caught.value.status == 200
 
     async def test_of_the_emulator_is_what_payments_are_read_from(self, connect):
-        async with Emulator(payments=3) as emulator:
+        async with Emulator(hostile=True, payments=3) as emulator:
             client = connect(emulator)
             page = await client.request(
                 "POST",

@@ -127,7 +127,7 @@ class TestARead:
         assert caught.value.status == 504
 
     async def test_reaches_a_server_that_comes_back(self, connect):
-        async with Emulator(payments=3) as emulator:
+        async with Emulator(hostile=True, payments=3) as emulator:
             client = connect(emulator, retry=RetryPolicy(max_attempts=100, max_elapsed=600))
             await emulator.aclose()
             task = asyncio.ensure_future(read(client))

@@ -35,7 +35,10 @@ async def test_a_few_go_at_once_and_more_with_each_success() -> None:
 
 @pytest.mark.slow
 async def test_a_listing_bounds_itself_and_is_not_held_back() -> None:
-    async with Emulator(payments=10_000, latency=0.1) as emulator, client_of(emulator) as client:
+    async with (
+        Emulator(hostile=True, payments=10_000, latency=0.1) as emulator,
+        client_of(emulator) as client,
+    ):
         await client.payments.sent(max_concurrency=60).collect(limit=7000)
         assert emulator.peak_in_flight == 60
 

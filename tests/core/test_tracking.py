@@ -256,7 +256,7 @@ class TestWake:
             assert task.done()
 
     async def test_of_what_nobody_waits_for_asks_nothing(self, connect):
-        async with Emulator(payments=5) as emulator:
+        async with Emulator(hostile=True, payments=5) as emulator:
             client = connect(emulator)
             client.payments.wake(emulator.history("sent")[0])
             client.payments.wake(uuid4(), retry_payment_id=None)

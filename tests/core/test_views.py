@@ -76,7 +76,7 @@ class TestOptions:
         assert len(server.requests) == 2
 
     async def test_max_concurrency_bounds_a_listing(self, connect):
-        async with Emulator(payments=200, latency=1.0) as emulator:
+        async with Emulator(hostile=True, payments=200, latency=1.0) as emulator:
             view, start = connect(emulator).with_options(max_concurrency=1), now()
             await view.payments.received(rows_per_page=20).collect()
         assert now() - start >= emulator.request_count >= 10
@@ -265,7 +265,7 @@ class TestClosingAView:
 
     @pytest.mark.parametrize("of", ["the view", "the client"])
     async def test_ends_waits_and_listings(self, connect, of):
-        async with Emulator(payments=1000, latency=1.0) as emulator:
+        async with Emulator(hostile=True, payments=1000, latency=1.0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
             view = client.with_options(max_concurrency=2)

@@ -16,7 +16,7 @@ from paywint_async.emulator import Emulator
 async def test_the_emulator_confirms_everything(
     examine_account: Callable[..., Any], payments: int
 ) -> None:
-    async with Emulator(payments=payments) as emulator:
+    async with Emulator(hostile=True, payments=payments) as emulator:
         examined = await examine_account(emulator)
 
     assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
@@ -30,7 +30,7 @@ def test_each_assumption_has_a_switch() -> None:
 async def test_a_switch_contradicts_exactly_one_assumption(
     topic: str, examine_account: Callable[..., Any]
 ) -> None:
-    async with Emulator(payments=1000, **SWITCHES[topic]) as emulator:
+    async with Emulator(hostile=True, payments=1000, **SWITCHES[topic]) as emulator:
         examined = await examine_account(emulator)
 
     contradicted = [

@@ -23,7 +23,7 @@ def texts(examined: Any) -> str:
 
 
 async def test_it_only_reads(examine_account: Callable[..., Any]) -> None:
-    async with Emulator(payments=1000) as emulator:
+    async with Emulator(hostile=True, payments=1000) as emulator:
         before = emulator.count("received"), emulator.count("sent")
         await examine_account(emulator)
 
@@ -32,7 +32,7 @@ async def test_it_only_reads(examine_account: Callable[..., Any]) -> None:
 
 
 async def test_it_asks_forty_times_at_most(examine_account: Callable[..., Any]) -> None:
-    async with Emulator(payments=10_000, failures=0.9) as emulator:
+    async with Emulator(hostile=True, payments=10_000, failures=0.9) as emulator:
         examined = await examine_account(emulator)
 
         assert emulator.request_count == examined.observations.request_count <= 40
@@ -42,7 +42,7 @@ async def test_it_asks_forty_times_at_most(examine_account: Callable[..., Any]) 
 async def test_it_ends_in_time_and_says_what_it_did_not_see(
     examine_account: Callable[..., Any],
 ) -> None:
-    async with Emulator(payments=1000, latency=4) as emulator:
+    async with Emulator(hostile=True, payments=1000, latency=4) as emulator:
         examined = await examine_account(emulator, seconds=9.0)
 
         await pass_time(0.1)  # until the server sees that its client has left
@@ -55,7 +55,7 @@ async def test_it_ends_in_time_and_says_what_it_did_not_see(
 async def test_payments_that_arrive_meanwhile_contradict_nothing(
     examine_account: Callable[..., Any],
 ) -> None:
-    async with Emulator(payments=25, arrivals=50, latency=0.2) as emulator:
+    async with Emulator(hostile=True, payments=25, arrivals=50, latency=0.2) as emulator:
         examined = await examine_account(emulator)
 
     assert set(examined.verdicts.values()) == {"confirmed"}
@@ -64,7 +64,7 @@ async def test_payments_that_arrive_meanwhile_contradict_nothing(
 async def test_an_account_without_payments_contradicts_nothing(
     examine_account: Callable[..., Any],
 ) -> None:
-    async with Emulator(payments=0) as emulator:
+    async with Emulator(hostile=True, payments=0) as emulator:
         examined = await examine_account(emulator)
 
     assert set(examined.verdicts.values()) == {"confirmed", "not to be seen here"}
@@ -75,7 +75,7 @@ async def test_an_account_without_payments_contradicts_nothing(
 async def test_a_report_names_no_payer_no_payment_and_no_key(
     topic: str, examine_account: Callable[..., Any]
 ) -> None:
-    async with Emulator(payments=300, **SWITCHES.get(topic, {})) as emulator:
+    async with Emulator(hostile=True, payments=300, **SWITCHES.get(topic, {})) as emulator:
         examined = await examine_account(emulator)
         newest = [each for _, each in emulator.newest("received")]
 

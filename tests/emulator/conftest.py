@@ -89,7 +89,7 @@ def serve() -> Serve:
 
     @asynccontextmanager
     async def running(**arguments: Any) -> AsyncIterator[Account]:
-        async with Emulator(**arguments) as emulator:
+        async with Emulator(**{"hostile": True} | arguments) as emulator:
             keys = {"X-Api-Key": emulator.api_key, "X-Api-Secret": emulator.api_secret}
             async with aiohttp.ClientSession(headers=keys) as session:
                 yield Account(emulator=emulator, session=session)

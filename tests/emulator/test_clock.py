@@ -200,7 +200,7 @@ async def test_no_more_payments_arrive_than_the_calendar_has_room_for(serve):
 
 
 async def test_nothing_arrives_while_it_does_not_run():
-    emulator = Emulator(payments=5, arrivals=1.0)
+    emulator = Emulator(hostile=True, payments=5, arrivals=1.0)
     emulator.advance(10)
     before = emulator.count("sent")
     async with emulator:

@@ -26,7 +26,7 @@ schema = schemathesis.openapi.from_path(Path(__file__).parent.parent / "paywint-
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     """An emulator on a thread and a loop of its own: schemathesis blocks while it asks."""
-    running = Emulator(payments=1000)
+    running = Emulator(hostile=True, payments=1000)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -246,7 +246,7 @@ async def test_a_listener_that_raises_does_not_disturb_the_payment(serve):
 
 
 async def test_a_change_costs_the_same_in_a_history_of_any_length():
-    async with Emulator(payments=100_000_000) as emulator:
+    async with Emulator(hostile=True, payments=100_000_000) as emulator:
         newest = 100_000_000
         for rank in range(newest, newest - 300, -1):
             payment_id = emulator._identity.payment_id("sent", rank)

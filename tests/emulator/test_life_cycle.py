@@ -51,7 +51,7 @@ async def test_starting_twice_is_refused():
 
 
 async def test_a_restart_keeps_the_address_and_the_payments():
-    emulator = Emulator(payments=3)
+    emulator = Emulator(hostile=True, payments=3)
     async with emulator:
         emulator.arrive("sent")
         url = emulator.url
@@ -127,7 +127,7 @@ async def test_a_request_in_flight_is_cut_off_soon():
 )
 def test_an_argument_out_of_range_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Emulator(**arguments)
+        Emulator(**{"hostile": True} | arguments)
 
 
 async def get(emulator, session=None):

@@ -85,7 +85,7 @@ async def test_checkout_tokens_do_not_repeat_after_a_restart(serve, file):
 
 
 async def test_the_same_emulator_started_again_goes_on(serve, file):
-    emulator = Emulator(payments=3, state=file)
+    emulator = Emulator(hostile=True, payments=3, state=file)
     for count in (4, 5):
         async with emulator:
             emulator.arrive("sent")
@@ -93,7 +93,7 @@ async def test_the_same_emulator_started_again_goes_on(serve, file):
 
 
 async def test_what_is_changed_while_the_file_is_closed_is_not_lost_in_silence(file):
-    emulator = Emulator(payments=3, state=file)
+    emulator = Emulator(hostile=True, payments=3, state=file)
     emulator.delete("sent", 1)
     with pytest.raises(RuntimeError, match="change them while the emulator runs"):
         await emulator.start()
@@ -108,7 +108,7 @@ async def test_what_is_changed_while_the_file_is_closed_is_not_lost_in_silence(f
     ],
 )
 async def test_the_file_of_another_history_is_refused(file, other, message):
-    async with Emulator(payments=3, seed=1, state=file):
+    async with Emulator(hostile=True, payments=3, seed=1, state=file):
         pass
     with pytest.raises(ValueError, match=message):
         await Emulator(**{"payments": 3, "seed": 1, "state": file, **other}).start()

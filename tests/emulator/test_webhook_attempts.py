@@ -156,7 +156,7 @@ async def test_closing_breaks_off_deliveries_and_leaves_no_task(serve, receiver)
 @pytest.mark.parametrize("faults", [WebhookFaults(), WebhookFaults(reorder=1.0)])
 async def test_what_was_broken_off_is_delivered_after_a_restart(receiver, faults):
     receiver.answers = [NEVER]
-    emulator = Emulator(payments=300, webhook_url=receiver.url, webhook_faults=faults)
+    emulator = Emulator(hostile=True, payments=300, webhook_url=receiver.url, webhook_faults=faults)
     async with emulator:
         for payment_id in emulator.history("sent"):
             if emulator.payment(payment_id).status == "pending":

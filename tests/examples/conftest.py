@@ -57,7 +57,7 @@ def open_shop(
     async def opened(**arguments: Any) -> AsyncIterator[OpenShop]:
         module = load("shop")
         arguments = {"webhook_secret": SECRET, "webhook_retry_delays": (0.01, 0.05)} | arguments
-        async with Emulator(**arguments) as emulator:
+        async with Emulator(**{"hostile": True} | arguments) as emulator:
             environment(emulator)
             async with serve_asgi(module.app) as url:
                 emulator.webhook_url = f"{url}/webhooks"

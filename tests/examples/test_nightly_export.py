@@ -17,7 +17,7 @@ def ids_in(path):
 
 async def test_each_night_appends_what_is_new(client_of, tmp_path):
     job, path = load("nightly_export"), tmp_path / "payments.jsonl"
-    async with Emulator(payments=250) as emulator, client_of(emulator) as client:
+    async with Emulator(hostile=True, payments=250) as emulator, client_of(emulator) as client:
         nights = []
         for arrive in (0, 0, 30):
             emulator.arrive("received", arrive)
@@ -37,7 +37,7 @@ async def test_a_night_that_is_broken_off_is_gone_on_with(client_of, tmp_path, m
             raise OSError("the power is gone")
         write(book, lines, checkpoint)
 
-    async with Emulator(payments=450) as emulator, client_of(emulator) as client:
+    async with Emulator(hostile=True, payments=450) as emulator, client_of(emulator) as client:
         monkeypatch.setattr(job.Book, "write", fail_on_the_third)
         with pytest.raises(OSError, match="the power is gone"):
             await job.export(client, path)
@@ -50,7 +50,7 @@ async def test_a_night_that_is_broken_off_is_gone_on_with(client_of, tmp_path, m
 
 async def test_its_exit_code_tells_the_scheduler(environment, tmp_path, capsys):
     job, path = load("nightly_export"), str(tmp_path / "payments.jsonl")
-    async with Emulator(payments=3) as emulator:
+    async with Emulator(hostile=True, payments=3) as emulator:
         environment(emulator)
         assert await job.main(path) == 0
         assert capsys.readouterr().out == "3 new payments\n"

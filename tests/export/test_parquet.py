@@ -89,7 +89,7 @@ async def test_a_refused_amount_costs_only_what_was_not_committed(
 
 async def test_a_listing_comes_as_arrow_batches_a_page_each() -> None:
     async with (
-        Emulator(payments=250) as emulator,
+        Emulator(hostile=True, payments=250) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         batches = [each async for each in client.payments.received().arrow_batches()]
@@ -107,7 +107,7 @@ async def test_a_listing_comes_as_arrow_batches_a_page_each() -> None:
 
 async def test_leaving_the_batches_early_ends_the_requests() -> None:
     async with (
-        Emulator(payments=5000, latency=0.01) as emulator,
+        Emulator(hostile=True, payments=5000, latency=0.01) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         async with client.payments.received() as listing:

@@ -26,7 +26,7 @@ class Account:
 @pytest.fixture
 async def account() -> AsyncIterator[Account]:
     async with (
-        Emulator(payments=250, latency=1) as emulator,
+        Emulator(hostile=True, payments=250, latency=1) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         yield Account(emulator, client)

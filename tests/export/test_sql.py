@@ -149,7 +149,7 @@ async def test_an_id_that_is_none_is_told(tmp_path: Path, payment: Make) -> None
 async def test_payments_that_are_all_gone_are_told(
     tmp_path: Path, loss: str, direction: str
 ) -> None:
-    async with Emulator(payments=20) as emulator:
+    async with Emulator(hostile=True, payments=20) as emulator:
         await export(emulator, url_in(tmp_path), direction)
         with opened(tmp_path) as database, database:
             database.execute(loss)

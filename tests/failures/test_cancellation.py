@@ -59,7 +59,7 @@ async def test_cancellation_leaves_no_task_connection_turn_or_warning(
     complaints: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(context))
-    async with Emulator(payments=200, latency=0.01, rate_limit=300) as emulator:
+    async with Emulator(hostile=True, payments=200, latency=0.01, rate_limit=300) as emulator:
         retry = RetryPolicy(max_attempts=3, base_delay=0.01)
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(

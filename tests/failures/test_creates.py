@@ -122,7 +122,7 @@ async def doubt_of(client: PaywintClient, description: str | None) -> OutcomeUnk
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("description", ["June", None])
 async def test_what_was_created_after_all_is_found(order: str, description: str | None) -> None:
-    async with Emulator(payments=300, order=order) as emulator:
+    async with Emulator(hostile=True, payments=300, order=order) as emulator:
         settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
             error = await doubt_of(client, description)
@@ -135,7 +135,7 @@ async def test_what_was_created_after_all_is_found(order: str, description: str 
 
 
 async def test_what_was_not_created_is_not_found() -> None:
-    async with Emulator(payments=300) as emulator:
+    async with Emulator(hostile=True, payments=300) as emulator:
         settings = {"attempt_middlewares": [LoseAnswers(before=True)], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
             error = await doubt_of(client, "June")

@@ -16,7 +16,7 @@ from paywint_async.emulator import Emulator
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 
 async def main(kind):
-    async with Emulator(payments=10) as emulator:
+    async with Emulator(hostile=True, payments=10) as emulator:
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(*keys, base_url=emulator.url) as client:
             link = await client.payments.create_link(5)

@@ -26,7 +26,7 @@ ONCE = RetryPolicy(max_attempts=1)
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """An emulator in a thread and a loop of its own, so that the test's loops may come and go."""
-    emulator = Emulator(payments=50)
+    emulator = Emulator(hostile=True, payments=50)
     is_up, loop = threading.Event(), asyncio.new_event_loop()
 
     def serve() -> None:

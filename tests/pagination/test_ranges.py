@@ -221,7 +221,7 @@ def test_a_place_that_is_never_shown_is_doubted() -> None:
 
 
 async def test_a_listing_splits_and_the_ranges_are_read_by_other_clients() -> None:
-    async with Emulator(payments=1000) as emulator:
+    async with Emulator(hostile=True, payments=1000) as emulator:
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(*keys, base_url=emulator.url) as client:
             ranges = await client.payments.received().split(4)
@@ -260,7 +260,7 @@ async def test_a_listing_that_continues_another_is_not_split() -> None:
 
 
 async def test_a_listing_that_cannot_be_split_says_so() -> None:
-    async with Emulator(payments=100) as emulator:
+    async with Emulator(hostile=True, payments=100) as emulator:
         keys = emulator.api_key, emulator.api_secret
 
         async def shrink(request: Request, handler: Handler) -> Response:

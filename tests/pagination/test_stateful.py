@@ -30,7 +30,7 @@ class ChangingHistory(RuleBasedStateMachine):
     def open(self, payments: int, order: str) -> None:
         self.runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
         self.order = order
-        self.emulator = Emulator(payments=payments, order=order, latency=0.01)
+        self.emulator = Emulator(hostile=True, payments=payments, order=order, latency=0.01)
         self.runner.run(self.emulator.start())
         keys = self.emulator.api_key, self.emulator.api_secret
         self.client = PaywintClient(*keys, base_url=self.emulator.url)

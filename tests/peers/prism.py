@@ -203,7 +203,7 @@ async def test_a_request_that_the_file_forbids_would_be_seen(url: str, wire: Wir
 @pytest.mark.real_time
 async def test_what_the_sdk_sends_and_the_emulator_answers_is_as_the_file_has_it() -> None:
     """Prism in between checks both, and answers with a 500 of its own where one is wrong."""
-    async with Emulator(payments=250) as emulator:
+    async with Emulator(hostile=True, payments=250) as emulator:
         # Prism forwards everything, so the emulator sees the keys.
         keys = emulator.api_key, emulator.api_secret
         with prism("proxy", "--errors", str(API), emulator.url) as url:

@@ -32,7 +32,7 @@ def options(path: Path, direction: str = "received", **told: Any) -> ReconcileOp
 async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: Any) -> Report:
     """What a sync wrote is spoiled, and compared with where it came from."""
     async with (
-        Emulator(payments=400) as emulator,
+        Emulator(hostile=True, payments=400) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         read = reader(client.payments, direction)

@@ -63,7 +63,7 @@ async def test_a_parquet_directory_is_read_exactly(
 ) -> None:
     output = tmp_path / "payments.parquet"
     async with (
-        Emulator(payments=2500) as emulator,
+        Emulator(hostile=True, payments=2500) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         table = make_table(str(output), "received")
@@ -80,7 +80,7 @@ async def test_a_parquet_directory_is_read_exactly(
 @pytest.mark.parametrize("add_up", [frame_of_duckdb, frame_of_pandas, frame_of_polars])
 async def test_arrow_batches_are_read_exactly(add_up: Callable[[pyarrow.Table], Decimal]) -> None:
     async with (
-        Emulator(payments=500) as emulator,
+        Emulator(hostile=True, payments=500) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         batches = [each async for each in client.payments.received().arrow_batches()]

@@ -22,7 +22,7 @@ from paywint_async.emulator import Emulator
 
 async def main():
     retry = RetryPolicy(base_delay=0.0, max_attempts=50)
-    async with Emulator(payments=100, seed=1, failures=0.3) as emulator:
+    async with Emulator(hostile=True, payments=100, seed=1, failures=0.3) as emulator:
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(*keys, base_url=emulator.url, retry=retry) as client:
             payments = await client.payments.received(rows_per_page=10).collect()

@@ -15,7 +15,7 @@ async def account(
     payments: int = 0, *, middlewares: Any = (), **settings: Any
 ) -> AsyncIterator[tuple[Emulator, PaywintClient]]:
     async with (
-        Emulator(payments=payments, **settings) as emulator,
+        Emulator(hostile=True, payments=payments, **settings) as emulator,
         PaywintClient(
             emulator.api_key, emulator.api_secret, base_url=emulator.url, middlewares=middlewares
         ) as client,

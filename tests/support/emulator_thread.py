@@ -22,7 +22,9 @@ def environment_of_an_account(*, payments: int, redis: bool = False) -> Iterator
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
-            emulator = await stack.enter_async_context(Emulator(payments=payments, seed=1))
+            emulator = await stack.enter_async_context(
+                Emulator(hostile=True, payments=payments, seed=1)
+            )
             if redis:
                 server = await stack.enter_async_context(RedisServer("s3cret"))
                 environment["REDIS_URL"] = server.url

@@ -83,7 +83,8 @@ def served(sizes: Sequence[int], **settings: Any) -> Iterator[Bank]:
 
     async def serve() -> None:
         emulators = [
-            Emulator(payments=size, seed=seed, **settings) for seed, size in enumerate(sizes)
+            Emulator(hostile=True, payments=size, seed=seed, **settings)
+            for seed, size in enumerate(sizes)
         ]
         for emulator in emulators:
             await emulator.start()
