@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
 
 UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and a text that has no end reaches to the end of the document: no quote is read twice.
+_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _HALF_A_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 # Escapes one by one, so that the second backslash of `\\` begins none.
@@ -53,8 +55,12 @@ def load(
     data: bytes,
     parse_int: Callable[[str], Any] = int,
     parse_float: Callable[[str], Any] = Decimal,
+    parse_constant: Callable[[str], Any] | None = None,
 ) -> Any:
     """Any JSON value; ints and Decimals with exactly their digits, unless told otherwise.
+
+    ``parse_constant`` reads ``NaN``, ``Infinity`` and ``-Infinity``, which JSON does not have; None: they
+    are errors.
 
     Raises:
         ValueError: not strict JSON; the message says what is wrong.
@@ -63,7 +69,7 @@ def load(
         object_pairs_hook=_unique,
         parse_int=parse_int,
         parse_float=parse_float,
-        parse_constant=_refuse_constant,
+        parse_constant=parse_constant or _refuse_constant,
     )
     try:
         return decoder.decode(repair_texts(data).decode())
@@ -77,8 +83,8 @@ def load(
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the key {twice[:_SHOWN]!r} comes twice in one object")
     return fields
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from decimal import Decimal
 
 import attrs
@@ -135,6 +136,13 @@ class TestRepair:
     @given(st.binary())
     def test_raises_nothing(self, data):
         repair_texts(data)
+
+
+    @pytest.mark.parametrize("end", [b"", b"\\", b'"'])
+    def test_takes_a_time_that_grows_with_the_size_alone(self, end):
+        began = time.process_time()
+        repair_texts(b'"' + b'\\"' * 32_000 + end)
+        assert time.process_time() - began < 2  # 13 s where each quote is read to the end
 
 
 class TestARecordThatCannotBeRead:
