@@ -86,6 +86,8 @@ def make_app() -> web.Application:
     app = web.Application(middlewares=[errors])
 
     async def on_event(event: WebhookEvent) -> None:
+        if event.payment_id is None:  # of a wallet, a card, an identity check
+            return
         payment = await event.confirm(app[CLIENT])
         log.info("payment %s is %s", payment.payment_id, payment.status)
 

@@ -82,7 +82,8 @@ class Shop:
 
     async def on_event(self, event: WebhookEvent) -> None:
         """Believes Get Payment alone: events may be late, twice, out of order, or made up."""
-        self.settle(await event.confirm(self.client))
+        if event.payment_id is not None:  # else of a wallet, a card, an identity check
+            self.settle(await event.confirm(self.client))
 
     def settle(self, payment: Payment) -> Order | None:
         """Notes how a payment stands, and returns the order it is for.

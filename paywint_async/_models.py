@@ -60,7 +60,12 @@ _FINAL = frozenset({"success", "failed", "rejected", "expired", "retried"})
 
 
 class WebhookEventName(OpenEnum):
-    """What a webhook tells of a payment. Source: published list; unknown names are kept."""
+    """What a webhook tells of a payment; unknown names, such as ``kyc.approved``, are kept.
+
+    A refund is listed as ``payment.refunded``, and its published example says ``payment.refund``.
+
+    Source: the eight of the developer site, four more of the platform site.
+    """
 
     INITIATED = "payment.initiated"
     OPENED = "payment.opened"
@@ -70,6 +75,10 @@ class WebhookEventName(OpenEnum):
     REJECTED = "payment.rejected"
     RETRIED = "payment.retried"
     EXPIRED = "payment.expired"
+    SETTLING = "payment.settling"
+    REFUNDED = "payment.refunded"
+    REFUND = "payment.refund"
+    FEE_REFUNDED = "payment.fee_refunded"
 
 
 class PaymentMethod(OpenEnum):

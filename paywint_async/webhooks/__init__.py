@@ -14,7 +14,12 @@ from paywint_async import (
 from paywint_async.webhooks._adapters import aiohttp_handler, asgi_app, starlette_endpoint
 from paywint_async.webhooks._event import WebhookEvent
 from paywint_async.webhooks._headers import Headers
-from paywint_async.webhooks._parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks._parsing import (
+    MAX_BODY,
+    TOLERANCE,
+    UNSIGNED_TOLERANCE,
+    parse_event,
+)
 from paywint_async.webhooks._receiver import WebhookReceiver
 from paywint_async.webhooks._replay import MemoryReplayStore, ReplayStore
 from paywint_async.webhooks._signatures import StandardWebhooks, Verifier
@@ -26,6 +31,7 @@ __all__ = [
     "ReplayStore",
     "StandardWebhooks",
     "TOLERANCE",
+    "UNSIGNED_TOLERANCE",
     "Verifier",
     "WebhookDecodeError",
     "WebhookError",

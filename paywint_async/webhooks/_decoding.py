@@ -1,102 +1,109 @@
-"""Bytes → `WebhookEvent`, strictly. Knows nothing of signatures, clocks or HTTP.
+"""Bytes → `WebhookEvent`. Knows nothing of signatures, clocks or HTTP.
 
-A webhook's ``amount`` is in cents, while the REST API's is in dollars. Only an integer can be cents,
-so anything with a point, an exponent or quotes is refused: it may be dollars.
+Strict in what makes an event: JSON without doubt, a name, an id, a time. All the rest is taken where it
+is what was published, and is in ``data`` as it came: no event is lost for a field that has changed.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
 from paywint_async import PaymentStatus, WebhookDecodeError, WebhookEventName
+from paywint_async._strict_json import UUID_PATTERN, Digits, load
+from paywint_async.webhooks._amounts import Unit, digits_of, in_dollars
 from paywint_async.webhooks._event import WebhookEvent
+from paywint_async.webhooks._frozen import FrozenDict, freeze_fields
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_CENTS = re.compile(r"[0-9]+")
+_UUID = re.compile(UUID_PATTERN)
 _LATEST = 253_402_300_799  # Unix seconds: the end of the year 9999
 _SHOWN = 40  # characters of a value that is wrong
 
 
-class _Number(str):
-    """A JSON number, kept as it was written; plain `str` is JSON text."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def decode_event(body: bytes, *, is_verified: bool) -> WebhookEvent:
-    """The event of a delivery's body; fields it does not know are ignored.
+def decode_event(body: bytes, *, is_verified: bool, amounts: Unit | None) -> WebhookEvent:
+    """The event of a delivery's body.
 
     Raises:
-        WebhookDecodeError: not JSON, a key comes twice in one object, or a field is absent or of
-            another kind than published; names the ``$.path`` of the problem.
+        WebhookDecodeError: not JSON, a key comes twice in one object, or what identifies an event is
+            absent or of another kind than published; names the ``$.path`` of the problem.
     """
-    envelope = _Object(_load(body), "$")
-    data = _Object(envelope.read("data"), "$.data")
+    envelope = _load(body)
+    if not isinstance(envelope, dict):
+        _refuse("an object", envelope, "$")
+    data = envelope.get("data")
+    if not isinstance(data, dict | None):
+        _refuse("an object", data, "$.data")
+    fields: dict[str, Any] = data or {}
+    status = _text(fields.get("status"))
     return WebhookEvent(
-        id=envelope.uuid("id"),
-        event=WebhookEventName(envelope.text("event")),
-        payment_id=data.uuid("payment_id"),
-        status=PaymentStatus(data.text("status")),
-        amount=data.cents("amount"),
-        event_generated_time=envelope.time("eventGeneratedTime"),
-        failed_reason=data.text("failed_reason") if data.has("failed_reason") else None,
-        retry_payment_id=data.uuid("retry_payment_id") if data.has("retry_payment_id") else None,
+        id=_id(envelope),
+        event=WebhookEventName(_name(envelope)),
+        payment_id=_uuid(fields.get("payment_id")),
+        status=None if status is None else PaymentStatus(status),
+        amount_sent=digits_of(fields.get("amount")),
+        amount=_amount(fields, amounts),
+        event_generated_time=_time(envelope),
+        failed_reason=_text(fields.get("failed_reason")),
+        retry_payment_id=_uuid(fields.get("retry_payment_id")),
+        refund_transaction_id=_refund(fields) or _refund(envelope),
+        data=_freeze(fields),
         is_verified=is_verified,
     )
 
 
-class _Object:
-    """A JSON object and where it stands."""
+def _read(envelope: dict[str, Any], name: str) -> Any:
+    if name not in envelope:
+        raise WebhookDecodeError(f"the field {name!r} is missing", "$")
+    return envelope[name]
 
-    def __init__(self, value: object, path: str) -> None:
-        self._path = path
-        if not isinstance(value, dict):
-            _refuse("an object", value, path)
-        self._fields: dict[str, Any] = value
 
-    def has(self, name: str) -> bool:
-        return self._fields.get(name) is not None
+def _name(envelope: dict[str, Any]) -> str:
+    name = _text(_read(envelope, "event"))
+    return _refuse("text", envelope["event"], "$.event") if name is None else name
 
-    def read(self, name: str) -> Any:
-        if name not in self._fields:
-            raise WebhookDecodeError(f"the field {name!r} is missing", self._path)
-        return self._fields[name]
 
-    def text(self, name: str) -> str:
-        value = self.read(name)
-        if not isinstance(value, str) or isinstance(value, _Number) or not _is_unicode(value):
-            self._refuse(name, "text")
-        return value
+def _id(envelope: dict[str, Any]) -> str:
+    """The id in whatever form: UUIDs are published, ``evt_83a2bfc1``, and a part of a UUID."""
+    value = _read(envelope, "id")
+    if not isinstance(value, str) or not value:
+        _refuse("an id", value, "$.id")
+    return str(value)
 
-    def uuid(self, name: str) -> UUID:
-        value = self.text(name)
-        if not _UUID.fullmatch(value):
-            self._refuse(name, "a UUID")
-        return UUID(value)
 
-    def cents(self, name: str) -> Decimal:
-        """Cents as dollars: the point is moved in the text, so nothing can be rounded."""
-        value = self.read(name)
-        if not isinstance(value, _Number) or not _CENTS.fullmatch(value):
-            self._refuse(name, "whole cents")
-        return Decimal(f"{value}e-2")
+def _time(envelope: dict[str, Any]) -> datetime:
+    value = _read(envelope, "eventGeneratedTime")
+    if not isinstance(value, Digits) or not 0 <= (seconds := float(value)) <= _LATEST:
+        _refuse("Unix seconds", value, "$.eventGeneratedTime")
+    return datetime.fromtimestamp(seconds, UTC)
 
-    def time(self, name: str) -> datetime:
-        value = self.read(name)
-        if not isinstance(value, _Number) or not 0 <= (seconds := float(value)) <= _LATEST:
-            self._refuse(name, "Unix seconds")
-        return datetime.fromtimestamp(seconds, UTC)
 
-    def _refuse(self, name: str, expected: str) -> NoReturn:
-        _refuse(expected, self._fields[name], f"{self._path}.{name}")
+def _amount(fields: dict[str, Any], unit: Unit | None) -> Any:
+    """In dollars, so of nothing that names another currency."""
+    is_foreign = (_text(fields.get("currency")) or "USD").strip().upper() != "USD"
+    return None if is_foreign else in_dollars(fields.get("amount"), unit)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and not isinstance(value, Digits) else None
+
+
+def _uuid(value: object) -> UUID | None:
+    return UUID(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+def _refund(fields: dict[str, Any]) -> str | None:
+    value = fields.get("refund_transaction_id")
+    return str(value) if isinstance(value, str) and value else None
+
+
+def _freeze(fields: dict[str, Any]) -> FrozenDict:
+    try:
+        return freeze_fields(fields)
+    except RecursionError:
+        pass
+    raise WebhookDecodeError("it is nested too deeply", "$.data")
 
 
 def _refuse(expected: str, value: object, path: str) -> NoReturn:
@@ -105,39 +112,10 @@ def _refuse(expected: str, value: object, path: str) -> NoReturn:
     raise WebhookDecodeError(f"expected {expected}, got {shown}", path)
 
 
-def _is_unicode(text: str) -> bool:
-    """Half of a surrogate pair is no character, and would fail wherever it is printed or stored."""
-    return not re.search(r"[\ud800-\udfff]", text)
-
-
 def _load(body: bytes) -> object:
     try:
-        return _decode(body.decode())
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8"
-    except RecursionError:
-        problem = "it is nested too deeply"
+        # NaN is no amount, but no reason to lose an event, either.
+        return load(body, parse_int=Digits, parse_float=Digits, parse_constant=lambda name: None)
     except ValueError as error:
         problem = f"no valid JSON ({error})"
     raise WebhookDecodeError(problem)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r:.{_SHOWN}} comes twice in one object")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-_decode = json.JSONDecoder(
-    object_pairs_hook=_unique,
-    parse_int=_Number,
-    parse_float=_Number,
-    parse_constant=_refuse_constant,
-).decode

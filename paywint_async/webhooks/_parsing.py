@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from paywint_async import (
     ConfigurationError,
@@ -12,6 +13,7 @@ from paywint_async import (
     WebhookDecodeError,
     WebhookTimestampError,
 )
+from paywint_async.webhooks._amounts import UNITS, Unit
 from paywint_async.webhooks._decoding import decode_event
 from paywint_async.webhooks._event import WebhookEvent
 from paywint_async.webhooks._headers import Headers, HeadersLike
@@ -20,7 +22,11 @@ from paywint_async.webhooks._signatures import Verifier, check_signature
 MAX_BODY = 65_536
 """Bytes of a body at most; what is published fits into 1,000."""
 TOLERANCE = 300.0
-"""Seconds between the sender's clock and ours, as Paywint recommends."""
+"""Seconds between a signed time and ours, as Paywint recommends."""
+UNSIGNED_TOLERANCE = 900.0
+"""Seconds where only the event's own time is known: its third attempt comes some six minutes later."""
+
+Tolerance: TypeAlias = float | Literal["auto"] | None
 
 
 def parse_event(
@@ -28,7 +34,8 @@ def parse_event(
     headers: HeadersLike,
     *,
     verifier: Verifier | None = None,
-    tolerance: float | None = TOLERANCE,
+    tolerance: Tolerance = "auto",
+    amounts: Unit | None = None,
     clock: Callable[[], float] = time.time,
 ) -> WebhookEvent:
     """The typed event of one delivery.
@@ -42,14 +49,17 @@ def parse_event(
         headers: the request's, names in any case.
         verifier: who vouches for it, such as ``StandardWebhooks(secret)``.
         tolerance: seconds by which the delivery may be old, or ahead. It counts from the time that
-            was signed; where the verifier knows none, from ``eventGeneratedTime``. None: any age.
+            was signed, 300 by default; where none was, from ``eventGeneratedTime``, 900 by default.
+            None: any age.
+        amounts: the unit of ``amount``, ``"cents"`` or ``"dollars"``, where you know it (Paywint's pages
+            contradict each other). None: ``event.amount`` is None unless the digits show it.
         clock: Unix seconds.
 
     Raises:
         WebhookSignatureError: the verifier refuses it.
         WebhookTimestampError: it is too old or too far ahead.
         WebhookDecodeError: it is too large, or not what Paywint sends.
-        ConfigurationError: verifier or tolerance cannot be used, whatever the delivery is.
+        ConfigurationError: verifier, tolerance or amounts cannot be used, whatever the delivery is.
     """
     checked, is_verified = _verify(body, headers, verifier), verifier is not None
     # A traceback shows the locals of its frames: headers, or what was bound to a partial.
@@ -57,10 +67,21 @@ def parse_event(
     if isinstance(checked, PaywintError):
         raise checked
     raw, signed_at = checked
-    event = decode_event(raw, is_verified=is_verified)
+    check_unit(amounts)
+    event = decode_event(raw, is_verified=is_verified, amounts=amounts)
+    if tolerance == "auto":
+        tolerance = UNSIGNED_TOLERANCE if signed_at is None else TOLERANCE
     if tolerance is not None:
         _check_age(signed_at or event.event_generated_time, tolerance, clock())
     return event
+
+
+def check_unit(amounts: object) -> None:
+    """Raises ConfigurationError where it is no unit of amounts."""
+    if amounts is not None and amounts not in UNITS:
+        raise ConfigurationError(
+            f'amounts must be "cents", "dollars", or None where that is not known: {amounts!r}'
+        )
 
 
 def _verify(

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async import (
+    ConfigurationError,
+    WebhookError,
+    WebhookEventName,
+    WebhookSignatureError,
+)
+from paywint_async.webhooks._amounts import Unit
 from paywint_async.webhooks._event import WebhookEvent
+from paywint_async.webhooks._handlers import Handlers, OnEvent, acknowledge, check_names, logger
 from paywint_async.webhooks._headers import HeadersLike, no_headers, read_headers
-from paywint_async.webhooks._parsing import MAX_BODY, TOLERANCE, parse_event
+from paywint_async.webhooks._parsing import (
+    MAX_BODY,
+    TOLERANCE,
+    UNSIGNED_TOLERANCE,
+    Tolerance,
+    check_unit,
+    parse_event,
+)
 from paywint_async.webhooks._replay import KEEP, MemoryReplayStore, ReplayStore, is_above_zero
-from paywint_async.webhooks._signatures import Verifier
+from paywint_async.webhooks._signatures import StandardWebhooks, Verifier
 
-OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
-
-logger = logging.getLogger("paywint_async.webhooks")
+_Handler = TypeVar("_Handler", bound=OnEvent)
 
 OK, BAD_REQUEST, UNAUTHORIZED, NOT_ALLOWED, TOO_LARGE, FAILED = 204, 400, 401, 405, 413, 500
 
@@ -37,11 +48,12 @@ class Wakes(Protocol):
 
 
 class WebhookReceiver:
-    """Takes deliveries, and calls ``on_event`` with each event once.
+    """Takes deliveries, and calls ``on_event`` and the handlers of `on` with each event once.
 
     Args:
-        on_event: a coroutine function; the delivery is answered when it returns, and comes again
-            when it raises. Answer fast, work later: the sender will not wait for long.
+        on_event: a coroutine function, for every event; the delivery is answered when it returns, and
+            comes again when it raises. Answer fast, work later: the sender will not wait for long.
+            Left out: there are only the handlers of `on`, and other events are acknowledged.
         verifier: who vouches for deliveries, such as ``StandardWebhooks(secret)``. None has to be
             said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
             believe nothing but `WebhookEvent.confirm`.
@@ -49,6 +61,8 @@ class WebhookReceiver:
             `MemoryReplayStore`, for a day or twice the tolerance.
         client: whose waits for the event's payment look at once, instead of at their next interval.
         tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
+        amounts: the unit of the events' amounts, ``"cents"`` or ``"dollars"``, where you know it. See
+            `parse_event`.
         clock: Unix seconds.
 
     Raises:
@@ -57,30 +71,57 @@ class WebhookReceiver:
 
     def __init__(
         self,
-        on_event: OnEvent,
+        on_event: OnEvent = acknowledge,
         *,
         verifier: Verifier | None,
         store: ReplayStore | None = None,
         client: Wakes | None = None,
-        tolerance: float | None = TOLERANCE,
+        tolerance: Tolerance = "auto",
+        amounts: Unit | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._on_event = on_event
+        self._handlers = Handlers(on_event)
         self._verifier = verifier
-        self._window = 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
+        self._window = _window(tolerance, verifier)
         self._store = MemoryReplayStore(keep=max(KEEP, self._window)) if store is None else store
         self._client = client
-        self._tolerance = tolerance
+        self._tolerance: Tolerance = tolerance
+        self._amounts: Unit | None = amounts
         self._clock = clock
         self._ending: set[asyncio.Task[None]] = set()  # the loop itself holds no task
         # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
         del on_event, verifier, store, client
         self._check()
 
+    def on(self, *names: WebhookEventName | str) -> Callable[[_Handler], _Handler]:
+        """Registers a coroutine function for the events of these names; it stays as it is.
+
+        ``@receiver.on("payment.refunded", "payment.refund")``. For an event ``on_event`` is called
+        first, then its handlers as they were registered, one after the other. When one raises, those
+        after it are not called and the delivery comes again, to all of them: each has to be harmless to
+        repeat.
+
+        Args:
+            names: of payments one that is published; another name of a payment is an error, since it
+                would be a misspelling. Names of no payment (``kyc.approved``) are taken as they are.
+
+        Raises:
+            ConfigurationError: a name is missing or misspelt, or the handler cannot be called.
+        """
+        checked = check_names(names)
+
+        def register(handler: _Handler) -> _Handler:
+            self._handlers.add(checked, handler)
+            return handler
+
+        return register
+
     async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
         """The HTTP status to answer with; an answer needs nothing more, and should say no more.
 
-        204: processed, now or before. 400, 401, 405, 413: refused; it would not do better later.
+        204: processed, now or before (also an event of no payment that a handler could not confirm).
+        400, 401, 405, 413: refused; it would not do better later.
         500: ``on_event`` or the store failed, so it is delivered again.
 
         Cancellation: ends ``on_event``; the next delivery of the event will be processed. Where
@@ -102,7 +143,7 @@ class WebhookReceiver:
         try:
             await self._process(event)
         except Exception:
-            logger.exception("webhook %s was not processed; it should come again", event.id)
+            logger.exception("webhook %.80r was not processed; it should come again", event.id)
             return FAILED
         return OK
 
@@ -115,10 +156,11 @@ class WebhookReceiver:
             raise ConfigurationError("store must be a ReplayStore, such as MemoryReplayStore()")
         if self._client is not None and not _has(getattr(self._client, "payments", None), "wake"):
             raise ConfigurationError("client must be a PaywintClient, or None to wake nobody")
-        if self._tolerance is not None and not is_above_zero(self._tolerance, int, float):
+        if self._tolerance not in (None, "auto") and not is_above_zero(self._tolerance, int, float):
             raise ConfigurationError(
                 f"tolerance must be seconds, more than 0, or None for any: {self._tolerance!r}"
             )
+        check_unit(self._amounts)
         if isinstance(self._store, MemoryReplayStore) and self._store.keep < self._window:
             raise ConfigurationError(
                 f"store must keep deliveries for twice the tolerance, {self._window:g} s, or longer"
@@ -128,16 +170,21 @@ class WebhookReceiver:
 
     def _parse(self, headers: HeadersLike, body: bytes) -> WebhookEvent:
         return parse_event(
-            body, headers, verifier=self._verifier, tolerance=self._tolerance, clock=self._clock
+            body,
+            headers,
+            verifier=self._verifier,
+            tolerance=self._tolerance,
+            amounts=self._amounts,
+            clock=self._clock,
         )
 
     async def _process(self, event: WebhookEvent) -> None:
-        if not await self._store.claim(event.id):
-            logger.debug("webhook %s was processed before", event.id)
+        if not await self._store.claim(event.replay_key):
+            logger.debug("webhook %.80r was processed before", event.id)
             return
         try:
             self._wake(event)
-            await self._on_event(event)
+            await self._handlers.call(event)
         except BaseException:
             await self._to_its_end(self._release(event))
             raise
@@ -145,16 +192,16 @@ class WebhookReceiver:
 
     async def _complete(self, event: WebhookEvent) -> None:
         try:
-            await self._store.complete(event.id)
+            await self._store.complete(event.replay_key)
         except Exception:
             await self._release(event)
             raise
 
     async def _release(self, event: WebhookEvent) -> None:
         try:
-            await self._store.release(event.id)
+            await self._store.release(event.replay_key)
         except Exception:  # must not take the place of what ended the processing
-            logger.exception("webhook %s could not be released for its next attempt", event.id)
+            logger.exception("webhook %.80r could not be released for its next attempt", event.id)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Await it. A cancellation waits for it, too: half told, the store would let nobody through,
@@ -170,13 +217,20 @@ class WebhookReceiver:
             raise
 
     def _wake(self, event: WebhookEvent) -> None:
-        if self._client is None:
+        if self._client is None or event.payment_id is None:
             return
         wake, retry = self._client.payments.wake, event.retry_payment_id
         if retry is None or not event.is_verified:  # no API call can confirm whose retry it is
             wake(event.payment_id)
         else:
             wake(event.payment_id, retry_payment_id=retry)
+
+
+def _window(tolerance: Tolerance, verifier: Verifier | None) -> float:
+    """Seconds in which a recorded delivery could be played again: from as early to as late as allowed."""
+    if tolerance == "auto":  # other verifiers than ours may know no time
+        tolerance = TOLERANCE if isinstance(verifier, StandardWebhooks) else UNSIGNED_TOLERANCE
+    return 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
 
 
 def _has(value: object, *methods: str) -> bool:

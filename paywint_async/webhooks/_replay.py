@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeGuard
-from uuid import UUID
 
 from paywint_async import ConfigurationError
 
-_CAPACITY = 1_000_000  # deliveries, eleven a second; some 180 MB
+_CAPACITY = 1_000_000  # deliveries, eleven a second; some 150 MB
 KEEP = 86_400.0
 """Seconds: whoever delivers again after a day finds a handler that confirms."""
 
 
 class ReplayStore(Protocol):
-    """Remembers deliveries by their id. To share it among processes, keep it in your database.
+    """Remembers what was processed. To share it among processes, keep it in your database.
 
-    Whatever a method raises makes the receiver answer 500, so that the delivery comes again.
+    A delivery is known by its `WebhookEvent.replay_key`, a text. Whatever a method raises makes
+    the receiver answer 500, so that the delivery comes again.
     """
 
-    async def claim(self, event_id: UUID) -> bool:
+    async def claim(self, key: str, /) -> bool:
         """True: it is the caller's to process. False: it has been processed before.
 
         While somebody else is processing it, wait for what comes of that, or raise: an early False
@@ -29,11 +30,11 @@ class ReplayStore(Protocol):
         """
         ...
 
-    async def complete(self, event_id: UUID) -> None:
+    async def complete(self, key: str, /) -> None:
         """It has been processed: remember it."""
         ...
 
-    async def release(self, event_id: UUID) -> None:
+    async def release(self, key: str, /) -> None:
         """Processing it failed: the next delivery is to be processed."""
         ...
 
@@ -68,8 +69,8 @@ class MemoryReplayStore:
         self._capacity = capacity
         self._keep = keep
         self._clock = clock
-        self._processed: dict[UUID, float] = {}  # when, oldest first
-        self._under_way: dict[UUID, asyncio.Event] = {}
+        self._processed: dict[bytes, float] = {}  # when, oldest first
+        self._under_way: dict[bytes, asyncio.Event] = {}
 
     def __repr__(self) -> str:
         return f"<MemoryReplayStore {len(self)} processed, {len(self._under_way)} under way>"
@@ -82,37 +83,39 @@ class MemoryReplayStore:
     def __len__(self) -> int:
         return len(self._processed)
 
-    async def claim(self, event_id: UUID) -> bool:
+    async def claim(self, key: str, /) -> bool:
         """As `ReplayStore.claim`; waits while another task is processing this delivery.
 
         Raises:
             ConfigurationError: it is full, and none is old enough to be forgotten.
         """
-        while (other := self._under_way.get(event_id)) is not None:
+        digest = _digest(key)
+        while (other := self._under_way.get(digest)) is not None:
             await other.wait()
         self._forget()
-        if event_id in self._processed:
+        if digest in self._processed:
             return False
         if len(self._processed) + len(self._under_way) >= self._capacity:
             raise ConfigurationError(
                 f"the replay store is full: {self._capacity:,} deliveries within {self._keep:g} s; "
                 "give it more capacity, or keep them in a database"
             )
-        self._under_way[event_id] = asyncio.Event()
+        self._under_way[digest] = asyncio.Event()
         return True
 
-    async def complete(self, event_id: UUID) -> None:
+    async def complete(self, key: str, /) -> None:
         """As `ReplayStore.complete`."""
-        self._processed.pop(event_id, None)  # so that it becomes the newest
-        self._processed[event_id] = self._clock()
-        self._end(event_id)
+        digest = _digest(key)
+        self._processed.pop(digest, None)  # so that it becomes the newest
+        self._processed[digest] = self._clock()
+        self._end(digest)
 
-    async def release(self, event_id: UUID) -> None:
+    async def release(self, key: str, /) -> None:
         """As `ReplayStore.release`."""
-        self._end(event_id)
+        self._end(_digest(key))
 
-    def _end(self, event_id: UUID) -> None:
-        ended = self._under_way.pop(event_id, None)
+    def _end(self, digest: bytes) -> None:
+        ended = self._under_way.pop(digest, None)
         if ended is not None:
             ended.set()
 
@@ -123,6 +126,11 @@ class MemoryReplayStore:
             if moment > too_old:
                 return
             del self._processed[oldest]
+
+
+def _digest(key: str) -> bytes:
+    """Of the same size for any key, so that no sender decides how much memory it takes."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def is_above_zero(value: object, *kinds: type[float]) -> TypeGuard[float]:

@@ -137,7 +137,6 @@ class TestRepair:
     def test_raises_nothing(self, data):
         repair_texts(data)
 
-
     @pytest.mark.parametrize("end", [b"", b"\\", b'"'])
     def test_takes_a_time_that_grows_with_the_size_alone(self, end):
         began = time.process_time()

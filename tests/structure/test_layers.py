@@ -57,9 +57,9 @@ LAYERS = {
 }
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export, the examination, which asks the transport for the proxy in use, and the comparison,
-# which reads histories and files as the export does, the workers
-# of many accounts drive the export, all text has one form of times and line ends, and the middlewares ask
-# the protocol what a `Retry-After` means.
+# which reads histories and files as the export does, the workers of many accounts drive the export, all
+# text has one form of times and line ends, webhooks are read by the one reader of strict JSON, and the
+# middlewares ask the protocol what a `Retry-After` means.
 NEIGHBOURS = {
     ("_models", "_record_json"),
     ("_record_json", "_errors"),
@@ -78,6 +78,7 @@ NEIGHBOURS = {
     ("_payments", "_tracking"),
     ("export", "_record_json"),
     ("reconcile", "_record_json"),
+    ("webhooks", "_strict_json"),
     ("_cli", "export"),
     ("_cli", "reconcile"),
     ("_cli", "_doctor"),

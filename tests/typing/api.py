@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Unpack, assert_type
+from typing import Any, Unpack, assert_type
 from uuid import UUID
 
 from paywint_async import (
@@ -272,7 +272,13 @@ async def told(client: PaywintClient, body: bytes) -> None:
     event = parse_event(body, {"webhook-id": "x"}, verifier=verifier)
     assert_type(event, WebhookEvent)
     assert_type(event.event, WebhookEventName)
-    assert_type(event.amount, Decimal)
+    assert_type(event.id, str)
+    assert_type(event.payment_id, UUID | None)
+    assert_type(event.status, PaymentStatus | None)
+    assert_type(event.amount_sent, str | None)
+    assert_type(event.amount, Decimal | None)
+    assert_type(event.data, Mapping[str, Any])
+    assert_type(event.refund_transaction_id, str | None)
     assert_type(event.event_generated_time, datetime)
     assert_type(event.retry_payment_id, UUID | None)
     assert_type(await event.confirm(client), Payment)
@@ -282,5 +288,12 @@ async def told(client: PaywintClient, body: bytes) -> None:
 
     store: ReplayStore = MemoryReplayStore(capacity=10)
     receiver = WebhookReceiver(on_event, verifier=lambda body, headers: True, store=store)
+    WebhookReceiver(on_event, verifier=None, tolerance=None, amounts="cents")
+
+    @receiver.on("payment.success", WebhookEventName.SETTLING)
+    async def paid(event: WebhookEvent) -> int:
+        return len(event.id)
+
+    assert_type(await paid(event), int)
     assert_type(await receiver.handle("POST", [(b"a", b"b")], body), int)
     print(asgi_app(receiver))

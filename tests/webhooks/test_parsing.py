@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import re
@@ -10,8 +11,6 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from webhook_deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 
 from paywint_async import ConfigurationError, PaymentStatus
@@ -39,11 +38,11 @@ def problem(body):
 class TestAnEvent:
     def test_has_the_fields_of_the_delivery_typed(self):
         event = parse(delivery())
-        assert event.id == UUID(ID)
+        assert event.id == ID
         assert event.event is WebhookEventName.SUCCESS
         assert event.payment_id == UUID(PAYMENT_ID)
         assert event.status is PaymentStatus.SUCCESS
-        assert event.amount == Decimal("5.99")
+        assert (event.amount_sent, event.amount) == ("599", None)
         assert event.event_generated_time == datetime.fromtimestamp(NOW, UTC)
         assert event.event_generated_time.tzinfo is not None
         assert (event.failed_reason, event.retry_payment_id) == (None, None)
@@ -73,115 +72,73 @@ class TestAnEvent:
     def test_does_not_mind_fields_it_does_not_know(self):
         body = json.loads(delivery())
         body |= {"version": 2, "more": [{"amount": "x", "deep": None}]}
-        body["data"]["fee"] = 1.5
         assert parse(json.dumps(body)) == parse(delivery())
 
-    @pytest.mark.parametrize("name", ["failed_reason", "retry_payment_id"])
-    def test_takes_null_for_what_only_some_events_have(self, name):
-        assert getattr(parse(delivery(**{name: None})), name) is None
-
-    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, bytes.decode])
-    def test_comes_from_bytes_or_their_text(self, kind):
-        assert parse(kind(delivery())) == parse(delivery())
-
-    def test_is_not_verified_where_nobody_vouches_for_it(self):
-        assert parse(delivery()).is_verified is False
-
-
-class TestAnAmount:
-    @pytest.mark.parametrize(
-        ("cents", "dollars"),
-        [
-            ("599", "5.99"),
-            ("0", "0.00"),
-            ("1", "0.01"),
-            ("10", "0.10"),
-            ("100", "1.00"),
-            ("435", "4.35"),
-            ("900719925474099337", "9007199254740993.37"),
-            ("123456789012345678901234567890123", "1234567890123456789012345678901.23"),
-        ],
-    )
-    def test_is_cents_turned_into_dollars_exactly(self, cents, dollars):
-        body = delivery(amount=0).replace(b'"amount": 0', b'"amount": ' + cents.encode())
-        amount = parse(body).amount
-        assert (amount, str(amount)) == (Decimal(dollars), dollars)
-
-    @given(st.integers(min_value=0, max_value=10**60))
-    def test_is_never_rounded(self, cents):
-        amount = parse(delivery(amount=cents)).amount
-        assert f"{amount:f}".replace(".", "").lstrip("0") == str(cents).lstrip("0")
-        assert amount.as_tuple().exponent == -2
+    def test_keeps_whatever_the_data_say_frozen_and_exact(self):
+        body = delivery(fee=0).replace(
+            b'"fee": 0', b'"fee": 1.10, "more": [1, {"deep": [12345678901234567.89, null, "x"]}]'
+        )
+        data = parse(body).data
+        assert (data["fee"], str(data["fee"]), data["payment_id"]) == (
+            Decimal("1.1"),
+            "1.10",
+            PAYMENT_ID,
+        )
+        assert data["more"] == (1, {"deep": (Decimal("12345678901234567.89"), None, "x")})
+        assert (
+            json.loads(json.dumps(data, default=str))["more"][1]["deep"][0]
+            == "12345678901234567.89"
+        )
 
     @pytest.mark.parametrize(
-        "written",
+        "change",
         [
-            "5.99",
-            "599.0",
-            "5.99e2",
-            "1e2",
-            "-599",
-            "-0",
-            '"599"',
-            "true",
-            "null",
-            "[599]",
-            "{}",
-            "NaN",
-            "Infinity",
-            "-Infinity",
-            "0599",
-            "+599",
-            "5_99",
-            "0x257",
-            "５９９",
-            "",
+            lambda data: data.__setitem__("amount", 1),
+            lambda data: data["more"].__setitem__("a", 1),
+            lambda data: data.__delitem__("amount"),
+            lambda data: data.update(amount=1),
+            lambda data: data.pop("amount"),
+            lambda data: data.popitem(),
+            lambda data: data.setdefault("x", 1),
+            lambda data: data.clear(),
+            lambda data: data.__ior__({"x": 1}),
         ],
     )
-    def test_that_is_no_whole_number_of_cents_is_refused(self, written):
-        body = delivery(amount=0).replace(b'"amount": 0', f'"amount": {written}'.encode())
-        path, said = problem(body)
-        assert path in ("$.data.amount", "$")
-        assert "whole cents" in said or "no valid JSON" in said
+    def test_keeps_data_that_nobody_can_change(self, change):
+        event = parse(delivery(more={"a": 0}))
+        with pytest.raises(TypeError, match="frozen"):
+            change(event.data)
+        assert event == parse(delivery(more={"a": 0}))
 
-    def test_in_dollars_is_named_with_its_place(self):
-        assert problem(delivery(amount=5.99)) == ("$.data.amount", "expected whole cents, got 5.99")
+    def test_is_a_value_with_its_data(self):
+        event = parse(delivery(more=[{"a": [0.5]}]))
+        assert event != parse(delivery(more=[{"a": [0.6]}]))
+        assert len({event, pickle.loads(pickle.dumps(event)), copy.deepcopy(event)}) == 1
 
+    def test_shows_none_of_its_data(self):
+        assert "Ann" not in repr(parse(delivery(payer_name="Ann")))
 
-class TestWhatIsWrong:
-    @pytest.mark.parametrize(
-        ("name", "path"),
-        [
-            ("event", "$"),
-            ("id", "$"),
-            ("data", "$"),
-            ("eventGeneratedTime", "$"),
-            ("payment_id", "$.data"),
-            ("status", "$.data"),
-            ("amount", "$.data"),
-        ],
-    )
-    def test_is_named_where_a_field_is_missing(self, name, path):
-        assert problem(delivery(without=[name])) == (path, f"the field {name!r} is missing")
+    @pytest.mark.parametrize("name", ["status", "failed_reason", "payment_id", "retry_payment_id"])
+    @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["success"]])
+    def test_has_none_where_a_field_of_the_data_is_something_else(self, name, value):
+        event = parse(delivery(**{name: value}))
+        assert getattr(event, name) is None
+        assert event.data[name] == (tuple(value) if isinstance(value, list) else value)
 
-    @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, "x\ud800", ["payment.success"]])
-    @pytest.mark.parametrize("name", ["event", "status"])
-    def test_is_named_where_a_text_is_something_else(self, name, value):
-        path, said = problem(delivery(**{name: value}))
-        assert path.endswith(name)
-        assert said.startswith("expected text, got ")
+    @pytest.mark.parametrize("without", ["payment_id", "status", "amount", "data"])
+    def test_has_none_where_a_field_of_the_data_is_missing(self, without):
+        event = parse(delivery(without=[without]))
+        name = "status" if without == "data" else without
+        assert getattr(event, name) is None
+        assert event.event == "payment.success"
 
-    @pytest.mark.parametrize("value", [True, 0, 1.5, [], {}, "\udfff"])
-    def test_is_named_where_the_reason_is_something_else(self, value):
-        assert problem(delivery(failed_reason=value))[0] == "$.data.failed_reason"
-
+    @pytest.mark.parametrize("name", ["payment_id", "retry_payment_id"])
     @pytest.mark.parametrize(
         "value",
         [
-            7,
-            True,
             "",
             "x",
+            "pay_93fdc2",
             ID[:-1],
             f"{ID}0",
             f"{{{ID[1:-1]}}}",
@@ -192,9 +149,55 @@ class TestWhatIsWrong:
             f"{ID}\n",
         ],
     )
-    @pytest.mark.parametrize("name", ["id", "payment_id", "retry_payment_id"])
-    def test_is_named_where_an_id_is_no_uuid(self, name, value):
-        assert problem(delivery(**{name: value}))[0].endswith(name)
+    def test_has_none_where_an_id_is_no_uuid_and_the_data_have_it(self, name, value):
+        event = parse(delivery(**{name: value}))
+        assert (getattr(event, name), event.data[name]) == (None, value)
+
+    @pytest.mark.parametrize(
+        "value", ["x", "evt_83a2bfc1", "a891bfc2-ffff-464b-89e4-xxxxx", " ", "😀"]
+    )
+    def test_has_an_id_in_whatever_form_it_came(self, value):
+        assert parse(delivery(id=value)).id == value
+
+    def test_whose_id_is_a_number_has_its_digits(self):
+        event_id = parse(delivery(id=12345678901234567890)).id
+        assert (event_id, type(event_id)) == ("12345678901234567890", str)
+
+    @pytest.mark.parametrize("name", ["status", "failed_reason", "payer_name"])
+    @pytest.mark.parametrize(
+        ("damage", "read"),
+        [(rb"Ann \ud83d", "Ann \ufffd"), (b"Ren\xe9", "Ren\ufffd"), (b"a\x00b", "a\x00b")],
+    )
+    def test_is_not_lost_for_a_damaged_text(self, name, damage, read):
+        event = parse(delivery(**{name: "@"}).replace(b'"@"', b'"' + damage + b'"'))
+        assert (event.data[name], event.payment_id) == (read, UUID(PAYMENT_ID))
+
+    @pytest.mark.parametrize("name", ["event", "id"])
+    def test_is_not_lost_for_a_damaged_name_or_id(self, name):
+        assert getattr(parse(delivery(**{name: "x\ud800"})), name) == "x\ufffd"
+
+
+class TestWhatIsWrong:
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("event", "$"),
+            ("id", "$"),
+            ("eventGeneratedTime", "$"),
+        ],
+    )
+    def test_is_named_where_a_field_is_missing(self, name, path):
+        assert problem(delivery(without=[name])) == (path, f"the field {name!r} is missing")
+
+    @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["payment.success"]])
+    def test_is_named_where_the_name_is_no_text(self, value):
+        path, said = problem(delivery(event=value))
+        assert (path, said.partition(",")[0]) == ("$.event", "expected text")
+
+    @pytest.mark.parametrize("value", [None, True, "", [], {}])
+    def test_is_named_where_an_id_is_none(self, value):
+        path, said = problem(delivery(id=value))
+        assert (path, said.partition(",")[0]) == ("$.id", "expected an id")
 
     @pytest.mark.parametrize(
         "value", ["now", "1750068284", None, True, -1, -0.5, 1e300, 10**400, 253402300800, [1]]
@@ -207,8 +210,8 @@ class TestWhatIsWrong:
         body = delivery(at="here").replace(b'"here"', written.encode())
         assert problem(body)[0] in ("$.eventGeneratedTime", "$")
 
-    @pytest.mark.parametrize("data", [None, [], "x", 5, True])
-    def test_is_named_where_the_payment_is_none(self, data):
+    @pytest.mark.parametrize("data", [[], "x", 5, True])
+    def test_is_named_where_the_data_are_no_object(self, data):
         path, said = problem(json.dumps({**json.loads(delivery()), "data": data}))
         assert (path, said.partition(",")[0]) == ("$.data", "expected an object")
 
@@ -269,11 +272,18 @@ class TestWhatIsWrong:
     def test_is_a_body_that_a_framework_has_parsed(self, body):
         assert "must be the request's bytes" in problem(body)[1]
 
-    def test_is_text_that_no_bytes_can_be(self):
-        assert problem('{"event": "\ud800"}') == ("$", "it is not UTF-8")
+    @pytest.mark.parametrize(
+        ("levels", "is_read"), [(1, True), (99, True), (100, False), (500, False)]
+    )
+    def test_is_data_nested_more_deeply_than_anybody_means(self, levels, is_read):
+        body = delivery(deep="@").replace(b'"@"', b"[" * levels + b"]" * levels)
+        if is_read:
+            assert hash(parse(body))
+        else:
+            assert problem(body) == ("$.data", "it is nested too deeply")
 
     def test_is_shown_in_one_short_line(self):
-        said = problem(delivery(amount="x\n" * 1000))[1]
+        said = problem(delivery(at="x\n" * 1000))[1]
         assert "\n" not in said
         assert len(said) < 80
 
@@ -283,15 +293,27 @@ class TestWhatIsWrong:
 
 
 class TestTheWindow:
-    @pytest.mark.parametrize("age", [-300, -299, 0, 299, 300])
-    def test_is_five_minutes_to_both_sides(self, age):
+    @pytest.mark.parametrize("age", [-900, -899, 0, 360, 899, 900])
+    def test_is_a_quarter_of_an_hour_where_no_time_was_signed(self, age):
         assert parse(delivery(at=NOW - age)).status == "success"
 
-    @pytest.mark.parametrize(("age", "said"), [(301, "301 s old"), (-301, "301 s ahead")])
-    def test_refuses_what_is_outside(self, age, said):
+    @pytest.mark.parametrize(("age", "said"), [(901, "901 s old"), (-901, "901 s ahead")])
+    @pytest.mark.parametrize("verifier", [None, lambda body, headers: True])
+    def test_refuses_what_is_outside(self, age, said, verifier):
         with pytest.raises(WebhookTimestampError, match=said) as caught:
-            parse(delivery(at=NOW - age))
+            parse(delivery(at=NOW - age), verifier=verifier)
         assert caught.value.sent_at == datetime.fromtimestamp(NOW - age, UTC)
+        assert caught.value.tolerance == 900
+
+    @pytest.mark.parametrize(("age", "is_let_in"), [(300, True), (301, False), (-300, True)])
+    def test_is_five_minutes_where_a_time_was_signed(self, age, is_let_in):
+        signed_at = datetime.fromtimestamp(NOW - age, UTC)
+        old = delivery(at=NOW - 3600)
+        if is_let_in:
+            assert parse(old, verifier=lambda body, headers: signed_at).is_verified
+            return
+        with pytest.raises(WebhookTimestampError) as caught:
+            parse(old, verifier=lambda body, headers: signed_at)
         assert caught.value.tolerance == 300
 
     def test_can_be_narrower_or_wider_or_none(self):
@@ -305,7 +327,7 @@ class TestTheWindow:
         with pytest.raises(WebhookTimestampError):
             parse_event(delivery(at=NOW), {})
 
-    @pytest.mark.parametrize("tolerance", ["300", [], True])
+    @pytest.mark.parametrize("tolerance", ["300", [], True, "Auto"])
     def test_that_is_none_is_a_setting_to_be_mended(self, tolerance):
         with pytest.raises(ConfigurationError, match="tolerance"):
             parse(delivery(), tolerance=tolerance)
@@ -313,48 +335,3 @@ class TestTheWindow:
     def test_lets_nothing_through_where_it_is_no_number(self):
         with pytest.raises(WebhookTimestampError):
             parse(delivery(), tolerance=float("nan"))
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=10,
-)
-NAMES = ["event", "id", "data", "eventGeneratedTime", "payment_id", "status", "amount"]
-NAMES += ["failed_reason", "retry_payment_id"]
-
-
-class TestAnythingAtAll:
-    @given(st.binary(max_size=200))
-    def test_is_an_event_or_our_error(self, body):
-        with pytest.raises(WebhookDecodeError):
-            parse(body)
-
-    @given(st.binary() | st.text() | JSON, JSON | st.lists(st.tuples(st.text(), st.text())))
-    def test_is_our_error_whatever_is_passed(self, body, headers):
-        with pytest.raises(WebhookError):
-            parse_event(body, headers, clock=clock)
-
-    @given(st.sampled_from(NAMES), JSON)
-    def test_in_one_field_is_kept_as_it_came_or_our_error(self, name, value):
-        body = delivery(**{name: value})
-        try:
-            event = parse(body)
-        except WebhookError:
-            return
-        data = json.loads(body)["data"]
-        assert (event.event, str(event.id)) == (json.loads(body)["event"], json.loads(body)["id"])
-        assert (event.status, str(event.payment_id)) == (data["status"], data["payment_id"])
-        assert event.amount * 100 == data["amount"]
-        assert event.failed_reason == data.get("failed_reason")
-
-    @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
-    def test_over_a_few_bytes_changes_no_amount_in_silence(self, place, noise):
-        body = bytearray(delivery())
-        body[place : place + len(noise)] = noise
-        try:
-            event = parse(bytes(body), tolerance=None)
-        except WebhookError:
-            return
-        written = json.loads(bytes(body))
-        assert event.amount.scaleb(2) == written["data"]["amount"]

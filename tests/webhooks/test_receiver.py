@@ -18,6 +18,7 @@ from paywint_async.emulator import Emulator
 from paywint_async.webhooks import (
     MAX_BODY,
     MemoryReplayStore,
+    StandardWebhooks,
     WebhookReceiver,
     parse_event,
 )
@@ -44,7 +45,7 @@ class TestAnAnswer:
             (signed(BODY, at=int(NOW) + 400), BODY, 400),
             (signed(b"{"), b"{", 400),
             (signed(b""), b"", 400),
-            (signed(delivery(amount=5.99)), delivery(amount=5.99), 400),
+            (signed(delivery(id=None)), delivery(id=None), 400),
             (signed(BODY), b" " * (MAX_BODY + 1), 413),
         ],
     )
@@ -106,7 +107,7 @@ class TestAnAnswer:
         assert len(handler.events) == 1
 
     async def test_is_of_a_store_that_outlasts_the_window_where_none_is_given(self, handler):
-        kept = [make(handler, tolerance=t)._store.keep for t in (None, 300, 100_000)]
+        kept = [make(handler, tolerance=t)._store.keep for t in (None, "auto", 100_000)]
         assert kept == [86_400, 86_400, 200_000]
 
     async def test_is_a_cancellation_even_when_the_store_cannot_release(self):
@@ -146,7 +147,7 @@ class TestWithoutAVerifier:
         assert [event.is_verified for event in handler.events] == [False]
 
     async def test_an_old_event_is_refused_unless_any_age_is_allowed(self, handler):
-        old = delivery(at=NOW - 301)
+        old = delivery(at=NOW - 901)
         assert await post(make(handler, verifier=None), old, {}) == 400
         assert await post(make(handler, verifier=None, tolerance=None), old, {}) == 204
 
@@ -198,8 +199,11 @@ class TestTheLog:
 
     async def test_keeps_a_strangers_text_on_its_line(self, handler, caplog):
         receiver = make(handler, verifier=None)
-        await post(receiver, delivery(amount="1\nERROR everything is lost"), {})
-        assert "\n" not in caplog.messages[0]
+        await post(receiver, delivery(at="1\nERROR everything is lost"), {})
+        handler.outcomes = [ValueError()]
+        await post(receiver, delivery(id="1\nERROR everything is lost\x1b[2J" + "x" * 1000), {})
+        assert [line for line in caplog.messages if not line.isprintable() or len(line) > 150] == []
+        assert len(caplog.messages) == 2
 
     async def test_has_the_handlers_failure_with_its_traceback(self, receiver, handler, caplog):
         handler.outcomes = [ValueError("out of stock")]
@@ -227,13 +231,16 @@ class TestTheLog:
         {"tolerance": float("nan")},
         {"tolerance": "300"},
         {"tolerance": True},
+        {"tolerance": "Auto"},
         {"tolerance": timedelta(minutes=5)},
         {"clock": None},
         {"clock": 5.0},
         {"store": "redis://localhost"},
         {"store": MemoryReplayStore},
         {"store": SimpleNamespace(claim=print, complete=print)},
-        {"store": MemoryReplayStore(keep=599)},
+        {"store": MemoryReplayStore(keep=1799)},
+        {"store": MemoryReplayStore(keep=1799), "verifier": lambda body, headers: True},
+        {"store": MemoryReplayStore(keep=599), "verifier": StandardWebhooks(SECRET)},
         {"store": MemoryReplayStore(keep=1e5), "tolerance": 50_001},
         {"client": "client"},
         {"client": SimpleNamespace(payments=SimpleNamespace())},

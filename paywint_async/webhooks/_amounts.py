@@ -1,0 +1,76 @@
+"""What the ``amount`` of a webhook says in dollars, where that can be known. Knows no JSON.
+
+Paywint publishes the same deliveries twice, once as cents and once as dollars, so a whole number means
+either. Nothing is guessed: where neither the caller nor the digits tell the unit, there is no amount.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from paywint_async._strict_json import Digits
+
+Unit: TypeAlias = Literal["cents", "dollars"]
+UNITS = ("cents", "dollars")
+
+_NUMBER = re.compile(
+    r"(?P<plain>-?[0-9]+(?:\.(?P<decimals>[0-9]+))?)(?:[eE](?P<exponent>[+-]?[0-9]{1,3}))?"
+)
+_DECIMALS = 2  # of a dollar
+
+
+def digits_of(value: object) -> str | None:
+    """The digits of a number, or of a text that is one; None for anything else."""
+    if isinstance(value, Digits):
+        return str(value)
+    return value if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
+    """The amount, exact; None where its unit is not known, or the digits contradict the unit.
+
+    A fraction can only be of a dollar, and so can text with a point (``"100.00"``). But ``599.0`` is how
+    some programs write 599. More than two decimals show nothing: ``1998.9999999999998`` is what others
+    make of 19.99 dollars in cents.
+    """
+    digits = digits_of(value)
+    found = None if digits is None else _NUMBER.fullmatch(digits)
+    if found is None:  # no number, or one with an exponent beyond all money
+        return None
+    number = Decimal(found[0])
+    if unit == "dollars":
+        return _plain(number)
+    is_written = (
+        not isinstance(value, Digits) and found["exponent"] is None
+    )  # as people write money
+    decimals = len(found["decimals"] or "") if is_written else _decimals(number)
+    if unit == "cents":
+        return None if decimals else _cents(number)
+    return number if 0 < decimals <= _DECIMALS else None
+
+
+def _decimals(number: Decimal) -> int:
+    """How many there are, without zeros at the end."""
+    _sign, digits, exponent = _parts(number)
+    written = "".join(map(str, digits)).rjust(-exponent, "0")[exponent:] if exponent < 0 else ""
+    return len(written.rstrip("0"))
+
+
+def _plain(number: Decimal) -> Decimal:
+    """``1E+2`` as 100."""
+    sign, digits, exponent = _parts(number)
+    return number if exponent <= 0 else Decimal((sign, digits + (0,) * exponent, 0))
+
+
+def _cents(number: Decimal) -> Decimal:
+    """A whole number of cents in dollars; the point is moved in the digits, so nothing is rounded."""
+    sign, digits, exponent = _parts(_plain(number))
+    return Decimal((sign, digits[:exponent] if exponent else digits, -_DECIMALS))
+
+
+def _parts(number: Decimal) -> tuple[int, tuple[int, ...], int]:
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)  # it is finite
+    return sign, digits, exponent

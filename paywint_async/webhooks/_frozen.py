@@ -1,0 +1,68 @@
+"""JSON as a value that cannot change: frozen mappings, tuples, exact numbers. Knows no event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from paywint_async._strict_json import Digits
+
+_DEEPEST = 100  # levels; what is published has two
+_LONGEST_INT = 4_000  # digits; Python converts 4,300 at most
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that refuses every change, so that it can be hashed; `dict(it)` is one to change.
+
+    A dict all the same: whatever writes JSON, or a database's JSON column, takes it.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+    def _refuse(self, *args: object, **fields: object) -> NoReturn:
+        raise TypeError("it is frozen; change a copy: dict(it)")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse
+
+
+def freeze(value: Any, levels: int = _DEEPEST) -> Any:
+    """JSON whose numbers are `Digits`, as a frozen value with ints and Decimals.
+
+    A number beyond what a Decimal holds stays the text that it was.
+
+    Raises:
+        RecursionError: it is nested more deeply than `levels`.
+    """
+    if isinstance(value, Digits):
+        return _number(value)
+    if not isinstance(value, list | dict):
+        return value
+    if levels == 0:
+        raise RecursionError
+    if isinstance(value, list):
+        return tuple(freeze(each, levels - 1) for each in value)
+    return freeze_fields(value, levels)
+
+
+def freeze_fields(fields: Mapping[str, Any], levels: int = _DEEPEST) -> FrozenDict:
+    """As `freeze`, of an object."""
+    return FrozenDict({name: freeze(value, levels - 1) for name, value in fields.items()})
+
+
+def _number(digits: str) -> int | Decimal | str:
+    if digits.lstrip("-").isdigit() and len(digits) <= _LONGEST_INT:
+        return int(digits)
+    try:
+        number = Decimal(digits)
+    except ArithmeticError:
+        return str(digits)
+    return number if number.is_finite() else str(digits)
