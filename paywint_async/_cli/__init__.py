@@ -1,8 +1,8 @@
 """The command ``paywint``: what a shell gives and takes, over the public API and export.
 
-Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `link`, `payment`,
-`emulator` (one command or group each) · `options` (their arguments) · `account` (whose payments) ·
-`run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
+Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `doctor`, `link`,
+`payment`, `emulator` (one command or group each) · `options` (their arguments) · `account` (whose
+payments) · `run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
 
 This module imports nothing of that, so that a missing extra can be told in a line.
 """
@@ -23,8 +23,9 @@ _MISSING = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code.
 
-    0 done · 1 failed · 2 wrong usage, no credentials or a missing extra · 3 the books differ · 130
-    interrupted (SIGINT) · 143 terminated (SIGTERM) · 141 the reader of stdout went away.
+    0 done · 1 failed · 2 wrong usage, no credentials or a missing extra · 3 the books differ, or an
+    assumption is contradicted · 130 interrupted (SIGINT) · 143 terminated (SIGTERM) · 141 the reader of
+    stdout went away.
 
     Args:
         arguments: None: the process's own.

@@ -31,7 +31,7 @@ _COMMANDS = {
     ),
     "doctor": (
         "doctor",
-        "Look whether what this SDK assumes of Paywint holds for the account; only reads.",
+        "Check whether what this SDK assumes of Paywint holds for the account; only reads.",
     ),
     "link": ("group", "Links at which somebody can pay."),
     "payment": ("group", "Payments, a line of JSON each."),
@@ -47,7 +47,8 @@ The account is told by PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT 
 production) and PAYWINT_BASE_URL.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
-credentials, 3 the books differ, 130 interrupted, 143 terminated, 141 the reader of stdout went away.
+credentials, 3 the books differ or an assumption is contradicted, 130 interrupted, 143 terminated,
+141 the reader of stdout went away.
 """
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from paywint_async import PaywintClient
-from paywint_async._cli.options import Flag
+from paywint_async import PaywintClient, PaywintError
+from paywint_async._cli.options import FileName, Flag
 from paywint_async._cli.report import say
 from paywint_async._doctor import (
     Finding,
     Observations,
+    RecordedDelivery,
     Verdict,
     conclusion,
     examine,
@@ -18,17 +19,20 @@ from paywint_async._doctor import (
     header,
     json_text,
     obstacle,
+    read_delivery,
     read_setup,
     text_lines,
 )
+from paywint_async._doctor.delivery import MAX_BYTES
 from paywint_async.export import open_stdout
+from paywint_async.export._errors import translated
 
 NOT_REACHABLE = 1
 CONTRADICTED = 3
 
 
-async def doctor(*, json: Flag = False) -> int:
-    """Look whether what this SDK assumes of Paywint holds for the account; only reads.
+async def doctor(*, json: Flag = False, webhook: FileName | None = None) -> int:
+    """Check whether what this SDK assumes of Paywint holds for the account; only reads.
 
     At most 40 requests and 10 seconds. The report names no payer, no payment and no key, so that it can
     be pasted into an issue. Exit 0 where nothing is contradicted, 1 where the API cannot be reached,
@@ -38,10 +42,14 @@ async def doctor(*, json: Flag = False) -> int:
     ----------
     json
         Print the findings as JSON.
+    webhook
+        A recorded delivery of a webhook, whose unit (cents or dollars) is found by asking Get Payment: a
+        file with its body, or with its headers, an empty line and its body.
     """
+    delivery = None if webhook is None else _read(webhook)
     setup = read_setup()
     started = asyncio.get_running_loop().time()
-    observations = await examine(PaywintClient.from_env, setup)
+    observations = await examine(PaywintClient.from_env, setup, delivery=delivery)
     seconds = asyncio.get_running_loop().time() - started
     findings = find(observations)
     text = json_text(findings) if json else "".join(_lines(observations, findings))
@@ -53,6 +61,15 @@ async def doctor(*, json: Flag = False) -> int:
     else:
         say(f"{conclusion(findings)}; {counts}")
     return code
+
+
+def _read(path: str) -> RecordedDelivery:
+    with translated(f"cannot read {path}"), open(path, "rb") as file:
+        data = file.read(MAX_BYTES)
+    try:
+        return read_delivery(data)
+    except PaywintError as error:
+        raise PaywintError(f"{path} {error}") from None
 
 
 def _lines(observations: Observations, findings: Sequence[Finding]) -> Iterator[str]:

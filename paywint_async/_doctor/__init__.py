@@ -1,9 +1,9 @@
 """What `paywint doctor` does: looks at an account, by reading alone, and judges the SDK's assumptions.
 
 Read it in this order: `assumptions` (the list) · `exchanges` (records requests and answers) ·
-`observations` (what was seen) · `examination` (asks) · `connection`, `lists`, `records`, `refusals`
-(judge what was seen, without I/O) · `report` (findings as text and JSON) · `setup` (what the environment
-says).
+`delivery` (a recorded webhook) · `observations` (what was seen) · `examination` (asks) ·
+`connection`, `lists`, `records`, `refusals`, `webhook` (judge what was seen, without I/O) · `report`
+(findings as text and JSON) · `setup` (what the environment says).
 
 It works over the public API. Nothing of a payment but its form reaches a report.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paywint_async import PaywintClient, RetryPolicy
+from paywint_async._doctor.delivery import RecordedDelivery, read_delivery
 from paywint_async._doctor.examination import Examination
 from paywint_async._doctor.exchanges import ExchangeRecorder
 from paywint_async._doctor.observations import Observations, Setup
@@ -32,6 +33,7 @@ from paywint_async._doctor.verdicts import Verdict
 __all__ = [
     "Finding",
     "Observations",
+    "RecordedDelivery",
     "Setup",
     "Verdict",
     "conclusion",
@@ -40,13 +42,14 @@ __all__ = [
     "header",
     "json_text",
     "obstacle",
+    "read_delivery",
     "read_setup",
     "text_lines",
 ]
 
 MAX_REQUESTS = 40
-MAX_SECONDS = 9.0
-"""For the requests; the command's start and end take the rest of ten."""
+MAX_SECONDS = 8.0
+"""For the requests; starting and ending the command may take the rest of ten."""
 
 # Each attempt counts against the limit.
 _RETRY = RetryPolicy(max_attempts=2, base_delay=0.2, max_elapsed=MAX_SECONDS)
@@ -56,7 +59,8 @@ async def examine(
     make_client: Callable[..., PaywintClient],
     setup: Setup,
     *,
-    seconds: float = MAX_SECONDS,
+    delivery: RecordedDelivery | None = None,
+    seconds: float | None = None,
     **options: Any,
 ) -> Observations:
     """Asks the API what its assumptions can be judged by: at most `MAX_REQUESTS` requests, all reads.
@@ -64,7 +68,8 @@ async def examine(
     Args:
         make_client: makes a client with the keyword arguments it is given.
         setup: how that client is set up.
-        seconds: for all of it, at most.
+        delivery: a recorded webhook, whose unit is asked for.
+        seconds: for all of it, at most; `MAX_SECONDS` by default.
         options: more keyword arguments of the client.
 
     Raises:
@@ -74,4 +79,6 @@ async def examine(
     """
     recorder = ExchangeRecorder(MAX_REQUESTS)
     async with make_client(retry=_RETRY, attempt_middlewares=[recorder], **options) as client:
-        return await Examination(client, recorder, setup).run(seconds)
+        return await Examination(client, recorder, setup, delivery).run(
+            MAX_SECONDS if seconds is None else seconds
+        )

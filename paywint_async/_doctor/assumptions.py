@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from paywint_async._doctor import connection, lists, records, refusals
+from paywint_async._doctor import connection, lists, records, refusals, webhook
 from paywint_async._doctor.observations import Observations
 from paywint_async._doctor.verdicts import Judgement
 
@@ -26,6 +26,7 @@ class Assumption:
         remedy: what the owner of the account does then.
         judge: what the observations say of it.
         is_told_only: nothing is relied on: what is seen is told, and contradicts nothing.
+        needs_delivery: judged only where a recorded webhook is given.
         is_fallback: judged only where nothing else is contradicted, which would explain it.
     """
 
@@ -37,6 +38,7 @@ class Assumption:
     remedy: str
     judge: Judge
     is_told_only: bool = False
+    needs_delivery: bool = False
     is_fallback: bool = False
 
 
@@ -264,6 +266,19 @@ ASSUMPTIONS = (
         consequence="Each request opens a connection: one or two more round trips for each page.",
         remedy="Look for a proxy that closes connections; a larger max_concurrency= hides the cost.",
         judge=connection.judge_keep_alive,
+    ),
+    Assumption(
+        topic="webhook unit",
+        assumed="The amount of a webhook is the payment's, in cents or in dollars; which of the two is "
+        "not assumed.",
+        source="Contested: Paywint's developer site says cents, its platform site says dollars of the "
+        "same example.",
+        observed_by="A recorded delivery (--webhook FILE) against Get Payment.",
+        consequence="WebhookEvent.amount would be wrong, or None. What event.confirm() returns is right "
+        "in any case.",
+        remedy="Do not use the amount of webhooks, only that of event.confirm(). " + _REPORT,
+        judge=webhook.judge_webhook_unit,
+        needs_delivery=True,
     ),
     Assumption(
         topic="readability",

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from paywint_async import ClientClosedError, PaywintClient, PaywintError
+from paywint_async._doctor.delivery import RecordedDelivery
 from paywint_async._doctor.exchanges import ExchangeRecorder, collect_exchanges
 from paywint_async._doctor.observations import Observations, Question, QuestionKind, Setup
 
@@ -25,6 +26,7 @@ _PAYMENT_PATH = "/api/user-api/payment/get/"
 _RECEIVED_PATH = "/api/user-api/payment/list/payment-received"
 _INVALID_ID = "no-uuid"
 
+_NOT_LISTED: Mapping[str, Any] = {}
 _Ask = Coroutine[Any, Any, Question]
 
 
@@ -35,14 +37,22 @@ class Examination:
         client: has ``recorder`` among its ``attempt_middlewares``.
         recorder: keeps the answers.
         setup: how the client is set up.
+        delivery: a recorded webhook, whose payment is asked for.
     """
 
-    def __init__(self, client: PaywintClient, recorder: ExchangeRecorder, setup: Setup) -> None:
+    def __init__(
+        self,
+        client: PaywintClient,
+        recorder: ExchangeRecorder,
+        setup: Setup,
+        delivery: RecordedDelivery | None = None,
+    ) -> None:
         self._client = client
         self._compressed = client.with_options(headers={"Accept-Encoding": "gzip"})
         self._uncompressed = client.with_options(headers={"Accept-Encoding": "identity"})
         self._recorder = recorder
         self._setup = setup
+        self._delivery = delivery
         self._questions: list[Question] = []
         self._is_out_of_time = False
 
@@ -61,6 +71,7 @@ class Examination:
             questions=self._questions,
             exchanges=self._recorder.exchanges,
             request_count=self._recorder.request_count,
+            delivery=self._delivery,
             is_out_of_time=self._is_out_of_time,
         )
 
@@ -84,7 +95,12 @@ class Examination:
                 ),
             ]
         )
-        await self._together([*self._rest_of("received", first), *self._rest_of("sent", sent)])
+        rest = [*self._rest_of("received", first), *self._rest_of("sent", sent)]
+        await self._together([*self._webhook_payment(), *rest])
+
+    def _webhook_payment(self) -> Iterable[_Ask]:
+        if self._delivery is not None and self._delivery.event.payment_id is not None:
+            yield self._payment(self._delivery.event.payment_id, QuestionKind.WEBHOOK_PAYMENT)
 
     def _rest_of(self, direction: str, first: Question) -> Iterable[_Ask]:
         """The end of a list, what is behind it, some of what lies between, and one payment of it."""
@@ -98,7 +114,8 @@ class Examination:
         for page_no in sorted({-(-total * share // (4 * LARGEST)) for share in (1, 2, 3)}):
             yield self._page(direction, page_no, LARGEST)
         if first.records:
-            yield self._payment(first.records[0])
+            listed = first.records[0]
+            yield self._payment(listed.get("payment_id"), QuestionKind.PAYMENT, listed)
 
     async def _together(self, asks: Iterable[_Ask]) -> list[Question]:
         async with asyncio.TaskGroup() as group:
@@ -112,9 +129,10 @@ class Examination:
         payments = (client or self._client).payments
         return await self._ask(question, lambda: payments.page(direction, page_no, rows))
 
-    async def _payment(self, listed: Mapping[str, Any]) -> Question:
-        question = Question(kind=QuestionKind.PAYMENT, listed=listed)
-        payment_id = listed.get("payment_id")
+    async def _payment(
+        self, payment_id: object, kind: QuestionKind, listed: Mapping[str, Any] = _NOT_LISTED
+    ) -> Question:
+        question = Question(kind=kind, listed=listed)
         return await self._ask(question, lambda: self._client.payments.get(str(payment_id)))
 
     async def _unknown_payment(self) -> Question:

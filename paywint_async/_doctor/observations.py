@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from paywint_async import APIError, PaywintError
+from paywint_async._doctor.delivery import RecordedDelivery
 from paywint_async._doctor.exchanges import Exchange
 
 
@@ -18,6 +19,7 @@ class QuestionKind(StrEnum):
     PAGE = "page"
     PAYMENT = "payment"
     UNKNOWN_PAYMENT = "unknown payment"
+    WEBHOOK_PAYMENT = "payment of a webhook"
     INVALID_ID = "invalid id"
     INVALID_PAGE_SIZE = "invalid page size"
 
@@ -101,6 +103,7 @@ class Observations:
         questions: each question, in the order of the answers.
         exchanges: each answer, also those to attempts that were repeated.
         request_count: how many requests were sent, answered or not.
+        delivery: the recorded webhook whose unit is asked for.
         is_out_of_time: whether questions were left when the time ended.
     """
 
@@ -108,6 +111,7 @@ class Observations:
     questions: Sequence[Question] = ()
     exchanges: Sequence[Exchange] = ()
     request_count: int = 0
+    delivery: RecordedDelivery | None = None
     is_out_of_time: bool = False
 
     def of_kind(self, *kinds: QuestionKind) -> list[Question]:

@@ -38,8 +38,13 @@ class Finding:
 def find(
     observations: Observations, assumptions: Sequence[Assumption] = ASSUMPTIONS
 ) -> list[Finding]:
-    """A finding for each assumption, in their order."""
-    findings = [Finding(each, each.judge(observations)) for each in assumptions]
+    """A finding for each assumption that is to be judged, in their order."""
+    has_delivery = observations.delivery is not None
+    findings = [
+        Finding(each, each.judge(observations))
+        for each in assumptions
+        if has_delivery or not each.needs_delivery
+    ]
     if not any(is_explanation(each) for each in findings):
         return findings
     explained = not_seen("what is contradicted explains it")

@@ -14,6 +14,7 @@ from paywint_async.emulator._wire import cents
 
 _CAPPED_ROWS = 50
 _AMOUNT = re.compile(rb'"amount":([0-9.]+)')
+_WEBHOOK_AMOUNT = re.compile(rb'("amount":"?)([0-9.]+)')
 _STATUS = re.compile(rb'"status":"[a-z]+"')
 _CURRENCY = re.compile(rb'"currency":"[A-Z]+"')
 _TIME = re.compile(rb'("(?:created_at|payment_date)":"[^"]*)Z"')
@@ -142,6 +143,9 @@ _ALL: dict[str, _Deviation] = {
         _of_bodies(_count_page, "list_sent", "list_received"),
     ),
     "small-pages": _Deviation(f"A page has {_CAPPED_ROWS} payments at most.", lambda each, _: each),
+    "other-webhook-amounts": _Deviation(
+        "The amount of a webhook is not that of its payment.", lambda each, _: each
+    ),
     "missing-is-400": _Deviation("An unknown payment is answered 400.", _of_status(404, 400)),
     "invalid-is-400": _Deviation("An invalid request is answered 400.", _of_status(422, 400)),
     "connections-close": _Deviation("Each answer ends its connection.", _close),
@@ -173,6 +177,12 @@ class Deviations:
     def rows(self, asked: int) -> int:
         """How many payments a page has at most, where so many were asked for."""
         return min(asked, _CAPPED_ROWS) if "small-pages" in self._names else asked
+
+    def webhook(self, body: bytes) -> bytes:
+        """The body of a webhook, changed."""
+        if "other-webhook-amounts" not in self._names:
+            return body
+        return _WEBHOOK_AMOUNT.sub(rb"\g<1>1\g<2>", body)
 
     def apply(self, response: web.StreamResponse, operation: str | None) -> web.StreamResponse:
         """The answer, changed."""

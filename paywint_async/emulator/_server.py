@@ -166,6 +166,7 @@ class Emulator(Controls):
             self._clock,
             url=webhook_url,
             secret=webhook_secret,
+            change_body=self._deviations.webhook,
             faults=webhook_faults or WebhookFaults(),
             unit=webhook_amounts,
             has_more=extra_fields,

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -89,6 +89,7 @@ class Webhooks:
         clock: The emulator's time.
         url: Where they go; None: nowhere, and none is made. Loopback only.
         secret: What they are signed with; None: not at all.
+        change_body: Makes each body another one on purpose.
         faults: What goes wrong on purpose.
         unit: Of the amounts.
         has_more: Whether they have fields that are not published for developers.
@@ -105,6 +106,7 @@ class Webhooks:
         *,
         url: str | None,
         secret: str | None,
+        change_body: Callable[[bytes], bytes] = lambda body: body,
         faults: WebhookFaults,
         unit: _wire.AmountUnit = "cents",
         has_more: bool = False,
@@ -114,6 +116,7 @@ class Webhooks:
         self._clock = clock
         self._url = None if url is None else check_url(url)
         self.secret = secret
+        self._change_body = change_body
         self.faults = faults
         self._unit: _wire.AmountUnit = unit
         self._has_more = has_more
@@ -179,6 +182,7 @@ class Webhooks:
             unit=self._unit,
             has_more=self._has_more,
         )
+        body = self._change_body(body)
         delivery = Delivery(
             delivery_id=delivery_id,
             event=name,

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
 from fault_server import API_KEY, API_SECRET
+from webhook_listener import listening
 
 from paywint_async import PaywintClient
-from paywint_async._doctor import Finding, Observations, Setup, examine, find
+from paywint_async._doctor import (
+    Finding,
+    Observations,
+    RecordedDelivery,
+    Setup,
+    examine,
+    find,
+    read_delivery,
+)
 from paywint_async.emulator import Emulator
 
 
@@ -31,13 +42,36 @@ class Examined:
 
 
 async def examine_url(
-    url: str, *, keys: tuple[str, str] = (API_KEY, API_SECRET), seconds: float = 9.0, **options: Any
+    url: str, *, keys: tuple[str, str] = (API_KEY, API_SECRET), **options: Any
 ) -> Examined:
     """The findings about the API at an address; options are the client's."""
     make_client = partial(PaywintClient, *keys, base_url=url)
     setup = Setup(environment="sandbox", base_url=url)
-    observations = await examine(make_client, setup, seconds=seconds, **options)
+    observations = await examine(make_client, setup, **options)
     return Examined(observations=observations, findings=find(observations))
+
+
+@pytest.fixture
+def record_delivery() -> Callable[..., Any]:
+    """`await record_delivery(emulator)`: the webhook of a payment that succeeds, as it came."""
+
+    async def record(emulator: Emulator) -> RecordedDelivery:
+        async with listening() as receiver:
+            emulator.webhook_url = receiver.url
+            await emulator.pay(await _create_link(emulator))
+            await emulator.delivered()
+            emulator.webhook_url = None
+        _headers, body = receiver.seen[-1]
+        return read_delivery(body)
+
+    return record
+
+
+async def _create_link(emulator: Emulator) -> UUID:
+    async with PaywintClient(
+        emulator.api_key, emulator.api_secret, base_url=emulator.url
+    ) as client:
+        return (await client.payments.create_link(Decimal("150.75"))).payment_id
 
 
 @pytest.fixture

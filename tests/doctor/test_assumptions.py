@@ -19,6 +19,18 @@ async def test_the_emulator_confirms_everything(
     async with Emulator(hostile=True, payments=payments) as emulator:
         examined = await examine_account(emulator)
 
+    assert examined.verdicts == {
+        each.topic: "confirmed" for each in ASSUMPTIONS if not each.needs_delivery
+    }
+
+
+async def test_the_emulator_confirms_everything_with_a_delivery(
+    examine_account: Callable[..., Any], record_delivery: Callable[..., Any]
+) -> None:
+    async with Emulator(payments=1000) as emulator:
+        delivery = await record_delivery(emulator)
+        examined = await examine_account(emulator, delivery=delivery)
+
     assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
 
 
@@ -28,10 +40,12 @@ def test_each_assumption_has_a_switch() -> None:
 
 @pytest.mark.parametrize("topic", SWITCHES)
 async def test_a_switch_contradicts_exactly_one_assumption(
-    topic: str, examine_account: Callable[..., Any]
+    topic: str, examine_account: Callable[..., Any], record_delivery: Callable[..., Any]
 ) -> None:
-    async with Emulator(hostile=True, payments=1000, **SWITCHES[topic]) as emulator:
-        examined = await examine_account(emulator)
+    async with Emulator(payments=1000, **SWITCHES[topic]) as emulator:
+        needs_delivery = any(each.topic == topic and each.needs_delivery for each in ASSUMPTIONS)
+        delivery = await record_delivery(emulator) if needs_delivery else None
+        examined = await examine_account(emulator, delivery=delivery)
 
     contradicted = [
         each for each, verdict in examined.verdicts.items() if verdict == "contradicted"

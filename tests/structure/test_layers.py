@@ -83,6 +83,7 @@ NEIGHBOURS = {
     ("_cli", "reconcile"),
     ("_cli", "_doctor"),
     ("_doctor", "_transport"),
+    ("_doctor", "webhooks"),
     ("reconcile", "export"),
     ("_accounts", "export"),
     ("__main__", "_cli"),

@@ -25,5 +25,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "rate-limit headers": {"rate_limit": 5},
     "compression": {"deviations": ["always-gzip"]},
     "keep-alive": {"deviations": ["connections-close"]},
+    "webhook unit": {"deviations": ["other-webhook-amounts"]},
     "readability": {"deviations": ["amounts-twice"]},
 }
