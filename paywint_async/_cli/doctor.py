@@ -54,7 +54,8 @@ async def doctor(*, json: Flag = False, webhook: FileName | None = None) -> int:
     findings = find(observations)
     text = json_text(findings) if json else "".join(_lines(observations, findings))
     await open_stdout().send(text.encode())
-    counts = f"{observations.request_count} requests in {seconds:.1f} s"
+    plural = "" if observations.request_count == 1 else "s"
+    counts = f"{observations.request_count} request{plural} in {seconds:.1f} s"
     code = _exit_code(observations, findings)
     if code == NOT_REACHABLE:
         say(f"the API cannot be reached: {obstacle(observations)}; {counts}")

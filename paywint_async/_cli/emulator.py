@@ -27,6 +27,7 @@ async def emulator(
     webhook_url: str | None = None,
     redirect_url: str | None = None,
     state: str | None = None,
+    deviation: tuple[str, ...] = (),
 ) -> None:
     """Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).
 
@@ -48,6 +49,9 @@ async def emulator(
         Where the payer's page leads back to.
     state
         A file, made where missing, in which what was made and changed outlives the emulator.
+    deviation
+        A way in which it differs from what the SDK assumes of Paywint, such as amounts-as-text; may come
+        several times. An unknown one is refused with a list of all; 'paywint doctor' finds each.
     """
     server = make_emulator(
         payments=payments,
@@ -56,6 +60,7 @@ async def emulator(
         webhook_secret=os.environ.get("PAYWINT_WEBHOOK_SECRET") or None,
         redirect_url=redirect_url,
         state=state,
+        deviations=deviation,
     )
     async with _serving(server):
         variables = {

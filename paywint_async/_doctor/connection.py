@@ -183,9 +183,11 @@ def _limit_headers(exchanges: Iterable[Exchange]) -> Iterator[str]:
 
 def judge_compression(observations: Observations) -> Judgement:
     """A body is compressed only as the request allows."""
-    asked = [each for each in observations.successes if "Accept-Encoding" in each.request.headers]
+    told = [each for each in observations.exchanges if "Accept-Encoding" in each.request.headers]
+    asked = [each for each in told if each in observations.successes]
     if not asked:
-        return not_seen(observations.reason())
+        reason = f"the API answered {told[-1].status}" if told else observations.reason()
+        return not_seen(reason)
     for each in asked:
         got, allowed = _encoding(each), each.request.headers["Accept-Encoding"]
         if got not in ("identity", allowed):

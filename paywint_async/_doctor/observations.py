@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from paywint_async import APIError, PaywintError
+from paywint_async import APIError, InvalidRequestError, PaywintError, RateLimitedError
 from paywint_async._doctor.delivery import RecordedDelivery
-from paywint_async._doctor.exchanges import Exchange
+from paywint_async._doctor.exchanges import Exchange, RequestLimitError
 
 
 class QuestionKind(StrEnum):
@@ -153,10 +153,18 @@ class Observations:
             if each.exchange is not None and (each.error or not each.exchange.is_success):
                 return _reason_of_refusal(each.exchange, each.error)
             if each.exchange is None and each.error is not None:
-                return f"no answer ({type(each.error).__name__})"
+                return _reason_of_silence(each.error)
         if self.is_out_of_time and not asked:
             return "the time ended before this could be asked"
         return "the account has no payments that show it"
+
+
+def _reason_of_silence(error: PaywintError) -> str:
+    if isinstance(error, RateLimitedError | RequestLimitError):
+        return "a limit of requests kept it from being asked"
+    if isinstance(error, InvalidRequestError):
+        return f"it cannot be asked with the {error.field} that the list has"
+    return f"no answer ({type(error).__name__})"
 
 
 def _reason_of_refusal(exchange: Exchange, error: PaywintError | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from paywint_async import TransportError
 from paywint_async._doctor.assumptions import ASSUMPTIONS, Assumption
 from paywint_async._doctor.observations import Observations
 from paywint_async._doctor.verdicts import Judgement, Verdict, not_seen
@@ -121,7 +122,10 @@ def header(observations: Observations) -> str:
 def obstacle(observations: Observations) -> str:
     """Why there was no answer at all."""
     error = observations.first.error if observations.first else None
-    return "no answer in time" if error is None else str(error)
+    if error is None:
+        return "no answer in time"
+    # What connecting failed by is told; what an API says in its own words is not repeated.
+    return str(error) if isinstance(error, TransportError) else observations.reason()
 
 
 def conclusion(findings: Sequence[Finding]) -> str:

@@ -34,6 +34,37 @@ async def test_the_emulator_confirms_everything_with_a_delivery(
     assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
 
 
+def test_the_topics_are_those_that_programs_know() -> None:
+    """What `--json` prints: a topic that goes or changes its name breaks who reads it."""
+    assert [each.topic for each in ASSUMPTIONS] == [
+        "credentials",
+        "environment",
+        "proxy and TLS",
+        "clock",
+        "latency",
+        "sent path",
+        "page sizes",
+        "order",
+        "totals",
+        "null fields",
+        "amounts",
+        "currency",
+        "times",
+        "ids",
+        "get payment",
+        "unknown fields",
+        "unknown statuses",
+        "unknown methods",
+        "shape of a 404",
+        "shape of a 422",
+        "rate-limit headers",
+        "compression",
+        "keep-alive",
+        "webhook unit",
+        "readability",
+    ]
+
+
 def test_each_assumption_has_a_switch() -> None:
     assert set(SWITCHES) == {each.topic for each in ASSUMPTIONS if not each.is_told_only}
 

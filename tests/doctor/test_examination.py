@@ -173,3 +173,27 @@ def test_the_proxy_in_use_is_named_by_its_variable(monkeypatch: pytest.MonkeyPat
         base_url="https://api.sandbox.paywint.com",
         proxy_source="HTTPS_PROXY",
     )
+
+
+async def test_a_limit_of_requests_keeps_some_from_being_asked(
+    examine_account: Callable[..., Any],
+) -> None:
+    async with Emulator(payments=1000, rate_limit=0.001) as emulator:
+        examined = await examine_account(emulator)
+
+    told = {
+        each: examined.detail(each) for each in ("shape of a 404", "get payment", "compression")
+    }
+    assert told == {
+        "shape of a 404": "the API answered 429",
+        "get payment": "a limit of requests kept it from being asked",
+        "compression": "the API answered 429",
+    }
+
+
+async def test_an_id_that_cannot_be_asked_for(examine_account: Callable[..., Any]) -> None:
+    async with Emulator(payments=10, deviations=["short-ids"]) as emulator:
+        examined = await examine_account(emulator)
+
+    reason = "it cannot be asked with the payment_id that the list has"
+    assert examined.detail("get payment") == reason

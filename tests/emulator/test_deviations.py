@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from contradictions import SWITCHES
 
@@ -23,7 +25,7 @@ def test_each_deviation_contradicts_an_assumption() -> None:
     assert used == set(DEVIATIONS)
 
 
-async def test_several_deviations_are_all_applied(serve: Serve) -> None:
+async def test_several_deviations_are_all_applied(serve: Any) -> None:
     async with serve(payments=3, deviations=["euros", "amounts-as-text"]) as account:
         record = (await account.page("received", 1)).records[0]
 
