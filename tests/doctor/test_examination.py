@@ -6,13 +6,23 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from contradictions import SWITCHES
 from fault_catalogue import UNKNOWN_AUTHORITY
 from fault_server import PAGE, FaultServer, answer, redirect
 from virtual_time import pass_time
 
-from paywint_async._doctor import Observations, Setup, find, json_text, read_setup, text_lines
+from paywint_async._doctor import (
+    Observations,
+    Setup,
+    Verdict,
+    find,
+    json_text,
+    read_setup,
+    text_lines,
+)
+from paywint_async._doctor.verdicts import confirmed
 from paywint_async.emulator import Emulator
 
 READS = {"list_received", "list_sent", "get"}
@@ -197,3 +207,49 @@ async def test_an_id_that_cannot_be_asked_for(examine_account: Callable[..., Any
 
     reason = "it cannot be asked with the payment_id that the list has"
     assert examined.detail("get payment") == reason
+
+
+@pytest.mark.parametrize(
+    ("deviation", "seen", "reason"),
+    [
+        ("keys-refused", ["environment", "proxy and TLS", "clock"], "the keys are not accepted"),
+        ("another-site", ["proxy and TLS", "clock"], "what answers is not the API"),
+        ("network-login", ["clock"], "the API answered 511"),
+    ],
+)
+async def test_an_obstacle_leaves_everything_behind_it_unseen(
+    examine_account: Callable[..., Any], deviation: str, seen: list[str], reason: str
+) -> None:
+    async with Emulator(payments=1000, deviations=[deviation]) as emulator:
+        examined = await examine_account(emulator)
+
+    by_verdict = {word: [t for t, v in examined.verdicts.items() if v == word] for word in Verdict}
+    assert by_verdict[Verdict.CONFIRMED] == seen
+    assert len(by_verdict[Verdict.CONTRADICTED]) == 1
+    reasons = {examined.detail(each) for each in by_verdict[Verdict.NOT_SEEN]}
+    assert reasons - {"what is contradicted explains it"} == {reason}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "said"),
+    [
+        ("https://api.sandbox.paywint.com", "sandbox, https://api.sandbox.paywint.com"),
+        ("https://pay.example", "sandbox, https://pay.example, which is set by hand"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080, on this machine (an emulator)"),
+    ],
+)
+async def test_the_address_is_told(
+    examine_account: Callable[..., Any], base_url: str, said: str
+) -> None:
+    async with Emulator(payments=1) as emulator:
+        examined = await examine_account(emulator)
+
+    setup = Setup(environment="sandbox", base_url=base_url, proxy_source="HTTPS_PROXY")
+    findings = {each.topic: each for each in find(attrs.evolve(examined.observations, setup=setup))}
+    assert findings["environment"].judgement == confirmed(said)
+    is_local = base_url.startswith("http:")
+    assert findings["proxy and TLS"].judgement.detail == (
+        "plain http, which stays on this machine; without a proxy"
+        if is_local
+        else "https, the certificate is valid; through the proxy of HTTPS_PROXY"
+    )
