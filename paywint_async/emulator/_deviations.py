@@ -91,20 +91,10 @@ def _an_hour_ago(found: re.Match[bytes]) -> bytes:
     return b"%d" % (int(found[0]) - 3600)
 
 
-def _lose_sent(response: web.Response, operation: str | None) -> web.Response:
-    if operation != "list_sent":
-        return response
-    body = _wire.failure("Not Found")
-    return web.Response(status=404, body=body, content_type="application/json")
-
-
 _ALL: dict[str, _Deviation] = {
     "clock-behind": _Deviation(
         "queryGeneratedTime is an hour ago.",
         _of_bodies(lambda body: _GENERATED.sub(_an_hour_ago, body)),
-    ),
-    "other-sent-path": _Deviation(
-        "The list of sent payments is not where it is assumed (404).", _lose_sent
     ),
     "keys-refused": _Deviation("No credentials are accepted (401).", _refuse_keys),
     "another-site": _Deviation("An HTML page answers everything.", _page(200, _OTHER_SITE)),

@@ -43,7 +43,7 @@ def test_the_emulators_account_confirms_everything(
 def test_what_is_contradicted_comes_first_with_what_to_do(
     serve: Command, use: Command, paywint: Command
 ) -> None:
-    account = serve(payments=1000, deviations=["other-sent-path"])
+    account = serve(payments=1000, sent_path="/api/user-api/payment/list/sent")
     use(account.environment)
 
     outcome = paywint("doctor")

@@ -12,11 +12,12 @@ from paywint_async._doctor.assumptions import ASSUMPTIONS
 from paywint_async.emulator import Emulator
 
 
+@pytest.mark.parametrize("hostile", [True, False])
 @pytest.mark.parametrize("payments", [1000, 101, 11, 2])
 async def test_the_emulator_confirms_everything(
-    examine_account: Callable[..., Any], payments: int
+    examine_account: Callable[..., Any], payments: int, hostile: bool
 ) -> None:
-    async with Emulator(hostile=True, payments=payments) as emulator:
+    async with Emulator(payments=payments, hostile=hostile) as emulator:
         examined = await examine_account(emulator)
 
     assert examined.verdicts == {
@@ -24,14 +25,18 @@ async def test_the_emulator_confirms_everything(
     }
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"), [("cents", "cents"), ("dollars", "dollars"), ("text", "dollars")]
+)
 async def test_the_emulator_confirms_everything_with_a_delivery(
-    examine_account: Callable[..., Any], record_delivery: Callable[..., Any]
+    examine_account: Callable[..., Any], record_delivery: Callable[..., Any], unit: Any, told: str
 ) -> None:
-    async with Emulator(payments=1000) as emulator:
+    async with Emulator(payments=1000, webhook_amounts=unit) as emulator:
         delivery = await record_delivery(emulator)
         examined = await examine_account(emulator, delivery=delivery)
 
     assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
+    assert examined.detail("webhook unit").startswith(f"it is in {told}: ")
 
 
 def test_the_topics_are_those_that_programs_know() -> None:

@@ -71,10 +71,12 @@ async def test_payments_that_arrive_meanwhile_contradict_nothing(
     assert set(examined.verdicts.values()) == {"confirmed"}
 
 
+@pytest.mark.parametrize("records", ["list", "null"])
+@pytest.mark.parametrize("total", ["zero", "null", "absent"])
 async def test_an_account_without_payments_contradicts_nothing(
-    examine_account: Callable[..., Any],
+    examine_account: Callable[..., Any], records: Any, total: Any
 ) -> None:
-    async with Emulator(hostile=True, payments=0) as emulator:
+    async with Emulator(payments=0, empty_records=records, empty_total=total) as emulator:
         examined = await examine_account(emulator)
 
     assert set(examined.verdicts.values()) == {"confirmed", "not to be seen here"}
@@ -111,6 +113,14 @@ async def test_a_text_in_place_of_a_name_is_not_shown(examine_server: Callable[.
     assert "ignored: card_id, 1 more that are not shown" in report
     assert "Ann" not in report
     assert "x y z" not in report
+
+
+async def test_fields_of_the_platform_site_are_told(examine_account: Callable[..., Any]) -> None:
+    async with Emulator(payments=100, extra_fields=True) as emulator:
+        examined = await examine_account(emulator)
+
+    assert set(examined.verdicts.values()) == {"confirmed"}
+    assert "processing_fee" in examined.detail("unknown fields")
 
 
 async def test_what_is_unknown_is_told_and_contradicts_nothing(

@@ -10,7 +10,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "proxy and TLS": {"deviations": ["network-login"]},
     "clock": {"deviations": ["clock-behind"]},
     "latency": {"latency": 2.5},
-    "sent path": {"deviations": ["other-sent-path"]},
+    "sent path": {"sent_path": "/api/user-api/payment/list/sent"},
     "page sizes": {"deviations": ["small-pages"]},
     "order": {"order": "oldest"},
     "totals": {"deviations": ["totals-of-pages"]},
