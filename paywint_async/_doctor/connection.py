@@ -15,11 +15,11 @@ from paywint_async._doctor.observations import Observations
 from paywint_async._doctor.verdicts import Judgement, confirmed, contradicted, not_seen
 
 CLOCK_TOLERANCE = 60.0
-"""Seconds: less than any wait or tolerance that the SDK derives from the server's time."""
+"""Seconds: a fifth of the age at which a webhook is refused."""
 SLOW = 2.0
 """Seconds for a page: a fifteenth of the default ``request_timeout``."""
 
-_LATEST = 10**15  # microseconds or milliseconds, in place of seconds, are below it for long
+_LATEST = 10**15  # seconds: beyond any calendar, and no float overflows
 
 _REFUSED = (401, 403)
 _GATEWAY = (407, 511)
@@ -27,7 +27,6 @@ _TOO_MANY = 429
 _LIMIT_HEADER = re.compile(r"(?:x-)?rate-?limit.*|retry-after")
 _LIMIT_VALUE = re.compile(r'(?:[0-9.]+|limit|remaining|reset|policy|default|[a-z]{1,2}=|[ ,;="])+')
 _ENCODING = re.compile(r"[a-z0-9, -]{1,30}")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def judge_credentials(observations: Observations) -> Judgement:
@@ -51,7 +50,7 @@ def judge_environment(observations: Observations) -> Judgement:
     ]
     if other:
         return contradicted(
-            f"the environment is {setup.environment}, but {setup.base_url} is the {other[0]}'s"
+            f"the environment is {setup.environment}, but {setup.base_url} is the address of {other[0]}"
         )
     answers = [each for each in observations.exchanges if each.status not in _GATEWAY]
     if not answers:
@@ -68,14 +67,10 @@ def judge_environment(observations: Observations) -> Judgement:
 
 def _address(observations: Observations) -> str:
     setup = observations.setup
-    if _is_loopback(setup.base_url):
+    if setup.base_url.startswith("http:"):  # a client refuses it for any other machine
         return f"{setup.base_url}, on this machine (an emulator)"
     is_hosted = setup.base_url == Environment(setup.environment).base_url
     return f"{setup.environment}, {setup.base_url}{'' if is_hosted else ', which is set by hand'}"
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in _LOOPBACK
 
 
 def judge_proxy_and_tls(observations: Observations) -> Judgement:

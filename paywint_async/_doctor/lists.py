@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +31,7 @@ def _path(asked: Iterable[Question]) -> str:
 
 def judge_page_sizes(observations: Observations) -> Judgement:
     """Each published size is accepted, and kept to."""
-    seen = 0
+    seen = list[str]()
     for rows in PAGE_SIZES:
         first_pages = [
             each
@@ -44,12 +44,11 @@ def judge_page_sizes(observations: Observations) -> Judgement:
             if each.is_page and not _has_expected_length(each):
                 got = len(each.records)
                 return contradicted(f"a page of {rows} has {got} payments, though there are more")
-            seen += each.is_page
+            if each.is_page:
+                seen.append(str(rows))
     if not seen:
         return not_seen(observations.reason())
-    return confirmed(
-        f"pages of {', '.join(map(str, PAGE_SIZES))} are as asked for{_other(observations)}"
-    )
+    return confirmed(f"pages of {', '.join(seen)} are as asked for{_other(observations)}")
 
 
 def _other(observations: Observations) -> str:
@@ -135,7 +134,9 @@ def _ids(page: Question) -> set[str]:
 
 
 def _moment(text: object) -> datetime | None:
+    """A time, in UTC where it does not say its zone."""
     try:
-        return datetime.fromisoformat(str(text)).replace(tzinfo=None)
+        moment = datetime.fromisoformat(str(text))
     except ValueError:
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from contradictions import SWITCHES
 from fault_catalogue import UNKNOWN_AUTHORITY
-from fault_server import PAGE, FaultServer, answer, redirect
+from fault_server import PAGE, PAYMENT, FaultServer, answer, redirect
 from virtual_time import pass_time
 
 from paywint_async._doctor import (
@@ -169,7 +169,7 @@ async def test_the_address_of_the_other_environment_contradicts_the_environment(
 
     assert (finding.verdict, finding.judgement.detail) == (
         "contradicted",
-        "the environment is production, but https://api.sandbox.paywint.com is the sandbox's",
+        "the environment is production, but https://api.sandbox.paywint.com is the address of sandbox",
     )
 
 
@@ -263,3 +263,14 @@ async def test_the_address_is_told(
         if is_local
         else "https, the certificate is valid; through the proxy of HTTPS_PROXY"
     )
+
+
+async def test_times_of_other_zones_are_in_order(examine_server: Callable[..., Any]) -> None:
+    older = PAYMENT.replace(b"10:04:51.739761Z", b"11:30:00.000000+02:00")
+    body = PAGE.replace(PAYMENT, PAYMENT + b"," + older).replace(
+        b'"totalRecords":1', b'"totalRecords":2'
+    )
+    async with FaultServer(answer(body=body)) as server:
+        examined = await examine_server(server)
+
+    assert examined.detail("order") == "received: newest first; sent: newest first"
