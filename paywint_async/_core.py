@@ -14,6 +14,7 @@ from paywint_async._config import (
 )
 from paywint_async._errors import ConfigurationError
 from paywint_async._events import OnEvent, guarded
+from paywint_async._log import set_up_log
 from paywint_async._messages import Handler, Middleware
 from paywint_async._middleware import (
     Limiter,
@@ -55,6 +56,7 @@ class Core:
         user_agent: str | None,
         sent_path: str,
     ) -> None:
+        set_up_log()
         self.base_url = check_base_url(base_url)
         self.sent_path = check_sent_path(sent_path)
         self.transport = Transport(
@@ -77,7 +79,7 @@ class Core:
             *([] if rate_limit is not None else [SlowStart()]),
             Throttle(self._limiter, default_cooldown=default_cooldown, on_event=self.tell),
             *_check_callable("attempt_middlewares", attempt_middlewares),
-            *([Observe(self.tell)] if on_event else []),
+            Observe(self.tell),
         )
 
     def handler(self, scope: Scope) -> Handler:

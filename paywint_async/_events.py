@@ -7,14 +7,12 @@ below DEBUG.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
-logger = logging.getLogger("paywint_async")
-logger.addHandler(logging.NullHandler())  # whether anything is printed is the application's choice
+from paywint_async._log import logger
 
 
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True):

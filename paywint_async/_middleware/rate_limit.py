@@ -9,6 +9,7 @@ from typing import Protocol
 from paywint_async._config import RateLimit
 from paywint_async._errors import RateLimitedError
 from paywint_async._events import CooldownEvent, OnEvent, ignore
+from paywint_async._log import fields, logger
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._protocol import retry_after_seconds
 
@@ -196,3 +197,9 @@ class Throttle:
         seconds = retry_after_seconds(response) or self._default_cooldown
         self._limiter.cool_down(min(seconds, _LONGEST_COOLDOWN))
         self._on_event(CooldownEvent(operation=request.operation, seconds=seconds))
+        logger.info(
+            "%s: the API answered 429, no request leaves for %.3g s",
+            request.operation,
+            seconds,
+            extra=fields(event="cooldown", operation=request.operation, seconds=seconds),
+        )

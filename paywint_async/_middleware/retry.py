@@ -20,7 +20,8 @@ import backoff
 
 from paywint_async._config import RetryPolicy
 from paywint_async._errors import PaywintError, TransportError, is_transient_status
-from paywint_async._events import OnEvent, RetryEvent, ignore, logger
+from paywint_async._events import OnEvent, RetryEvent, ignore
+from paywint_async._log import fields, logger
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._middleware.budget import RetryBudget
 from paywint_async._protocol import retry_after_seconds
@@ -125,6 +126,13 @@ class Retry:
             event.attempt,
             event.reason,
             event.wait,
+            extra=fields(
+                event="retry",
+                operation=event.operation,
+                attempt=event.attempt,
+                wait=event.wait,
+                reason=event.reason,
+            ),
         )
 
 

@@ -32,6 +32,7 @@ class Scope:
 
     def __init__(self, options: CallOptions, parent: Scope | None = None) -> None:
         self.options = options
+        self._has_options = options.request_timeout is not None or bool(options.headers)
         self._parent = parent
         self._views: WeakSet[Scope] = WeakSet()
         self._running: set[_RunningCall] = set()
@@ -64,7 +65,7 @@ class Scope:
             raise ClientClosedError("the client is closed; make a new one")
         call = _RunningCall(self._running)
         with call:  # which takes the cancellation of `close`, and no other
-            response = await handler(self._with_options(request))
+            response = await handler(self._with_options(request) if self._has_options else request)
             if collectors.get() is not None:
                 record(self.is_within, request, response)
             return response
@@ -110,8 +111,6 @@ class Scope:
 
     def _with_options(self, request: Request) -> Request:
         options = self.options
-        if options.request_timeout is None and not options.headers:
-            return request
         return attrs.evolve(
             request,
             timeout=options.request_timeout,

@@ -19,7 +19,7 @@ from paywint_async import _protocol
 from paywint_async._calls import send
 from paywint_async._cancellation import Consumer
 from paywint_async._errors import ClientClosedError, NotFoundError, WaitTimeoutError, copy_of
-from paywint_async._events import logger
+from paywint_async._log import fields, logger
 from paywint_async._messages import Handler
 from paywint_async._models import Payment, PaymentStatus
 from paywint_async._tracking.poller import Poller
@@ -229,7 +229,16 @@ class PaymentWatch:
                 return new
             problem = "is of another amount, payee or time"
         logger.warning(
-            "payment %s, said to be the retry of %s, %s", new_id, old.payment_id, problem
+            "payment %s, said to be the retry of %s, %s",
+            new_id,
+            old.payment_id,
+            problem,
+            extra=fields(
+                event="retry_not_followed",
+                payment_id=str(old.payment_id),
+                retry_payment_id=str(new_id),
+                reason=problem,
+            ),
         )
         return None
 

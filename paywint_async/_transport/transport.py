@@ -130,7 +130,10 @@ class Transport:
         pool = self._pools.get()
         if request.is_bounded:
             return await self._attempt(pool, request)
-        await _wait_for_turn(pool, request)
+        if pool.turns.locked():
+            await _wait_for_turn(pool, request)
+        else:
+            await pool.turns.acquire()  # at once
         try:
             self._check_open()
             return await self._attempt(pool, request)
@@ -289,9 +292,6 @@ _SEND_ONCE = (_send_once,)
 
 
 async def _wait_for_turn(pool: Pool, request: Request) -> None:
-    if not pool.turns.locked():
-        await pool.turns.acquire()  # at once
-        return
     try:
         async with asyncio.timeout_at(request.deadline):
             await pool.turns.acquire()

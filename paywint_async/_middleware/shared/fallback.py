@@ -7,7 +7,7 @@ import random
 from contextlib import suppress
 
 from paywint_async._config import RateLimit
-from paywint_async._events import logger
+from paywint_async._log import fields, logger
 from paywint_async._middleware.rate_limit import RateLimiter
 
 PROBE_SECONDS = 1.0
@@ -54,6 +54,7 @@ class Fallback:
             self._name,
             reason,
             f"{1 / self._interval:.4g} requests a second",
+            extra=fields(event="shared_limit_lost", limiter=self._name, reason=reason),
         )
 
     def end(self) -> None:
@@ -65,7 +66,11 @@ class Fallback:
         waiting, self._waiting = self._waiting, {}
         for scope in waiting:
             scope.reschedule(asyncio.get_running_loop().time())
-        logger.warning("the shared rate limit at %s is available again", self._name)
+        logger.warning(
+            "the shared rate limit at %s is available again",
+            self._name,
+            extra=fields(event="shared_limit_back", limiter=self._name),
+        )
 
     def doubt(self) -> bool:
         """Keeps to the local share for a while: other processes may have seen an outage.
