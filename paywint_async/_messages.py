@@ -31,7 +31,8 @@ class Request:
     ``headers`` are extra ones, for a middleware's use; ``attempt`` counts from 1; ``deadline`` is the
     moment on the event loop's clock by which the whole operation must end (None: not set yet);
     ``timeout`` are the seconds for each attempt (None: the client's); ``expects`` are bytes, in lower
-    case, without which a 200 is the answer to another request.
+    case, without which a 200 is the answer to another request; ``base_url`` is where the client sends it
+    (set for each attempt; empty in middlewares around the whole operation).
     """
 
     operation: str
@@ -45,9 +46,10 @@ class Request:
     deadline: float | None = None
     timeout: float | None = None
     expects: bytes | None = None
+    base_url: str = ""
 
-    def before(self, deadline: float) -> Request:
-        """The same request with a deadline: `attrs.evolve`, at half its price."""
+    def ready(self, deadline: float, base_url: str) -> Request:
+        """The same request with both: `attrs.evolve`, at half its price."""
         return Request(
             operation=self.operation,
             method=self.method,
@@ -60,6 +62,7 @@ class Request:
             deadline=deadline,
             timeout=self.timeout,
             expects=self.expects,
+            base_url=base_url,
         )
 
 

@@ -64,7 +64,9 @@ class Retry:
         budget: RetryBudget | None = None,
         on_event: OnEvent = ignore,
         draw: Callable[[], float] = random.random,
+        base_url: str = "",
     ) -> None:
+        self._base_url = base_url
         self._policy = policy
         self._budget = budget or RetryBudget()
         self._on_event = on_event
@@ -75,7 +77,7 @@ class Retry:
         deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
         if request.deadline is not None:  # a middleware's own
             deadline = min(deadline, request.deadline)
-        request = request.before(deadline)
+        request = request.ready(deadline, self._base_url)
         outcome = await _attempt(request, handler)
         if isinstance(outcome, Response) and not is_transient_status(outcome.status):
             self._budget.refill()  # as a rule: nothing to note

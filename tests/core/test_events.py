@@ -1,4 +1,4 @@
-"""To see inside: events, log lines and spans, none of which disturbs a payment or shows a secret."""
+"""To see inside: events and log lines, none of which disturbs a payment or shows a secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from paywint_async import (
     CheckpointEvent,
@@ -22,7 +19,6 @@ from paywint_async import (
     RequestEvent,
     Response,
     RetryEvent,
-    tracing,
 )
 from paywint_async.emulator import Emulator
 
@@ -115,29 +111,3 @@ async def test_success_is_silent_and_a_retry_is_one_warning(
     (record,) = [r for r in caplog.records if r.name == "paywint_async"]
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith("sent: attempt 1 failed (status 500), next one in ")
-
-
-async def test_an_operation_is_a_span_with_a_child_for_each_attempt() -> None:
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    settings: dict[str, Any] = dict(tracing(provider))
-    settings["attempt_middlewares"].append(FailFirst(Response(status=502)))
-    async with (
-        Emulator(hostile=True, payments=1) as emulator,
-        client_of(emulator, **settings) as client,
-    ):
-        await client.payments.page("received", 1)
-        secrets = emulator.api_key, emulator.api_secret
-    spans = exporter.get_finished_spans()
-    assert [span.name for span in spans] == [
-        "paywint.received attempt",
-        "paywint.received attempt",
-        "paywint.received",
-    ]
-    parent = spans[-1]
-    assert all(span.parent.span_id == parent.context.span_id for span in spans[:-1])
-    statuses = [span.attributes["http.response.status_code"] for span in spans]
-    assert statuses == [502, 200, 200]
-    assert [span.status.is_ok for span in spans] == [False, True, True]
-    assert not any(secret in span.to_json() for secret in secrets for span in spans)

@@ -18,11 +18,13 @@ OF_EVERY_FIELD = Request(
     deadline=5.0,
     timeout=2.0,
     expects=b"x",
+    base_url="https://api.example",
 )
 
 
-def test_a_request_with_a_deadline_is_the_same_in_every_other_field() -> None:
+def test_a_request_that_is_ready_to_be_sent_is_the_same_in_every_other_field() -> None:
     defaults = Request(operation="", method="", path="")
     for field in attrs.fields(Request):  # or a new field could be forgotten here, too
         assert getattr(OF_EVERY_FIELD, field.name) != getattr(defaults, field.name)
-    assert OF_EVERY_FIELD.before(7.0) == attrs.evolve(OF_EVERY_FIELD, deadline=7.0)
+    ready = OF_EVERY_FIELD.ready(7.0, "https://other.example")
+    assert ready == attrs.evolve(OF_EVERY_FIELD, deadline=7.0, base_url="https://other.example")
