@@ -58,6 +58,7 @@ class ClientOptions(TypedDict, total=False):
     proxy: str | None
     trust_env: bool
     connector: MakeConnector | None
+    connector_owner: bool
     user_agent: str | None
     sent_path: str
 
@@ -89,6 +90,9 @@ class PaywintClient:
             ``.netrc`` is never read. Loopback goes through no proxy.
         connector: a callable that makes a new `aiohttp.BaseConnector`; called on first use of each pool
             (one for reads, one for writes) of each event loop. It decides how many connections there are.
+        connector_owner: whether connectors are closed with the client. False: they are yours, and the
+            callable may return one that other sessions of the same event loop use, too. A write still
+            has a connection of its own, which is closed afterwards.
         user_agent: your program's, put before the SDK's own.
         sent_path: of the list of sent payments, which nobody published; the default is assumed.
 
@@ -114,6 +118,7 @@ class PaywintClient:
         proxy: str | None = None,
         trust_env: bool = True,
         connector: MakeConnector | None = None,
+        connector_owner: bool = True,
         user_agent: str | None = None,
         sent_path: str = SENT_PATH,
     ) -> None:
@@ -139,6 +144,7 @@ class PaywintClient:
             proxy=hidden_proxy,
             trust_env=trust_env,
             connector=connector,
+            connector_owner=connector_owner,
             user_agent=user_agent,
             sent_path=sent_path,
         )

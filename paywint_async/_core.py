@@ -53,6 +53,7 @@ class Core:
         proxy: Proxy | None,
         trust_env: bool,
         connector: MakeConnector | None,
+        connector_owner: bool,
         user_agent: str | None,
         sent_path: str,
     ) -> None:
@@ -67,6 +68,7 @@ class Core:
             proxy=proxy,
             trust_env=trust_env,
             connector=connector,
+            connector_owner=_check_owner(connector_owner, connector),
             user_agent=user_agent,
         )
         self.tell = guarded(_check_hook(on_event))
@@ -88,7 +90,7 @@ class Core:
         chain: tuple[Middleware, ...] = (
             scope,
             *self._middlewares,
-            Retry(options.retry, budget=self._budget, on_event=self.tell),
+            Retry(options.retry, budget=self._budget, on_event=self.tell, base_url=self.base_url),
             *self._around_attempts,
             scope.mark_sent,
         )
@@ -123,6 +125,14 @@ def _check_hook(on_event: OnEvent | None) -> OnEvent | None:
     if on_event is None or callable(on_event):
         return on_event
     raise ConfigurationError(f"on_event must be callable, not {type(on_event).__name__}")
+
+
+def _check_owner(is_owner: object, connector: object) -> bool:
+    if not isinstance(is_owner, bool):
+        raise ConfigurationError(f"connector_owner must be True or False, not {is_owner!r}")
+    if connector is None and not is_owner:
+        raise ConfigurationError("connector_owner=False needs a connector, which is closed by you")
+    return is_owner
 
 
 def _check_ssl_context(context: object) -> ssl.SSLContext | None:

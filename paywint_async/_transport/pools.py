@@ -30,8 +30,11 @@ class Pool:
     closes it, so that none is half dead, or holds an answer that nobody asked for.
     """
 
-    def __init__(self, open_session: Callable[[bool], aiohttp.ClientSession]) -> None:
+    def __init__(
+        self, open_session: Callable[[bool], aiohttp.ClientSession], *, may_share: bool
+    ) -> None:
         self._open_session = open_session
+        self._may_share = may_share
         self._sessions = _Sessions()
         self.deadlines = Deadlines()
         self.bodies = BodyWatch()
@@ -47,7 +50,8 @@ class Pool:
         session = opened.get(repeatable)
         if session is None or session.closed:
             session = opened[repeatable] = self._open_session(repeatable)
-            self._refuse_shared_connector(session)
+            if not self._may_share:
+                self._refuse_shared_connector(session)
         return session
 
     def _refuse_shared_connector(self, session: aiohttp.ClientSession) -> None:
@@ -92,9 +96,13 @@ class Pools:
 
     Args:
         open_session: makes the session for reads (True) or for writes (False).
+        may_share: whether both may have the same connector.
     """
 
-    def __init__(self, open_session: Callable[[bool], aiohttp.ClientSession]) -> None:
+    def __init__(
+        self, open_session: Callable[[bool], aiohttp.ClientSession], *, may_share: bool = False
+    ) -> None:
+        self._may_share = may_share
         self._open_session = open_session
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._pid = os.getpid()
@@ -110,7 +118,9 @@ class Pools:
     def _open(self) -> Pool:
         self._leave_parent()
         self.drop_ended()
-        pool = self._pools[asyncio.get_running_loop()] = Pool(self._open_session)
+        pool = self._pools[asyncio.get_running_loop()] = Pool(
+            self._open_session, may_share=self._may_share
+        )
         return pool
 
     def drop_ended(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import aiohttp
 
@@ -27,6 +27,7 @@ class SessionFactory:
         request_timeout: seconds for one attempt.
         ssl_context: for a private certificate authority; None: the system's.
         connector: makes the connections, in place of the SDK's own; None: the SDK's.
+        connector_owner: whether its connectors belong to the client, which closes them.
         has_proxy: whether requests go through one.
     """
 
@@ -36,6 +37,7 @@ class SessionFactory:
         request_timeout: float,
         ssl_context: ssl.SSLContext | None = None,
         connector: MakeConnector | None = None,
+        connector_owner: bool = True,
         has_proxy: bool = False,
     ) -> None:
         if connector is not None and not callable(connector):
@@ -43,6 +45,7 @@ class SessionFactory:
         self._tls = ssl_context or True
         self._timeout = connect_timeout(request_timeout)
         self._make_connector = connector
+        self._is_owner = connector_owner
         self._has_proxy = has_proxy
 
     @property
@@ -58,12 +61,19 @@ class SessionFactory:
         """
         return aiohttp.ClientSession(
             connector=self._connector(is_for_reads),
-            request_class=aiohttp.ClientRequest if is_for_reads else _LastRequest,
+            connector_owner=self._is_owner,
+            request_class=self._request_class(is_for_reads),
+            response_class=_Answer,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             # Not for reads, where it would cost more than it tells.
             trace_configs=[] if is_for_reads and not self._has_proxy else [_progress_trace()],
         )
+
+    def _request_class(self, is_for_reads: bool) -> type[aiohttp.ClientRequest]:
+        if is_for_reads:
+            return aiohttp.ClientRequest if self._is_owner else _TrackedRequest
+        return _LastRequest if self._is_owner else _LoneRequest
 
     def _connector(self, is_for_reads: bool) -> aiohttp.BaseConnector:
         if self._make_connector is None:
@@ -77,13 +87,46 @@ class SessionFactory:
         return made
 
 
-class _LastRequest(aiohttp.ClientRequest):
+class _Answer(aiohttp.ClientResponse):
+    """An answer whose connection can be closed after it was given back to the connector."""
+
+    connection_protocol: Any = None  # aiohttp's; None: not tracked
+
+
+class _TrackedRequest(aiohttp.ClientRequest):
+    """A request whose answer knows its connection."""
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        protocol = conn.protocol
+        answer = await super().send(conn)
+        cast(_Answer, answer).connection_protocol = protocol
+        return answer
+
+
+class _LastRequest(_TrackedRequest):
     """A request after which its connection is closed, whoever made the connector."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         if conn.protocol is not None:
             conn.protocol.force_close()
         return await super().send(conn)
+
+
+class _LoneRequest(_LastRequest):
+    """One that takes none of the connections that a shared connector has kept, but a new one."""
+
+    @property
+    def connection_key(self) -> Any:
+        return super().connection_key._replace(proxy_headers_hash=id(self))
+
+
+def close_connection(answer: aiohttp.ClientResponse) -> bool:
+    """Closes the answer's connection, wherever that is by now; False where it is not tracked."""
+    protocol = getattr(answer, "connection_protocol", None)  # a mock's answer has none
+    if protocol is None:
+        return False
+    protocol.close()
+    return True
 
 
 class RequestProgress:

@@ -40,6 +40,7 @@ from paywint_async._transport.sessions import (
     MakeConnector,
     RequestProgress,
     SessionFactory,
+    close_connection,
     connect_timeout,
 )
 from paywint_async._transport.user_agent import full_user_agent
@@ -66,6 +67,7 @@ class Transport:
         ssl_context: for a private certificate authority; None: the system's.
         proxy: of the caller's choice; None: with ``trust_env`` the environment's, else none.
         connector: makes the connections; None: the SDK's own.
+        connector_owner: whether they are closed with the client.
         user_agent: put before the SDK's own.
         max_response_bytes: after decompression; more is an error.
     """
@@ -80,6 +82,7 @@ class Transport:
         proxy: Proxy | None = None,
         trust_env: bool = False,
         connector: MakeConnector | None = None,
+        connector_owner: bool = True,
         user_agent: str | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
@@ -91,9 +94,10 @@ class Transport:
             request_timeout=request_timeout,
             ssl_context=ssl_context,
             connector=connector,
+            connector_owner=connector_owner,
             has_proxy=self._proxy is not None,
         )
-        self._pools = Pools(factory.open)
+        self._pools = Pools(factory.open, may_share=not connector_owner)
         self._tls = factory.tls
         self._headers = {"Accept": _JSON, "User-Agent": full_user_agent(user_agent)}
         if is_loopback(host):
@@ -196,9 +200,10 @@ class Transport:
             answer.close()
             raise
         answer.release()
-        if request.expects and answer.status == 200 and request.expects not in body.lower():
-            # All later answers over that connection, which nothing names, would be of others, too.
-            await session.close()
+        if not request.repeatable:
+            close_connection(answer)
+        elif _is_of_another(request, answer, body) and not close_connection(answer):
+            await session.close()  # that connection's with all the others
         return self._respond(answer, body)
 
     def _proxy_arguments(self) -> dict[str, Any]:
@@ -270,6 +275,13 @@ class Transport:
             is_unsent=progress.is_unsent,
         )
         return translate(attempt, error)
+
+
+def _is_of_another(request: Request, answer: aiohttp.ClientResponse, body: bytes) -> bool:
+    """Whether it answers another request, as then all later answers over its connection would."""
+    if not request.expects or answer.status != 200:
+        return False
+    return request.expects not in body.lower()
 
 
 async def _send_once(

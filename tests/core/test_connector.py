@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 from fault_catalogue import certificate_of, trusting
-from fault_server import API_KEY, API_SECRET, FaultServer
+from fault_server import (
+    API_KEY,
+    API_SECRET,
+    CUT_BODY,
+    GOOD,
+    GOT,
+    PAYMENT_ID,
+    FaultServer,
+    answer,
+)
 from sample_payments import POST
 from virtual_time import pass_time
 
-from paywint_async import ConfigurationError, PaywintClient
+from paywint_async import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    PaywintClient,
+    ResponseDecodeError,
+)
 
 
 class Counted:
@@ -159,6 +175,96 @@ class TestAConnector:
             with pytest.raises(ConfigurationError, match="at each call"):
                 await client.payments.create_link(5)
         assert len(server.requests) == 1
+
+
+class Hoarder(aiohttp.TCPConnector):
+    """Gives every connection back to its pool, whoever says that it is to be closed."""
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        protocol._should_close = False
+        super()._release(key, protocol, should_close=False)
+
+
+class TestAWrite:
+    async def test_closes_its_connection_though_the_connector_would_keep_it(self, connect):
+        async with FaultServer() as server:
+            client = connect(server, connector=Hoarder)
+            for _ in range(3):
+                await client.payments.create_link(5)
+                await pass_time(0.1)
+                assert server.open_connections == 0
+        assert server.connections == 3
+
+    async def test_that_fails_closes_its_connection_too(self, connect):
+        async with FaultServer(CUT_BODY) as server:
+            client = connect(server, connector=Hoarder)
+            with pytest.raises(OutcomeUnknownError):
+                await client.payments.create_link(5)
+            await pass_time(0.1)
+            assert server.open_connections == 0
+
+
+class TestASharedConnector:
+    async def test_stays_open_when_the_client_is_closed(self, connect):
+        async with aiohttp.TCPConnector() as shared, FaultServer() as server:
+            client = connect(server, connector=lambda: shared, connector_owner=False)
+            await client.payments.page("sent", 1)
+            await client.payments.create_link(5)
+            await client.aclose()
+            assert not shared.closed
+            async with aiohttp.ClientSession(connector=shared, connector_owner=False) as session:
+                assert (await session.get(server.url)).status == 200
+
+    async def test_shares_the_connections_of_reads(self, connect):
+        async with aiohttp.TCPConnector() as shared, FaultServer() as server:
+            for _ in range(3):
+                client = connect(server, connector=lambda: shared, connector_owner=False)
+                await client.payments.page("sent", 1)
+            assert server.connections == 1
+
+    @pytest.mark.parametrize("make", [aiohttp.TCPConnector, Hoarder])
+    async def test_gives_a_write_a_connection_of_its_own(self, connect, make):
+        async with make() as shared, FaultServer() as server:
+            client = connect(server, connector=lambda: shared, connector_owner=False)
+            await client.payments.page("sent", 1)
+            for _ in range(3):
+                await client.payments.create_link(5)
+                await pass_time(0.1)
+                assert server.open_connections == 1  # the read's
+            await client.payments.page("sent", 1)
+            assert server.connections == 4
+
+    async def test_keeps_no_connection_that_brought_the_answer_to_another_request(self, connect):
+        faults = (GOOD, answer(body=GOT), GOOD)
+        async with aiohttp.TCPConnector() as shared, FaultServer(*faults) as server:
+            client = connect(server, connector=lambda: shared, connector_owner=False)
+            await client.payments.get(PAYMENT_ID)
+            with pytest.raises(ResponseDecodeError):
+                await client.payments.get("00000000-0000-4000-8000-000000000000")
+            await pass_time(0.1)
+            assert server.open_connections == 0
+            await client.payments.get(PAYMENT_ID)
+            assert server.connections == 2
+
+    async def test_leaves_no_warning_behind(self, connect):
+        async with aiohttp.TCPConnector() as shared, FaultServer() as server:
+            client = connect(server, connector=lambda: shared, connector_owner=False)
+            await client.payments.page("sent", 1)
+            await client.aclose()
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                del client
+                gc.collect()
+        assert seen == []
+
+    def test_needs_a_connector(self):
+        with pytest.raises(ConfigurationError, match="connector_owner=False needs a connector"):
+            PaywintClient(API_KEY, API_SECRET, connector_owner=False)
+
+    @pytest.mark.parametrize("given", [None, 0, "no"])
+    def test_is_said_by_true_or_false(self, given):
+        with pytest.raises(ConfigurationError, match="connector_owner must be True or False"):
+            PaywintClient(API_KEY, API_SECRET, connector=dict, connector_owner=given)
 
 
 class TestAUserAgent:
