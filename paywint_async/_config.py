@@ -1,6 +1,6 @@
-"""How a client is set up: where, who, how patient, how fast. Does no I/O.
+"""The configuration of a client: environment, credentials, retry policy, rate limit. Does no I/O.
 
-Every default has its reason beside it, so that nobody has to tune what they do not understand.
+The docstrings give the reason for each default.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import attrs
 
 from paywint_async._errors import ConfigurationError
 
-_LARGEST = sys.float_info.max  # a whole number above it cannot be reckoned with
-# Visible ASCII: what a header may carry; a line break would smuggle in a second header.
+_LARGEST = sys.float_info.max  # a larger whole number overflows a float
+# Visible ASCII: what a header value may contain; a line break would add a second header.
 _HEADER_VALUE = r"[\x21-\x7e]+"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_TEXT = r"[\x20-\x7e]*"
@@ -54,7 +54,7 @@ class Environment(StrEnum):
 
     @property
     def base_url(self) -> str:
-        """Where the environment's API lives."""
+        """The base URL of the environment's API."""
         return _BASE_URLS[self]
 
 
@@ -65,10 +65,10 @@ _BASE_URLS = {
 
 
 class Credentials:
-    """The key and the secret, in the one object that holds them.
+    """The key and the secret; no other object stores them.
 
-    Neither repr, ``vars``, comparison, copy nor pickle shows them. Making one never fails, so that no
-    frame that still has the secret as a local ends in a traceback: call `check` afterwards.
+    Neither repr, ``vars``, comparison, copy nor pickle shows them. The constructor never raises, so that
+    no frame that has the secret as a local variable is in a traceback: call `check` afterwards.
     """
 
     __slots__ = ("__headers",)
@@ -99,31 +99,31 @@ class Credentials:
         return None
 
     def sign(self, headers: dict[str, str]) -> dict[str, Any]:
-        """The headers of one request with the credentials added: for the last step only."""
+        """The headers of one request with the credentials added; called right before sending."""
         return {**headers, **self.__headers}
 
     def are_in(self, texts: Iterable[str]) -> bool:
-        """Whether one of the texts has the key or the secret in it."""
+        """Whether one of the texts contains the key or the secret."""
         text = "\n".join(texts)
-        return any(v in text for v in map(str, self.__headers.values()) if _is_telling(v))
+        return any(v in text for v in map(str, self.__headers.values()) if _is_distinctive(v))
 
     def redact(self, data: bytes) -> bytes:
-        """``data`` without the key and the secret, should an answer echo them."""
-        for value in filter(_is_telling, map(str, self.__headers.values())):
+        """``data`` with key and secret replaced by ``***``, in case an answer echoes them."""
+        for value in filter(_is_distinctive, map(str, self.__headers.values())):
             data = re.sub(_as_json_may_write(value), b"***", data)
         return data
 
 
 def _as_json_may_write(value: str) -> bytes:
-    """A pattern of the value with any of its characters plain or escaped."""
+    """A pattern that matches the value with any of its characters plain or escaped."""
     return b"".join(
         rb"(?:\\?%s|\\u00(?i:%02x))" % (re.escape(character.encode()), ord(character))
         for character in value
     )
 
 
-def _is_telling(value: str) -> bool:
-    """Whether a credential is long enough not to be part of any text by chance."""
+def _is_distinctive(value: str) -> bool:
+    """Whether a credential is too long to occur in a text by chance."""
     return len(value) >= 8
 
 
@@ -143,10 +143,10 @@ def _number_above(
 
 
 def check_number(name: str, value: object, *, low: float, inclusive: bool = True) -> float:
-    """The number, where it is finite and not below ``low``.
+    """Returns the number if it is finite and not below ``low``.
 
     Raises:
-        ConfigurationError: naming what it is for and what was seen.
+        ConfigurationError: otherwise; the message has the name and the value.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and value <= _LARGEST and (value >= low if inclusive else value > low):  # type: ignore[operator]
@@ -156,10 +156,10 @@ def check_number(name: str, value: object, *, low: float, inclusive: bool = True
 
 
 def check_count(name: str, value: object, *, low: int = 1) -> int:
-    """The whole number, where it is at least ``low``.
+    """Returns the whole number if it is at least ``low``.
 
     Raises:
-        ConfigurationError: naming what it is for and what was seen.
+        ConfigurationError: otherwise; the message has the name and the value.
     """
     if isinstance(value, int) and not isinstance(value, bool) and value >= low:
         return value
@@ -172,16 +172,17 @@ def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
 
 @attrs.frozen
 class RetryPolicy:
-    """How patient an operation is.
+    """How often an operation is tried, and for how long.
 
-    The wait before attempt ``n + 1`` is drawn evenly from 0 to ``min(max_delay, base_delay × 2^(n-1))``
-    seconds; a ``Retry-After`` is never undercut. Nothing is tried once ``max_elapsed`` would pass.
+    The wait before attempt ``n + 1`` is drawn uniformly from 0 to
+    ``min(max_delay, base_delay × 2^(n-1))`` seconds, and is never shorter than a ``Retry-After``.
+    There is no further attempt if it would begin after ``max_elapsed``.
 
     Args:
-        max_attempts: including the first; 4 survives the restart of one server behind a balancer.
-        base_delay: seconds; 0.5 is longer than a hiccup and shorter than patience.
-        max_delay: seconds; 30 keeps a recovering server from waiting for us.
-        max_elapsed: seconds for the whole operation, waits included; 120 outlasts a rate-limit minute.
+        max_attempts: including the first; 4 survive the restart of one server behind a load balancer.
+        base_delay: seconds; 0.5 outlasts a brief network failure, and hardly delays an interactive call.
+        max_delay: seconds; with 30, a server that recovers is used again soon.
+        max_elapsed: seconds for the whole operation, waits included; 120 outlasts a limit per minute.
     """
 
     max_attempts: int = attrs.field(default=4, validator=_count)
@@ -192,12 +193,12 @@ class RetryPolicy:
 
 @attrs.frozen
 class RateLimit:
-    """How fast a client may ask: ``requests`` per ``per_seconds``, evenly spread.
+    """The rate at which a client sends requests: ``requests`` per ``per_seconds``, evenly spread.
 
     Args:
-        requests: how many, in each span of ``per_seconds``.
-        per_seconds: the length of that span.
-        burst: how many may leave at once after a pause; 1 is perfectly even.
+        requests: how many, in each period of ``per_seconds``.
+        per_seconds: the length of that period.
+        burst: how many may be sent at once after a pause; 1 spaces all of them evenly.
     """
 
     requests: float = attrs.field(validator=_positive)
@@ -207,10 +208,10 @@ class RateLimit:
 
 @attrs.frozen(kw_only=True)
 class CallOptions:
-    """What may differ between a client and a view of it.
+    """The options that may differ between a client and a view of it.
 
     Args:
-        retry: how patient an operation is.
+        retry: how often an operation is tried, and for how long.
         max_concurrency: requests in flight of one listing.
         request_timeout: seconds for one attempt; None: as the client was made.
         headers: sent with each request.
@@ -229,10 +230,10 @@ class CallOptions:
         max_concurrency: int | None,
         headers: Mapping[str, str] | None,
     ) -> CallOptions:
-        """The same with what is given; ``headers`` are added, in place of those of the same name.
+        """A copy with the given options; ``headers`` are added and replace those of the same name.
 
         Raises:
-            ConfigurationError: one cannot be used; the message names it.
+            ConfigurationError: an option is invalid; the message names it.
         """
         seconds, at_once = self.request_timeout, self.max_concurrency
         if request_timeout is not None:
@@ -253,22 +254,22 @@ class CallOptions:
 
 
 def check_request_timeout(value: object) -> float:
-    """Seconds above zero; ConfigurationError otherwise."""
+    """Returns the seconds if they are above zero; raises ConfigurationError otherwise."""
     return check_number("request_timeout", value, low=0, inclusive=False)
 
 
 def check_retry(retry: object) -> RetryPolicy:
-    """The policy; ConfigurationError where it is something else."""
+    """Returns the policy; raises ConfigurationError if it is something else."""
     if isinstance(retry, RetryPolicy):
         return retry
     raise ConfigurationError(f"retry must be a RetryPolicy, not {type(retry).__name__}")
 
 
 def check_headers(headers: object) -> Mapping[str, str]:
-    """Headers that a caller may add to each request. Never shows their values.
+    """Returns the headers if a caller may add them to each request. Errors do not show their values.
 
     Raises:
-        ConfigurationError: one that the SDK sets itself, or that cannot be sent; names it.
+        ConfigurationError: the SDK sets one of them itself, or it cannot be sent; the message names it.
     """
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
@@ -287,10 +288,10 @@ def check_headers(headers: object) -> Mapping[str, str]:
 
 
 def check_environment(value: object, *, source: str = "environment") -> Environment:
-    """The environment of that name.
+    """Returns the environment of that name.
 
     Raises:
-        ConfigurationError: naming ``source``, what was seen and what is allowed.
+        ConfigurationError: there is none; the message has ``source``, the value and the allowed names.
     """
     if isinstance(value, str) and value in tuple(Environment):
         return Environment(value)
@@ -299,17 +300,17 @@ def check_environment(value: object, *, source: str = "environment") -> Environm
 
 
 def check_base_url(url: str) -> str:
-    """The URL without a trailing slash, where it is safe to send credentials there.
+    """Returns the URL without a trailing slash if credentials may be sent there.
 
     Raises:
-        ConfigurationError: not http(s), plain http to anything but loopback, or with credentials,
-            query or fragment in it.
+        ConfigurationError: it is not http(s), is plain http to another host than loopback, or contains
+            credentials, a query or a fragment.
     """
     try:
-        url.encode()  # half a surrogate pair is no text, and bytes are no URL
+        url.encode()  # fails for a lone surrogate and for bytes
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
-        host.encode("idna")  # what resolving it will do: an empty or endless label fails there
+        host.encode("idna")  # as resolving it does: fails for an empty or too long label
     except (ValueError, TypeError, AttributeError):
         raise ConfigurationError("base_url is not a URL") from None
     if "@" in parts.netloc:
@@ -326,7 +327,7 @@ def check_base_url(url: str) -> str:
 
 
 def path_problem(path: object) -> str | None:
-    """What keeps a path from being put behind the base URL as it is; None: nothing."""
+    """Why a path cannot be appended to the base URL as it is; None: it can."""
     if not isinstance(path, str):
         return f"must be a string, not {type(path).__name__}"
     if not path.startswith("/") or path.startswith("//"):
@@ -339,10 +340,10 @@ def path_problem(path: object) -> str | None:
 
 
 def check_sent_path(path: str) -> str:
-    """The path of the list of sent payments, where a page number can be asked of it.
+    """Returns the path of the list of sent payments.
 
     Raises:
-        ConfigurationError: it is no plain path; the message says why.
+        ConfigurationError: it is not a plain path; the message says why.
     """
     problem = path_problem(path) or ("must have no query" if "?" in path else None)
     if problem:
@@ -351,7 +352,7 @@ def check_sent_path(path: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine itself, without asking any resolver."""
+    """Whether the host is a loopback address or ``localhost``; asks no resolver."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a caller does with payments. Checks arguments, sends calls, tells what they mean."""
+"""The operations on payments: checks arguments, sends the calls and returns their results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Payments:
         self._tracker = tracker
         self._on_event = on_event
         self._sent_path = sent_path
-        self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
+        self._iterators: WeakSet[ListingIterator[Any]] = (
+            WeakSet()
+        )  # ended when the client is closed
 
     async def create_link(
         self,
@@ -48,7 +50,7 @@ class Payments:
         description: str | None = None,
         invoice_number: str | None = None,
     ) -> PaymentLink:
-        """A new pending payment, and the link at which it can be paid.
+        """Creates a pending payment and returns it with the link at which it can be paid.
 
         Args:
             amount: US dollars, above zero, at most two decimals; a float is refused.
@@ -56,8 +58,8 @@ class Payments:
             invoice_number: at most 20 characters.
 
         Raises:
-            InvalidRequestError: an argument was refused; nothing was sent.
-            OutcomeUnknownError: the link may or may not exist. Never sent twice in that case.
+            InvalidRequestError: an argument is invalid; nothing was sent.
+            OutcomeUnknownError: the link may or may not exist; the request was sent once.
             APIError: the API refused; there is no link.
             TransportError: no connection; there is no link.
 
@@ -74,7 +76,7 @@ class Payments:
         phone_country_code: str | None = None,
         currency: str = "USD",
     ) -> CheckoutToken:
-        """A short-lived token for the inline checkout, for a payer's email or phone.
+        """Creates a short-lived token for the inline checkout, for a payer's email or phone.
 
         Args:
             amount: above zero, at most 100,000, at most two decimals; a float is refused.
@@ -92,10 +94,10 @@ class Payments:
         return await send(self._handler, call)
 
     async def get(self, payment_id: UUID | str) -> Payment:
-        """The payment as it is now.
+        """Returns the payment in its current state.
 
         Raises:
-            InvalidRequestError: no UUID; nothing was sent.
+            InvalidRequestError: not a UUID; nothing was sent.
             NotFoundError: no such payment in this account.
             APIError, TransportError: after the retries.
 
@@ -104,19 +106,19 @@ class Payments:
         return await send(self._handler, _protocol.get(payment_id))
 
     async def find_created(self, error: OutcomeUnknownError) -> Payment | None:
-        """The payment that a `create_link` of unknown outcome has made after all, or None.
+        """Returns the payment that a `create_link` of unknown outcome created, or None.
 
-        Reads the received payments from that moment on, and looks for one that is still pending,
-        with that amount and description, created while the request was under way (by the server's
-        clock, which the list tells). None: there is none now. A request that timed out may still be
-        on its way to the server, so look again after a while before you ask for another link.
+        Reads the newest received payments and looks for one that is pending, has the same amount and
+        description, and was created while the request was in flight (by the server's clock). None:
+        there is none now. A request that timed out may still reach the server later, so look again
+        after a while before you create another link.
 
         Args:
             error: what `create_link` raised.
 
         Raises:
             InvalidRequestError: the error is not of `create_link`.
-            OutcomeUnknownError: several payments match; ``candidates`` holds them.
+            OutcomeUnknownError: several payments match; they are in its ``candidates``.
             IncompleteHistoryError, APIError, TransportError: the list could not be read.
         """
         if not isinstance(error, OutcomeUnknownError):
@@ -131,10 +133,10 @@ class Payments:
     async def page(
         self, direction: Direction | str, page_no: int, rows_per_page: int = 100
     ) -> PaymentPage:
-        """One page as the API has it at this moment, counted from 1; for everything use a listing.
+        """Returns one page as the API answers it now, counted from 1; to read them all use a listing.
 
         Raises:
-            InvalidRequestError: an argument was refused; nothing was sent.
+            InvalidRequestError: an argument is invalid; nothing was sent.
             APIError, TransportError: after the retries.
 
         Source: List Received Payments; List Sent Payments (assumed).
@@ -154,15 +156,15 @@ class Payments:
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> PaymentListing:
-        """The payments this account has sent, as a listing; nothing is read before it is iterated.
+        """Returns a listing of the payments this account has sent; iterating it sends the first request.
 
         Args:
             rows_per_page: 10, 20, 50 or 100; 100 needs the fewest requests.
             max_concurrency: requests in flight at most; None: the client's.
-            checkpoint: of an earlier listing of this direction; resumes right behind it.
+            checkpoint: of an earlier listing of this direction; resumes right after it.
 
         Raises:
-            InvalidRequestError: an argument was refused.
+            InvalidRequestError: an argument is invalid.
         """
         return self._listing(Direction.SENT, rows_per_page, max_concurrency, checkpoint)
 
@@ -173,7 +175,7 @@ class Payments:
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> PaymentListing:
-        """The payments this account has received; arguments as `sent`."""
+        """Returns a listing of the payments this account has received; arguments as `sent`."""
         return self._listing(Direction.RECEIVED, rows_per_page, max_concurrency, checkpoint)
 
     def history(
@@ -183,7 +185,7 @@ class Payments:
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> HistoryListing:
-        """Sent and received payments, read at once and merged newest first; arguments as `sent`.
+        """Returns a listing of both directions, read concurrently and merged newest first; as `sent`.
 
         ``max_concurrency`` bounds both directions together, ``checkpoint`` is of an earlier history.
         """
@@ -194,70 +196,70 @@ class Payments:
     async def wait_until_final(
         self, payment_id: UUID | str, *, timeout: float, poll: float = 1.0
     ) -> Payment:
-        """The payment, once its status is final; asked for at growing intervals.
+        """Polls the payment until its status is final, at growing intervals, and returns it.
 
-        Any number of waits share the looks of one client: one at a payment for all who wait for it, at
-        most ``max_concurrency`` at a time, and at once where `wake` tells of it. A payment that is
-        `retried` is followed to its retry where `wake` has told which that is; what comes back then
-        has another ``payment_id``. Otherwise `retried` is the end.
+        All waits of one client share their requests: one request serves everybody who waits for that
+        payment, at most ``max_concurrency`` are in flight, and `wake` triggers one immediately. A
+        `retried` payment is followed to its retry where `wake` was given that id; the payment returned
+        then has another ``payment_id``. Otherwise `retried` is final.
 
         Args:
-            payment_id: of the payment to watch.
+            payment_id: of the payment to wait for.
             timeout: seconds to wait at most.
-            poll: seconds before the second look; each next wait is 1.5 times longer, 30 at most. Who
-                waits with the shortest one decides for all who wait for that payment; if more
-                payments than ``max_concurrency`` are waited for, up to a quarter is added, so that
-                what began together spreads out.
+            poll: seconds before the second request; each further interval is 1.5 times longer, 30 at
+                most. Among several waits for one payment the shortest ``poll`` applies. Where more
+                payments than ``max_concurrency`` are waited for, intervals are up to a quarter longer,
+                so that requests that began together spread out.
 
         Raises:
-            WaitTimeoutError: not final in time; ``payment`` is how it was last seen.
+            WaitTimeoutError: not final in time; ``payment`` is its last known state.
             ClientClosedError: the client was closed meanwhile.
             APIError, TransportError: as `get`.
 
-        Cancellation: ends the look under way, unless somebody else waits for that payment, too.
+        Cancellation: cancels the request in flight, unless another wait needs it.
         """
         watch = self.watch(
             payment_id, timeout=_arguments.check_seconds("timeout", timeout), poll=poll
         )
         seen: Payment | None = None
-        async with watch:  # which ends the look under way, however this is left
+        async with watch:  # so that the request in flight ends however this is left
             async for payment in watch:
                 seen = payment
-        assert seen is not None  # a watch without any state ends in an error
+        assert seen is not None  # a watch that has seen no state raises
         return seen
 
     def watch(
         self, payment_id: UUID | str, *, timeout: float | None = None, poll: float = 1.0
     ) -> PaymentWatch:
-        """The payment's states as they are seen, to iterate: the present one first, the final one last.
+        """Returns an iterator over the payment's states: the current one first, the final one last.
 
         Args:
             payment_id: of the payment to watch.
-            timeout: seconds from the first step to the final state at most; None: for ever.
-            poll: as `wait_until_final`, with which it shares its looks.
+            timeout: seconds from the first step to the final state at most; None: unlimited.
+            poll: as `wait_until_final`, with which it shares its requests.
 
         Raises:
-            InvalidRequestError: an argument was refused.
+            InvalidRequestError: an argument is invalid.
         """
         limit = None if timeout is None else _arguments.check_seconds("timeout", timeout)
         wanted = _arguments.check_payment_id(payment_id)
         return self._tracker.watch(wanted, limit, _arguments.check_seconds("poll", poll))
 
     def wake(self, payment_id: UUID | str, *, retry_payment_id: UUID | str | None = None) -> None:
-        """Looks at a payment at once, where it is waited for: to be called for each webhook of it.
+        """Requests a payment immediately where somebody waits for it; call it for each webhook of it.
 
-        It believes nothing: what a wait returns is what Get Payment says. Safe from any thread.
+        What a wait returns is still the answer of Get Payment. Safe to call from any thread.
 
         Args:
             payment_id: of the payment that may have changed.
             retry_payment_id: the payment that a `retried` event names. No API call can confirm that
-                it belongs to the other one, only that it asks the same payee for the same amount, so
-                take it from events whose signature was verified. The latest 10,000 are remembered.
-                Once a client was woken, waits that see `retried` give the webhook that names the
-                retry 10 seconds to come.
+                it is the retry of the other one, only that payee and amount are the same, so take it
+                from events whose signature was verified. The latest 10,000 are kept. Once `wake` was
+                called on a client, waits that see `retried` wait up to 10 seconds for the webhook that
+                names the retry.
 
         Raises:
-            InvalidRequestError: no UUID.
+            InvalidRequestError: not a UUID.
         """
         retry = retry_payment_id
         if retry is not None:

@@ -1,4 +1,4 @@
-"""How fast a client asks: its own limit, and what a 429 teaches all of its tasks at once."""
+"""The rate limit of a client: a configured one, cooldowns after a 429, and a learned pace."""
 
 from __future__ import annotations
 
@@ -13,40 +13,38 @@ from paywint_async._log import fields, logger
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._protocol import retry_after_seconds
 
-_LONGEST_COOLDOWN = 1e9  # seconds, 31 years: any longer one overflows a limiter's arithmetic
-
 
 class Limiter(Protocol):
-    """What the throttle needs; a limiter shared between processes can take this place.
+    """The protocol of rate limiters, for one of your own, such as one that processes share.
 
-    Where it has an ``aclose``, too, each client that uses it awaits that when it is closed itself.
+    If it also has a coroutine ``aclose``, each client that uses it awaits that when it is closed.
     """
 
     async def acquire(self, deadline: float | None = None) -> None:
-        """Returns once one request may leave.
+        """Returns when one request may be sent.
 
         Raises:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
         """
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long."""
+        """Lets no request be sent for that long; any finite number, as large as the API says."""
 
 
 class RateLimiter:
-    """Lets requests leave evenly and in order of arrival, within one process.
+    """A rate limiter for one process; requests are sent evenly, in order of arrival.
 
-    In any window of ``w`` seconds at most ``burst + w × requests / per_seconds`` leave (the generic
-    cell rate algorithm: one number, the moment at which the budget is whole again, holds the state).
-    Without a limit only cooldowns and a learned `pace` hold anybody back.
+    In any window of ``w`` seconds at most ``burst + w × requests / per_seconds`` are sent (generic cell
+    rate algorithm; its state is one number, the time at which the full burst is available again). Without
+    a limit, requests wait only for cooldowns and for the learned `pace`.
 
-    Cancellation: a waiter that is cancelled has taken nothing, and the next one moves up.
+    Cancellation: a cancelled waiter uses no turn, and the next one moves up.
     """
 
     def __init__(self, limit: RateLimit | None = None) -> None:
         self._limit_interval = self._interval = limit.per_seconds / limit.requests if limit else 0.0
         self._tolerance = self._interval * (limit.burst - 1) if limit else 0.0
-        self._whole_at = float("-inf")
+        self._full_at = float("-inf")
         self._cool_until = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -55,35 +53,35 @@ class RateLimiter:
         return f"<RateLimiter {rate}, {len(self._waiting)} waiting>"
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long; a shorter cooldown never cuts a longer one."""
+        """Lets no request be sent for that long; a cooldown never ends an earlier one sooner."""
         until = asyncio.get_running_loop().time() + seconds
         self._cool_until = max(self._cool_until, until)
 
     def pace(self, per_second: float | None) -> None:
-        """Goes no faster than ``per_second``, evenly; None: as fast as the limit says."""
+        """Limits the rate to ``per_second`` in addition to the limit; None: no longer."""
         self._interval = max(self._limit_interval, 1 / per_second if per_second else 0.0)
 
     async def acquire(self, deadline: float | None = None) -> None:
-        """Returns once one request may leave; first come, first served.
+        """Returns when one request may be sent; first come, first served.
 
         Raises:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
         """
         now = asyncio.get_running_loop().time()
-        if self._waiting or self._cool_until > now or self._whole_at - self._tolerance > now:
-            await self._wait_in_line(deadline)
+        if self._waiting or self._cool_until > now or self._full_at - self._tolerance > now:
+            await self._wait_in_queue(deadline)
         elif self._interval:
             self._take(now)
 
     def _free_at(self) -> float:
-        return max(self._whole_at - self._tolerance, self._cool_until)
+        return max(self._full_at - self._tolerance, self._cool_until)
 
     def _take(self, now: float) -> None:
-        self._whole_at = max(self._whole_at, now) + self._interval
+        self._full_at = max(self._full_at, now) + self._interval
 
-    async def _wait_in_line(self, deadline: float | None) -> None:
-        # Only the head of the line looks at the clock; when it leaves, however it leaves, it wakes
-        # the next one. So a turn can neither be lost by a cancellation nor be taken twice.
+    async def _wait_in_queue(self, deadline: float | None) -> None:
+        # Only the first in the queue waits for the clock; when it is removed, for whatever reason, it
+        # wakes the next one. So a cancellation cannot lose a turn, and none is used twice.
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         self._waiting.append(turn)
@@ -106,24 +104,24 @@ class RateLimiter:
         raise RateLimitedError(429, message, retry_after=wait, is_local=True)
 
     def _cause(self) -> str:
-        if self._cool_until >= self._whole_at - self._tolerance:
+        if self._cool_until >= self._full_at - self._tolerance:
             return "the cooldown after an earlier 429"
         return "the client's own limit"
 
     async def _wait_until_free(self, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
-        while (free_at := self._free_at()) > loop.time():  # a new cooldown may move it
+        while (free_at := self._free_at()) > loop.time():  # a cooldown may begin meanwhile
             if deadline is not None and free_at > deadline:
                 raise TimeoutError
             await asyncio.sleep(free_at - loop.time())
 
 
 class Learner:
-    """What a client learns of a limit that nobody published: a pace, from its own 429s.
+    """Learns a pace from the 429s of an API whose limit is not published.
 
-    The first 429 sets the pace to nine tenths of what was answered in the second before it; each
-    later one takes a fifth off, and each success adds a little (5 % a second, or 1 a second if that is
-    more). After a minute without a 429 it is forgotten.
+    The first 429 sets the pace to nine tenths of the answers in the second before it; each later one
+    reduces it by a fifth, and each success increases it (by 5 % a second, or by 1 a second if that is
+    more). After a minute without a 429 there is no pace any more.
     """
 
     _FORGET_AFTER = 60.0
@@ -135,7 +133,7 @@ class Learner:
         self._changed_at = float("-inf")
 
     def succeed(self, now: float) -> None:
-        """An answer came that was no refusal."""
+        """Notes an answer other than 429."""
         self._answered.append(now)
         while self._answered[0] <= now - 1:
             self._answered.popleft()
@@ -145,7 +143,7 @@ class Learner:
             self._limiter.pace(self._pace)
 
     def refused(self, sent_at: float, now: float) -> None:
-        """A 429 came; of those that were under way together only the first one counts."""
+        """Notes a 429; of requests that were in flight together only the first one counts."""
         if sent_at <= self._changed_at:
             return
         if self._pace is None:
@@ -158,25 +156,25 @@ class Learner:
 
 
 class Throttle:
-    """A middleware: each attempt takes a turn at the limiter, each 429 cools everybody down.
+    """A middleware: each attempt waits for the limiter, each 429 begins a cooldown of all requests.
 
     Args:
-        limiter: the one of this client.
-        default_cooldown: seconds, where a 429 does not say how long.
-        on_event: told of cooldowns.
+        limiter: of this client.
+        default_cooldown: seconds, for a 429 without ``Retry-After``.
+        on_event: called with each `CooldownEvent`.
     """
 
     def __init__(
         self, limiter: Limiter, *, default_cooldown: float = 0.5, on_event: OnEvent = ignore
     ) -> None:
         self._limiter = limiter
-        # What one client learns is no pace for a limiter that others share; its owner states a limit.
+        # A pace is learned by one client; a limiter that others share has a configured limit.
         self._learner = Learner(limiter) if isinstance(limiter, RateLimiter) else None
         self._default_cooldown = default_cooldown
         self._on_event = on_event
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """The answer, once the request had its turn."""
+        """Waits for the request's turn, sends it, and returns the answer."""
         clock = asyncio.get_running_loop().time
         try:
             await self._limiter.acquire(request.deadline)
@@ -195,7 +193,7 @@ class Throttle:
 
     def _cool_down(self, request: Request, response: Response) -> None:
         seconds = retry_after_seconds(response) or self._default_cooldown
-        self._limiter.cool_down(min(seconds, _LONGEST_COOLDOWN))
+        self._limiter.cool_down(seconds)
         self._on_event(CooldownEvent(operation=request.operation, seconds=seconds))
         logger.info(
             "%s: the API answered 429, no request leaves for %.3g s",

@@ -1,9 +1,9 @@
-"""How many requests a client dares to have in flight before it knows the server's limit.
+"""Slow start: bounds the requests in flight while the server's limit is unknown.
 
-No limit is published. A thousand tasks that start at once would learn it by a thousand refusals, so
-the first few go alone, and each two successes make room for one more: when the first 429 comes, less
-than the limit plus a handful is under way. The listings bound themselves and pass freely; and a
-request that hangs frees its place after a second, so that it cannot keep healthy ones waiting.
+No limit is published. A thousand tasks that start at once would get a thousand refusals, so few requests
+are in flight at first, and every two successes allow one more: at the first 429 hardly more are in flight
+than the limit allows. Listings have a bound of their own and are exempt. A request that takes longer
+than a second no longer counts, so that one that hangs does not block the others.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from paywint_async._errors import RequestTimeoutError
 from paywint_async._messages import Handler, Request, Response
 
 HELD_AT_MOST = 1.0  # seconds
-FIRST_IN_FLIGHT = 16  # more than a web app needs at its start, less than any limit worth the name
+FIRST_IN_FLIGHT = (
+    16  # enough for a web app at its start, and below any limit that is to be expected
+)
 
 
 class SlowStart:
-    """A middleware: lets `FIRST_IN_FLIGHT` requests leave at once, and more with each success.
+    """A middleware: allows `FIRST_IN_FLIGHT` requests in flight, and more with each success.
 
-    Cancellation: a waiter that is cancelled gives its place back.
+    Cancellation: a cancelled waiter gives its place back.
     """
 
     def __init__(self) -> None:
@@ -31,10 +33,10 @@ class SlowStart:
         self._places: _Places | None = None
 
     def __call__(self, request: Request, handler: Handler) -> Awaitable[Response]:
-        """The answer, once there was a place.
+        """Waits for a place, sends the request, and returns the answer.
 
         Raises:
-            RequestTimeoutError: no place before the operation's deadline.
+            RequestTimeoutError: there was no place before the operation's deadline.
         """
         return handler(request) if request.is_bounded else self._send(request, handler)
 
@@ -60,27 +62,27 @@ class SlowStart:
 
 
 class _Places:
-    """The places of one event loop, first come, first served; one timer for all that are held."""
+    """The places of one event loop, first come, first served; one timer for all that are taken."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
         self.loop = loop
         self._left = room
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held: deque[_Place] = deque()  # by the time of their taking; freed ones leave late
+        self._held: deque[_Place] = deque()  # in the order of taking; freed ones are removed later
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self) -> _Place | None:
-        """A place, where one is left."""
+        """Takes a place if one is left."""
         if not self._left:
             return None
         self._left -= 1
         return self._hold()
 
     async def wait(self, request: Request) -> _Place:
-        """A place, once there is one.
+        """Waits for a place and takes it.
 
         Raises:
-            RequestTimeoutError: none before the request's deadline.
+            RequestTimeoutError: there was none before the request's deadline.
         """
         turn = self.loop.create_future()
         self._waiting.append(turn)
@@ -99,7 +101,7 @@ class _Places:
         raise error
 
     def give_back(self) -> None:
-        """One more place: for whoever waits longest, or left for the next."""
+        """Adds a place: for who has waited longest, or for the next request."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -108,7 +110,9 @@ class _Places:
         self._left += 1
 
     def _leave(self, turn: asyncio.Future[None]) -> None:
-        if turn.done() and not turn.cancelled():  # it had been its turn at that very moment
+        if (
+            turn.done() and not turn.cancelled()
+        ):  # it was given a place in the same step of the loop
             self.give_back()
         turn.cancel()
 
@@ -132,7 +136,7 @@ class _Places:
 
 
 class _Place:
-    """One place, which is freed once: by its request's end, or when it was held too long."""
+    """One place; freed once, when its request ends or after `HELD_AT_MOST`."""
 
     __slots__ = ("_places", "is_free", "until")
 

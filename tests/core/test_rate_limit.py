@@ -192,6 +192,17 @@ class TestACooldown:
             await limiter.acquire(deadline=start + 5)
         assert (now(), caught.value.retry_after) == (start, pytest.approx(10))
 
+    @pytest.mark.parametrize("digits", ["1" + "0" * 18, "9" * 400])
+    async def test_of_any_length_is_heeded_by_a_limiter(self, connect, digits):
+        faults = answer(429, headers=f"Retry-After: {digits}\r\n"), answer()
+        async with FaultServer(*faults) as server:
+            client = connect(server, rate_limit=RateLimit(10))
+            for _ in range(2):
+                with pytest.raises(RateLimitedError) as caught:
+                    await client.payments.page("sent", 1)
+                assert caught.value.retry_after >= 1e17
+        assert len(server.requests) == 1
+
 
 class TestTheThrottle:
     @staticmethod

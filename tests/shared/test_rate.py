@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import sleep  # virtual: no test waits for a timer
 
 import pytest
@@ -235,6 +236,17 @@ class TestACooldown:
         with pytest.raises(RateLimitedError) as caught:
             await limiter.acquire(deadline=start + 5)
         assert (now(), caught.value.retry_after) == (start, pytest.approx(10))
+
+    @pytest.mark.parametrize("seconds", [1e9, 1e18, sys.float_info.max])
+    async def test_of_any_length_is_heeded_by_all_processes(self, share, seconds):
+        one, other = share(RateLimit(100)), share(RateLimit(100))
+        await other.acquire()
+        one.cool_down(seconds)
+        await sleep(0.1)
+        for limiter in (one, other):
+            with pytest.raises(RateLimitedError) as caught:
+                await limiter.acquire(deadline=now() + 1e8)
+            assert caught.value.retry_after >= 1e9 - 1
 
     async def test_is_no_excuse_for_a_second_burst(self, share):
         one, other = share(RateLimit(10, burst=5)), share(RateLimit(10, burst=5))
