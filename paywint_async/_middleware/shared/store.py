@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from paywint_async._errors import ConfigurationError
 from paywint_async._middleware.shared.script import SCRIPT, SCRIPT_SHA
 
-OnConnect: TypeAlias = Callable[[Any], Awaitable[None]]
+OnConnect: TypeAlias = Callable[[], None]
 
 _PREFIX = "paywint:rate-limit:"
 _CODE = re.compile(r"[A-Z]{3,20}\b")
@@ -68,20 +68,22 @@ class Secrets:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def connect(self, timeout: float, on_connect: OnConnect) -> Any:
-        """A new client, which calls ``on_connect`` with each new connection, or the caller's."""
+        """A new client, which calls ``on_connect`` for each new connection, or the caller's."""
         if not self.is_url:
             return self.__redis
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        return Redis.from_url(
+        client = Redis.from_url(
             str(self.__redis),
             socket_connect_timeout=timeout,
             socket_timeout=timeout,
             retry=Retry(NoBackoff(), 0),  # who asks knows better when to ask again
-            redis_connect_func=on_connect,
         )
+        pool = client.connection_pool
+        pool.connection_class = _reporting(pool.connection_class, on_connect)
+        return client
 
     def _problem(self) -> str | None:
         try:
@@ -97,6 +99,23 @@ class Secrets:
         except (ValueError, TypeError):  # whose own words may show the whole of it
             return "redis is no URL such as redis://:password@host:6379/0"
         return None
+
+
+def _reporting(base: Any, on_connect: OnConnect) -> Any:
+    """The class of connections, whose instances call ``on_connect`` once they have connected.
+
+    Not redis-py's ``redis_connect_func``, with which it warns from Python 3.14 on (redis-py 8.1 asks
+    `asyncio.iscoroutinefunction` about it).
+    """
+    has_health_check = hasattr(base, "on_connect_check_health")  # newer redis-py
+    name = "on_connect_check_health" if has_health_check else "on_connect"
+    shake_hands = getattr(base, name)
+
+    async def report(self: Any, *arguments: Any, **named: Any) -> None:
+        on_connect()
+        await shake_hands(self, *arguments, **named)
+
+    return type(base.__name__, (base,), {name: report})
 
 
 class StoreError(Exception):
@@ -165,8 +184,7 @@ class RedisStore:
         except NoScriptError:  # a new server, or its scripts were flushed
             return await run("EVAL", SCRIPT, 1, key, *arguments)
 
-    async def _connected(self, connection: Any) -> None:
+    def _connected(self) -> None:
         # The pool replaces a connection that was lost between two calls, and says nothing.
         self.losses += self._is_connected
         self._is_connected = True
-        await connection.on_connect()
