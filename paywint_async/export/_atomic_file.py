@@ -11,6 +11,7 @@ from paywint_async.export._encoding import Encoding
 from paywint_async.export._errors import translated
 from paywint_async.export._files import open_locked, put_in_place
 from paywint_async.export._output import OutputFile
+from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R")
@@ -67,7 +68,7 @@ class AtomicFile(Generic[R]):
 
     def _finish(self, output: OutputFile, complete: bool) -> None:
         if not complete and self._is_empty:
-            os.unlink(self._part)
+            system.remove(self._part)
             return
         output.end_member()
         if complete:

@@ -29,7 +29,7 @@ from paywint_async.export._files import (
     temporary_path,
     write_all,
 )
-from paywint_async.export._platform import read_at
+from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
 _LARGEST = 1_000_000  # bytes; a checkpoint has about 2,000, and a wrong file may have anything
@@ -80,7 +80,7 @@ class CheckpointFile:
         """
         fd = self._fd = open_locked(self._real_path)
         with translated(f"cannot read {self.path}"):
-            text = read_at(fd, _LARGEST, 0)
+            text = system.read_at(fd, _LARGEST, 0)
         return self._parse(text) if text else None
 
     def save(
@@ -108,7 +108,7 @@ class CheckpointFile:
         """Gives the lock back. Idempotent."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            system.close(fd)
 
     def _parse(self, text: bytes) -> Confirmed:
         try:

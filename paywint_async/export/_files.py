@@ -7,9 +7,8 @@ import os
 import stat
 from collections.abc import Iterator
 
-from paywint_async.export import _platform
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
-from paywint_async.export._platform import NO_LINK, NO_WAIT, OPEN_FLAGS, copy_mode, lock
+from paywint_async.export._platform import system
 
 
 def open_locked(path: str) -> int:
@@ -25,13 +24,13 @@ def open_locked(path: str) -> int:
         ExportError: it cannot be opened, or is no regular file.
     """
     with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
-        flags = os.O_RDWR | os.O_CREAT | OPEN_FLAGS | NO_WAIT | NO_LINK
+        flags = os.O_RDWR | os.O_CREAT | system.OPEN_FLAGS | system.NO_WAIT | system.NO_LINK
         fd = os.open(path, flags, 0o666)
-        undo.callback(os.close, fd)
+        undo.callback(system.close, fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ExportError(f"{path} is not a regular file")
         # Between opening and locking, who had the lock may have put a new file in its place.
-        if not lock(fd) or not is_still(fd, path):
+        if not system.lock(fd, path) or not is_still(fd, path):
             raise OutputInUseError(f"{path} is being written by another export")
         undo.pop_all()
     return fd
@@ -54,7 +53,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 def sync_directory(path: str) -> None:
     """Makes the file's name last, as `os.fsync` does its content."""
-    _platform.sync_directory(os.path.dirname(path) or ".")
+    system.sync_directory(os.path.dirname(path) or ".")
 
 
 def temporary_path(path: str) -> str:
@@ -75,7 +74,7 @@ def replacement(path: str) -> Iterator[int]:
         os.ftruncate(fd, 0)
         yield fd
     except BaseException:
-        os.close(fd)
+        system.close(fd)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
@@ -83,7 +82,7 @@ def replacement(path: str) -> Iterator[int]:
 
 def put_in_place(fd: int, path: str, target: str) -> None:
     """Makes a written file last under the target's name, with the target's permissions."""
-    copy_mode(fd, target)
+    system.copy_mode(fd, target)
     os.fsync(fd)
-    os.replace(path, target)
+    system.move(fd, path, target)
     sync_directory(target)

@@ -9,7 +9,7 @@ from paywint_async.export._checkpoint import Extent
 from paywint_async.export._compression import Compression, Compressor
 from paywint_async.export._errors import translated
 from paywint_async.export._files import write_all
-from paywint_async.export._platform import read_at
+from paywint_async.export._platform import system
 
 _TAIL = 4096  # bytes at the end of the extent, which identify the file
 
@@ -62,12 +62,12 @@ class OutputFile:
         size = self.size if size is None else size
         length = min(size, _TAIL)
         with translated(f"cannot read {self._name}"):
-            end = read_at(self.fd, length, size - length)
+            end = system.read_at(self.fd, length, size - length)
         return Extent(size=size, tail=hashlib.sha256(end).hexdigest())
 
     def close(self) -> None:
         """Closes the descriptor, which releases its lock."""
-        os.close(self.fd)
+        system.close(self.fd)
 
     def _write(self, data: bytes) -> None:
         with translated(f"cannot write {self._name}"):

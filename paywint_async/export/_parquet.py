@@ -22,7 +22,7 @@ from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
 from paywint_async.export._changes import Known
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
 from paywint_async.export._parts import PartWriter, read_batches, read_footer
-from paywint_async.export._platform import lock, open_directory
+from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R", Payment, HistoryEntry)
@@ -129,12 +129,11 @@ class ParquetTable(Generic[R]):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._part.discard()
-            os.close(fd)
+            system.close(fd)
 
     def _lock(self) -> int:
-        fd = open_directory(self._path)
-        if not lock(fd):
-            os.close(fd)
+        fd = system.lock_directory(self._path)
+        if fd is None:
             raise OutputInUseError(f"{self._path} is being written by another export")
         return fd
 

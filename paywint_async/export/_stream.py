@@ -21,7 +21,7 @@ from paywint_async.export._checkpoint import CheckpointFile
 from paywint_async.export._encoding import Encoding
 from paywint_async.export._errors import ExportError, translated
 from paywint_async.export._files import write_all
-from paywint_async.export._platform import NO_WAIT, OPEN_FLAGS, PIPE_BUF, room_in, set_blocking
+from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
 R = TypeVar("R")
@@ -41,7 +41,7 @@ class Stream:
         self._fd = fd
         self._name = name
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        self._has_room = room_in(fd)
+        self._has_room = system.room_in(fd)
 
     async def send(self, data: bytes) -> None:
         """Writes all of it.
@@ -52,7 +52,7 @@ class Stream:
 
         Cancellation: what is left is not written.
         """
-        step = len(data) if self._is_file else PIPE_BUF
+        step = len(data) if self._is_file else system.PIPE_BUF
         with translated(f"cannot write {self._name}"):
             for start in range(0, len(data), step or 1):
                 if not self._has_room():
@@ -96,13 +96,13 @@ async def _open_path(path: str) -> int:
     """Waits for a named pipe's reader, in a way that can be cancelled."""
     while True:
         try:
-            fd = os.open(path, os.O_WRONLY | NO_WAIT | OPEN_FLAGS)
+            fd = os.open(path, os.O_WRONLY | system.NO_WAIT | system.OPEN_FLAGS)
         except OSError as error:
             if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
                 raise
             await asyncio.sleep(_READER_POLL)
         else:
-            set_blocking(fd)
+            system.set_blocking(fd)
             return fd
 
 

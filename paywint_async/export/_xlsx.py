@@ -35,6 +35,7 @@ from paywint_async.export._compression import compression_of
 from paywint_async.export._encoding import Encoding
 from paywint_async.export._errors import ExportError, translated
 from paywint_async.export._files import open_locked, put_in_place, replacement, temporary_path
+from paywint_async.export._platform import system
 from paywint_async.export._resumable import ResumableFile
 from paywint_async.export._sink import Checkpoint
 from paywint_async.export._workbook import Value, WorkbookWriter, check_texts
@@ -113,8 +114,8 @@ class XlsxFile(Generic[R]):
 
     async def open(self) -> Checkpoint | None:
         """Begins anew; there is never anything to continue."""
-        fd = open_locked(self._part)
-        self._file = os.fdopen(fd, "r+b")
+        self._fd = open_locked(self._part)
+        self._file = os.fdopen(self._fd, "r+b", closefd=False)
         self._file.truncate(0)
         self._writer = WorkbookWriter(
             self._file, sheets_path(self._real_path), _columns(self._direction), self._path
@@ -140,16 +141,17 @@ class XlsxFile(Generic[R]):
         try:
             with translated(f"cannot write {self._path}"):
                 if writer is None or (self._is_empty and not complete):
-                    os.unlink(self._part)
+                    system.remove(self._part)
                     return
                 await asyncio.to_thread(writer.finish)
                 file.flush()
                 if complete:
-                    put_in_place(file.fileno(), self._part, self._real_path)
+                    put_in_place(self._fd, self._part, self._real_path)
         finally:
             if writer is not None:
                 writer.discard()
             file.close()
+            system.close(self._fd)
 
 
 class XlsxTable(Generic[R]):
@@ -240,7 +242,7 @@ class XlsxTable(Generic[R]):
                 archive.comment = mark
             file.flush()
             put_in_place(fd, temporary_path(self._real_path), self._real_path)
-        os.close(fd)
+        system.close(fd)
 
     def _read_rows(self) -> Iterator[list[Any]]:
         damages = (EOFError, ValueError, zlib.error)

@@ -11,7 +11,7 @@ import pytest
 import paywint_async
 
 PACKAGE = Path(paywint_async.__file__).parent
-PLATFORM = PACKAGE / "export" / "_platform.py"
+PLATFORM = PACKAGE / "export" / "_posix.py"
 
 # The Python documentation: "Availability: Unix" or "not Windows".
 MODULES = {

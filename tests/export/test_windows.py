@@ -1,0 +1,192 @@
+"""The export's part for Windows, by Windows' rules for files, which `windows_simulation` simulates."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from windows_simulation import simulate
+
+import paywint_async
+from paywint_async.export import _posix, _windows
+from paywint_async.export._errors import ExportError, OutputInUseError
+from paywint_async.export._files import open_locked, put_in_place, replacement, temporary_path
+
+HERE = Path(__file__).parent
+MODULES = ["checkpoint", "compression", "destinations", "files", "parquet", "refresh", "xlsx"]
+# What differs: an open file is never replaced or removed there, permissions are the directory's, and
+# what these compare is a directory with the locks' files in it.
+ONLY_ON_POSIX = [
+    "test_files.py::test_a_file_replaced_meanwhile_is_noticed_at_the_next_commit",
+    "test_files.py::test_permissions_and_links_outlive_the_replacement",
+    "test_checkpoint.py::test_a_file_that_was_removed_while_it_was_opened_is_in_use",
+    "test_checkpoint.py::test_a_symbolic_link_stays_one_and_permissions_stay",
+    "test_checkpoint.py::test_a_full_disk_leaves_the_former_checkpoint",
+    "test_compression.py::test_a_full_disk_leaves_the_file_and_its_checkpoint",
+    "test_compression.py::test_cancelled_while_it_is_written_anew_it_stays_as_it_was",
+]
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on Windows' rules hold."""
+    simulate(monkeypatch)
+
+
+@pytest.fixture
+def opened(windows: None, tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+    """`opened(name)`: a locked file, its descriptor and its path."""
+
+    def open_file(name: str) -> tuple[int, str]:
+        path = str(tmp_path / name)
+        return open_locked(path), path
+
+    return open_file
+
+
+def test_both_parts_have_the_same_functions() -> None:
+    def names(module: object) -> set[str]:
+        return {
+            name
+            for name, value in vars(module).items()
+            if not name.startswith("_")
+            and (name.isupper() or getattr(value, "__module__", "") == module.__name__)
+        }
+
+    assert names(_windows) == names(_posix)
+
+
+@pytest.mark.slow
+@pytest.mark.real_time
+@pytest.mark.parametrize("module", MODULES)
+def test_the_tests_of_files_hold_on_windows(module: str) -> None:
+    deselected = [f"--deselect=tests/export/{name}" for name in ONLY_ON_POSIX]
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-x", "-n", "0"),
+            *("-p", "windows_run", "-p", "no:cacheprovider"),
+            *deselected,
+            f"tests/export/test_{module}.py",
+        ],
+        cwd=HERE.parents[1],
+        env=os.environ
+        | {
+            "PYTHONPATH": os.pathsep.join(
+                [
+                    str(HERE.parent / "support"),
+                    str(HERE),
+                    str(Path(paywint_async.__file__).parents[1]),
+                ]
+            ),
+            "PYTEST_ADDOPTS": "",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-2000:]
+    assert " passed" in finished.stdout
+
+
+class TestALock:
+    def test_is_refused_while_another_holds_it(self, opened):
+        fd, path = opened("a")
+        with pytest.raises(OutputInUseError):
+            open_locked(path)
+        _windows.close(fd)
+        _windows.close(open_locked(path))
+
+    def test_leaves_nothing_behind(self, opened, tmp_path):
+        fd, _ = opened("a")
+        _windows.close(fd)
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_keeps_nobody_from_reading(self, opened):
+        fd, path = opened("a")
+        os.write(fd, b"text")
+        assert Path(path).read_bytes() == b"text"
+        _windows.close(fd)
+
+    def test_of_a_directory_is_refused_while_another_holds_it(self, windows, tmp_path):
+        fd = _windows.lock_directory(str(tmp_path))
+        assert fd is not None
+        assert _windows.lock_directory(str(tmp_path)) is None
+        _windows.close(fd)
+        assert os.listdir(tmp_path) == []
+
+    def test_of_a_symbolic_link_is_refused(self, windows, tmp_path):
+        (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(ExportError, match="symbolic link"):
+            open_locked(str(tmp_path / "link"))
+
+
+class TestAReplacement:
+    def test_takes_the_name_of_a_file_that_is_open(self, opened, tmp_path):
+        former, path = opened("a")
+        os.write(former, b"old")
+        with replacement(path) as fd:
+            os.write(fd, b"new")
+            put_in_place(fd, temporary_path(path), path)
+        _windows.close(former)
+        os.write(fd, b" and more")
+        assert Path(path).read_bytes() == b"new and more"
+        with pytest.raises(OutputInUseError):
+            open_locked(path)
+        _windows.close(fd)
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_may_be_replaced_again(self, opened):
+        held, path = opened("a")
+        for text in (b"1", b"22", b"333"):
+            with replacement(path) as fd:
+                os.write(fd, text)
+                put_in_place(fd, temporary_path(path), path)
+            _windows.close(held)
+            held = fd
+        assert Path(path).read_bytes() == b"333"
+        _windows.close(held)
+
+    def test_that_another_program_prevents_leaves_both_files_as_they_were(self, opened):
+        former, path = opened("a")
+        os.write(former, b"old")
+        with Path(path).open("rb"):  # such as Excel
+            with pytest.raises(PermissionError), replacement(path) as fd:
+                os.write(fd, b"new")
+                put_in_place(fd, temporary_path(path), path)
+            os.write(former, b" and more")
+            assert Path(path).read_bytes() == b"old and more"
+        with replacement(path) as fd:
+            os.write(fd, b"new")
+            put_in_place(fd, temporary_path(path), path)
+        assert Path(path).read_bytes() == b"new"
+        _windows.close(former)
+        _windows.close(fd)
+
+    def test_of_a_file_that_nobody_has_open_needs_no_former_one(self, opened, tmp_path):
+        fd, path = opened("a.part")
+        os.write(fd, b"all")
+        put_in_place(fd, path, str(tmp_path / "a"))
+        _windows.close(fd)
+        assert (tmp_path / "a").read_bytes() == b"all"
+        assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_file_that_is_open_is_removed(opened, tmp_path):
+    fd, path = opened("a.part")
+    _windows.remove(path)
+    _windows.close(fd)
+    assert os.listdir(tmp_path) == []
+
+
+def test_reading_moves_no_position(opened):
+    fd, path = opened("a")
+    os.write(fd, b"12345")
+    assert _windows.read_at(fd, 2, 1) == b"23"
+    os.write(fd, b"6")
+    assert Path(path).read_bytes() == b"123456"
+    _windows.close(fd)
