@@ -15,7 +15,7 @@ that need no socket) · `server` (`Emulator`, from start to close).
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._server import Emulator
 from paywint_async.emulator._traffic import RecordedExchange
-from paywint_async.emulator._transitions import Change, IllegalChange
+from paywint_async.emulator._transitions import Change, IllegalChange, Refund
 from paywint_async.emulator._webhooks import Delivery, WebhookFaults
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "Emulator",
     "IllegalChange",
     "RecordedExchange",
+    "Refund",
     "WebhookFaults",
 ]

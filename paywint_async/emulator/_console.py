@@ -22,6 +22,7 @@ from paywint_async.emulator._webhooks import WebhookFaults, Webhooks
 _ROWS = 50
 _LOOKED_AT = 20_000  # payments: a filter that finds nothing in so many stops looking
 _ACTIONS = {"opened": "Open", "processing": "Process", "success": "Pay", "failed": "Fail"} | {
+    "settling": "Settle",
     "rejected": "Reject",
     "expired": "Expire",
     "retried": "Retry",
@@ -51,9 +52,10 @@ class Console:
         router.add_get("/", self._payments)
         router.add_get("/console/payments/{payment_id}", self._payment)
         router.add_post("/console/payments/{payment_id}", self._change)
+        router.add_post("/console/payments/{payment_id}/refund", self._refund)
         router.add_get("/console/requests", self._requests)
         router.add_get("/console/webhooks", self._deliveries)
-        router.add_post("/console/webhooks/{delivery_id}", self._resend)
+        router.add_post("/console/webhooks/{number}", self._resend)
         router.add_get("/console/settings", self._settings)
         router.add_post("/console/settings", self._set)
         router.add_get("/console/static/{name}", _rendering.static)
@@ -96,6 +98,7 @@ class Console:
             payment=payment,
             timeline=self._controls.changes(payment.payment_id),
             actions={s: _ACTIONS[s] for s in _transitions.next_statuses(payment) if s in _ACTIONS},
+            refundable_cents=_transitions.refundable_cents(payment),
             deliveries=[d for d in self._webhooks.deliveries if d.payment_id == payment.payment_id],
         )
 
@@ -107,6 +110,18 @@ class Console:
                 payment_id = await self._controls.retry(payment_id)
             else:
                 await self._controls.move(payment_id, status)
+        except ValueError as error:
+            raise web.HTTPConflict(text=str(error)) from None
+        raise web.HTTPSeeOther(f"/console/payments/{payment_id}")
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        payment_id = self._find(request).payment_id
+        given = await _form_body.fields(request)
+        try:
+            if given.get("what") == "fee":
+                await self._controls.refund_fee(payment_id)
+            else:
+                await self._controls.refund(payment_id, given.get("amount") or None)
         except ValueError as error:
             raise web.HTTPConflict(text=str(error)) from None
         raise web.HTTPSeeOther(f"/console/payments/{payment_id}")
@@ -129,10 +144,12 @@ class Console:
         )
 
     async def _resend(self, request: web.Request) -> web.Response:
-        try:
-            self._webhooks.begin_resend(request.match_info["delivery_id"])
-        except LookupError:
-            raise web.HTTPNotFound from None
+        number = request.match_info["number"]
+        found = (each for each in self._webhooks.deliveries if str(each.number) == number)
+        delivery = next(found, None)
+        if delivery is None:
+            raise web.HTTPNotFound
+        self._webhooks.begin_resend(delivery)
         raise web.HTTPSeeOther("/console/webhooks")
 
     async def _settings(self, request: web.Request) -> web.Response:

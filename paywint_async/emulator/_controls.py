@@ -5,13 +5,16 @@ It is the part of `Emulator` that needs no socket.
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import Direction
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
-from paywint_async.emulator._transitions import PLANNABLE, Change
+from paywint_async.emulator._transitions import PLANNABLE, SUCCESS, Change
+
+_MOST_DOLLARS = 10**20
 
 
 class Controls:
@@ -20,12 +23,19 @@ class Controls:
     Args:
         ledger: The account.
         timetable_us: What becomes of a new link by itself, as `Lives` takes it.
+        refunded_status: The status of a payment that was refunded whole.
     """
 
-    def __init__(self, ledger: PaymentBook, timetable_us: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self,
+        ledger: PaymentBook,
+        timetable_us: Sequence[tuple[int, str]],
+        *,
+        refunded_status: str = SUCCESS,
+    ) -> None:
         self._ledger = ledger
         self._clock = Clock()
-        self._lives = Lives(ledger, timetable_us)
+        self._lives = Lives(ledger, timetable_us, refunded_status=refunded_status)
 
     def arrive(self, direction: Direction, count: int = 1) -> None:
         """Let that many payments of a direction come now. For tests.
@@ -101,6 +111,30 @@ class Controls:
     async def process(self, payment_id: object) -> None:
         """The payer has decided to pay; the money is on its way. Raises as `pay`."""
         self._change(payment_id, "processing")
+
+    async def settle(self, payment_id: object) -> None:
+        """The money has left the payer and has not arrived yet. Raises as `pay`."""
+        self._change(payment_id, "settling")
+
+    async def refund(self, payment_id: object, amount: Decimal | int | str | None = None) -> str:
+        """Money of a payment that succeeded goes back, whole or in parts.
+
+        Args:
+            payment_id: Its id.
+            amount: Dollars; None: all that was not refunded yet.
+
+        Returns:
+            The refund's `refund_transaction_id`.
+
+        Raises:
+            LookupError: No such payment.
+            ValueError: It did not succeed, or the amount is no such part of it.
+        """
+        return self._refund(payment_id, None if amount is None else _in_cents(amount))
+
+    async def refund_fee(self, payment_id: object, amount: Decimal | int | str = "0.30") -> str:
+        """The fee of a payment that succeeded goes back. Returns and raises as `refund`."""
+        return self._refund(payment_id, _in_cents(amount), is_fee=True)
 
     async def pay(self, payment_id: object) -> None:
         """The payment succeeds.
@@ -203,6 +237,12 @@ class Controls:
         self._ledger.place(str(payment_id))
         return self._lives.timeline(str(payment_id))
 
+    def _refund(self, payment_id: object, cents: int | None, *, is_fee: bool = False) -> str:
+        now_us = self._settle()
+        refund = self._lives.refund(str(payment_id), cents, now_us, is_fee=is_fee)
+        self._changed()
+        return refund.refund_transaction_id
+
     def _change(
         self, payment_id: object, status: str, reason: str | None = None
     ) -> EmulatedPayment:
@@ -219,3 +259,20 @@ class Controls:
 
     def _changed(self) -> None:
         """Called after each change, and when the timetable may have grown."""
+
+
+def _in_cents(amount: Decimal | int | str) -> int:
+    """Dollars as cents.
+
+    Raises:
+        ValueError: It is no number of dollars and cents.
+    """
+    if isinstance(amount, float | bool):
+        raise ValueError(f"amount must be a Decimal, an int or text, not {amount!r}")
+    try:
+        dollars = Decimal(amount)
+    except (InvalidOperation, TypeError):
+        raise ValueError(f"amount must be a number of dollars, not {amount!r}") from None
+    if not dollars.is_finite() or not 0 < dollars < _MOST_DOLLARS or dollars != round(dollars, 2):
+        raise ValueError(f"amount must be positive, with at most two decimals, not {amount!r}")
+    return int(dollars * 100)

@@ -12,7 +12,7 @@ import attrs
 from paywint_async.emulator import _transitions
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
-from paywint_async.emulator._transitions import Change
+from paywint_async.emulator._transitions import Change, Refund
 
 Listener = Callable[[Change], None]
 
@@ -24,9 +24,17 @@ class Lives:
         ledger: Where they are.
         timetable_us: What becomes of a new link by itself, as (microseconds after it was made,
             status); a step that is not possible any more when it is due is left out.
+        refunded_status: The status of a payment that was refunded whole.
     """
 
-    def __init__(self, ledger: PaymentBook, timetable_us: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self,
+        ledger: PaymentBook,
+        timetable_us: Sequence[tuple[int, str]],
+        *,
+        refunded_status: str = _transitions.SUCCESS,
+    ) -> None:
+        self._refunded_status = refunded_status
         self._ledger = ledger
         self._timetable = timetable_us
         self._due: list[tuple[int, int, str, str]] = []
@@ -100,6 +108,32 @@ class Lives:
         )
         self.create(new)
         return new
+
+    def refund(
+        self, payment_id: str, cents: int | None, now_us: int, *, is_fee: bool = False
+    ) -> Refund:
+        """Give money back.
+
+        Args:
+            cents: How much; None: all that was not refunded yet.
+            is_fee: Whether it is of the payment's fee.
+
+        Raises:
+            LookupError: No such payment.
+            IllegalChange: It did not succeed, or so much is not left.
+        """
+        before = self._ledger.payment(payment_id)
+        after, given = _transitions.refunded(
+            before, cents, is_fee=is_fee, full_status=self._refunded_status
+        )
+        refund = Refund(
+            refund_transaction_id=self._ledger.refund_id(after),
+            amount=f"{given // 100}.{given % 100:02d}",
+            is_fee=is_fee,
+        )
+        self._ledger.replace(after)
+        self._note(Change(payment=after, previous=before.status, at_us=now_us, refund=refund))
+        return refund
 
     def schedule(self, payment_id: str, status: str, at_us: int) -> None:
         """Let a payment take that status at that time, should it still be possible then."""

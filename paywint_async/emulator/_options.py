@@ -10,7 +10,13 @@ import attrs
 
 from paywint_async.emulator._payment_book import Order
 from paywint_async.emulator._transitions import EXPIRED, PLANNABLE, RETRIED
-from paywint_async.emulator._wire import AmountUnit, EmptyRecords, EmptyTotal
+from paywint_async.emulator._wire import (
+    AmountUnit,
+    EmptyRecords,
+    EmptyTotal,
+    RefundedStatus,
+    RefundEvent,
+)
 
 LARGEST_HISTORY = 100_000_000
 """Its newest payment is of the year 2965; the calendar's end is eight times as far."""
@@ -117,6 +123,8 @@ class EmulatorOptions:
     empty_records: EmptyRecords = attrs.field(validator=_one_of("list", "null"))
     empty_total: EmptyTotal = attrs.field(validator=_one_of("zero", "null", "absent"))
     extra_fields: bool = attrs.field(validator=_flag)
+    refund_event: RefundEvent = attrs.field(validator=_one_of("payment.refunded", "payment.refund"))
+    refunded_status: RefundedStatus = attrs.field(validator=_one_of("success", "refunded"))
     webhook_amounts: AmountUnit = attrs.field(validator=_one_of("cents", "dollars", "text"))
     redirect_url: str | None = attrs.field(validator=attrs.validators.optional(_name))
 

@@ -8,7 +8,8 @@ class EmulatedPayment:
     """A payment's facts; the fields are the API's, save that times are Unix microseconds.
 
     `amount` is text: the very digits that go on the wire. `invoice_number` is kept for the account,
-    the API never shows it.
+    the API never shows it. Nor does it show `refunded_cents`, what was paid back, and `refunds`, the
+    number of refunds, those of fees counted, too.
     """
 
     payment_id: str
@@ -25,3 +26,5 @@ class EmulatedPayment:
     status: str
     failure_reason: str | None
     invoice_number: str | None = None
+    refunded_cents: int = 0
+    refunds: int = 0

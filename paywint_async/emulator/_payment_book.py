@@ -224,6 +224,10 @@ class PaymentBook:
         somebody = self._generator.somebody(payment.payment_id)
         return payment.payer_id or somebody.party_id, payment.payer_name or somebody.name
 
+    def refund_id(self, payment: EmulatedPayment) -> str:
+        """The id of the payment's latest refund."""
+        return self._identity.uuid(f"refund {payment.payment_id} {payment.refunds}")
+
     def repeat(self, payment: EmulatedPayment, now_us: int) -> EmulatedPayment:
         """Append a pending payment that asks for the same once more; returns it."""
         direction, _rank = self.place(payment.payment_id)
@@ -235,6 +239,8 @@ class PaymentBook:
             payment_date_us=None,
             status="pending",
             failure_reason=None,
+            refunded_cents=0,
+            refunds=0,
         )
         history.write(new)
         return new

@@ -57,12 +57,16 @@ def _environment() -> "jinja2.Environment | None":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(money=_money, moment=_moment, clock=_clock, ms=_ms)
+    environment.filters.update(cents=_cents, money=_money, moment=_moment, clock=_clock, ms=_ms)
     return environment
 
 
 def _money(amount: str) -> str:
     return f"${Decimal(amount):,.2f}"
+
+
+def _cents(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def _moment(unix_us: int) -> str:

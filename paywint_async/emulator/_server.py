@@ -30,6 +30,8 @@ from paywint_async.emulator._wire import (
     AmountUnit,
     EmptyRecords,
     EmptyTotal,
+    RefundedStatus,
+    RefundEvent,
     payment_row,
     with_platform_fields,
 )
@@ -80,6 +82,9 @@ class Emulator(Controls):
         webhook_amounts: The unit of amounts in webhooks, which Paywint's pages contradict each
             other about: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
         redirect_url: Where the payer's page leads back to, with `id` and `status`.
+        refund_event: The name of the event of a refund: Paywint's page is about "payment.refunded"
+            and shows "payment.refund".
+        refunded_status: The status of a payment that was refunded whole, which nobody has published.
         sent_path: Where the list of sent payments is, below `/api/`; nobody has published that.
         empty_records: `records` of a page without payments: "list" (`[]`) or "null".
         empty_total: `totalRecords` where there is no payment: "zero", "null" or "absent".
@@ -117,6 +122,8 @@ class Emulator(Controls):
         webhook_retry_delays: tuple[float, float] = RETRY_DELAYS,
         webhook_amounts: AmountUnit = "cents",
         redirect_url: str | None = None,
+        refund_event: RefundEvent = "payment.refunded",
+        refunded_status: RefundedStatus = "success",
         sent_path: str = SENT_PATH,
         empty_records: EmptyRecords = "list",
         empty_total: EmptyTotal = "zero",
@@ -135,6 +142,8 @@ class Emulator(Controls):
             redirect_url=redirect_url,
             hostile=hostile,
             today=today,
+            refund_event=refund_event,
+            refunded_status=refunded_status,
             sent_path=sent_path,
             empty_records=empty_records,
             empty_total=empty_total,
@@ -153,6 +162,7 @@ class Emulator(Controls):
                 render=with_platform_fields if extra_fields else payment_row,
             ),
             self._settings.timetable_us,
+            refunded_status=refunded_status,
         )
         self._deviations = Deviations(deviations)
         self._switches = Switches(
@@ -169,6 +179,7 @@ class Emulator(Controls):
             change_body=self._deviations.webhook,
             faults=webhook_faults or WebhookFaults(),
             unit=webhook_amounts,
+            refund_name=refund_event,
             has_more=extra_fields,
             retry_delays=webhook_retry_delays,
         )
@@ -342,14 +353,17 @@ class Emulator(Controls):
         """Return once no webhook is under way or waits for its next attempt."""
         await self._webhooks.settled()
 
-    async def resend(self, delivery_id: str) -> Delivery:
+    async def resend(self, delivery: Delivery | str) -> Delivery:
         """Make a delivery once more, with the same id, whatever became of it.
+
+        Args:
+            delivery: One of `deliveries`, or its id: of several with one id, the latest.
 
         Raises:
             LookupError: No such delivery.
             RuntimeError: It is not running.
         """
-        return await self._webhooks.resend(delivery_id)
+        return await self._webhooks.resend(delivery)
 
     def _remember(self, path: str) -> StateFile:
         made = self._settings

@@ -17,7 +17,7 @@ from paywint_async.emulator._identity import DIRECTIONS, Direction
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
-from paywint_async.emulator._transitions import Change
+from paywint_async.emulator._transitions import Change, Refund
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS arrivals (
 );
 CREATE TABLE IF NOT EXISTS changes (
     number INTEGER PRIMARY KEY, payment_id TEXT NOT NULL, facts TEXT NOT NULL, previous TEXT,
-    at_us INTEGER NOT NULL, retry_payment_id TEXT
+    at_us INTEGER NOT NULL, retry_payment_id TEXT, refund TEXT
 );
 """
 
@@ -74,6 +74,7 @@ class StateFile:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
+            self._add_missing_columns()
             self._check()
             self._load(ledger, lives, clock)
         except sqlite3.Error as error:
@@ -137,6 +138,12 @@ class StateFile:
         if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
             raise ValueError(f"{self._path} is some other program's database, not a state file")
 
+    def _add_missing_columns(self) -> None:
+        """Bring a file of 0.1, which knew no refunds, up to date."""
+        columns = {row[1] for row in self._execute("PRAGMA table_info(changes)")}
+        if "refund" not in columns:
+            self._execute("ALTER TABLE changes ADD COLUMN refund TEXT")
+
     def _check(self) -> None:
         known = self._read_facts()
         if known:
@@ -182,24 +189,34 @@ class StateFile:
 
     def _read_timelines(self) -> dict[str, list[Change]]:
         timelines: dict[str, list[Change]] = {}
-        query = "SELECT facts, previous, at_us, retry_payment_id FROM changes ORDER BY number"
-        for text, previous, at_us, retry_payment_id in self._execute(query):
+        query = (
+            "SELECT facts, previous, at_us, retry_payment_id, refund FROM changes ORDER BY number"
+        )
+        for text, previous, at_us, retry_payment_id, refund in self._execute(query):
             change = Change(
                 payment=_from_json(text),
                 previous=previous,
                 at_us=at_us,
                 retry_payment_id=retry_payment_id,
+                refund=None if refund is None else Refund(**json.loads(refund)),
             )
             timelines.setdefault(change.payment.payment_id, []).append(change)
         return timelines
 
     def _write_changes(self) -> None:
         rows = [
-            (c.payment.payment_id, _to_json(c.payment), c.previous, c.at_us, c.retry_payment_id)
+            (
+                c.payment.payment_id,
+                _to_json(c.payment),
+                c.previous,
+                c.at_us,
+                c.retry_payment_id,
+                None if c.refund is None else _to_json(c.refund),
+            )
             for c in self._changes
         ]
         assert self._database is not None
-        self._database.executemany("INSERT INTO changes VALUES (NULL, ?, ?, ?, ?, ?)", rows)
+        self._database.executemany("INSERT INTO changes VALUES (NULL, ?, ?, ?, ?, ?, ?)", rows)
 
     def _read_facts(self) -> dict[str, str]:
         return dict(self._execute("SELECT name, value FROM facts"))
@@ -216,8 +233,8 @@ class StateFile:
         return self._database.execute(query, values)
 
 
-def _to_json(payment: EmulatedPayment) -> str:
-    return json.dumps(attrs.asdict(payment))
+def _to_json(record: EmulatedPayment | Refund) -> str:
+    return json.dumps(attrs.asdict(record))
 
 
 def _from_json(text: str) -> EmulatedPayment:

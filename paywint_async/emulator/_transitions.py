@@ -1,33 +1,38 @@
 """The life of one payment: which status may follow which, and what that does to its facts. Pure.
 
-    pending, initiated → opened → processing → success | failed
+    pending, initiated → opened → processing → settling → success | failed
                     └──────┴──── rejected | expired
 
 A link is `pending` when it is made, as is published. What failed, was rejected or has expired can be
-retried: it becomes `retried`, and a new payment with a new id takes its place.
+retried: it becomes `retried`, and a new payment with a new id takes its place. What succeeded can be
+refunded, whole or in parts; whether that changes the status is not published.
 """
 
 import attrs
 
 from paywint_async.emulator._payment import EmulatedPayment
+from paywint_async.emulator._wire import cents as _cents
 
 EXPIRED, PROCESSING, RETRIED, SUCCESS = "expired", "processing", "retried", "success"
+REFUNDED = "refunded"
 _ENDS = ("success", "failed", "rejected", "expired")
 _NEXT: dict[str, tuple[str, ...]] = {
     "pending": ("initiated", "opened", "processing", *_ENDS),
     "initiated": ("opened", "processing", *_ENDS),
     "opened": ("processing", *_ENDS),
-    "processing": ("success", "failed"),
+    "processing": ("settling", "success", "failed"),
+    "settling": ("success", "failed"),
     "failed": ("retried",),
     "rejected": ("retried",),
     "expired": ("retried",),
     "success": (),
     "retried": (),
+    REFUNDED: (),
 }
 STATUSES = tuple(_NEXT)
-PLANNABLE = tuple(status for status in _NEXT if status != "pending")
+PLANNABLE = tuple(status for status in _NEXT if status not in ("pending", REFUNDED))
 """What a payment can be told to become; a timetable may not retry, it would never end."""
-FINAL = frozenset({*_ENDS, "retried"})
+FINAL = frozenset({*_ENDS, "retried", REFUNDED})
 UNPAID = frozenset({"pending", "initiated", "opened"})
 """What a payer can still decide about, and what expires."""
 
@@ -35,16 +40,27 @@ _NO_REASON = "Declined by the emulator"
 
 
 @attrs.frozen(kw_only=True)
+class Refund:
+    """Money that went back, of the payment or (`is_fee`) of its fee; `amount` is in dollars."""
+
+    refund_transaction_id: str
+    amount: str
+    is_fee: bool
+
+
+@attrs.frozen(kw_only=True)
 class Change:
     """One step of a payment's life.
 
-    `retry_payment_id` is set on `retried`; `previous` is None for the payment's beginning.
+    `retry_payment_id` is set on `retried`; `previous` is None for the payment's beginning; `refund`
+    is set where money went back.
     """
 
     payment: EmulatedPayment
     previous: str | None
     at_us: int
     retry_payment_id: str | None = None
+    refund: Refund | None = None
 
 
 class IllegalChange(ValueError):
@@ -96,3 +112,45 @@ def changed(
         payment_method=payment.payment_method or ("WALLET" if status not in UNPAID else None),
         receiving_method=payment.receiving_method or ("WALLET" if status == SUCCESS else None),
     )
+
+
+def refundable_cents(payment: EmulatedPayment) -> int:
+    """How much can still be refunded."""
+    if payment.status != SUCCESS:
+        return 0
+    return _cents(payment.amount) - payment.refunded_cents
+
+
+def refunded(
+    payment: EmulatedPayment, cents: int | None, *, is_fee: bool, full_status: str
+) -> tuple[EmulatedPayment, int]:
+    """The payment after a refund, and the cents that went back.
+
+    Args:
+        cents: How much; None: all that was not refunded yet.
+        is_fee: Whether it is of the fee, which may be refunded of any payment that succeeded.
+        full_status: What the payment's status is once all of it went back.
+
+    Raises:
+        IllegalChange: It did not succeed, or so much is not left.
+    """
+    left = _cents(payment.amount) - payment.refunded_cents
+    given = left if cents is None else cents
+    if payment.status != SUCCESS and not (is_fee and payment.status == REFUNDED):
+        raise IllegalChange(
+            f"payment {payment.payment_id} is {payment.status}: only what succeeded can be refunded"
+        )
+    if given <= 0 or (given > left and not is_fee):
+        raise IllegalChange(
+            f"payment {payment.payment_id} has {left / 100:.2f} dollars left to refund, "
+            f"not {given / 100:.2f}"
+        )
+    after = attrs.evolve(payment, refunds=payment.refunds + 1)
+    if is_fee:
+        return after, given
+    is_whole = given == left
+    return attrs.evolve(
+        after,
+        refunded_cents=payment.refunded_cents + given,
+        status=full_status if is_whole else payment.status,
+    ), given

@@ -21,10 +21,11 @@ import attrs
 from paywint_async.emulator import _wire
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import Identity
-from paywint_async.emulator._transitions import Change
+from paywint_async.emulator._transitions import Change, Refund
 
 PUBLISHED = frozenset(
-    ["initiated", "opened", "processing", "success", "failed", "rejected", "retried", "expired"]
+    {"initiated", "opened", "processing", "settling", "success", "failed", "rejected", "retried"}
+    | {"expired"}
 )
 RETRY_DELAYS = (60.0, 300.0)
 """Seconds before the second and the third attempt, as Paywint publishes them."""
@@ -65,11 +66,14 @@ class WebhookFaults:
 class Delivery:
     """One event on its way, and what came of it.
 
+    `delivery_id` is the event's `id`: all refunds of a payment have the payment's, `number` is of
+    this one alone.
     `attempts` holds the status of each answer, or the reason why there was none, `attempted_us` when
     each began, in Unix microseconds of the emulator's clock; `outcome` is
     "pending", "delivered", "failed" (no 2xx in three attempts) or "dropped" (a fault).
     """
 
+    number: int
     delivery_id: str
     event: str
     payment_id: str
@@ -92,6 +96,7 @@ class Webhooks:
         change_body: Makes each body another one on purpose.
         faults: What goes wrong on purpose.
         unit: Of the amounts.
+        refund_name: Of the event of a refund.
         has_more: Whether they have fields that are not published for developers.
         retry_delays: Seconds before the second and the third attempt.
 
@@ -109,6 +114,7 @@ class Webhooks:
         change_body: Callable[[bytes], bytes] = lambda body: body,
         faults: WebhookFaults,
         unit: _wire.AmountUnit = "cents",
+        refund_name: str = "payment.refunded",
         has_more: bool = False,
         retry_delays: tuple[float, float] = RETRY_DELAYS,
     ) -> None:
@@ -119,6 +125,7 @@ class Webhooks:
         self._change_body = change_body
         self.faults = faults
         self._unit: _wire.AmountUnit = unit
+        self._refund_name = refund_name
         self._has_more = has_more
         self._retry_delays = retry_delays
         self._count = 0
@@ -168,38 +175,62 @@ class Webhooks:
     def note(self, change: Change) -> None:
         """Tell of a change, where its status has a published event and there is a URL."""
         payment = change.payment
-        if self._url is None or payment.status not in PUBLISHED:
+        is_published = change.refund is not None or payment.status in PUBLISHED
+        if self._url is None or not is_published:
             return
         self._count += 1
+        if change.refund is None:
+            delivery_id, name, body = self._status_event(change)
+        else:
+            delivery_id, name, body = self._refund_event(change, change.refund)
+        delivery = Delivery(
+            number=self._count,
+            delivery_id=delivery_id,
+            event=name,
+            payment_id=payment.payment_id,
+            body=self._change_body(body),
+            created_us=change.at_us,
+        )
+        self.deliveries.append(delivery)
+        self._dispatch(delivery)
+
+    def _status_event(self, change: Change) -> tuple[str, str, bytes]:
         delivery_id = self._identity.uuid(f"delivery {self._count}")
-        name = f"payment.{payment.status}"
+        name = f"payment.{change.payment.status}"
         body = _wire.event(
             name,
             delivery_id,
-            payment,
+            change.payment,
             generated_us=change.at_us,
             retry_payment_id=change.retry_payment_id,
             unit=self._unit,
             has_more=self._has_more,
         )
-        body = self._change_body(body)
-        delivery = Delivery(
-            delivery_id=delivery_id,
-            event=name,
-            payment_id=payment.payment_id,
-            body=body,
-            created_us=change.at_us,
+        return delivery_id, name, body
+
+    def _refund_event(self, change: Change, refund: Refund) -> tuple[str, str, bytes]:
+        name = "payment.fee_refunded" if refund.is_fee else self._refund_name
+        payment_id = change.payment.payment_id
+        body = _wire.refund_event(
+            name,
+            payment_id,
+            status="success" if refund.is_fee else "completed",
+            amount=_wire.amount_text(refund.amount, self._unit),
+            refund_id=refund.refund_transaction_id,
+            generated_us=change.at_us,
         )
-        self.deliveries.append(delivery)
-        self._dispatch(delivery)
+        return payment_id, name, body
 
     async def settled(self) -> None:
         """Return once nothing is under way or waiting for its next attempt."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
 
-    async def resend(self, delivery_id: str) -> Delivery:
+    async def resend(self, what: Delivery | str) -> Delivery:
         """Make a delivery once more, with the same id, whatever became of it.
+
+        Args:
+            what: The delivery, or its id: of several with one, the latest.
 
         Raises:
             LookupError: No such delivery.
@@ -207,7 +238,9 @@ class Webhooks:
 
         Cancellation: The delivery is broken off. Where the emulator closes first, it stays pending.
         """
-        delivery, task = self.begin_resend(delivery_id)
+        self._check_started()
+        delivery = what if isinstance(what, Delivery) else self._latest(what)
+        task = self.begin_resend(delivery)
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
@@ -215,15 +248,21 @@ class Webhooks:
             raise
         return delivery
 
-    def begin_resend(self, delivery_id: str) -> tuple[Delivery, asyncio.Task[None]]:
+    def begin_resend(self, delivery: Delivery) -> asyncio.Task[None]:
         """The same without waiting for what comes of it. Raises as `resend`."""
+        self._check_started()
+        delivery.outcome = "pending"
+        return self._run(self._deliver(delivery))
+
+    def _check_started(self) -> None:
         if self._session is None:
             raise RuntimeError("the emulator delivers nothing before it is started: await start()")
-        delivery = next((d for d in self.deliveries if d.delivery_id == delivery_id), None)
-        if delivery is None:
-            raise LookupError(f"the emulator has made no delivery {delivery_id!r}")
-        delivery.outcome = "pending"
-        return delivery, self._run(self._deliver(delivery))
+
+    def _latest(self, delivery_id: str) -> Delivery:
+        for delivery in reversed(self.deliveries):
+            if delivery.delivery_id == delivery_id:
+                return delivery
+        raise LookupError(f"the emulator has made no delivery {delivery_id!r}")
 
     def _dispatch(self, delivery: Delivery) -> None:
         drop, reorder, duplicate, wait = self._draw()
@@ -233,7 +272,7 @@ class Webhooks:
             return
         is_astray = reorder < self.faults.reorder
         # A line of its own: whatever else happens to the payment overtakes it.
-        name = delivery.delivery_id if is_astray else delivery.payment_id
+        name = f"astray {delivery.number}" if is_astray else delivery.payment_id
         line = self._lines.setdefault(name, deque())
         line.append(delivery)
         if len(line) == 1 and self._session is not None:

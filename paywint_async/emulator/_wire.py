@@ -14,6 +14,8 @@ from paywint_async.emulator._payment import EmulatedPayment
 EmptyRecords = Literal["list", "null"]
 EmptyTotal = Literal["zero", "null", "absent"]
 AmountUnit = Literal["cents", "dollars", "text"]
+RefundEvent = Literal["payment.refunded", "payment.refund"]
+RefundedStatus = Literal["success", "refunded"]
 
 _UNIX = datetime(1970, 1, 1)
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -130,7 +132,27 @@ def event(
         more += f',"transaction_id":"{_transaction_id(payment)}","processing_fee":0.3'
     return (
         f'{{"event":"{name}","id":"{delivery_id}","data":{{"payment_id":"{payment.payment_id}"'
-        f',"status":"{payment.status}","amount":{_amount(payment.amount, unit)}{more}}}'
+        f',"status":"{payment.status}","amount":{amount_text(payment.amount, unit)}{more}}}'
+        f',"eventGeneratedTime":{_seconds(generated_us).decode()}}}'
+    ).encode()
+
+
+def refund_event(
+    name: str, payment_id: str, *, status: str, amount: str, refund_id: str, generated_us: int
+) -> bytes:
+    """The body of a webhook about a refund: its id is the payment's, and so is not its own.
+
+    Args:
+        name: The event's.
+        payment_id: The payment's.
+        status: "completed" for a payment, "success" for a fee.
+        amount: As `amount_text` writes it.
+        refund_id: The `refund_transaction_id`.
+        generated_us: When the event was made, in Unix microseconds.
+    """
+    return (
+        f'{{"event":"{name}","id":"{payment_id}","data":{{"payment_id":"{payment_id}"'
+        f',"status":"{status}","amount":{amount},"refund_transaction_id":"{refund_id}"}}'
         f',"eventGeneratedTime":{_seconds(generated_us).decode()}}}'
     ).encode()
 
@@ -149,7 +171,8 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
     return f'{{"detail":[{detail}]}}'.encode()
 
 
-def _amount(amount: str, unit: AmountUnit) -> str:
+def amount_text(amount: str, unit: AmountUnit) -> str:
+    """An amount in dollars as a webhook has it, as JSON."""
     if unit == "dollars":
         return amount
     whole = cents(amount)

@@ -70,7 +70,7 @@ async def test_a_refused_change_says_what_is_possible(serve):
     async with serve() as account:
         payment_id = await link(account)
         await account.emulator.process(payment_id)
-        with pytest.raises(IllegalChange, match="can become success or failed, not 'expired'"):
+        with pytest.raises(IllegalChange, match="can become settling or success or failed, not"):
             await account.emulator.expire(payment_id)
 
 

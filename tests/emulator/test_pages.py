@@ -278,7 +278,7 @@ class TestWebhooks:
             await account.emulator.delivered()
             (delivery,) = account.emulator.deliveries
             assert delivery.outcome == "failed"
-            await press(account, f"/console/webhooks/{delivery.delivery_id}")
+            await press(account, f"/console/webhooks/{delivery.number}")
             assert delivery.outcome == "pending"
             assert len(delivery.attempts) < 6
 
