@@ -28,6 +28,7 @@ from fastapi import FastAPI, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 from paywint_async import (
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     Payment,
@@ -39,9 +40,11 @@ from paywint_async.webhooks import (
     StandardWebhooks,
     WebhookEvent,
     WebhookReceiver,
+    parse_redirect,
     starlette_endpoint,
 )
 
+REFUNDS = {"payment.refunded", "payment.refund"}  # both are published for the same event
 PRICES = {"Coffee": Decimal("4.50"), "Cake": Decimal("6.25"), "Both": Decimal("9.99")}
 SWEEP_EVERY = 60.0  # seconds
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -63,6 +66,19 @@ class Order:
     payment_id: UUID
     status: PaymentStatus = PaymentStatus.PENDING
     created_at: datetime = NEVER
+    refunds: dict[str, Decimal | None] = attrs.field(factory=dict)  # None: of an unknown amount
+
+    @property
+    def state(self) -> str:
+        """What the buyer is shown, and what the shop goes by: refunded is not paid any more."""
+        parts = [part for part in self.refunds.values() if part is not None]
+        if self.status != "success" or not self.refunds:
+            return str(self.status)
+        if sum(parts) >= PRICES[self.item]:
+            return "refunded"
+        if len(parts) < len(self.refunds):  # a person has to look
+            return "success, refunded in part or whole"
+        return f"success, ${sum(parts)} refunded"
 
 
 class Shop:
@@ -82,22 +98,33 @@ class Shop:
 
     async def on_event(self, event: WebhookEvent) -> None:
         """Believes Get Payment alone: events may be late, twice, out of order, or made up."""
-        if event.payment_id is not None:  # else of a wallet, a card, an identity check
-            self.settle(await event.confirm(self.client))
+        if event.payment_id is None:  # of a wallet, a card, an identity check
+            return
+        order = self.settle(await event.confirm(self.client))
+        if order is not None and event.event in REFUNDS and event.is_verified:
+            # Get Payment may still say `success`. In parts each has an id; a repeat changes nothing.
+            order.refunds[event.refund_transaction_id or event.id] = event.amount
 
     def settle(self, payment: Payment) -> Order | None:
         """Notes how a payment stands, and returns the order it is for.
 
         Answers may overtake each other, so what is final stays, and of several payments for one
-        order the latest counts: what has failed can be tried again, which is a new payment.
+        order the latest counts: what has failed can be tried again, which is a new payment. Only
+        what was paid can be refunded, and is not paid again but by another payment.
         """
         order = self.orders.get((payment.description or "").rpartition(" ")[2])
         if order is None or payment.amount != PRICES[order.item]:
             return None
-        is_later = payment.created_at > order.created_at
-        is_open = not order.status.is_final or payment.status == "retried"
-        goes_on = payment.payment_id == order.payment_id and is_open
-        if payment.status == "success" or (order.status != "success" and (is_later or goes_on)):
+        is_same = payment.payment_id == order.payment_id
+        if order.status == "success":
+            is_news = is_same and payment.status == "refunded"
+        elif order.status == "refunded":
+            is_news = not is_same and payment.status == "success"
+        else:
+            is_open = not order.status.is_final or payment.status == "retried"
+            is_later = payment.created_at > order.created_at
+            is_news = payment.status == "success" or is_later or (is_same and is_open)
+        if is_news:
             order.payment_id, order.status = payment.payment_id, payment.status
             order.created_at = payment.created_at
         return order
@@ -105,9 +132,11 @@ class Shop:
     async def sweep(self) -> None:
         """Learns what no webhook has told: reads the list back to the oldest order not paid.
 
-        (A real shop gives an order up after some days, or it would read ever more.)
+        (A real shop gives an order up after some days, or it would read ever more. And it looks
+        again at what was paid lately, by Get Payment: a refund's webhook may have been lost, too.)
         """
-        unpaid = {o.payment_id for o in self.orders.values() if o.status != "success"}
+        done = ("success", "refunded")
+        unpaid = {o.payment_id for o in self.orders.values() if o.status not in done}
         if not unpaid:
             return
         async with self.client.payments.received() as payments:
@@ -168,10 +197,10 @@ async def buy(request: Request, item: Annotated[str, Form()]) -> RedirectRespons
 
 
 @app.get("/back")
-async def back(request: Request, id: UUID) -> RedirectResponse:
+async def back(request: Request) -> RedirectResponse:
     """Where the payer comes back to; the address says a status, and is not believed."""
     shop: Shop = request.app.state.shop
-    order = shop.settle(await shop.client.payments.get(id))
+    order = shop.settle(await parse_redirect(str(request.url)).confirm(shop.client))
     if order is None:
         raise HTTPException(404, "no such order")
     return RedirectResponse(f"/orders/{order.number}", status_code=303)
@@ -184,14 +213,14 @@ async def status(request: Request, number: str) -> HTMLResponse:
     if order is None:
         raise HTTPException(404, "no such order")
     again = "" if order.status.is_final else '<meta http-equiv="refresh" content="1">'
-    name = html.escape(order.status)
+    name = html.escape(order.state)
     return page(f"Your {order.item}", f'{again}<p>Payment: <b id="status">{name}</b></p>')
 
 
 @app.exception_handler(PaywintError)
 async def apologize(request: Request, error: PaywintError) -> PlainTextResponse:
     """What a buyer is told; what to do about it is in the log."""
-    if isinstance(error, NotFoundError):
+    if isinstance(error, NotFoundError | InvalidRequestError):
         return PlainTextResponse("no such payment", status_code=404)
     log.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, OutcomeUnknownError):

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from paywint_async._pagination.ranges import ListingRange
     from paywint_async._payments import Payments
     from paywint_async._tracking import PaymentWatch
+    from paywint_async.webhooks._redirect import Redirect, parse_redirect
 else:
     __getattr__, __dir__ = importer(
         __name__,
@@ -139,6 +140,7 @@ else:
             "_pagination.ranges": ("ListingRange",),
             "_payments": ("Payments",),
             "_tracking": ("PaymentWatch",),
+            "webhooks._redirect": ("Redirect", "parse_redirect"),
         },
     )
 
@@ -185,6 +187,7 @@ __all__ = [
     "PrecisionError",
     "RateLimit",
     "RateLimitedError",
+    "Redirect",
     "Request",
     "RequestEvent",
     "RequestTimeoutError",
@@ -207,6 +210,7 @@ __all__ = [
     "entries_to_arrow",
     "export_accounts",
     "make_converter",
+    "parse_redirect",
     "payments_to_arrow",
     "to_json_lines",
     "tracing",

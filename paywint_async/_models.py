@@ -52,11 +52,17 @@ class PaymentStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """True once nothing more will happen to this payment (a retry is a new payment)."""
+        """True once the payment has ended (a retry is a new payment).
+
+        What is `success` may be refunded later, in parts too; webhooks tell of that.
+        """
         return self in _FINAL
 
 
-_FINAL = frozenset({"success", "failed", "rejected", "expired", "retried"})
+# The last two are assumed: what a refunded payment's status is, nobody published. It may stay `success`.
+_FINAL = frozenset(
+    {"success", "failed", "rejected", "expired", "retried", "refunded", "partially_refunded"}
+)
 
 
 class WebhookEventName(OpenEnum):

@@ -21,6 +21,7 @@ from paywint_async.webhooks._parsing import (
     parse_event,
 )
 from paywint_async.webhooks._receiver import WebhookReceiver
+from paywint_async.webhooks._redirect import Redirect, parse_redirect
 from paywint_async.webhooks._replay import MemoryReplayStore, ReplayStore
 from paywint_async.webhooks._signatures import StandardWebhooks, Verifier
 
@@ -28,6 +29,7 @@ __all__ = [
     "Headers",
     "MAX_BODY",
     "MemoryReplayStore",
+    "Redirect",
     "ReplayStore",
     "StandardWebhooks",
     "TOLERANCE",
@@ -43,5 +45,6 @@ __all__ = [
     "aiohttp_handler",
     "asgi_app",
     "parse_event",
+    "parse_redirect",
     "starlette_endpoint",
 ]

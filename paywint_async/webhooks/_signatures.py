@@ -16,10 +16,19 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NoReturn, Protocol
+from uuid import uuid4
 
-from paywint_async import ConfigurationError, WebhookError, WebhookSignatureError
+from paywint_async import (
+    ConfigurationError,
+    InvalidRequestError,
+    WebhookError,
+    WebhookSignatureError,
+)
 from paywint_async.webhooks._headers import no_headers, read_headers
 
+_ID = re.compile(
+    r"[!-\-/-~]+"
+)  # printable ASCII but for the point, which is a seam of what is signed
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -89,6 +98,38 @@ class StandardWebhooks:
             )
         return datetime.fromtimestamp(int(moment), UTC)
 
+    def sign(
+        self, body: bytes | str, *, delivery_id: str | None = None, at: datetime | None = None
+    ) -> dict[str, str]:
+        """The headers of a signed delivery, for tests of what receives it.
+
+        The first secret signs: of ``whsec_…`` what its base64 says, as the reference libraries do, where
+        that is long enough to be a key.
+
+        Args:
+            body: as it is sent, to the byte.
+            delivery_id: ``webhook-id``; None: a new one.
+            at: when it is signed, with a zone; None: now.
+
+        Raises:
+            InvalidRequestError: the id is empty or has a point, or the time has no zone.
+        """
+        identity = f"msg_{uuid4().hex}" if delivery_id is None else delivery_id
+        if not _ID.fullmatch(identity):
+            raise InvalidRequestError(
+                "delivery_id", "must be visible ASCII characters and no point"
+            )
+        moment = datetime.now(UTC) if at is None else at
+        if moment.utcoffset() is None:
+            raise InvalidRequestError("at", "must have a zone: datetime.now(UTC)")
+        raw = body.encode() if isinstance(body, str) else body
+        seconds = str(int(moment.timestamp()))
+        return {
+            "webhook-id": identity,
+            "webhook-timestamp": seconds,
+            "webhook-signature": self._secrets.sign(f"{identity}.{seconds}.".encode() + raw),
+        }
+
 
 class _Secrets:
     """The secrets, in the one object that holds them; neither repr, copy nor pickle shows them.
@@ -117,15 +158,21 @@ class _Secrets:
                 "copy it again, and pass each of several secrets as an argument of its own"
             )
 
+    def sign(self, signed: bytes) -> str:
+        """The signature by the first of them."""
+        return _signature(_keys(self.__secrets[0])[-1], signed)
+
     def have_signed(self, signed: bytes, signatures: Iterable[str]) -> bool:
         """Whether one of the signatures is of one of the secrets; how long it takes says nothing."""
         given = [signature.encode("utf-8", "surrogatepass") for signature in signatures]
         expected = [
-            b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
-            for secret in self.__secrets
-            for key in _keys(secret)
+            _signature(key, signed).encode() for secret in self.__secrets for key in _keys(secret)
         ]
         return sum(hmac.compare_digest(ours, theirs) for ours in expected for theirs in given) > 0
+
+
+def _signature(key: bytes, signed: bytes) -> str:
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
 def _is_secret(value: object) -> bool:

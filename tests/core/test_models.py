@@ -117,13 +117,16 @@ def test_a_known_value_is_the_member_itself():
     assert PaymentStatus("success") is PaymentStatus.SUCCESS
 
 
-@pytest.mark.parametrize("status", ["success", "failed", "rejected", "expired", "retried"])
-def test_after_these_nothing_more_happens(status):
+@pytest.mark.parametrize(
+    "status",
+    ["success", "failed", "rejected", "expired", "retried", "refunded", "partially_refunded"],
+)
+def test_with_these_a_payment_has_ended(status):
     assert PaymentStatus(status).is_final
 
 
 @pytest.mark.parametrize(
-    "status", ["initiated", "opened", "processing", "pending", "invented later"]
+    "status", ["initiated", "opened", "processing", "pending", "settling", "invented later"]
 )
 def test_after_these_something_may_happen(status):
     assert not PaymentStatus(status).is_final

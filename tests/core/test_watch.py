@@ -51,6 +51,17 @@ class TestChanges:
             seen = await states(connect(server).payments.watch(PAYMENT_ID))
         assert (seen, len(server.requests)) == ([(PAYMENT_ID, "expired")], 1)
 
+    @pytest.mark.parametrize("refunded", ["refunded", "partially_refunded"])
+    async def test_end_where_the_payment_was_refunded_meanwhile(self, connect, refunded):
+        async with FaultServer(
+            status("processing"), status("settling"), status(refunded)
+        ) as server:
+            client = connect(server)
+            seen = await states(client.payments.watch(PAYMENT_ID, timeout=600))
+            waited = await client.payments.wait_until_final(PAYMENT_ID, timeout=600)
+        assert [state for _, state in seen] == ["processing", "settling", refunded]
+        assert waited.status == refunded
+
     async def test_reach_all_who_watch(self, connect):
         async with Emulator(timetable=LIFE) as emulator:
             client = connect(emulator)

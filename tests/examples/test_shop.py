@@ -7,12 +7,18 @@ import json
 import os
 import random
 import re
+import time
+from uuid import uuid4
 
 import aiohttp
+import attrs
 import pytest
+from example_modules import SECRET
 from webhook_deliveries import delivery, signed
 
+from paywint_async import PaymentStatus
 from paywint_async.emulator import WebhookFaults
+from paywint_async.webhooks import StandardWebhooks
 
 pytestmark = pytest.mark.real_time
 
@@ -95,6 +101,60 @@ async def test_an_event_that_is_made_up_settles_nothing(visitor, open_shop):
         assert order_of(opened, payment_id).status == "pending"
 
 
+async def tell(visitor, opened, event, payment_id, **data):
+    """A signed delivery, as Paywint publishes it."""
+    body = delivery(event=event, id=payment_id, payment_id=payment_id, at=time.time(), **data)
+    headers = StandardWebhooks(SECRET).sign(body)
+    async with visitor.post(f"{opened.url}/webhooks", data=body, headers=headers) as answer:
+        assert answer.status == 204
+
+
+@pytest.mark.parametrize("event", ["payment.refunded", "payment.refund"])
+async def test_a_refund_in_parts_is_taken_off_what_was_paid(visitor, open_shop, event):
+    async with open_shop() as opened:
+        payment_id = await buy(visitor, opened)
+        await opened.emulator.pay(payment_id)
+        await opened.emulator.delivered()
+        order = order_of(opened, payment_id)
+        for refund, amount, state in [
+            ("r1", "1.50", "success, $1.50 refunded"),
+            ("r1", "1.50", "success, $1.50 refunded"),  # a repeat
+            ("r2", 3, "success, refunded in part or whole"),  # cents or dollars, nobody knows
+            ("r3", 2.75, "success, refunded in part or whole"),
+            ("r4", "0.25", "refunded"),
+        ]:
+            part = {"refund_transaction_id": refund, "amount": amount, "status": "completed"}
+            await tell(visitor, opened, event, payment_id, **part)
+            assert order.state == state
+        assert await status_page(visitor, opened, payment_id) == "refunded"
+
+
+async def test_a_fee_that_is_refunded_and_an_event_of_no_payment_change_no_order(
+    visitor, open_shop
+):
+    async with open_shop() as opened:
+        payment_id = await buy(visitor, opened)
+        await opened.emulator.pay(payment_id)
+        await opened.emulator.delivered()
+        fee = {"refund_transaction_id": "r1", "amount": 4.5}
+        await tell(visitor, opened, "payment.fee_refunded", payment_id, **fee)
+        await tell(visitor, opened, "kyc.approved", "pay_93fdc2")
+        assert order_of(opened, payment_id).state == "success"
+
+
+async def test_a_status_of_get_payment_that_says_refunded_stays(visitor, open_shop):
+    async with open_shop() as opened:
+        payment_id = await buy(visitor, opened)
+        await opened.emulator.pay(payment_id)
+        paid = await opened.shop.client.payments.get(payment_id)
+        order = opened.shop.settle(paid)
+        opened.shop.settle(attrs.evolve(paid, status=PaymentStatus("refunded")))
+        assert (order.state, opened.shop.settle(paid)) == ("refunded", order)
+        assert order.state == "refunded"
+        again = attrs.evolve(paid, payment_id=uuid4())
+        assert opened.shop.settle(again).state == "success"
+
+
 async def test_a_retry_takes_the_place_of_what_failed(visitor, open_shop):
     async with open_shop() as opened:
         first = await buy(visitor, opened)
@@ -140,7 +200,8 @@ async def test_errors_are_a_sentence(visitor, open_shop):
         for path in (f"/back?id={nobody}", f"/back?id={somebody}", "/orders/x"):
             code, _url, text = await look(visitor, opened, path)
             assert (code, len(text) < 40) == (404, True)
-        assert (await look(visitor, opened, "/back?id=x"))[0] == 422
+        assert (await look(visitor, opened, "/back?id=x"))[0] == 404
+        assert (await look(visitor, opened, f"/back?id={nobody}&x={'y' * 9000}"))[0] == 404
         async with visitor.post(f"{opened.url}/orders", data={"item": "Tea"}) as answer:
             assert answer.status == 422
         await opened.shop.client.aclose()

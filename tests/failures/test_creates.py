@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
 
 import pytest
+from api_json import page_json, payment_json
 from fault_catalogue import CATALOGUE
 from fault_server import API_KEY, API_SECRET, CLOSE_UNANSWERED, GOOD, FaultServer, answer
 from virtual_time import pass_time
@@ -132,6 +134,21 @@ async def test_what_was_created_after_all_is_found(order: str, description: str 
             assert payment.status is PaymentStatus.PENDING
             assert str(payment.payment_id) == emulator.history("received")[0]
             assert emulator.request_count - count <= (2 if order == "newest" else 5) + 8
+
+
+@pytest.mark.parametrize("status", ["pending", "settling", "success", "refunded"])
+async def test_only_what_nobody_has_paid_is_taken_for_it(status: str) -> None:
+    """Nobody was told the link of an unknown outcome, so what is paid, or was refunded, is another's."""
+    now = datetime.now(UTC).isoformat()
+    fields = {"amount": "19.90", "description": '"June"', "created_at": f'"{now}"'}
+    record = payment_json(**fields, status=f'"{status}"')
+    async with (
+        FaultServer(answer(500), answer(200, page_json(record, total="1"))) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        error = await doubt_of(client, "June")
+        found = await client.payments.find_created(error)
+        assert (found is not None) == (status == "pending")
 
 
 async def test_what_was_not_created_is_not_found() -> None:

@@ -43,6 +43,7 @@ from paywint_async import (
     PaywintError,
     RateLimit,
     RateLimitedError,
+    Redirect,
     Request,
     RequestTimeoutError,
     Response,
@@ -54,6 +55,7 @@ from paywint_async import (
     UnprocessableRequestError,
     WaitTimeoutError,
     export_accounts,
+    parse_redirect,
     tracing,
 )
 from paywint_async.emulator import Emulator
@@ -282,6 +284,14 @@ async def told(client: PaywintClient, body: bytes) -> None:
     assert_type(event.event_generated_time, datetime)
     assert_type(event.retry_payment_id, UUID | None)
     assert_type(await event.confirm(client), Payment)
+
+    assert_type(StandardWebhooks("secret").sign(body, delivery_id="1", at=None), dict[str, str])
+    redirect = parse_redirect("https://shop.example/?id=x")
+    assert_type(redirect, Redirect)
+    assert_type(redirect.payment_id, UUID | None)
+    assert_type(redirect.status, PaymentStatus | None)
+    assert_type(redirect.params, Mapping[str, str])
+    assert_type(await redirect.confirm(client), Payment)
 
     async def on_event(event: WebhookEvent) -> None:
         print(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+import time
 import traceback
 from datetime import UTC, datetime, tzinfo
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from webhook_deliveries import ID, NOW, SECRET, clock, delivery, signature, signed
 
-from paywint_async import ConfigurationError
+from paywint_async import ConfigurationError, InvalidRequestError
 from paywint_async.webhooks import (
     Headers,
     StandardWebhooks,
@@ -24,6 +25,7 @@ from paywint_async.webhooks import (
 )
 
 BODY = delivery()
+AT = datetime.fromtimestamp(int(NOW), UTC)
 KEY = bytes(range(24))
 STANDARD_SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
@@ -233,6 +235,60 @@ class TestStandardWebhooks:
     def test_take_any_text_as_a_secret(self, secret):
         with pytest.raises(WebhookSignatureError):
             StandardWebhooks(secret)(BODY, signed(BODY))
+
+
+class TestSigning:
+    @pytest.mark.parametrize("secret", [SECRET, STANDARD_SECRET, b"bytes", "ü", "whsec_dGVzdA=="])
+    def test_makes_headers_that_are_verified(self, secret):
+        verifier = StandardWebhooks(secret)
+        headers = verifier.sign(BODY, at=AT)
+        assert list(headers) == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        assert parse(headers, verifier=verifier).is_verified
+        refusal(headers, verifier=verifier, body=BODY + b" ")
+
+    def test_makes_what_the_reference_libraries_make(self):
+        """The vector of their own tests."""
+        verifier = StandardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        headers = verifier.sign(
+            '{"test": 2432232314}',
+            delivery_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+            at=datetime.fromtimestamp(1614265330, UTC),
+        )
+        assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        assert verifier(b'{"test": 2432232314}', headers).timestamp() == 1614265330
+
+    def test_uses_the_newest_of_several_secrets(self):
+        headers = StandardWebhooks("new", SECRET).sign(BODY, at=AT)
+        assert parse(headers, verifier=StandardWebhooks("new")).is_verified
+        refusal(headers)
+
+    def test_signs_text_as_its_utf_8(self):
+        verifier = StandardWebhooks(SECRET)
+        assert verifier.sign("é", delivery_id="1", at=AT) == verifier.sign(
+            "é".encode(), delivery_id="1", at=AT
+        )
+
+    def test_is_of_now_and_of_a_new_id_where_nothing_is_said(self):
+        verifier = StandardWebhooks(SECRET)
+        first, second = verifier.sign(BODY), verifier.sign(BODY)
+        assert first["webhook-id"] != second["webhook-id"]
+        assert abs(int(first["webhook-timestamp"]) - time.time()) < 60
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("delivery_id", ""),
+            ("delivery_id", "a.b"),
+            ("delivery_id", "a b"),
+            ("delivery_id", "é"),
+            ("delivery_id", "a\n"),
+            ("at", datetime(2025, 6, 16, 10, 4)),
+        ],
+    )
+    def test_refuses_what_no_verifier_would_take(self, name, value, shown):
+        with pytest.raises(InvalidRequestError, match=name) as caught:
+            StandardWebhooks(SECRET).sign(BODY, **{name: value})
+        assert SECRET not in shown(caught.value)
 
 
 class NoZone(tzinfo):
