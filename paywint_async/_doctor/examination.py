@@ -111,7 +111,9 @@ class Examination:
         yield self._page(direction, last + 1, SMALLEST)
         if last > 1:
             yield self._page(direction, last, SMALLEST)
-        for page_no in sorted({-(-total * share // (4 * LARGEST)) for share in (1, 2, 3)}):
+        between = {-(-total * share // (4 * LARGEST)) for share in (1, 2, 3)}
+        # The first page of received payments has been asked for in each size.
+        for page_no in sorted(between - ({1} if direction == "received" else set())):
             yield self._page(direction, page_no, LARGEST)
         if first.records:
             listed = first.records[0]

@@ -42,8 +42,10 @@ def judge_page_sizes(observations: Observations) -> Judgement:
             if each.exchange is not None and each.exchange.status in (400, 413, 422):
                 return contradicted(f"pages of {rows} are refused ({each.exchange.status})")
             if each.is_page and not _has_expected_length(each):
-                got = len(each.records)
-                return contradicted(f"a page of {rows} has {got} payments, though there are more")
+                return contradicted(
+                    f"a page of {rows} has {len(each.records)} payments, "
+                    f"where totalRecords says {_expected_length(each)}"
+                )
             if each.is_page:
                 seen.append(str(rows))
     if not seen:
