@@ -167,9 +167,9 @@ def aiohttp(session: nox.Session, release: str) -> None:
 
 @nox.session(requires=["wheel"])
 def exactly_once(session: nox.Session) -> None:
-    """The planner, and what is split, against 10,000 random histories for each kind of change."""
+    """Listings, ranges and spans against 10,000 random histories for each kind of change."""
     install_tests(session)
-    tests = ("tests/pagination/test_planner.py", "tests/pagination/test_ranges.py")
+    tests = [f"tests/pagination/test_{name}.py" for name in ("planner", "ranges", "span_planner")]
     run_pytest(session, *tests, HISTORIES="10000")
 
 

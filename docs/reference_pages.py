@@ -18,7 +18,10 @@ PAGES = {
         "Payments and listings",
         "Payments PaymentListing HistoryListing ListingRange PaymentWatch",
     ),
-    "events": ("Events", "Event RequestEvent RetryEvent CooldownEvent PageEvent CheckpointEvent"),
+    "events": (
+        "Events",
+        "Event RequestEvent RetryEvent CooldownEvent PageEvent CheckpointEvent DisorderEvent",
+    ),
     "accounts": (
         "Many accounts",
         "export_accounts Account SecretRef AccountReport AccountStatus ExportSummary",

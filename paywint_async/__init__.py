@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from paywint_async._events import (
         CheckpointEvent,
         CooldownEvent,
+        DisorderEvent,
         Event,
         PageEvent,
         RequestEvent,
@@ -113,6 +114,7 @@ else:
             "_events": (
                 "CheckpointEvent",
                 "CooldownEvent",
+                "DisorderEvent",
                 "Event",
                 "PageEvent",
                 "RequestEvent",
@@ -159,6 +161,7 @@ __all__ = [
     "ConfigurationError",
     "CooldownEvent",
     "Direction",
+    "DisorderEvent",
     "Environment",
     "Event",
     "ExportSummary",

@@ -62,7 +62,15 @@ class CheckpointEvent(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-Event: TypeAlias = RequestEvent | RetryEvent | CooldownEvent | PageEvent | CheckpointEvent
+class DisorderEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A list is not in the order of ``created_at``: for a span of time, all of it is read."""
+
+    direction: str
+
+
+Event: TypeAlias = (
+    RequestEvent | RetryEvent | CooldownEvent | PageEvent | CheckpointEvent | DisorderEvent
+)
 OnEvent: TypeAlias = Callable[[Event], object]
 
 

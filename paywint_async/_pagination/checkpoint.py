@@ -1,6 +1,7 @@
 """A position as the JSON of a checkpoint.
 
-Version 1 of the value, all fields required (`Position` has the same, some under clearer names):
+Version 1 of the value, all fields required (`Position` has the same, some under clearer names);
+version 2 where the listing is of a span of time, which an earlier release must not take for a whole one:
 
 | field | meaning |
 | --- | --- |
@@ -19,6 +20,9 @@ Version 1 of the value, all fields required (`Position` has the same, some under
 | ``tail`` | id of the snapshot's last record, on an oldest-first server |
 | ``changed`` | true where what an earlier read delivered was found changed, which is still to be said |
 | ``finished`` | true once nothing of the snapshot is left |
+| ``since``, ``until`` | version 2: the span of time, ISO 8601 with a zone, or null |
+| ``closed`` | version 2: true where newer payments were there already, so that none can come into it |
+| ``filtered`` | version 2: true where the counts are of all payments that were read, also outside it |
 | ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
 """
 
@@ -27,17 +31,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from paywint_async._errors import InvalidRequestError
-from paywint_async._pagination.position import Key, Order, Position
+from paywint_async._pagination.position import Key, Order, Position, Span
 
 VERSION = 1
+_SPAN_VERSION = 2
 
 # What a field is called in the JSON value, and here.
 _COUNTS = {name: name for name in ("snapshot", "expected", "delivered", "remaining")}
 _COUNTS["floor"] = "low_watermark"
+_MARKS = {"closed": "is_closed", "filtered": "is_filtered"}
 _KEYS = {name: name for name in ("last", "head", "due")} | {"floor_head": "earlier_head"}
 
 
@@ -50,27 +57,40 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
     value["tail"] = None if position.tail is None else _id(position.tail)
     value["changed"] = position.is_changed
     value["finished"] = position.is_finished
+    if span := position.span:
+        value |= {"version": _SPAN_VERSION, "since": _iso(span.since), "until": _iso(span.until)}
+        value |= {name: getattr(position, field) for name, field in _MARKS.items()}
     return value | {"check": _check(value)}
 
 
-def from_json(value: object, direction: str) -> Position:
+def from_json(value: object, direction: str, span: Span | None = None) -> Position:
     """The position that a checkpoint holds.
 
+    Args:
+        value: the checkpoint.
+        direction: what is listed.
+        span: where one is given along, it must be the checkpoint's.
+
     Raises:
-        InvalidRequestError: damaged, of another version, or of the other direction.
+        InvalidRequestError: damaged, or of another version, direction or span.
     """
     if not isinstance(value, Mapping):
         raise _refused("must be the value of a listing's checkpoint")
-    if value.get("version") != VERSION:
-        raise _refused(f"has version {value.get('version')!r}; this release reads {VERSION}")
+    if value.get("version") not in (VERSION, _SPAN_VERSION):
+        known = f"{VERSION} and {_SPAN_VERSION}"
+        raise _refused(f"has version {value.get('version')!r}; this release reads {known}")
     if value.get("check") != _check({k: v for k, v in value.items() if k != "check"}):
         raise _refused("is damaged: its check does not fit its content")
     if value.get("direction") != direction:
         raise _refused(f"is of payments {value.get('direction')!r}, not {direction!r}")
     try:
-        return _parse(value)
+        position = _parse(value)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _refused("is damaged: a field is missing or ill-typed") from None
+    if span is not None and span != position.span:
+        its = "the whole list" if position.span is None else f"{position.span}"
+        raise _refused(f"is of {its}, not of {span}; a span cannot be changed while it is read")
+    return position
 
 
 def _parse(value: Mapping[str, Any]) -> Position:
@@ -79,8 +99,20 @@ def _parse(value: Mapping[str, Any]) -> Position:
         field: tuple(UUID(text).int for text in value[name]) for name, field in _KEYS.items()
     }
     tail = None if value["tail"] is None else UUID(value["tail"]).int
+    if value["version"] == _SPAN_VERSION:
+        since, until = (_time(value[name]) for name in ("since", "until"))
+        fields |= {field: bool(value[name]) for name, field in _MARKS.items()}
+        fields["span"] = Span(since=since, until=until)
     order, is_changed = Order(value["order"]), bool(value.get("changed"))
     return Position(order=order, tail=tail, is_changed=is_changed, **fields)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _id(key: Key) -> str:

@@ -16,6 +16,14 @@ class ContinuityError(Exception):
     """The answers cannot prove any more that nothing is missing; the message says why."""
 
 
+class Contradiction(Exception):
+    """An answer disagrees with what was delivered; ``key``: where only the times do."""
+
+    def __init__(self, answer: PageAnswer, problem: str, key: Key | None = None) -> None:
+        super().__init__(f"page {answer.page_no}: {problem}")
+        self.key = key
+
+
 class PageAnswer(msgspec.Struct, frozen=True):
     """One page as the server returned it: opaque records with their keys and times."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import WeakSet
@@ -13,7 +14,7 @@ from paywint_async._errors import ClientClosedError, InvalidRequestError
 from paywint_async._models import Payment, PaymentPage
 from paywint_async._pagination.checkpoint import from_json
 from paywint_async._pagination.iterator import ListingIterator, MappedIterator
-from paywint_async._pagination.position import Order, Position
+from paywint_async._pagination.position import Order, Position, Span
 from paywint_async._pagination.run import PageSource, Run
 
 # What few programs need is imported by those that ask for it.
@@ -154,11 +155,13 @@ class PaymentListing(Listing[Payment]):
         max_concurrency: int,
         checkpoint: dict[str, Any] | None,
         register: Register,
+        span: Span | None = None,
     ) -> None:
         super().__init__(checkpoint, register)
         self._source = source
         self._max_concurrency = max_concurrency
-        self._start = read_start(checkpoint, source.direction)
+        self._span = span
+        self._start = read_start(checkpoint, source.direction, span)
 
     def __repr__(self) -> str:
         source = self._source
@@ -213,7 +216,7 @@ class PaymentListing(Listing[Payment]):
             raise InvalidRequestError("checkpoint", "a listing that continues another is not split")
         from paywint_async._pagination.splitting import split
 
-        return await split(self._source, parts)
+        return await split(self._source, parts, self._span)
 
     def pages(self, limit: int | None = None) -> ListingIterator[PaymentPage]:
         """The same payments page by page; a page holds only records that are due, at least one.
@@ -250,12 +253,30 @@ class PaymentListing(Listing[Payment]):
         return self._begin(_Payments(run), (run,))
 
     def _open(self, limit: int | None) -> Run:
-        return Run(self._source, self._max_concurrency, self._start, limit=limit)
+        return Run(self._source, self._max_concurrency, self._start, limit=limit, span=self._span)
 
 
-def read_start(checkpoint: object, direction: str) -> Position | None:
+def read_start(checkpoint: object, direction: str, span: Span | None = None) -> Position | None:
     """The position that a caller's checkpoint holds; InvalidRequestError where it is not one."""
-    return None if checkpoint is None else from_json(checkpoint, direction)
+    return None if checkpoint is None else from_json(checkpoint, direction, span)
+
+
+def read_span(since: object, until: object) -> Span | None:
+    """The span between two moments; None where neither is given.
+
+    Raises:
+        InvalidRequestError: one is no datetime with a time zone, or they are the wrong way round.
+    """
+    begin, end = _check_moment("since", since), _check_moment("until", until)
+    if begin and end and end < begin:
+        raise InvalidRequestError("until", f"must not be before since, {begin.isoformat()}")
+    return Span(since=begin, until=end) if begin or end else None
+
+
+def _check_moment(name: str, value: object) -> datetime | None:
+    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+        return value
+    raise InvalidRequestError(name, f"must be a datetime with a time zone, not {value!r}")
 
 
 def _check_limit(limit: object) -> int | None:

@@ -11,7 +11,7 @@ from paywint_async._models import Direction, HistoryEntry, Payment
 from paywint_async._pagination.checkpoint import VERSION
 from paywint_async._pagination.iterator import ListingIterator
 from paywint_async._pagination.listing import Listing, Register, read_start
-from paywint_async._pagination.position import Order
+from paywint_async._pagination.position import Order, Span
 from paywint_async._pagination.run import PageSource, Run
 
 if TYPE_CHECKING:
@@ -119,12 +119,15 @@ class HistoryListing(Listing[HistoryEntry]):
         max_concurrency: int,
         checkpoint: dict[str, Any] | None,
         register: Register,
+        span: Span | None = None,
     ) -> None:
         super().__init__(checkpoint, register)
         self._sources = sources
         self._max_concurrency = max_concurrency
         given = _open_checkpoint(checkpoint)
-        self._starts = [read_start(given[s.direction], s.direction) for s in sources]
+        self._starts = [read_start(given[s.direction], s.direction, span) for s in sources]
+        # One direction may not have a position yet, where the other one has the span of both.
+        self._span = next((start.span for start in self._starts if start), span)
 
     def __repr__(self) -> str:
         rows = self._sources[0].rows_per_page
@@ -180,6 +183,7 @@ class HistoryListing(Listing[HistoryEntry]):
                 start,
                 slots=slots,
                 limit=0 if is_resumed and start and start.is_finished else None,
+                span=self._span,
             )
             for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
         ]

@@ -38,7 +38,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import TypeAlias
 
-from paywint_async._pagination.decision import ContinuityError, Decision, PageAnswer, page_of
+from paywint_async._pagination.decision import (
+    ContinuityError,
+    Contradiction,
+    Decision,
+    PageAnswer,
+    page_of,
+)
 from paywint_async._pagination.position import Key, Order, Position
 from paywint_async._pagination.progress import Progress
 
@@ -48,14 +54,6 @@ _NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # where something is looked for, around its
 _PATIENCE = 12  # fruitless requests in a row; a contradiction weighs as much as four of them
 _CONTRADICTION = 4
 _MISFIT = "its length does not fit its total"
-
-
-class _Contradiction(Exception):
-    """An answer disagrees with what was delivered; ``key``: where only the times do."""
-
-    def __init__(self, answer: PageAnswer, problem: str, key: Key | None = None) -> None:
-        super().__init__(f"page {answer.page_no}: {problem}")
-        self.key = key
 
 
 class Planner:
@@ -73,6 +71,7 @@ class Planner:
         self.progress = Progress(start or Position())
         self._is_open = limit == 0 and start is not None  # whether the snapshot is known
         self._is_streaming = False
+        self._is_seeking = False  # a span is looked up, which has a patience of its own
         self._is_end_seen = False
         self._kept: PageAnswer | None = None  # oldest first: the probe's answer, the last page
         self._last_page = 0
@@ -133,15 +132,16 @@ class Planner:
         Raises:
             ContinuityError: after repeated attempts to prove continuity.
         """
-        is_sought, fruitless = self._is_sought, self._fruitless
+        is_sought, fruitless, passed = self._is_sought, self._fruitless, self.progress.passed
         if is_sought:
             self._drift = max(0, answer.total - self._total)
         self._total = answer.total if is_sought else max(self._total, answer.total)
         decision = self._steps.send(answer)
         self._is_sought = decision.ask_first is not None
-        if decision.records:
+        is_wasted = is_sought and not self._is_seeking and fruitless == self._fruitless
+        if self.progress.passed > passed:
             self._fruitless = self._drift = 0
-        elif is_sought and fruitless == self._fruitless and not self.is_complete:
+        elif is_wasted and not self.is_complete:
             self._lose_patience(1, "payments arrive faster than they can be read")
         return decision
 
@@ -204,11 +204,15 @@ class Planner:
             try:
                 answer = yield from phase
                 yield from self._stream(answer, disputed)
-            except _Contradiction as contradiction:
+            except Contradiction as contradiction:
                 self._lose_patience(_CONTRADICTION, str(contradiction))
                 self._kept, disputed = None, contradiction.key
-                is_begun = self.progress.known or self._at.is_ascending
-                phase = self._anchor() if is_begun else self._open()
+                phase = self._resume(contradiction)
+
+    def _resume(self, contradiction: Contradiction) -> Steps:
+        """What comes after a contradiction."""
+        is_begun = self.progress.known or self._at.is_ascending
+        return self._anchor() if is_begun else self._open()
 
     def _begin(self) -> Steps:
         start = self._start
@@ -237,7 +241,7 @@ class Planner:
             self._last_page = 0
             return (yield Decision())
         if not self._at.remaining and not {*first.keys[:1]} <= {*at.earlier_head}:
-            raise _Contradiction(first, "it shows new payments, and its total none")
+            raise Contradiction(first, "it shows new payments, and its total none")
         return (yield Decision(offer=first))
 
     def _arrivals_are_behind(self, first: PageAnswer, start: Position) -> bool:
@@ -323,7 +327,7 @@ class Planner:
         is_anchored = True  # the answer itself shows what stands before its first new record
         while True:
             if not answer.fits(self._rows):
-                raise _Contradiction(answer, _MISFIT)
+                raise Contradiction(answer, _MISFIT)
             was_ascending = self._at.is_ascending
             self.progress.detect_order(answer)
             if was_ascending != self._at.is_ascending:
@@ -344,12 +348,14 @@ class Planner:
         progress, first = self.progress, answer.first_offset(self._rows)
         at = progress.at
         if at.is_ascending and answer.total < at.snapshot:
-            raise _Contradiction(answer, "payments were deleted meanwhile")
+            raise Contradiction(answer, "payments were deleted meanwhile")
         skip = at.next_offset(answer.total) - first
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)
         due = max(0, min(len(answer.keys) - skip, at.remaining))
-        if self._limit is not None:
+        if at.span is not None:
+            due = self._count_due(answer, skip, due)
+        elif self._limit is not None:
             due = min(due, self._limit - progress.handed)
         if self._must_be_newer(answer, due):
             self._kept = None
@@ -357,12 +363,12 @@ class Planner:
         if skip == 0 and progress.known and self._is_seam_unproved(answer):
             return Decision(ask_first=self._due_page(back=1), offer=answer)
         if problem := progress.problem(answer, skip, due, first):
-            raise _Contradiction(answer, problem)
+            raise Contradiction(answer, problem)
         if due and not is_anchored and progress.time_jumps(answer.times[skip]):
             key = answer.keys[skip]
             if key != disputed:  # believed where a second answer says the same
                 problem = "the times of two pages contradict the order of the list"
-                raise _Contradiction(answer, problem, key)
+                raise Contradiction(answer, problem, key)
         if answer.total < answer.page_no * self._rows:
             self._is_end_seen = True
         records = progress.deliver(answer, skip, due) if due else ()
@@ -371,6 +377,10 @@ class Planner:
         kept = self._kept = None if answer is self._kept else self._kept
         is_next = kept and self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
         return Decision(records, offer=kept if is_next else None)
+
+    def _count_due(self, answer: PageAnswer, skip: int, due: int) -> int:
+        """How many records behind the first ``skip`` are due; by their ranks, ``due``."""
+        raise NotImplementedError
 
     def _must_be_newer(self, answer: PageAnswer, due: int) -> bool:
         """Oldest first, an insertion shifts what follows: the newest answer must show the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,6 +26,25 @@ class Order(StrEnum):
     OLDEST_FIRST = "oldest_first"
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of time: ``since <= time < until``; None: unbounded."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __str__(self) -> str:
+        bounds = (("since", self.since), ("until", self.until))
+        return "payments " + " ".join(f"{name} {time.isoformat()}" for name, time in bounds if time)
+
+    def contains(self, time: datetime) -> bool:
+        """Whether a moment is in it."""
+        return not self.begins_after(time) and (self.until is None or time < self.until)
+
+    def begins_after(self, time: datetime) -> bool:
+        """Whether a moment is before it."""
+        return self.since is not None and time < self.since
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where a listing stands; the fields are those of `checkpoint` (its ``floor``: `low_watermark`)."""
 
@@ -40,6 +60,16 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     due: tuple[Key, ...] = ()
     tail: Key | None = None
     is_changed: bool = False
+    span: Span | None = None
+    is_closed: bool = False  # records newer than the span were there already: none can come into it
+    is_filtered: bool = (
+        False  # the list is read whatever its times, and delivered as far as they fit
+    )
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether only the pages of a span are read, whose ranks were looked up."""
+        return self.span is not None and not self.is_filtered
 
     @property
     def is_finished(self) -> bool:
@@ -58,8 +88,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ends_before_the_list(self) -> bool:
-        """Whether records that are not part of this read may follow its last one."""
-        return self.low_watermark > 0 or self.is_ascending
+        """Whether it ends at a rank, before records that are not part of it; a span, at a time."""
+        if self.span is None or self.is_filtered:
+            return self.low_watermark > 0 or self.is_ascending
+        return self.is_ascending and not self.is_closed
 
     def next_offset(self, total: int) -> int:
         """The offset at which the record due next stands, in a list of that total."""
@@ -78,6 +110,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             low_watermark=self.snapshot,
             earlier_head=self.head,
             is_changed=self.is_changed,
+            span=self.span,
+            is_filtered=self.span is not None,
         )
 
     def extended(self) -> Position:
@@ -88,6 +122,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             last=self.last,
             head=self.head or self.earlier_head,
             is_changed=self.is_changed,
+            span=self.span,
+            is_filtered=self.span is not None,
         )
 
     def extended_to(self, total: int, offset: int) -> Position:
@@ -101,9 +137,18 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             is_still = offset == self.snapshot - self.remaining
             order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
             return replace(self, order=order).anchored(offset, total)
+        if self.is_by_time:
+            return self.placed(offset, total, self.remaining)
         if not self.is_ascending:
             return replace(self, remaining=total - self.low_watermark - offset)
         return replace(self, snapshot=offset + self.remaining).shrunk(total)
+
+    def placed(self, offset: int, total: int, remaining: int) -> Position:
+        """A span, with so many records due from ``offset`` on: a guess until its end is seen."""
+        left = min(remaining, total - offset)
+        if self.is_ascending:
+            return replace(self, snapshot=offset + left, remaining=left)
+        return replace(self, low_watermark=total - offset - left, remaining=left)
 
     def shrunk(self, total: int) -> Position:
         """Oldest first: as much of the rest as a list of that total can hold."""

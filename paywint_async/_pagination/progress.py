@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.known_keys import KnownKeys
-from paywint_async._pagination.position import ANCHORS, Order, Position
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position
 
 _CHANGED = "payments of the earlier read were deleted or moved since"
 
@@ -24,6 +24,10 @@ class Progress:
 
     def __init__(self, at: Position) -> None:
         self.handed = 0  # delivered by this read, earlier ones not counted
+        self.passed = 0  # the same, with those that were withheld or filtered out
+        self.is_disordered = False  # the list is not in the order of time
+        self._batch_size = 0  # of a filtered read: records looked at for the latest batch,
+        self._places: Sequence[int] = ()  # and where among them those of the span stand
         self._is_order_shown = at.order is not Order.UNKNOWN  # by times, not merely by places
         self._last_time: datetime | None = None  # of the record delivered last
         self._shift = 0  # oldest first: by how many offsets the rest of the snapshot moved
@@ -36,6 +40,11 @@ class Progress:
     def begin(self, at: Position) -> None:
         """Begins a read there."""
         self.at, self.known = at, KnownKeys(at.last)
+
+    def begin_span(self, at: Position) -> None:
+        """Begins a read where a span was looked up, which has shown the order."""
+        self._is_order_shown = at.order is not Order.UNKNOWN
+        self.begin(at)
 
     # -- questions -------------------------------------------------------------------------------
 
@@ -55,22 +64,24 @@ class Progress:
             return "two answers name different payments at one rank"
         if not self.known.are_new(answer.keys[skip : skip + due]):
             return "a payment that was already delivered stands further on again"
-        low = self.at.low_watermark
-        below = answer.total - low - first
-        if low and 0 <= below < len(answer.keys) and answer.keys[below] not in self.at.earlier_head:
+        low, below = self.at.low_watermark, answer.total - self.at.low_watermark - first
+        is_shown = low and 0 <= below < len(answer.keys)
+        if is_shown and not self.at.is_by_time and answer.keys[below] not in self.at.earlier_head:
             return "the earlier read does not begin where this one ends"
         return None
 
     def time_jumps(self, time: datetime) -> bool:
         """Whether a record of that time cannot follow the one delivered last, in the list's order."""
         last = self._last_time
-        if last is None or self.at.order is Order.UNKNOWN:
+        if last is None or self.is_disordered or self.at.order is Order.UNKNOWN:
             return False
         return time < last if self.at.is_ascending else time > last
 
     def position(self, unhanded: int) -> Position:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
         at = self.at
+        if at.is_filtered and unhanded:  # what was filtered out before them counts as delivered
+            unhanded = self._batch_size - self._places[-unhanded]
         is_over = at.remaining + unhanded == 0
         problem = self._final_problem() if is_over else at.is_changed
         last, unread = self.known.split(unhanded)
@@ -140,7 +151,20 @@ class Progress:
             is_new = [key not in earlier for key in shown]
             keys, records = list(compress(keys, is_new)), list(compress(records, is_new))
         self.known.add(keys)
-        self.handed += len(keys)
         self.at = self.at.with_delivered(keys, shown)
         self._last_time = answer.times[skip + due - 1]
+        if self.at.is_filtered:
+            records = self._filter(answer, keys, records)
+        self.handed += len(records)
+        self.passed += due
         return records
+
+    def _filter(
+        self, answer: PageAnswer, keys: Sequence[Key], records: Sequence[Any]
+    ) -> Sequence[Any]:
+        assert self.at.span is not None
+        within = self.at.span.contains
+        times = dict(zip(answer.keys, answer.times, strict=True))
+        self._places = [index for index, key in enumerate(keys) if within(times[key])]
+        self._batch_size = len(keys)
+        return [records[index] for index in self._places]

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from paywint_async._errors import IncompleteHistoryError
 from paywint_async._pagination.checkpoint import to_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer, page_of
-from paywint_async._pagination.position import ANCHORS, Key, Order, Position
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span
+from paywint_async._pagination.span import DisorderError, SpanSearch
 
 _PATIENCE = 12  # answers in a row that do not show what they were asked for
 
@@ -63,17 +64,33 @@ class ListingRange:
         return done == self.limit and self.end[-common:] == tuple(last[-common:])
 
 
-def cut(rows: int, parts: int) -> Generator[int, PageAnswer, list[Position]]:
+def cut(
+    rows: int, parts: int, span: Span | None = None
+) -> Generator[int, PageAnswer, list[Position]]:
     """Yields the pages it has to see, is sent their answers, and returns where the ranges begin.
 
     Args:
         rows: records a page.
         parts: how many ranges are wanted; there are fewer where they would be shorter than a page,
             and one where equal times do not tell the order.
+        span: only what was created within it.
 
     Raises:
-        ContinuityError: the answers never show what their totals say.
+        ContinuityError: the answers never show what their totals say, or a span was asked for and the
+            list is not in the order of time.
     """
+    whole = yield from (_open(rows) if span is None else _seek(rows, span))
+    starts = [replace(whole, due=whole.head)] if whole.expected else []
+    for delivered in (
+        [] if whole.order is Order.UNKNOWN else _boundaries(whole.expected, rows, parts)
+    ):
+        start = replace(whole, delivered=delivered, remaining=whole.expected - delivered)
+        starts.append(replace(start, last=(yield from _keys_before(start, rows))))
+    return starts
+
+
+def _open(rows: int) -> Generator[int, PageAnswer, Position]:
+    """The whole list."""
     first = yield from _get_first_page(rows)
     whole = Position(order=first.order()).opened(first.total)
     if whole.is_ascending:
@@ -81,15 +98,16 @@ def cut(rows: int, parts: int) -> Generator[int, PageAnswer, list[Position]]:
         *_, tail = yield from _keys_before(replace(whole, remaining=0), rows)
         whole = replace(whole, tail=tail)
         first = yield from _get_first_page(rows)
-    head = tuple(first.keys[:ANCHORS])
-    whole = replace(whole, head=head)
-    starts = [replace(whole, due=head)] if first.total else []
-    for delivered in (
-        [] if whole.order is Order.UNKNOWN else _boundaries(whole.snapshot, rows, parts)
-    ):
-        start = replace(whole, delivered=delivered, remaining=whole.snapshot - delivered)
-        starts.append(replace(start, last=(yield from _keys_before(start, rows))))
-    return starts
+    return replace(whole, head=tuple(first.keys[:ANCHORS]))
+
+
+def _seek(rows: int, span: Span) -> Generator[int, PageAnswer, Position]:
+    """A span of the list."""
+    try:
+        found = yield from SpanSearch(span, rows).run()
+    except DisorderError as disorder:
+        raise ContinuityError(str(disorder)) from None
+    return replace(found.position, head=found.position.due, due=())
 
 
 def make_ranges(starts: Sequence[Position], direction: str) -> list[ListingRange]:

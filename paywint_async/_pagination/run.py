@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from paywint_async._errors import ClientClosedError, IncompleteHistoryError
-from paywint_async._events import CheckpointEvent, OnEvent, PageEvent, ignore
+from paywint_async._events import CheckpointEvent, DisorderEvent, OnEvent, PageEvent, ignore
 from paywint_async._messages import Response
 from paywint_async._models import Direction, Payment, PaymentPage
 from paywint_async._pagination.checkpoint import to_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.planner import Planner
-from paywint_async._pagination.position import Order, Position
+from paywint_async._pagination.position import Order, Position, Span
+from paywint_async._pagination.span_planner import SpanPlanner
 from paywint_async._pagination.window import Window
 
 Fetched: TypeAlias = tuple[int, Response]
@@ -59,6 +60,7 @@ class Run:
         size: pages that may wait or be under way.
         start: where an earlier read stopped.
         limit: payments wanted at most.
+        span: only payments created within it; None: that of ``start``.
         slots: shared with other runs, to bound their requests in flight together.
     """
 
@@ -69,10 +71,12 @@ class Run:
         start: Position | None = None,
         *,
         limit: int | None = None,
+        span: Span | None = None,
         slots: asyncio.Semaphore | None = None,
     ) -> None:
         self._source = source
-        self._planner = Planner(source.rows_per_page, start, limit)
+        self._planner = _plan(source.rows_per_page, span, start, limit)
+        self._is_disorder_told = False
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
         self._is_closed = False
@@ -180,6 +184,9 @@ class Run:
         if decision.offer is not None:
             self._window.put_back(decision.offer)
         self._ask_first = decision.ask_first
+        if self._planner.progress.is_disordered and not self._is_disorder_told:
+            self._is_disorder_told = True
+            self._source.tell(DisorderEvent(direction=self._source.direction.value))
         if self._source.tell is not ignore:
             self._tell(answer, len(decision.records))
         return decision.records
@@ -216,6 +223,11 @@ class Run:
             ranks=progress.doubtful_ranks,
             checkpoint=self.checkpoint,
         )
+
+
+def _plan(rows: int, span: Span | None, start: Position | None, limit: int | None) -> Planner:
+    span = start.span if start else span
+    return Planner(rows, start, limit) if span is None else SpanPlanner(rows, span, start, limit)
 
 
 async def read_answer(source: PageSource, fetched: Fetched) -> PageAnswer:

@@ -14,7 +14,8 @@ from random import Random
 
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.planner import Planner
-from paywint_async._pagination.position import Position
+from paywint_async._pagination.position import Position, Span
+from paywint_async._pagination.span_planner import SpanPlanner
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")
@@ -27,12 +28,14 @@ class History:
     size: int
     is_oldest_first: bool = False
     ties: int = 1  # how many payments share one instant
+    delay: timedelta = timedelta()  # a gap in time before what is inserted next
     keys: list[int] = field(default_factory=list)
     times: dict[int, datetime] = field(default_factory=dict)
     born: int = 0
     total_error: int = 0
     lag: list[int] | None = None
     repeats_page: int | None = None
+    has_repeated: bool = False
     before: list[int] = field(default_factory=list)  # what a lagging replica still shows
     seen: list[int] = field(default_factory=list)
 
@@ -43,7 +46,7 @@ class History:
 
     def insert(self, index: int | None = None) -> None:
         self.born += 1
-        time = EPOCH + timedelta(seconds=self.born // self.ties)
+        time = EPOCH + self.delay + timedelta(seconds=self.born // self.ties)
         if index is not None and self.keys:
             time = self.times[self.keys[min(index, len(self.keys) - 1)]]
         self.times[self.born] = time
@@ -71,8 +74,8 @@ class History:
             self.total_error = random.choice((-1, 1))
         elif kind == "lag":
             self.lag = self.before
-        elif kind == "repeat":
-            self.repeats_page = 1
+        elif kind == "repeat" or (kind == "repeat once" and not self.has_repeated):
+            self.repeats_page, self.has_repeated = 1, True
 
     def listed(self) -> list[int]:
         return self.keys[:] if self.is_oldest_first else self.keys[::-1]
@@ -99,6 +102,7 @@ class Reading:
     position: Position | None
     requests: int
     is_oldest_first: bool
+    total: int | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -131,17 +135,22 @@ class Reader:
         start: Position | None = None,
         stop_after: int | None = None,
         limit: int | None = None,
+        span: Span | None = None,
         on_delivered: Callable[[History, int], None] = lambda history, delivered: None,
     ) -> None:
         self.on_delivered = on_delivered
         self.history, self.random, self.rows, self.window = history, random, rows, window
         self.kinds, self.change_rate, self.stop_after = kinds, change_rate, stop_after
-        self.planner = Planner(rows, start, limit)
+        self.span = span
+        self.planner = (
+            SpanPlanner(rows, span, start, limit) if span else Planner(rows, start, limit)
+        )
         self.ask_first = self.planner.first_page
         self.slots: deque[Slot] = deque()
         self.requests = 0
         self.snapshots: list[list[int]] = []  # what the first answers could see
         self.delivered: list[int] = []
+        self.total: int | None = None  # as it was before the first delivery
 
     def read(self) -> Reading:
         doubt = None
@@ -158,7 +167,13 @@ class Reader:
         delivered = self.delivered[: len(self.delivered) - unhanded]
         position = self.planner.position(unhanded)
         return Reading(
-            delivered, self.snapshots, doubt, position, self.requests, self.history.is_oldest_first
+            delivered,
+            self.snapshots,
+            doubt,
+            position,
+            self.requests,
+            self.history.is_oldest_first,
+            self.total,
         )
 
     @property
@@ -195,7 +210,13 @@ class Reader:
                     seen = self.history.seen
                     is_oldest_first = self.history.is_oldest_first
                     # Oldest first, what a total leaves out looks like a later arrival.
-                    self.snapshots.append(seen[: slot.answer.total] if is_oldest_first else seen)
+                    self._note_snapshot(seen[: slot.answer.total] if is_oldest_first else seen)
+
+    def _note_snapshot(self, seen: list[int]) -> None:
+        span, times = self.span, self.history.times
+        self.snapshots.append(
+            seen if span is None else [key for key in seen if span.contains(times[key])]
+        )
 
     def _take(self) -> None:
         slot = self.slots.popleft()
@@ -206,6 +227,8 @@ class Reader:
         if decision.offer is not None:
             self.slots.appendleft(Slot(decision.offer.page_no, decision.offer))
         self.ask_first = decision.ask_first
+        if not self.delivered:
+            self.total = self.planner.total
         self.delivered.extend(decision.records)
         if decision.records:
             self.on_delivered(self.history, len(self.delivered))

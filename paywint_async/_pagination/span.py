@@ -1,0 +1,324 @@
+"""Where a span of time stands in a list: its ranks, found by halving. Pure.
+
+The API cannot select by time, but a list in the order of time can be searched. Two *edges* bound a
+span: the ranks below `since`, and those below `until`. Each answer shows some ranks with their times,
+and halves the pages on which an edge may still be.
+
+**What makes the answers one.** Ranks never change by arrivals; a deletion or a move shifts them. So:
+
+* no total may fall, no rank show two keys, no key stand at two ranks, no time contradict the order;
+* where the span ends before the list's newest record, that record, seen in the beginning, is looked up
+  once more after both edges are found. Where it has kept its rank, nothing below it was deleted or
+  moved meanwhile, and all the answers are of one list.
+
+Where answers contradict, the search begins anew; so the snapshot is what existed at the last beginning.
+What changes after the search is noticed by the pages of the read itself: see `span_planner`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Generator, Sequence
+from datetime import datetime
+from itertools import pairwise, takewhile
+
+import msgspec
+from msgspec.structs import replace
+
+from paywint_async._pagination.decision import ContinuityError, PageAnswer, page_of
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span
+
+Asking = Generator[int, PageAnswer, PageAnswer]
+
+_PATIENCE = 12  # answers in a row that show nothing of what they were asked for
+_ATTEMPTS = 4  # beginnings of a search, before it is given up
+_MOVED = "two answers name different payments at one rank"
+_UNORDERED = "the times of two pages contradict the order of the list"
+
+
+class DisorderError(Exception):
+    """The answers show that the list is not in the order of time; ``order``: what it mostly is."""
+
+    def __init__(self, order: Order = Order.UNKNOWN) -> None:
+        super().__init__("the list is not in the order of time")
+        self.order = order
+
+
+class _MovedError(Exception):
+    """The answers contradict each other: the list has changed meanwhile."""
+
+
+class FoundSpan(msgspec.Struct, frozen=True):
+    """A read of the span: its position, and the list's first page, where that is the span's, too."""
+
+    position: Position
+    total: int
+    first: PageAnswer | None = None
+
+
+class _Edge:
+    """Between which two ranks a time falls: ``lower`` is below it, ``upper`` is not."""
+
+    def __init__(self, time: datetime | None, lower: int, upper: int) -> None:
+        self.time, self.lower, self.upper = time, lower, upper
+        self.shown_by: PageAnswer | None = None  # which shows the rank `lower`
+
+    @property
+    def is_found(self) -> bool:
+        return self.upper - self.lower == 1
+
+    def learn(self, answer: PageAnswer, lowest: int, times: Sequence[datetime]) -> None:
+        """Narrows it by an answer, whose times count upwards from the rank ``lowest``."""
+        if self.time is None or not times:
+            return
+        count = bisect_left(times, self.time)
+        if count and lowest + count - 1 > self.lower:
+            self.lower, self.shown_by = lowest + count - 1, answer
+        if count < len(times):
+            self.upper = min(self.upper, lowest + count)
+        if self.lower >= self.upper:
+            raise _MovedError(_UNORDERED)
+
+
+class SpanSearch:
+    """Looks a span up in one list, as often as is asked.
+
+    Args:
+        span: the times.
+        rows: records a page.
+    """
+
+    def __init__(self, span: Span, rows: int) -> None:
+        self._span, self._rows = span, rows
+        self._newest: Sequence[Key] = ()  # of the list, when it was looked at first
+        self._first: PageAnswer | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._total = self._drift = self._snapshot = 0
+        self._order = Order.UNKNOWN
+        self._keys: dict[int, Key] = {}  # by rank, as far as they were seen
+        self._ranks: dict[Key, int] = {}
+        self._shown: list[
+            tuple[int, datetime, datetime]
+        ] = []  # lowest rank, its time, the last time
+
+    def run(self) -> Generator[int, PageAnswer, FoundSpan]:
+        """Yields the pages it has to see, is sent their answers, and returns where the span stands.
+
+        Raises:
+            DisorderError: the list is not in the order of time.
+            ContinuityError: the answers never agree with each other.
+        """
+        problems: list[str] = []
+        while len(problems) < _ATTEMPTS:
+            self._forget()
+            try:
+                return (yield from self._search())
+            except _MovedError as problem:
+                problems.append(str(problem))
+                is_disordered = problems.count(_UNORDERED) > 1  # so no change between two answers
+            except DisorderError:
+                is_disordered = True
+            if is_disordered:
+                raise DisorderError((yield from self._compare_ends()))
+        raise ContinuityError(problems[-1])
+
+    @property
+    def _is_ascending(self) -> bool:
+        return self._order is Order.OLDEST_FIRST
+
+    def _search(self) -> Generator[int, PageAnswer, FoundSpan]:
+        first = self._first = yield from self._ask(1)
+        self._snapshot = first.total
+        last = yield from self._find_order(first)
+        if self._order is Order.UNKNOWN:
+            return (yield from self._all_or_none(first))
+        begin = _Edge(self._span.since, 0, 1 if self._span.since is None else first.total + 1)
+        end = _Edge(
+            self._span.until, first.total if self._span.until is None else 0, first.total + 1
+        )
+        edges = (end, begin)
+        for answer in (first, last):
+            self._learn(answer, edges)
+        yield from self._see_arrivals(last if self._is_ascending else first, edges)
+        for edge in edges:
+            patience = _PATIENCE
+            while not edge.is_found:
+                width = edge.upper - edge.lower
+                self._learn((yield from self._ask(self._middle_page(edge))), edges)
+                patience = _PATIENCE if edge.upper - edge.lower < width else patience - 1
+                if not patience:
+                    raise ContinuityError("payments arrive faster than they can be searched")
+        is_empty = begin.lower == end.lower and self._snapshot > 0
+        if is_empty or (self._is_ascending and last in (begin.shown_by, end.shown_by)):
+            yield from self._check_neighbours(begin.lower, edges)
+        reference = last if self._is_ascending else first
+        is_closed = end.lower < self._snapshot
+        if is_closed and end.shown_by is not reference:
+            yield from self._confirm(edges)
+        position = self._position(begin.lower, max(begin.lower, end.lower), is_closed=is_closed)
+        is_first = not is_closed and not self._is_ascending
+        return FoundSpan(position, self._total, first if is_first else None)
+
+    def _compare_ends(self) -> Generator[int, PageAnswer, Order]:
+        """The order of a list of which single records are out of it, by its first and last half."""
+        assert self._first is not None
+        first = last = self._first
+        if first.total > self._rows:
+            last = yield page_of(first.total - 1, self._rows)
+        half = (len(first.times) + 1) // 2
+        begin, end = sorted(list(first.times)[:half]), sorted(list(last.times)[-half:])
+        if not begin or not end or begin[len(begin) // 2] == end[len(end) // 2]:
+            return Order.UNKNOWN
+        is_falling = begin[len(begin) // 2] > end[len(end) // 2]
+        return Order.NEWEST_FIRST if is_falling else Order.OLDEST_FIRST
+
+    def _ask(self, page_no: int) -> Asking:
+        for _ in range(_PATIENCE):
+            answer = yield page_no
+            if answer.fits(self._rows):
+                self._note_total(answer.total)
+                return answer
+        raise ContinuityError(f"page {page_no}: its length does not fit its total")
+
+    def _note_total(self, total: int) -> None:
+        if total < self._total:
+            raise _MovedError("payments were deleted while the span was looked up")
+        self._drift = total - self._total if self._total else 0
+        self._total = total
+
+    def _find_order(self, first: PageAnswer) -> Asking:
+        """Tells the order by the first page, and by the last one where that does not show it.
+
+        Oldest first, the last page shows the newest record; it is returned.
+        """
+        self._order = first.order()
+        if self._order is Order.NEWEST_FIRST or first.total <= self._rows:
+            last = first
+        else:
+            last = yield from self._see_end()
+        if self._order is Order.UNKNOWN:
+            self._order = last.order()
+        if self._order is Order.UNKNOWN and last.keys and first.times[0] != last.times[-1]:
+            is_falling = first.times[0] > last.times[-1]
+            self._order = Order.NEWEST_FIRST if is_falling else Order.OLDEST_FIRST
+        if self._is_ascending and last.first_offset(self._rows) >= self._snapshot:
+            last = yield from self._ask(page_of(self._snapshot - 1, self._rows))
+        if self._order is Order.UNKNOWN and len({*first.times, *last.times}) > 1:
+            raise DisorderError  # as many times rise as fall
+        return last
+
+    def _see_end(self) -> Asking:
+        """The list's last page, however many arrive meanwhile."""
+        for _ in range(_PATIENCE):
+            answer = yield from self._ask(page_of(self._total + self._drift - 1, self._rows))
+            if answer.keys and answer.total <= answer.page_no * self._rows:
+                return answer
+        raise ContinuityError("payments arrive faster than they can be searched")
+
+    def _all_or_none(self, first: PageAnswer) -> Generator[int, PageAnswer, FoundSpan]:
+        """Where all times are equal."""
+        pages = page_of(first.total - 1, self._rows)
+        if pages > 2:  # few records, as the last page may have, can all have been moved there
+            other = yield from self._ask(pages - 1)
+            if {*other.times} != {*first.times}:
+                raise DisorderError
+        time = first.times[0] if first.times else None
+        is_within = time is None or self._span.contains(time)
+        is_closed = not is_within and time is not None and not self._span.begins_after(time)
+        low = 0 if is_within else self._snapshot
+        position = self._position(low, self._snapshot, is_closed=is_closed)
+        due = tuple(first.keys[:ANCHORS]) if position.remaining else ()
+        return FoundSpan(replace(position, due=due), self._total, first)
+
+    def _learn(self, answer: PageAnswer, edges: Sequence[_Edge]) -> None:
+        step, first = 1 if self._is_ascending else -1, answer.first_offset(self._rows)
+        keys, times = answer.keys[::step], list(answer.times)[::step]
+        lowest = first + 1 if self._is_ascending else answer.total - first - len(keys) + 1
+        if any(above < below for below, above in pairwise(times)):
+            raise DisorderError
+        for rank, key in enumerate(keys, lowest):
+            if self._keys.setdefault(rank, key) != key or self._ranks.setdefault(key, rank) != rank:
+                raise _MovedError(_MOVED)
+        if times:
+            self._check_order(lowest, times[0], times[-1])
+        size = max(0, self._snapshot - lowest + 1)  # what arrived later is no part of it
+        for edge in edges:
+            edge.learn(answer, lowest, times[:size])
+
+    def _check_order(self, lowest: int, begin: datetime, end: datetime) -> None:
+        for rank, first, last in self._shown:
+            if (rank < lowest and first > end) or (rank > lowest and last < begin):
+                raise _MovedError(_UNORDERED)
+        self._shown.append((lowest, begin, end))
+
+    def _see_arrivals(
+        self, answer: PageAnswer, edges: Sequence[_Edge]
+    ) -> Generator[int, PageAnswer, None]:
+        """In a further attempt, sees all that is newer than what the first attempt began with.
+
+        What was moved since, as the contradiction may mean, stands there.
+        """
+        if not self._newest:
+            self._newest = answer.keys
+        left, page_no = {*self._newest}, answer.page_no
+        while len(left := left - {*answer.keys}) > len(self._newest) // 2:
+            page_no += -1 if self._is_ascending else 1
+            if not 1 <= page_no <= page_of(self._total - 1, self._rows):
+                return
+            answer = yield from self._ask(page_no)
+            self._learn(answer, edges)
+
+    def _middle_page(self, edge: _Edge) -> int:
+        pages = self._page_of(edge.lower + 1) + self._page_of(edge.upper - 1)
+        return pages // 2
+
+    def _page_of(self, rank: int) -> int:
+        """The page of a rank, if as many arrive during the next request as during the last one."""
+        if self._is_ascending:
+            return page_of(rank - 1, self._rows)
+        return page_of(self._total + self._drift - rank, self._rows)
+
+    def _check_neighbours(
+        self, rank: int, edges: Sequence[_Edge]
+    ) -> Generator[int, PageAnswer, None]:
+        """Sees the pages around an edge, where nothing else will be read that could disagree.
+
+        So it is with an empty span, and with a last page of few records, all of them moved there.
+        """
+        below, above = rank, rank + 1
+        while below in self._keys:
+            below -= 1
+        while above in self._keys:
+            above += 1
+        is_end_full = below == 0 and not self._is_ascending and self._total % self._rows == 0
+        for each in (below, above):
+            if 0 < each <= self._snapshot or (each == 0 and is_end_full):
+                self._learn((yield from self._ask(self._page_of(each))), edges)
+
+    def _confirm(self, edges: Sequence[_Edge]) -> Generator[int, PageAnswer, None]:
+        """Sees the newest record of the snapshot once more, which must have kept its rank."""
+        newest = self._keys[self._snapshot]
+        for _ in range(_PATIENCE):
+            answer = yield from self._ask(self._page_of(self._snapshot))
+            self._learn(answer, edges)
+            if newest in answer.keys:
+                return
+        raise ContinuityError("payments arrive faster than they can be searched")
+
+    def _position(self, low: int, high: int, *, is_closed: bool) -> Position:
+        size, keys = high - low, self._keys
+        ranks = range(low + 1, high + 1) if self._is_ascending else range(high, low, -1)
+        due = takewhile(lambda key: key is not None, map(keys.get, ranks[:ANCHORS]))
+        return Position(
+            span=self._span,
+            order=self._order,
+            snapshot=high,
+            low_watermark=0 if self._is_ascending else low,
+            expected=size,
+            remaining=size,
+            due=tuple(key for key in due if key is not None),
+            tail=keys[high] if self._is_ascending and size else None,
+            is_closed=is_closed,
+        )

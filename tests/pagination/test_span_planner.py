@@ -1,0 +1,279 @@
+"""Spans of time against a model of a changing history: each kind of change, both orders.
+
+How many random histories are read is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import ceil, log2
+from random import Random
+
+import pytest
+from history_model import EPOCH, History, Reader, Reading
+
+from paywint_async._pagination.checkpoint import from_json, to_json
+from paywint_async._pagination.position import Order, Position, Span
+
+HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143, 400)
+ROWS = 10
+ORDERS = pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
+# How many of a hundred reads must be exact and without an error: newest first, oldest first.
+SUCCESS_RATES = {
+    ("insert",): (100, 100),
+    ("lag",): (100, 100),
+    ("repeat once",): (97, 96),
+    ("delete",): (83, 82),
+    ("move",): (81, 77),
+    ("backdate",): (83, 79),
+    ("flicker",): (86, 91),
+    ("insert", "delete"): (88, 85),
+    ("insert", "move"): (86, 81),
+    ("insert", "flicker"): (91, 95),
+    ("delete", "move"): (82, 78),
+}
+
+
+class Case:
+    """A random history, and a random span of it."""
+
+    def __init__(self, seed: int, *, is_oldest_first: bool) -> None:
+        self.random = random = Random(seed)
+        ties = random.choice((1, 1, 1, 2, 3, 25, 500))
+        self.history = RecordedHistory(
+            random.choice(SIZES), is_oldest_first=is_oldest_first, ties=ties
+        )
+        if random.random() < 0.3:
+            self._make_gaps()
+        self.span = self._choose_span()
+
+    def _make_gaps(self) -> None:
+        history = self.history
+        gaps = sorted(self.random.sample(range(1, history.born + 2), min(3, history.born)))
+        for key in history.times:
+            history.times[key] += timedelta(hours=sum(gap <= key for gap in gaps))
+        history.delay = timedelta(hours=len(gaps))
+
+    def _choose_span(self) -> Span:
+        times = sorted(set(self.history.times.values())) or [EPOCH]
+        since, until = self._choose_time(times), self._choose_time(times)
+        if since and until and until < since:
+            since, until = until, since
+        return Span(since=times[0] if since is until is None else since, until=until)
+
+    def _choose_time(self, times: list[datetime]) -> datetime | None:
+        random = self.random
+        before, behind = times[0] - timedelta(seconds=1), times[-1] + timedelta(seconds=1)
+        fraction = timedelta(milliseconds=random.choice((0, 0, 0, 500)))
+        inside = [random.choice(times) + fraction for _ in range(6)]
+        return random.choice([None, None, before, behind, *inside])
+
+    def within(self, keys: list[int]) -> list[int]:
+        return [key for key in keys if self.span.contains(self.history.times[key])]
+
+    def read(self, kinds: tuple[str, ...] = (), **settings: object) -> Reading:
+        window, rate = self.random.choice((1, 2, 4, 8)), self.random.choice((0.02, 0.1, 0.3))
+        options: dict[str, object] = {"span": self.span, "window": window, "change_rate": rate}
+        options |= settings
+        return Reader(self.history, self.random, rows=ROWS, kinds=kinds, **options).read()  # type: ignore[arg-type]
+
+    def is_exact(self, reading: Reading) -> bool:
+        """The span's payments at some moment before the first was delivered, each of them once."""
+        if reading.is_exact:
+            return True
+        # Oldest first, what an insertion or a deletion pushed over the first answer's total looks
+        # like a later arrival, and comes with the next read.
+        delivered = sorted(reading.delivered)
+        return self.history.is_oldest_first and any(
+            delivered == sorted(self.within(state[:total]))
+            for state in self.history.states
+            for total in self.history.totals
+        )
+
+    @property
+    def has_one_time(self) -> bool:
+        """Whether the order shows nowhere, which leaves a lie that `exactly-once.md` tells of."""
+        return len(set(self.history.times.values())) <= 2
+
+
+class RecordedHistory(History):
+    """Remembers what the list was at each answer."""
+
+    def __post_init__(self) -> None:
+        self.states: list[list[int]] = []
+        self.totals: set[int] = set()
+        super().__post_init__()
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        answer = super().answer(page_no, rows)
+        self.states.append(self.seen)
+        self.totals.add(answer.total)
+        return answer
+
+
+def cases(*, is_oldest_first: bool) -> Iterator[tuple[int, Case]]:
+    for seed in range(HISTORIES):
+        yield seed, Case(seed, is_oldest_first=is_oldest_first)
+
+
+@ORDERS
+def test_a_still_list_gives_the_span_its_total_and_no_more_requests_than_promised(
+    is_oldest_first: bool,
+) -> None:
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        reading, expected = case.read(), case.within(case.history.listed())
+        assert (reading.doubt, reading.delivered) == (None, expected), seed
+        assert reading.total == len(expected), seed
+        pages, span_pages = -(-len(case.history.keys) // ROWS) or 1, -(-len(expected) // ROWS)
+        assert reading.requests <= span_pages + 2 * ceil(log2(pages)) + 4, seed
+
+
+@pytest.mark.parametrize("kinds", SUCCESS_RATES, ids="+".join)
+@ORDERS
+def test_whatever_changes_the_span_is_exact_at_its_rate_or_in_doubt(
+    kinds: tuple[str, ...], is_oldest_first: bool
+) -> None:
+    successes = 0
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        reading = case.read(kinds)
+        assert len(set(reading.delivered)) == len(reading.delivered), seed
+        assert reading.delivered == case.within(reading.delivered), seed
+        is_blind = case.has_one_time and not {*kinds} <= {"insert", "lag"}
+        assert reading.doubt or case.is_exact(reading) or is_blind, seed
+        successes += reading.doubt is None
+    assert successes >= SUCCESS_RATES[kinds][is_oldest_first] / 100 * HISTORIES
+
+
+@ORDERS
+def test_a_checkpoint_taken_anywhere_completes_the_same_span(is_oldest_first: bool) -> None:
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        stop = case.random.choice((1, 3, 10, 25))
+        first = case.read(("insert",), stop_after=stop)
+        for _ in range(case.random.choice((0, 1, 12, 200))):
+            case.history.insert()
+        if first.position is None or first.position.is_finished:
+            continue
+        start = through_json(first.position)
+        assert start.span == case.span
+        rest = case.read(("insert",), start=start)
+        assert rest.doubt is None, seed
+        assert first.delivered + rest.delivered == first.snapshots[0], seed
+
+
+@ORDERS
+def test_a_finished_checkpoint_yields_what_is_new_in_the_span(is_oldest_first: bool) -> None:
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        reading = case.read()
+        seen = {*case.history.keys}
+        for new in (0, 1, 25):
+            for _ in range(new):
+                case.history.insert()
+            assert reading.position is None or reading.position.is_finished, seed
+            start = reading.position and through_json(reading.position)
+            reading = case.read(start=start)
+            listed = [key for key in case.history.listed() if key not in seen]
+            assert (reading.doubt, reading.delivered) == (None, case.within(listed)), seed
+            seen |= {*case.history.keys}
+
+
+def test_nothing_can_be_new_in_a_span_before_other_payments() -> None:
+    history = History(200)
+    span = Span(until=history.times[100])
+    start = Reader(history, Random(0), rows=ROWS, window=1, span=span).read().position
+    assert start is not None
+    assert start.is_closed
+    assert Reader(
+        history, Random(0), rows=ROWS, window=1, start=start, span=span
+    ).planner.is_complete
+
+
+@ORDERS
+def test_a_list_that_is_not_in_the_order_of_time_is_read_whole(is_oldest_first: bool) -> None:
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        history = History(random.choice((12, 55, 143)), is_oldest_first=is_oldest_first)
+        times = [history.times[key] for key in history.keys]
+        random.shuffle(times)
+        history.times = dict(zip(history.keys, times, strict=True))
+        span = Span(since=EPOCH + timedelta(seconds=5), until=EPOCH + timedelta(seconds=40))
+        reader = Reader(history, random, rows=ROWS, window=4, span=span)
+        reading = reader.read()
+        expected = [key for key in history.listed() if span.contains(history.times[key])]
+        assert (reading.doubt, reading.delivered) == (None, expected), seed
+        assert reader.planner.progress.is_disordered, seed
+        assert reader.planner.total == len(expected), seed
+
+
+@ORDERS
+def test_the_read_of_a_disordered_list_is_continued_where_it_stopped(is_oldest_first: bool) -> None:
+    history = History(143, is_oldest_first=is_oldest_first)
+    middle = [key for key in history.keys if 40 < key <= 60]
+    for one, other in pairwise(middle):
+        history.times[one], history.times[other] = history.times[other], history.times[one]
+    history.times[history.listed()[4]] = EPOCH
+    span = Span(since=EPOCH + timedelta(seconds=30), until=EPOCH + timedelta(seconds=90))
+    for stop in (1, 9, 30, 59):
+        first = Reader(history, Random(0), rows=ROWS, window=2, span=span, stop_after=stop).read()
+        assert first.position is not None
+        start = through_json(first.position)
+        rest = Reader(history, Random(0), rows=ROWS, window=2, span=span, start=start).read()
+        whole = [key for key in history.listed() if span.contains(history.times[key])]
+        assert first.delivered + rest.delivered == whole
+
+
+@ORDERS
+def test_a_limit_counts_the_payments_of_the_span(is_oldest_first: bool) -> None:
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        limit = case.random.choice((0, 1, 7, 10, 30))
+        expected = case.within(case.history.listed())[:limit]
+        assert case.read(limit=limit).delivered == expected, seed
+
+
+@ORDERS
+def test_a_payment_moved_away_while_the_span_is_looked_up_is_not_lost(
+    is_oldest_first: bool,
+) -> None:
+    """At each request of the search, and for each payment around the span's ends."""
+    silent = []
+    for request in range(2, 13):
+        for key in (95, 100, 101, 150, 199, 200, 205):
+            history = MovesOne(400, is_oldest_first=is_oldest_first, request=request, key=key)
+            span = Span(since=history.times[100], until=history.times[200])
+            reading = Reader(history, Random(0), rows=ROWS, window=2, span=span).read()
+            if reading.doubt is None and sorted(reading.delivered) != [*range(100, 200)]:
+                silent.append((request, key))
+    assert silent == []
+
+
+class MovesOne(History):
+    """Before an answer, one payment is moved to where new ones appear, and others arrive."""
+
+    def __init__(self, size: int, *, is_oldest_first: bool, request: int, key: int) -> None:
+        super().__init__(size, is_oldest_first=is_oldest_first)
+        self.request, self.key, self.answers = request, key, 0
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        self.answers += 1
+        if self.answers == self.request:
+            self.keys.remove(self.key)
+            self.keys.append(self.key)
+            for _ in range(12):
+                self.insert()
+        return super().answer(page_no, rows)
+
+
+def test_the_order_of_a_span_is_told_by_its_ends_where_the_first_page_shows_none() -> None:
+    history = History(100, ties=30)
+    span = Span(since=history.times[35], until=history.times[75])
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert reading.position is not None
+    assert reading.position.order is Order.NEWEST_FIRST
+    assert (reading.doubt, reading.delivered) == (None, [*range(59, 29, -1)])
+
+
+def through_json(position: Position) -> Position:
+    return from_json(to_json(position, "received"), "received")

@@ -1,0 +1,235 @@
+"""Spans of time over real HTTP: what is read, what is refused, checkpoints, ranges, both directions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from account_server import account, ids
+
+from paywint_async import (
+    DisorderEvent,
+    Event,
+    InvalidRequestError,
+    Payment,
+    PaywintClient,
+    Request,
+    Response,
+)
+from paywint_async.emulator import Emulator
+
+NAIVE = datetime(2026, 1, 1)
+AWARE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def whole(client: PaywintClient, direction: str = "received") -> list[Payment]:
+    return await getattr(client.payments, direction)().collect()
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_a_span_is_delivered_in_the_servers_order_in_few_requests(order: str) -> None:
+    async with account(10_000, order=order) as (emulator, client):
+        payments = await whole(client)
+        since, until = sorted((payments[5250].created_at, payments[5030].created_at))
+        before = emulator.request_count
+        listing = client.payments.received(since=since, until=until)
+        totals = [listing.total async for _ in listing]
+        expected = [p for p in payments if since <= p.created_at < until]
+        assert ids(await client.payments.received(since=since, until=until).collect()) == ids(
+            expected
+        )
+        assert totals == [len(expected)] * len(expected)
+        assert (emulator.request_count - before) / 2 <= 3 + 2 * 7 + 4
+
+
+async def test_the_bounds_are_the_first_moment_in_and_the_first_moment_out() -> None:
+    async with account(300) as (_, client):
+        payments = await whole(client)
+        newer, older = payments[50].created_at, payments[150].created_at
+        assert newer > payments[51].created_at
+        span = await client.payments.received(since=older, until=newer).collect()
+        assert ids(span) == ids(payments[51:151])
+
+
+async def test_a_moment_may_have_any_zone() -> None:
+    from zoneinfo import ZoneInfo
+
+    async with account(300) as (_, client):
+        since = (await whole(client))[120].created_at
+        there = since.astimezone(ZoneInfo("Asia/Kathmandu"))
+        one = await client.payments.received(since=since).collect()
+        assert ids(one) == ids(await client.payments.received(since=there).collect())
+
+
+@pytest.mark.parametrize("call", ["sent", "received", "history"])
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"since": NAIVE}, "since"),
+        ({"until": NAIVE}, "until"),
+        ({"since": "2026-01-01"}, "since"),
+        ({"until": AWARE.date()}, "until"),
+        ({"since": AWARE, "until": AWARE - timedelta(seconds=1)}, "until"),
+    ],
+)
+async def test_what_is_no_span_is_refused_before_anything_is_sent(
+    call: str, arguments: dict[str, Any], field: str
+) -> None:
+    async with account(10) as (emulator, client):
+        with pytest.raises(InvalidRequestError) as caught:
+            getattr(client.payments, call)(**arguments)
+        assert caught.value.field == field
+        assert emulator.request_count == 0
+
+
+async def test_a_span_between_equal_moments_is_empty() -> None:
+    async with account(250) as (_, client):
+        moment = (await whole(client))[100].created_at
+        listing = client.payments.received(since=moment, until=moment)
+        assert await listing.collect() == []
+        assert listing.total == 0
+
+
+async def test_a_checkpoint_remembers_its_span_and_refuses_another() -> None:
+    async with account(1000) as (emulator, client):
+        payments = await whole(client)
+        since, until = payments[700].created_at, payments[200].created_at
+        listing = client.payments.received(since=since, until=until)
+        first = await listing.collect(130)
+        checkpoint = json.loads(json.dumps(listing.checkpoint))
+        rest = await client.payments.received(checkpoint=checkpoint, rows_per_page=20).collect()
+        assert ids(first + rest) == ids(payments[201:701])
+        again = client.payments.received(checkpoint=checkpoint, since=since, until=until)
+        assert ids(await again.collect()) == ids(rest)
+        sent = emulator.request_count
+        for other in ({"since": since}, {"since": since, "until": until + timedelta(seconds=1)}):
+            with pytest.raises(InvalidRequestError) as caught:
+                client.payments.received(checkpoint=checkpoint, **other)
+            assert caught.value.field == "checkpoint"
+        assert emulator.request_count == sent
+
+
+async def test_the_checkpoint_of_a_whole_listing_is_refused_with_a_span() -> None:
+    async with account(300) as (_, client):
+        for listing in (client.payments.received(), client.payments.history()):
+            await listing.collect(limit=5)
+            call = getattr(
+                client.payments, "history" if "kind" in listing.checkpoint else "received"
+            )
+            with pytest.raises(InvalidRequestError, match="checkpoint"):
+                call(checkpoint=listing.checkpoint, since=AWARE)
+
+
+async def test_a_finished_span_that_ends_with_the_list_is_continued_with_what_is_new() -> None:
+    async with account(500) as (emulator, client):
+        since = (await whole(client))[150].created_at
+        listing = client.payments.received(since=since)
+        assert len(await listing.collect()) == 151
+        emulator.arrive("received", 3)
+        following = client.payments.received(checkpoint=listing.checkpoint)
+        assert ids(await following.collect()) == emulator.history("received")[:3]
+        assert following.total == 3
+
+
+async def test_a_finished_span_before_newer_payments_is_over_without_a_request() -> None:
+    async with account(500) as (emulator, client):
+        listing = client.payments.received(until=(await whole(client))[150].created_at)
+        await listing.collect()
+        sent = emulator.request_count
+        assert await client.payments.received(checkpoint=listing.checkpoint).collect() == []
+        assert emulator.request_count == sent
+
+
+async def test_ranges_of_a_span_add_up_to_it() -> None:
+    async with account(2000) as (_, client):
+        payments = await whole(client)
+        since, until = payments[1500].created_at, payments[300].created_at
+        parts = await client.payments.received(since=since, until=until).split(4)
+        assert len(parts) == 4
+        found: list[Payment] = []
+        for part in parts:
+            listing = client.payments.received(checkpoint=part.checkpoint)
+            async for page in listing.pages(part.limit):
+                found += page.records
+            part.check(listing.checkpoint)
+        assert ids(found) == ids(payments[301:1501])
+
+
+async def test_a_history_has_the_span_of_both_directions_and_resumes_in_it() -> None:
+    async with account(600) as (_, client):
+        entries = await client.payments.history().collect()
+        since, until = entries[900].payment.created_at, entries[300].payment.created_at
+        expected = [e for e in entries if since <= e.payment.created_at < until]
+        listing = client.payments.history(since=since, until=until)
+        first = await listing.collect(limit=77)
+        assert listing.total == len(expected)
+        rest = await client.payments.history(checkpoint=listing.checkpoint).collect()
+        assert first + rest == expected
+
+
+async def test_arrow_batches_and_pages_hold_the_span() -> None:
+    pytest.importorskip("pyarrow")
+    async with account(700) as (_, client):
+        payments = await whole(client)
+        since, until = payments[450].created_at, payments[99].created_at
+        listing = client.payments.received(since=since, until=until)
+        rows = [row async for batch in listing.arrow_batches() for row in batch.to_pylist()]
+        pages = [page.records async for page in listing.pages()]
+        assert len(rows) == sum(map(len, pages)) == 351
+
+
+async def test_the_span_is_read_side_by_side() -> None:
+    async with account(20_000, latency=0.05) as (emulator, client):
+        payments = await whole(client)
+        listing = client.payments.received(
+            since=payments[9000].created_at, until=payments[1000].created_at, max_concurrency=4
+        )
+        requests = emulator.request_count
+        assert len(await listing.collect()) == 8000
+        assert emulator.request_count - requests <= 80 + 2 * 8 + 4
+        assert emulator.peak_in_flight >= 4
+
+
+async def test_payments_that_arrive_meanwhile_are_no_part_of_the_span() -> None:
+    async with account(3000, latency=0.05, arrivals=20.0) as (emulator, client):
+        before = emulator.history("received")
+        since = (await client.payments.get(before[700])).created_at
+        delivered = ids(await client.payments.received(since=since, rows_per_page=20).collect())
+        history = emulator.history("received")
+        assert delivered[-1] == before[700]
+        start = history.index(delivered[0])
+        assert start > 0
+        assert delivered == history[start : start + len(delivered)]
+
+
+async def test_a_list_in_another_order_is_read_whole_and_told() -> None:
+    """By amount, as an example."""
+
+    async def sort_by_amount(request: Request, handler: Any) -> Response:
+        response = await handler(request)
+        body = json.loads(response.body)
+        body["records"].sort(key=lambda record: record["amount"])
+        return attrs.evolve(response, body=json.dumps(body).encode())
+
+    events: list[Event] = []
+    async with (
+        Emulator(payments=450) as emulator,
+        PaywintClient(
+            emulator.api_key,
+            emulator.api_secret,
+            base_url=emulator.url,
+            middlewares=(sort_by_amount,),
+            on_event=events.append,
+        ) as client,
+    ):
+        payments = await whole(client)
+        since, until = sorted((payments[10].created_at, payments[320].created_at))
+        listing = client.payments.received(since=since, until=until)
+        found = [payment async for payment in listing]
+        assert ids(found) == ids(p for p in payments if since <= p.created_at < until)
+        assert listing.total == len(found)
+        told = [event for event in events if isinstance(event, DisorderEvent)]
+        assert told == [DisorderEvent(direction="received")]
