@@ -1,7 +1,8 @@
-"""Webhooks in, over the public API only: who sent it, what it says, and only once.
+"""Receives webhooks, over the public API only: verification, typed events, deduplication.
 
 `parse_event` makes a typed event of one delivery. `WebhookReceiver` does all that a web application
-has to, and `aiohttp_handler`, `starlette_endpoint` and `asgi_app` put it into one.
+has to, and `aiohttp_handler`, `starlette_endpoint` and `asgi_app` put it into one. `parse_redirect` reads
+the address to which a payer comes back.
 """
 
 from paywint_async import (

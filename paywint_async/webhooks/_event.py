@@ -1,4 +1,4 @@
-"""What a webhook says, as a frozen value, and the one way to believe it."""
+"""A webhook's event as a frozen value, and its confirmation by Get Payment."""
 
 from __future__ import annotations
 

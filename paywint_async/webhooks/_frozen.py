@@ -10,6 +10,7 @@ from paywint_async._strict_json import Digits
 
 _DEEPEST = 100  # levels; what is published has two
 _LONGEST_INT = 4_000  # digits; Python converts 4,300 at most
+_LARGEST = 10_000  # powers of ten; what is beyond would fill the memory where it is made an int
 
 
 class FrozenDict(dict[str, Any]):
@@ -37,7 +38,7 @@ class FrozenDict(dict[str, Any]):
 def freeze(value: Any, levels: int = _DEEPEST) -> Any:
     """JSON whose numbers are `Digits`, as a frozen value with ints and Decimals.
 
-    A number beyond what a Decimal holds stays the text that it was.
+    A number beyond 10 ** 10,000 that is written with an exponent stays the text that it was.
 
     Raises:
         RecursionError: it is nested more deeply than `levels`.
@@ -65,4 +66,5 @@ def _number(digits: str) -> int | Decimal | str:
         number = Decimal(digits)
     except ArithmeticError:
         return str(digits)
-    return number if number.is_finite() else str(digits)
+    is_usable = number.is_finite() and abs(number.adjusted()) <= max(_LARGEST, len(digits))
+    return number if is_usable else str(digits)

@@ -15,7 +15,7 @@ OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
 
 logger = logging.getLogger("paywint_async.webhooks")
 
-_NAME = re.compile(r"(?P<prefix>[a-z_]+)(\.[a-z_]+)+")
+_NAME = re.compile(r"(?P<prefix>[a-z0-9_-]+)(\.[a-z0-9_-]+)+")
 _PAYMENT = "payment"
 _ALIKE = 0.8  # of the letters
 
@@ -64,7 +64,7 @@ class Handlers:
             except InvalidRequestError as error:
                 if event.payment_id is not None or error.field != "payment_id":
                     raise
-                logger.warning("webhook %.80r is of no payment: %s", event.id, error)
+                logger.warning("webhook %.80r is of no payment: %.200r", event.id, str(error))
 
 
 def check_names(names: tuple[object, ...]) -> tuple[str, ...]:

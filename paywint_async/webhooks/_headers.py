@@ -1,4 +1,4 @@
-"""The headers of one request, as HTTP means them: their names in any case, their order of no matter."""
+"""The headers of one request: names without regard to case, repeated ones joined."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Headers(Mapping[str, str]):
     The repr has the names only: what a header holds may be a secret.
 
     Raises:
-        WebhookSignatureError: what was given are no headers.
+        WebhookSignatureError: they are malformed.
     """
 
     def __init__(self, headers: HeadersLike) -> None:
@@ -41,7 +41,7 @@ class Headers(Mapping[str, str]):
 
 
 def read_headers(headers: HeadersLike) -> Headers | None:
-    """The headers; None where they are none, so that a caller can let go of them and then refuse."""
+    """The headers, or None where they are malformed: the caller deletes them before it raises."""
     try:
         return Headers(headers)
     except WebhookSignatureError:

@@ -1,4 +1,4 @@
-"""One delivery, checked: its size, who sent it, what it says, and when. No I/O, no memory."""
+"""Checks one delivery: size, signature, content, age. No I/O, no state."""
 
 from __future__ import annotations
 

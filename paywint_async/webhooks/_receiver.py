@@ -1,4 +1,4 @@
-"""What a web application does with a delivery, without knowing which framework brought it."""
+"""Handles deliveries for a web application. Knows no framework."""
 
 from __future__ import annotations
 
@@ -204,8 +204,8 @@ class WebhookReceiver:
             logger.exception("webhook %.80r could not be released for its next attempt", event.id)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await it. A cancellation waits for it, too: half told, the store would let nobody through,
-        or let the next delivery be processed again. A second one leaves it to end by itself.
+        """Awaits it to its end, also when cancelled: a store that was interrupted would let no delivery
+        through, or let the next one be processed again. A second cancellation does not wait.
         """
         task = asyncio.ensure_future(work)
         self._ending.add(task)

@@ -1,4 +1,4 @@
-"""Only once: which deliveries have been processed, and which are being processed now."""
+"""Deduplication: which deliveries have been processed, and which are being processed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paywint_async import ConfigurationError
 
 _CAPACITY = 1_000_000  # deliveries, eleven a second; some 150 MB
 KEEP = 86_400.0
-"""Seconds: whoever delivers again after a day finds a handler that confirms."""
+"""Seconds for which deliveries are remembered by default."""
 
 
 class ReplayStore(Protocol):

@@ -28,7 +28,7 @@ from paywint_async.webhooks._headers import no_headers, read_headers
 
 _ID = re.compile(
     r"[!-\-/-~]+"
-)  # printable ASCII but for the point, which is a seam of what is signed
+)  # visible ASCII but for the point, which separates the parts of the signed text
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -79,7 +79,7 @@ class StandardWebhooks:
         """The time at which this delivery was signed.
 
         Raises:
-            WebhookSignatureError: it was not, or not with one of the secrets.
+            WebhookSignatureError: it was not signed, or not with one of the secrets.
         """
         received = read_headers(headers)
         del headers  # a traceback shows the locals of its frames, and these may hold a secret
@@ -88,7 +88,9 @@ class StandardWebhooks:
         delivery, moment = (
             _required(received, name) for name in ("webhook-id", "webhook-timestamp")
         )
-        if "." in delivery or not _UNIX_SECONDS.fullmatch(moment):  # the signed text's own seams
+        if "." in delivery or not _UNIX_SECONDS.fullmatch(
+            moment
+        ):  # the separators of the signed text
             raise WebhookSignatureError("webhook-id or webhook-timestamp is not well-formed")
         signed = f"{delivery}.{moment}.".encode("utf-8", "surrogatepass") + body
         if not self._secrets.have_signed(signed, _signatures(received)):
@@ -185,7 +187,7 @@ def _bytes(secret: str | bytes) -> bytes:
 
 
 def _trimmed(secret: bytes) -> bytes:
-    """Without what files and shells leave around it, and without the version some show before it."""
+    """Without white space, quotes and a version (``v1,``) around it."""
     text = secret.strip()
     if len(text) > 1 and text[:1] == text[-1:] and text[:1] in (b'"', b"'"):
         text = text[1:-1].strip()
@@ -193,7 +195,7 @@ def _trimmed(secret: bytes) -> bytes:
 
 
 def _keys(secret: str | bytes) -> list[bytes]:
-    """What the secret may mean to the sender: its text, and what the standard's base64 says."""
+    """The keys that the sender may derive from the secret: its text, and what its base64 decodes to."""
     text = _bytes(secret)
     trimmed = _trimmed(text)
     decoded = _decoded(trimmed) or b""
@@ -202,7 +204,7 @@ def _keys(secret: str | bytes) -> list[bytes]:
 
 
 def _decoded(secret: bytes) -> bytes | None:
-    """What stands behind ``whsec_``; None where that is no base64, of either alphabet."""
+    """The base64 behind ``whsec_``, decoded; None where it is in neither alphabet."""
     text = secret.removeprefix(_PREFIX).rstrip(b"=").translate(_TO_STANDARD)
     if not secret.startswith(_PREFIX):
         return None
@@ -213,7 +215,7 @@ def _decoded(secret: bytes) -> bytes | None:
 
 
 def _is_broken(secret: str | bytes) -> bool:
-    """Whether it is meant to be the standard's, and cannot be: cut, or several in one."""
+    """Whether it begins with ``whsec_`` and is truncated, or holds several secrets."""
     text = _trimmed(_bytes(secret))
     is_long = len(text) >= len(_PREFIX) + _SHORTEST_KEY * 4 // 3
     return text.startswith(_PREFIX) and (
@@ -236,18 +238,18 @@ def _signatures(headers: Mapping[str, str]) -> list[str]:
 
 
 def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:
-    """The time that was signed; None where the verifier accepts and says none.
+    """The time that was signed; None where the verifier accepts without a time.
 
     Raises:
         WebhookError: the verifier refuses, in whatever way.
-        ConfigurationError: it is none.
+        ConfigurationError: it cannot be called.
     """
     if not callable(verifier):
         raise ConfigurationError("verifier must be callable, or None to verify nothing")
-    verdict = _ask(verifier, body, headers)
-    if isinstance(verdict, str):
-        raise WebhookSignatureError(f"the verifier refuses the delivery: it {verdict}")
-    return verdict
+    decision = _ask(verifier, body, headers)
+    if isinstance(decision, str):
+        raise WebhookSignatureError(f"the verifier refuses the delivery: it {decision}")
+    return decision
 
 
 def _ask(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | str | None:

@@ -91,6 +91,20 @@ class TestAnEvent:
         )
 
     @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("1e400", Decimal("1e400")),
+            ("-1e-400", Decimal("-1e-400")),
+            ("1e10001", "1e10001"),
+            ("1e-999999999", "1e-999999999"),
+            ("9" * 20_000, Decimal("9" * 20_000)),
+        ],
+    )
+    def test_keeps_numbers_that_would_fill_the_memory_as_text(self, written, read):
+        data = parse(delivery(n="@").replace(b'"@"', written.encode())).data
+        assert (data["n"], type(data["n"])) == (read, type(read))
+
+    @pytest.mark.parametrize(
         "change",
         [
             lambda data: data.__setitem__("amount", 1),
