@@ -1,10 +1,10 @@
-"""The command ``paywint``: what a shell gives and takes, over the public API and export.
+"""The command ``paywint``, over the public API, the export and the comparison.
 
-Read it in this order: `app` (the commands' tree) · `export`, `sync`, `reconcile`, `doctor`, `link`,
+Read it in this order: `app` (the tree of commands) · `export`, `sync`, `reconcile`, `doctor`, `link`,
 `payment`, `emulator` (one command or group each) · `options` (their arguments) · `account` (whose
 payments) · `run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
 
-This module imports nothing of that, so that a missing extra can be told in a line.
+This module imports none of them, so that a missing extra is reported in one line.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stdout went away.
 
     Args:
-        arguments: None: the process's own.
+        arguments: of the command line; None: those of the process.
     """
     try:
         return _dispatch(sys.argv[1:] if arguments is None else arguments)
-    except KeyboardInterrupt:  # while it was still loading
+    except KeyboardInterrupt:  # during the imports
         return 130
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -56,7 +56,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 
 def _flush(stream: TextIO | None) -> None:
-    """Flushes; what cannot be written is given up, or the interpreter would complain at its end."""
+    """Flushes; ignores what cannot be written, of which the interpreter would warn when it ends."""
     if stream is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Whose payments: the account of the environment, or one made up and served by this process."""
+"""The account of a command: that of the environment, or an emulator in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_emulator(**arguments: Any) -> Emulator:
-    """An emulator that has the same history each time, not yet started; arguments as it has them.
+    """An emulator that is not started yet, with the same history each time.
 
     Raises:
         UsageError: an argument is out of its range.
@@ -29,7 +29,7 @@ def make_emulator(**arguments: Any) -> Emulator:
 
 @asynccontextmanager
 async def open_account(payments: int | None, latency: float) -> AsyncIterator[PaywintClient]:
-    """A client of the environment's account; of an emulator's where ``payments`` are asked for."""
+    """A client of the account of the environment; of an emulator where ``payments`` is given."""
     if payments is None:
         async with PaywintClient.from_env() as client:
             yield client

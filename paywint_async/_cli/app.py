@@ -1,4 +1,4 @@
-"""The tree of commands, and from the shell's words to one of them."""
+"""The tree of commands; parses the command line and runs a command."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cyclopts import App, CycloptsError
 
 from paywint_async._cli.report import READER_GONE, say
 
-# Where each command is, and its help's first line. To import a command takes longer than all else that
-# the help and the version need, so only the one that is asked for is imported.
+# The module of each command, and the first line of its help. Importing a command takes longer than all
+# else that the help and the version need, so only the requested one is imported.
 _COMMANDS = {
     "export": (
         "export",
-        "Export all payments, each exactly once, though new ones arrive meanwhile.",
+        "Export all payments, each exactly once, even while new ones arrive.",
     ),
     "sync": (
         "sync",
@@ -33,8 +33,8 @@ _COMMANDS = {
         "doctor",
         "Check whether what this SDK assumes of Paywint holds for the account; only reads.",
     ),
-    "link": ("group", "Links at which somebody can pay."),
-    "payment": ("group", "Payments, a line of JSON each."),
+    "link": ("group", "Create links at which a payer can pay."),
+    "payment": ("group", "Print payments, each as a line of JSON."),
     "emulator": (
         "emulator",
         "Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).",
@@ -43,12 +43,12 @@ _COMMANDS = {
 
 _HELP = """Payments of a Paywint account.
 
-The account is told by PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT (sandbox or
-production) and PAYWINT_BASE_URL.
+PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT (sandbox or production) and
+PAYWINT_BASE_URL say which account.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
 credentials, 3 the books differ or an assumption is contradicted, 130 interrupted, 143 terminated,
-141 the reader of stdout went away.
+141 the reader of stdout is gone.
 """
 
 
@@ -58,19 +58,19 @@ def _version() -> str:
 
 
 def make_app(arguments: Sequence[str]) -> App:
-    """The command line as cyclopts sees it, with the command that the words ask for imported."""
+    """The command line for cyclopts, with the requested command imported."""
     app = App(name="paywint", help=_HELP, version=_version)
     asked = arguments[0] if arguments else ""
     for name, (function, summary) in _COMMANDS.items():
-        help_text = None if name == asked else summary  # a command that is asked for has its own
+        help_text = None if name == asked else summary  # a requested command has its own
         app.command(f"paywint_async._cli.{name}:{function}", name=name, help=help_text)
     if asked in _COMMANDS:
-        import_module(f"paywint_async._cli.{asked}")  # cyclopts would hide what is missing
+        import_module(f"paywint_async._cli.{asked}")  # cyclopts would hide which library is missing
     return app
 
 
 def dispatch(app: App, arguments: Sequence[str]) -> int:
-    """Runs the command that the words ask for; returns the exit code."""
+    """Runs the requested command; returns its exit code."""
     try:
         command, bound, _ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -84,14 +84,14 @@ def dispatch(app: App, arguments: Sequence[str]) -> int:
 
 
 def _print(show: Callable[[], object]) -> int:
-    """Help and version, which cyclopts prints itself; stdout may be full or closed for them, too."""
+    """Prints help or version by cyclopts; here, too, stdout may be full or closed."""
     if sys.stdout is None:
         say("cannot write stdout: it is closed")
         return 1
     try:
         show()
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # the latter of rich, where the reader has gone away
+    except (BrokenPipeError, SystemExit):  # rich raises SystemExit where the reader is gone
         say("cannot write stdout: its reader has gone away")
         return READER_GONE
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The progress bar itself. Apart, because rich takes a tenth of the command's start."""
+"""The progress bar. A module of its own, because importing rich is a tenth of the start-up time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-_BETWEEN_UPDATES = 0.1  # seconds: nobody reads faster
+_BETWEEN_UPDATES = 0.1  # seconds
 
 
 @contextmanager
 def shown_bar() -> Iterator[Callable[[int, int | None], None]]:
-    """Shows a bar on stderr; yields what to call with the payments done and the total."""
+    """Shows a bar on stderr; yields a function that takes the payments done and the total."""
     columns = (_Done(), BarColumn(), _Rate(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
@@ -29,7 +29,7 @@ def _throttled(progress: Progress) -> Callable[[int, int | None], None]:
     def update(done: int, total: int | None) -> None:
         nonlocal next_update
         now = time.monotonic()
-        if not next_update:  # what an earlier run did must not count as this one's speed
+        if not next_update:  # payments of an earlier run must not count into the speed of this one
             progress.reset(task, completed=done, total=total)
         elif now >= next_update:
             progress.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""``paywint emulator``: the Paywint API on this machine, with a made-up account."""
+"""``paywint emulator``: an emulated Paywint API on this machine."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ async def emulator(
 ) -> None:
     """Serve an emulated Paywint API on loopback until SIGINT (exit 130) or SIGTERM (exit 0).
 
-    Its address, opened in a browser, is a console; the links it makes lead to a page for the payer.
+    Its address shows a console in a browser; its payment links lead to a page for the payer.
 
-    It prints the four variables that make other commands its clients, as a shell reads them:
+    It prints the four environment variables with which other commands use it, for a shell:
     'paywint emulator --port 8080 > account.sh &', then '. ./account.sh'.
 
     Parameters
     ----------
     port
-        0 takes a free one.
+        0: any free one.
     payments
-        How many it has, in each direction.
+        How many payments it has in each direction.
     webhook_url
-        Where each change of a payment is told, on this machine; signed with the secret that
-        PAYWINT_WEBHOOK_SECRET holds, if it does.
+        Receives a webhook for each change of a payment; must be on this machine. Signed with the
+        secret in PAYWINT_WEBHOOK_SECRET, if it is set.
     redirect_url
-        Where the payer's page leads back to.
+        Where the payer's page returns to.
     state
-        A file, made where missing, in which what was made and changed outlives the emulator.
+        A file for what was created and changed, read at the next start; created if missing.
     deviation
-        A way in which it differs from what the SDK assumes of Paywint, such as amounts-as-text; may come
-        several times. An unknown one is refused with a list of all; 'paywint doctor' finds each.
+        A way in which it differs from what the SDK assumes of Paywint, such as amounts-as-text; can be
+        repeated. An unknown one is refused with a list of all; 'paywint doctor' finds each.
     """
     server = make_emulator(
         payments=payments,
@@ -78,7 +78,7 @@ async def emulator(
 
 @asynccontextmanager
 async def _serving(server: Emulator) -> AsyncIterator[None]:
-    """Raises PaywintError where its state file cannot be used."""
+    """The running server. Raises PaywintError where its state file cannot be used."""
     try:
         await server.start()
     except ValueError as error:
@@ -88,7 +88,7 @@ async def _serving(server: Emulator) -> AsyncIterator[None]:
 
 
 async def _until_terminated() -> None:
-    """Raises CancelledError on SIGINT: that somebody broke it off is told; SIGTERM is its end."""
+    """Returns on SIGTERM, the regular end; raises CancelledError on SIGINT, an interruption."""
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError as error:

@@ -1,4 +1,4 @@
-"""``paywint export``: a history into a file, a pipe or the terminal."""
+"""``paywint export``: writes a history into a file, a table, a pipe or the terminal."""
 
 from __future__ import annotations
 
@@ -56,32 +56,32 @@ async def export(
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
 ) -> None:
-    """Export all payments, each exactly once, though new ones arrive meanwhile.
+    """Export all payments, each exactly once, even while new ones arrive.
 
-    With --checkpoint it can be stopped anywhere, even by a power cut, and run again: it continues
-    the same file, and once that is complete, appends what is new. (Into stdout or a pipe, what left
-    after the last commit comes again then: once a second it commits.)
-    Without it, a file appears when it is complete; what an export that stops has got is in FILE.part.
+    With --checkpoint it can be interrupted at any point, even by a power failure, and run again: it
+    continues the same file, and once that is complete, appends what is new. (It commits once a second;
+    into stdout or a pipe, what was written after the last commit is written again.)
+    Without it, the file appears when it is complete; an interrupted export leaves FILE.part.
 
     Parameters
     ----------
     emulator
-        Take this many made-up payments in each direction: no account, no network.
+        Export this many payments of an emulator in each direction: no account, no network.
     emulator_latency
         Seconds until the emulator answers.
     direction
-        Which payments; for both, a column tells the direction.
+        Which payments; with both, a column has the direction.
     format
-        How a file is written; default: by its ending, jsonl where it has none.
+        The format of a file; default: that of its ending, jsonl where it has none.
     spreadsheet
         Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
         would be a formula.
     checkpoint
-        A file that remembers how far the export is. Parquet and databases do that themselves.
+        A file for the progress of the export. Parquet and databases keep their own.
     concurrency
-        Requests in flight at most.
+        The largest number of requests in flight.
     rows_per_page
-        Payments asked for at once.
+        Payments per request: 10, 20, 50 or 100.
     """
     job = _Job(
         direction=direction,
@@ -113,7 +113,7 @@ class _Job:
             raise UsageError("--output and --checkpoint must be different files, also FILE.tmp")
         for option, name in (("--output", self.output), ("--checkpoint", self.checkpoint)):
             if name == "":
-                raise UsageError(f"{option} must be a file's name")
+                raise UsageError(f"{option} must be the name of a file")
         find_kind(self.output, self.format, self.checkpoint)
 
     async def run(self, client: PaywintClient) -> None:
@@ -146,7 +146,7 @@ class _Job:
         return await transfer(read, sink, on_progress=on_progress)
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
-        """For an export that stopped: what is there, and how to go on."""
+        """For an export that stopped: what is committed, and how to continue."""
         if not self.done or isinstance(error, OutputClosedError):
             return
         if not isinstance(error, ExportError):

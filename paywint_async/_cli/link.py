@@ -1,4 +1,4 @@
-"""``paywint link``: links at which somebody can pay."""
+"""``paywint link``: creates payment links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paywint_async import PaymentLink, PaywintClient
 from paywint_async._cli.options import Amount
 from paywint_async.export import ExportError, open_stdout
 
-group = App(name="link", help="Links at which somebody can pay.")
+group = App(name="link", help="Create links at which a payer can pay.")
 
 
 @group.command
@@ -24,15 +24,15 @@ async def create(
 ) -> None:
     """Create a link and a pending payment; print their id and address as one line of JSON.
 
-    It is never sent twice by itself. Where it stays unknown whether the link was made, look before
-    you repeat it.
+    The request is never repeated automatically. Where it is unknown whether the link was created, check
+    before you repeat the command.
 
     Parameters
     ----------
     amount
         US dollars, such as 150 or 150.75.
     description
-        What the payer is shown; at most 255 characters.
+        Shown to the payer; at most 255 characters.
     invoice_number
         At most 20 characters.
     """

@@ -1,4 +1,4 @@
-"""The arguments that commands share: strictly read, since cyclopts takes 1_000, 0x10 and 2.7."""
+"""The arguments that commands share; parsed strictly, since cyclopts accepts 1_000, 0x10 and 2.7."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^@]*@")
 
 
 class UsageError(Exception):
-    """The command was asked for something it cannot do; the message names the option."""
+    """A usage error; the message names the option."""
 
 
 def checked_destination(argument: str) -> str:
-    """A destination as it was typed.
+    """Returns the destination unchanged, where it may stand on a command line.
 
     Raises:
         UsageError: it has a password, which every user of the machine could read.
@@ -50,13 +50,13 @@ def find_kind(output: str, format: Format | None, checkpoint: str | None = None)
     """The kind of destination that an output's name or the format asks for.
 
     Raises:
-        UsageError: a format or checkpoint is given for what is no file.
+        UsageError: a format or checkpoint is given, and the output is not a file.
         ConfigurationError: no destination has such a name.
     """
     try:
         found = find_destination(output, format)
     except UnknownEndingError as error:
-        error.add_note("choose one of them, or say --format")
+        error.add_note("choose one of them, or use --format")
         raise
     for option, given in (("--format", format), ("--checkpoint", checkpoint)):
         if given and found.has_own_checkpoint:
@@ -65,10 +65,10 @@ def find_kind(output: str, format: Format | None, checkpoint: str | None = None)
 
 
 def chosen_format(output: str, format: FormatName | None, spreadsheet: bool) -> Format | None:
-    """What the options say of a file's format; None: nothing.
+    """The format that the options name; None: they name none.
 
     Raises:
-        UsageError: ``--spreadsheet``, and it is no CSV.
+        UsageError: ``--spreadsheet``, and the output is not CSV.
     """
     told = None if format is None else Format(format)
     if not spreadsheet:
@@ -84,7 +84,7 @@ def _destination_help(introduction: str) -> str:
     kinds = "; ".join(f"{each.examples[0]}: {each.description}" for each in DESTINATIONS)
     compressible = " and ".join(each.name for each in DESTINATIONS if each.is_compressible)
     endings = " or ".join(COMPRESSED_ENDINGS)
-    return f"{introduction} {kinds}. {compressible} are compressed where {endings} follows."
+    return f"{introduction} {kinds}. {compressible} are compressed with the ending {endings}."
 
 
 def _reader(

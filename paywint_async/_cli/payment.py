@@ -1,4 +1,4 @@
-"""``paywint payment``: single payments, and the newest ones."""
+"""``paywint payment``: prints single payments, or a list."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from paywint_async.export import (
     transfer,
 )
 
-group = App(name="payment", help="Payments, a line of JSON each.")
+group = App(name="payment", help="Print payments, each as a line of JSON.")
 
 _LINES = PAYMENTS[Format.JSONL]
 
 
 @group.command
 async def get(payment_id: str, /) -> None:
-    """Print one payment as it is now.
+    """Print the present state of one payment.
 
     Parameters
     ----------
     payment_id
-        As a link or a listing tells it.
+        As in the output of link create or payment list.
     """
     async with PaywintClient.from_env() as client:
         payment = await client.payments.get(payment_id)
@@ -43,7 +43,7 @@ async def list_(
     *,
     limit: Number | None = None,
 ) -> None:
-    """Print payments in the server's order.
+    """Print payments in the order of the server.
 
     Parameters
     ----------

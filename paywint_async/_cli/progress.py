@@ -1,4 +1,4 @@
-"""Whether progress is shown (payments, rate and time left): on a terminal only."""
+"""Shows the progress (payments, rate and time left) on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OnProgress = Callable[[int, int | None], None]
 
 @contextmanager
 def progress_bar(*, is_wanted: bool) -> Iterator[OnProgress]:
-    """What to call with the payments done and the total; shows them where stderr is a terminal.
+    """Yields a function that takes the payments done and the total, and shows them on a terminal.
 
     Args:
         is_wanted: False where results go to the same terminal.

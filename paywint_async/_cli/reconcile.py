@@ -1,4 +1,4 @@
-"""``paywint reconcile``: a ledger against the history."""
+"""``paywint reconcile``: compares a ledger with the history."""
 
 from __future__ import annotations
 
@@ -89,40 +89,40 @@ async def reconcile(
         directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE. Whatever 'paywint export' and
         'paywint sync' write will do.
     emulator
-        Compare with this many made-up payments in each direction: no account, no network.
+        Compare with this many payments of an emulator in each direction: no account, no network.
     emulator_latency
         Seconds until the emulator answers.
     direction
-        Which payments. Rows of the other direction are set aside; for both, a column or the sign of
-        the amount (negative: sent) tells the direction.
+        Which payments. Rows of the other direction are set aside; with both, a column or the sign of
+        the amount (negative: sent) gives the direction.
     since
         The first day that is compared, such as 2026-01-01.
     until
         The last day that is compared.
     timezone
-        In which days are counted, and of the ledger's times without a zone, such as Europe/Berlin.
+        Of the days that are compared, and of times in the ledger without a zone, such as Europe/Berlin.
     date_window
-        Days between a row and a payment that are matched by their amount, at most.
+        The largest number of days between a row and a payment that are matched by amount.
     json
         Print the report as JSON, with all differences.
     html
         Write the report as a single HTML file, with plots, too.
     limit
-        Differences printed at most.
+        The largest number of differences printed.
     paid_status
-        A word in the status column that means success, such as paid; may come several times.
+        A word in the status column that means success, such as paid; can be repeated.
     profile
         A TOML file in which the options stand that tell columns and form, such as date-format = "dmy".
     save_profile
-        Write such a file with what was told and found.
+        Write such a file, with the options given and what was found.
     explain
-        Tell how the ledger is read, with three rows, and compare nothing.
+        Print how the ledger is read, with three rows, and compare nothing.
     table
-        Of a database.
+        The table of a database.
     concurrency
-        Requests in flight at most.
+        The largest number of requests in flight.
     rows_per_page
-        Payments asked for at once.
+        Payments per request: 10, 20, 50 or 100.
     """
     told = LedgerOptions(columns=columns, form=form, paid_statuses=paid_status)
     told = told.with_profile(profile)
@@ -162,12 +162,12 @@ async def reconcile(
 
 
 def _check_written(option: str, path: str | None, ledger: str) -> None:
-    """What could not be written, or would be lost, is told before minutes of reading."""
+    """Refuses a file that cannot be written, or would overwrite the ledger, before reading starts."""
     if path is None:
         return
     folder = os.path.dirname(path) or "."
     if path in ("", "-") or os.path.isdir(path) or not os.path.isdir(folder):
-        raise UsageError(f"{option} must be a file's name, in a directory that is there")
+        raise UsageError(f"{option} must be the name of a file in an existing directory")
     if os.path.realpath(path) == os.path.realpath(ledger):
         raise UsageError(f"{option} must not be the ledger")
 

@@ -1,4 +1,4 @@
-"""What goes to stderr: single lines, in which data cannot pass for anything but text."""
+"""Writes single lines to stderr, in which data cannot act as line breaks or terminal codes."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import sys
 from collections.abc import Iterator
 
 _LONGEST = 600
-READER_GONE = 128 + 13  # as a shell tells of SIGPIPE, which Windows does not have
+READER_GONE = 128 + 13  # how a shell reports SIGPIPE, which Windows does not have
 
 
 def say(text: str) -> None:
-    """One line on stderr, if there is one; whoever does not read it does not stop the work."""
+    """Writes one line to stderr, if there is one; a failure to write is ignored."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"paywint: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and without what a terminal would obey, at a length to read."""
+    """The text without line breaks and control characters, shortened if it is very long."""
     words = " ".join(text.split())
     line = "".join(character if character.isprintable() else "?" for character in words)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def format_error(error: BaseException) -> str:
-    """What an error says, what was noted on it, and what to do about it."""
+    """The message of an error, its notes, and the next step."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return "; ".join([text, *getattr(error, "__notes__", ()), *_hints(error)])
 
 
 def _hints(error: BaseException) -> Iterator[str]:
-    # Imported here, because whoever only asks for the help shall not wait for it.
+    # Imported here, since the help does not need it.
     from paywint_async import AuthenticationError, OutcomeUnknownError
     from paywint_async._cli.options import UsageError
 
     if isinstance(error, AuthenticationError):
         yield "check PAYWINT_API_KEY, PAYWINT_API_SECRET and PAYWINT_ENVIRONMENT"
     if isinstance(error, OutcomeUnknownError):
-        yield "do not repeat it blindly: see 'paywint payment list received --limit 20'"
+        yield "check before you repeat it: 'paywint payment list received --limit 20'"
     if isinstance(error, UsageError):
         yield "see 'paywint --help'"

@@ -1,4 +1,4 @@
-"""A command's life: it runs, is interrupted, or fails, and each has its line and its exit code."""
+"""Runs a command; maps its end, an interruption or an error to a message and an exit code."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def run(command: Coroutine[Any, Any, int | None]) -> int:
     The first SIGINT or SIGTERM cancels it (with the signal as the cancellation's message), the
     second ends the process at once.
     """
-    with _no_log_on_stderr(), _imports_left_in_peace():
+    with _no_log_on_stderr(), _imports_not_collected():
         return asyncio.run(_supervise(command))
 
 
 @contextlib.contextmanager
-def _imports_left_in_peace() -> Iterator[None]:
-    """The garbage collector need not look at the modules again: a tenth of an export's time."""
+def _imports_not_collected() -> Iterator[None]:
+    """Excludes the imported modules from garbage collection, which saves a tenth of an export."""
     gc.freeze()
     try:
         yield
@@ -40,9 +40,9 @@ def _imports_left_in_peace() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_log_on_stderr() -> Iterator[None]:
-    """A logger without a handler prints its warnings: each retry would be a line before the line.
+    """Keeps the log of retries off stderr, where a logger without a handler would print it.
 
-    What an output has to wait for is told, since nothing else shows it.
+    Warnings of outputs (such as waiting for a lock) are printed, since nothing else shows them.
     """
     handlers = {"paywint_async": logging.NullHandler(), "paywint_async.export": _OutputWarnings()}
     for name, handler in handlers.items():
@@ -79,12 +79,12 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, OutputClosedError):
         return READER_GONE
     if isinstance(error, InvalidRequestError):
-        return 1 if error.field == "checkpoint" else 2  # a file's content is no usage
+        return 1 if error.field == "checkpoint" else 2  # a malformed file is not a usage error
     return 2 if isinstance(error, UsageError | ConfigurationError) else 1
 
 
 class _Stop:
-    """Cancels the task it is made in, at the first signal, and remembers which that was."""
+    """Cancels the current task at the first signal, and stores which signal it was."""
 
     def __init__(self) -> None:
         self.signal = signal.SIGINT
@@ -93,8 +93,8 @@ class _Stop:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        # Not the loop's own handlers: those wait for the loop's next turn, so that a second Ctrl-C
-        # could not end a process that hangs in a system call.
+        # Not the handlers of the event loop: those run in its next iteration, so a second Ctrl-C could
+        # not end a process that hangs in a system call.
         former = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
             yield

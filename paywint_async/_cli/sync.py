@@ -1,4 +1,4 @@
-"""``paywint sync``: a destination that is kept up to date."""
+"""``paywint sync``: keeps a destination up to date."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ async def sync(
 ) -> None:
     """Bring a destination up to date: all payments the first time, later what is new or has changed.
 
-    What was not final when it was written (pending, processing, ...) is looked up again, and its row
-    replaced where it has changed. It can be stopped anywhere, even by a power cut, and run again:
-    nothing is lost or doubled.
+    Payments that were not final when they were written (pending, processing, ...) are requested again,
+    and their rows replaced where they have changed. It can be interrupted at any point, even by a power
+    failure, and run again: nothing is lost or doubled.
 
     Parameters
     ----------
     emulator
-        Take this many made-up payments in each direction: no account, no network.
+        Use this many payments of an emulator in each direction: no account, no network.
     emulator_latency
         Seconds until the emulator answers.
     direction
-        Which payments; for both, a column tells the direction.
+        Which payments; with both, a column has the direction.
     format
-        How a file is written; default: by its ending.
+        The format of a file; default: that of its ending.
     spreadsheet
         Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
         would be a formula.
     watch
-        Do it again after so many seconds, until interrupted.
+        Repeat after this many seconds, until interrupted.
     concurrency
-        Requests in flight at most.
+        The largest number of requests in flight.
     rows_per_page
-        Payments asked for at once.
+        Payments per request: 10, 20, 50 or 100.
     """
     output = _chosen(destination)
     file_format = chosen_format(output, format, spreadsheet)

@@ -29,7 +29,7 @@ def test_it_is_refused_before_anything_is_asked(
 
     assert (outcome.code, outcome.out, os.listdir(tmp_path)) == (2, "", [])
     assert f"{name}: no destination has the ending ." in outcome.err
-    assert outcome.err.endswith("or say --format\n")
+    assert outcome.err.endswith("or use --format\n")
     assert account.request_count == 0
 
 

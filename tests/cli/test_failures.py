@@ -95,7 +95,10 @@ AMOUNT = "is not an amount in dollars, such as 150 or 150.75"
         (["export", "--format", "xls"], 'Invalid value "xls" for --format.'),
         (["export", "--emulator-latency", "nan"], "Invalid value for --emulator-latency: 'nan'"),
         (["export", "--output"], 'Command "export" parameter --output requires an argument.'),
-        (["export", "--checkpoint="], "--checkpoint must be a file's name; see 'paywint --help'"),
+        (
+            ["export", "--checkpoint="],
+            "--checkpoint must be the name of a file; see 'paywint --help'",
+        ),
         (
             ["export", "--emulator", "999999999999"],
             "payments must be an integer from 0 to 100000000, not 999999999999; see",

@@ -112,5 +112,5 @@ def test_a_create_without_an_answer_warns_against_repeating_it(
 
     assert outcome.code == 1
     assert "create_link may or may not have happened" in outcome.err
-    assert "do not repeat it blindly" in outcome.err
+    assert "check before you repeat it" in outcome.err
     assert outcome.err.count("\n") == 1

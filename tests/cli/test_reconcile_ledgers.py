@@ -308,7 +308,7 @@ def test_of_several_sheets_with_tables_one_has_to_be_told(paywint: Command, tmp_
         (("--date-format", "german"), "is neither dmy, mdy, ymd nor a form with % in it"),
         (("--decimal-mark", ";"), "decimal-mark"),
         (("--header-line", "-1"), "is not a whole number"),
-        (("--save-profile", "."), "--save-profile must be a file's name"),
+        (("--save-profile", "."), "--save-profile must be the name of a file"),
         (("--save-profile", "./no.csv"), "--save-profile must not be the ledger"),
     ],
 )
