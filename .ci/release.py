@@ -1,5 +1,6 @@
 """The checks before a release: `nox -s release`, and `nox -s release -- --tag` to set the tag, too.
 
+`--breaking` accepts changes that break callers of the last release, `--no-audit` works offline.
 Everything is checked before anything is written: what fails leaves neither files in dist/ nor a tag.
 """
 
@@ -92,12 +93,15 @@ def audit(python: Path) -> None:
 
 
 def compare_with_last_release() -> None:
-    """The public API against the last release's: what breaks callers is listed, and must be meant."""
+    """The public API against the last release's; ``--breaking`` says that what breaks is meant."""
     tags = run("git", "tag", "--list", "v*", "--sort=-version:refname").splitlines()
     if not tags:
         print("no earlier release to compare the public API with")
         return
-    print(run(*TOOLS, "griffe", "check", "paywint_async", "--against", tags[0]))
+    command = [*TOOLS, "griffe", "check", "paywint_async", "--against", tags[0]]
+    finished = subprocess.run(command, cwd=HERE, check=False)
+    if finished.returncode and "--breaking" not in sys.argv:
+        sys.exit(f"this breaks callers of {tags[0]}; if it is meant: nox -s release -- --breaking")
 
 
 def main() -> None:

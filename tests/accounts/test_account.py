@@ -52,7 +52,7 @@ def test_a_secret_is_found_in_a_file(tmp_path: Path) -> None:
     assert SecretRef.file(f"{tmp_path}/secret").resolve() == SECRET
 
 
-def test_a_secret_is_told_by_a_function() -> None:
+def test_a_secret_is_returned_by_a_function() -> None:
     assert SecretRef.call(f"{__name__}:tell", "acme").resolve() == "told acme"
 
 

@@ -220,7 +220,7 @@ async def test_what_happens_to_the_cluster_is_an_error_of_the_account(
     assert str(report.error) == f"the export of account acme failed: {problem}"
 
 
-async def test_cancelled_it_lets_go_of_every_task() -> None:
+async def test_cancelled_it_releases_every_task() -> None:
     async def never(key: str) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -235,7 +235,7 @@ async def test_cancelled_it_lets_go_of_every_task() -> None:
     assert cluster.hear is None
 
 
-async def test_a_repeat_on_another_worker_is_an_attempt_and_its_count_is_told() -> None:
+async def test_a_repeat_on_another_worker_is_an_attempt_and_its_count_is_reported() -> None:
     async def twice(key: str) -> Written:
         await cluster.hear((0.0, {"key": key, "count": 12}))
         await cluster.hear((0.0, {"key": key, "count": None}))

@@ -134,7 +134,7 @@ async def test_one_direction_may_be_empty(serve: Serve, make_job: MakeJob) -> No
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-async def test_a_step_that_was_broken_off_is_done_again_from_where_it_was(
+async def test_a_step_that_was_interrupted_is_done_again_from_where_it_was(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=2500, latency=0.01)
@@ -234,7 +234,7 @@ async def test_an_account_that_cannot_be_read_leaves_no_output(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_folder_that_cannot_be_made_is_said(
+async def test_a_folder_that_cannot_be_made_is_reported(
     serve: Serve, make_job: MakeJob, tmp_path: Path
 ) -> None:
     job = make_job(await serve(payments=10))
@@ -318,7 +318,7 @@ async def test_what_an_earlier_plan_has_left_does_not_count(
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"ranges": {"\xff": []}}'])
-async def test_a_plan_that_cannot_be_read_is_made_anew(
+async def test_a_plan_that_cannot_be_read_is_made_again(
     serve: Serve, make_job: MakeJob, damage: bytes
 ) -> None:
     emulator = await serve(payments=750)
@@ -362,7 +362,7 @@ async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-async def test_one_writer_waits_for_the_other_and_goes_on_from_there(
+async def test_one_writer_waits_for_the_other_and_continues_from_there(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=500, latency=0.5)
@@ -378,7 +378,7 @@ async def test_one_writer_waits_for_the_other_and_goes_on_from_there(
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-def test_what_an_output_holds_is_told_by_its_checkpoint() -> None:
+def test_what_an_output_has_is_known_from_its_checkpoint() -> None:
     side = {"snapshot": 10, "remaining": 3, "finished": False}
 
     assert steps.exported_count(None) == 0

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def run_python(program: str, **options: Any) -> subprocess.CompletedProcess[str]
         ("rich", "the command needs an extra: pip install 'paywint-async[cli]'"),
     ],
 )
-def test_what_is_missing_is_told_in_a_line(module: str, line: str) -> None:
+def test_what_is_missing_is_reported_in_a_line(module: str, line: str) -> None:
     finished = run_python(
         f"import sys; sys.modules[{module!r}] = None\n"
         "from paywint_async._cli import main\n"
@@ -390,4 +391,4 @@ def test_help_and_version(paywint: Command) -> None:
         outcome = paywint(*arguments)
         assert (outcome.code, outcome.err) == (0, "")
         assert outcome.out.startswith("Usage: paywint ")
-    assert paywint("--version").out.strip() in ("0.1.0", "not installed")
+    assert paywint("--version").out.strip() in (version("paywint-async"), "not installed")

@@ -215,7 +215,7 @@ def test_a_history_that_cannot_be_proved_complete_claims_nothing(
         (("--table", ""), "--table must be"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_read(
+def test_wrong_usage_is_reported_before_anything_is_read(
     paywint: Command, options: tuple[str, ...], word: str
 ) -> None:
     outcome = paywint("reconcile", "no.csv", *EMULATED, *options)
@@ -268,7 +268,7 @@ def test_an_interrupted_comparison_leaves_the_former_report(
     assert page.read_text() == "last month's"
 
 
-def test_without_the_extra_parquet_that_is_said(
+def test_without_the_extra_parquet_that_is_reported(
     tmp_path: Path, start: Command, end: Command
 ) -> None:
     hidden = tmp_path / "hidden" / "pyarrow"

@@ -56,7 +56,7 @@ def test_descriptions_and_amounts_alone_are_compared(
     assert told["matched_by"]["description"] == len(own) > 40
 
 
-def test_a_usual_column_of_dates_is_used_and_others_are_told(
+def test_a_usual_column_of_dates_is_used_and_others_are_reported(
     paywint: Command, write: Command, paid: list[Row]
 ) -> None:
     header = ["id", "Amount", "Fee", "Created (UTC)", "Available On (UTC)", "Description"]
@@ -119,7 +119,7 @@ def test_a_long_text_of_our_own_export_is_read_back(
     assert paywint("reconcile", path, *EMULATED).code == 0
 
 
-def test_missing_time_zone_data_is_told_with_what_to_install(
+def test_missing_time_zone_data_is_reported_with_what_to_install(
     tmp_path: Path, start: Command, end: Command
 ) -> None:
     hidden = tmp_path / "hidden" / "tzdata"

@@ -139,7 +139,7 @@ def test_a_profile_decides_what_the_next_ledger_leaves_open(
     assert (alone.code, outcome.code) == (1, 0)
 
 
-def test_a_saved_profile_has_what_was_told_and_what_was_found(
+def test_a_saved_profile_has_what_was_given_and_what_was_found(
     paywint: Command, tmp_path: Path
 ) -> None:
     profile, path = tmp_path / "a.toml", write(tmp_path, "german_bank", month())
@@ -241,7 +241,7 @@ def test_fees_are_a_line_of_the_statement(
     assert "fees taken off in the ledger" in paywint("reconcile", path, *options).out
 
 
-def test_payouts_are_told_in_every_report(
+def test_payouts_are_reported_in_every_report(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     days = sorted({each.when.date() for each in payments})
@@ -280,7 +280,7 @@ def test_the_report_tells_what_was_matched_by_what(
 # -- Excel -----------------------------------------------------------------------------------------
 
 
-def test_of_several_sheets_with_tables_one_has_to_be_told(paywint: Command, tmp_path: Path) -> None:
+def test_of_several_sheets_with_tables_one_must_be_given(paywint: Command, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.title = "January"
     for sheet in (book.active, book.create_sheet("February")):

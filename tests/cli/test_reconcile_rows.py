@@ -78,7 +78,7 @@ def test_a_row_that_is_made_up_is_missing_at_paywint(compare: Command, books: li
     assert (row["line"], row["payment_id"]) == (lines + 2, made_up["payment_id"])
 
 
-def test_a_changed_amount_is_told_with_both(compare: Command, books: list[Row]) -> None:
+def test_a_changed_amount_is_reported_with_both(compare: Command, books: list[Row]) -> None:
     row = of_status(books, "success")
     before = row["amount"]
     row["amount"] = str(Decimal(before) + Decimal("0.01"))

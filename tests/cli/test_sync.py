@@ -166,7 +166,7 @@ def test_of_many_open_payments_the_lists_are_read_again(
     ("number", "code", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
-def test_watching_goes_on_until_a_signal(
+def test_watching_continues_until_a_signal(
     serve: Command,
     use: Command,
     start: Command,
@@ -242,7 +242,7 @@ def test_a_reader_of_the_database_is_waited_for_and_told(
     assert len(rows_in(output)) == 40
 
 
-def test_a_destination_has_to_be_told(paywint: Command) -> None:
+def test_a_destination_must_be_given(paywint: Command) -> None:
     outcome = paywint("sync")
 
     assert (outcome.code, outcome.out) == (2, "")
@@ -251,7 +251,7 @@ def test_a_destination_has_to_be_told(paywint: Command) -> None:
 
 @pytest.mark.parametrize("name", ["books.db", "books.SQLITE3"])
 @pytest.mark.parametrize("command", [["sync"], ["export", "--output"]])
-def test_a_databases_file_is_told_by_a_url(
+def test_a_database_file_is_given_by_a_url(
     paywint: Command, tmp_path: Path, command: list[str], name: str
 ) -> None:
     outcome = paywint(*command, tmp_path / name, "--emulator", 10)

@@ -199,7 +199,7 @@ class TestTheAttempts:
 
 
 class TestACallThatIsHeldBack:
-    async def test_by_the_cooldown_says_so(self, connect):
+    async def test_by_the_cooldown_reports_it(self, connect):
         async with FaultServer(answer(429, headers="Retry-After: 500\r\n")) as server:
             client = connect(server)
             with pytest.raises(RateLimitedError) as asked:
@@ -215,7 +215,7 @@ class TestACallThatIsHeldBack:
         assert held.value.retry_after == pytest.approx(500, abs=1)
         assert len(server.requests) == 1
 
-    async def test_by_the_clients_limit_says_so(self, connect):
+    async def test_by_the_clients_limit_reports_it(self, connect):
         limit, retry = RateLimit(1, per_seconds=60), RetryPolicy(max_elapsed=10)
         async with FaultServer() as server:
             client = connect(server, rate_limit=limit, retry=retry)
@@ -233,7 +233,7 @@ class TestACallThatIsHeldBack:
         assert (caught.value.is_local, caught.value.attempts) == (True, 1)
 
     @pytest.mark.parametrize("digits", ["9999999999", "9" * 30, "9" * 400])
-    async def test_for_any_number_of_digits_is_not_asked_again(self, connect, digits):
+    async def test_for_any_number_of_digits_is_not_requested_again(self, connect, digits):
         async with FaultServer(answer(429, headers=f"Retry-After: {digits}\r\n")) as server:
             client = connect(server)
             for _ in range(2):

@@ -44,7 +44,7 @@ class TestACertificate:
 
 
 class TestAServerThatSpeaksNoTLS:
-    async def test_is_told_as_such_and_asked_once(self, connect):
+    async def test_is_reported_as_such_and_asked_once(self, connect):
         async with FaultServer(PLAIN_HTTP) as server:
             with pytest.raises(TransportError, match="does not speak https") as caught:
                 await connect(server).payments.page("sent", 1)
@@ -60,7 +60,7 @@ class TestAServerThatSpeaksNoTLS:
 
 class TestAName:
     @pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL])
-    async def test_that_does_not_resolve_is_told_in_the_resolvers_words(
+    async def test_that_does_not_resolve_is_reported_in_the_resolvers_words(
         self, transport_for, failure_of, monkeypatch, code
     ):
         words = f"words of {code}"
@@ -83,7 +83,7 @@ class TestAnAddress:
     @pytest.mark.parametrize(
         "code", [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMFILE]
     )
-    async def test_that_cannot_be_reached_is_told_in_the_systems_words(
+    async def test_that_cannot_be_reached_is_reported_in_the_systems_words(
         self, transport_for, failure_of, monkeypatch, code
     ):
         async def refuse(*args: object) -> None:

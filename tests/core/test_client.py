@@ -44,7 +44,7 @@ async def test_the_environment_can_set_a_client_up(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret"])
-async def test_wrong_credentials_are_told_and_not_tried_again(wrong):
+async def test_wrong_credentials_are_reported_and_not_tried_again(wrong):
     async with Emulator() as emulator:
         right = {"api_key": emulator.api_key, "api_secret": emulator.api_secret}
         async with PaywintClient(**{**right, wrong: "wrong"}, base_url=emulator.url) as client:

@@ -206,7 +206,7 @@ class TestWhichAnswers:
                 raise KeyError
         assert operations(seen) == ["received"]
 
-    async def test_of_a_wait_that_is_shared_are_told_to_all_who_wait(self, connect):
+    async def test_of_a_wait_that_is_shared_are_reported_to_all_who_wait(self, connect):
         async with Emulator(payments=0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)

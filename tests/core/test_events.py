@@ -37,7 +37,7 @@ def client_of(emulator: Emulator, **settings: Any) -> PaywintClient:
     return PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url, **settings)
 
 
-async def test_every_attempt_retry_and_cooldown_is_told() -> None:
+async def test_every_attempt_retry_and_cooldown_is_reported() -> None:
     events: list[Event] = []
     fail = FailFirst(Response(status=503), Response(status=429, headers={"retry-after": "7"}))
     async with (
@@ -57,7 +57,7 @@ async def test_every_attempt_retry_and_cooldown_is_told() -> None:
     assert request.bytes_received > 0
 
 
-async def test_pages_and_checkpoints_are_told() -> None:
+async def test_pages_and_checkpoints_are_reported() -> None:
     events: list[Event] = []
     async with (
         Emulator(hostile=True, payments=250) as emulator,
@@ -71,7 +71,7 @@ async def test_pages_and_checkpoints_are_told() -> None:
     assert events[-1] == CheckpointEvent(direction="received", delivered=250, total=250)
 
 
-async def test_an_attempt_without_an_answer_is_told_too() -> None:
+async def test_an_attempt_without_an_answer_is_reported_too() -> None:
     events: list[Event] = []
     async with Emulator(latency=60) as emulator:
         settings = {"request_timeout": 1, "on_event": events.append}

@@ -141,7 +141,7 @@ class TestAProxyThatFails:
         assert words in str(caught.value)
         assert proxy.url in str(caught.value)
 
-    async def test_is_told_as_such_where_it_cannot_be_reached(self):
+    async def test_is_reported_as_such_where_it_cannot_be_reached(self):
         async with FaultServer() as proxy:
             pass
         async with client_of(proxy) as client:
@@ -153,7 +153,7 @@ class TestAProxyThatFails:
         assert not caught.value.sent
 
     @pytest.mark.parametrize(("status", "asked"), [(407, 1), (403, 1), (502, 3), (503, 3)])
-    async def test_is_asked_again_where_that_may_help(self, status, asked):
+    async def test_is_requested_again_where_that_may_help(self, status, asked):
         retry = RetryPolicy(max_attempts=3, base_delay=0.1)
         async with (
             FaultServer(answer(status, b"")) as proxy,

@@ -77,7 +77,7 @@ class TestTheRate:
         left = await departures(RateLimiter(RateLimit(1, burst=3)), [0.0] * 5)
         assert left == pytest.approx([0, 0, 0, 1, 2])
 
-    async def test_is_used_up_whole(self):
+    async def test_is_used_up_completely(self):
         left = await departures(RateLimiter(RateLimit(10)), [0.0] * 101)
         assert left[-1] == pytest.approx(10.0)
 

@@ -81,7 +81,7 @@ class TestSharing:
             payment = await wait(client, link.payment_id, poll=1000, timeout=4)
             assert (payment, payment.status) == (await patient, "success")
 
-    async def test_who_comes_later_is_told_nothing_stale(self, connect):
+    async def test_a_later_waiter_gets_nothing_stale(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -91,7 +91,7 @@ class TestSharing:
             assert (await anext(client.payments.watch(link.payment_id))).status == "success"
             assert (await patient).status == "success"
 
-    async def test_each_payment_is_told_to_those_who_wait_for_it(self, connect):
+    async def test_each_payment_is_reported_to_those_who_wait_for_it(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             links = [await client.payments.create_link(5) for _ in range(20)]
@@ -243,7 +243,7 @@ class TestWake:
             assert (await task).status == "success"
             assert (now() - started, len(server.requests)) == (pytest.approx(4, abs=0.2), 2)
 
-    async def test_lets_the_intervals_grow_anew(self, connect):
+    async def test_lets_the_intervals_grow_again(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)

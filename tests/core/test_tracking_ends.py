@@ -190,7 +190,7 @@ class TestErrors:
             check_that_nothing_is_left(client)
         assert (type(outcomes[0]), outcomes[1].status) == (NotFoundError, "success")
 
-    async def test_a_wait_after_an_error_begins_anew(self, connect):
+    async def test_a_wait_after_an_error_starts_again(self, connect):
         async with FaultServer(answer(401), status("success")) as server:
             client = connect(server)
             watch = client.payments.watch(PAYMENT_ID)

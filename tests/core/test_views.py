@@ -195,7 +195,7 @@ class TestWhatIsShared:
                 await read(client.with_options(max_concurrency=2))
         assert len(server.requests) == 102
 
-    async def test_is_what_a_webhook_has_told(self, connect):
+    async def test_is_what_a_webhook_has_reported(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)

@@ -39,7 +39,7 @@ class TestChanges:
             "success",
         ]
 
-    async def test_are_told_once_each_however_often_it_looks(self, connect):
+    async def test_are_reported_once_each_however_often_it_looks(self, connect):
         script = [status("pending")] * 3 + [status("opened")] * 3 + [status("success")]
         async with FaultServer(*script) as server:
             seen = await states(connect(server).payments.watch(PAYMENT_ID))

@@ -72,7 +72,7 @@ class TestRetries:
             seen = await states(client.payments.watch(old))
         assert seen == [(str(old), "retried"), (str(new), "retried"), (str(newest), "success")]
 
-    async def test_that_are_told_of_later_are_waited_for_where_webhooks_are_heard(self, connect):
+    async def test_that_are_reported_later_are_waited_for_where_webhooks_arrive(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)

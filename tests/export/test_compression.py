@@ -102,7 +102,7 @@ async def test_without_a_checkpoint_it_appears_when_complete(
 
 
 @ENDINGS
-async def test_a_file_damaged_in_its_middle_is_told(
+async def test_a_file_damaged_in_its_middle_is_reported(
     tmp_path: Path, read: Read, payment: Make, ending: str
 ) -> None:
     output = tmp_path / f"payments.{ending}"
@@ -233,7 +233,7 @@ async def test_a_full_disk_leaves_the_file_and_its_checkpoint(
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv.gz"])
-async def test_cancelled_while_it_is_written_anew_it_stays_as_it_was(
+async def test_cancelled_while_it_is_rewritten_it_stays_as_it_was(
     tmp_path: Path, payment: Make, ending: str
 ) -> None:
     table = await a_refresh_is_due(tmp_path, payment, ending)

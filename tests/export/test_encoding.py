@@ -185,7 +185,7 @@ def test_a_value_that_a_spreadsheet_would_run_stays_as_it_is(
 
 
 @pytest.mark.parametrize("format", Format)
-def test_a_row_is_told_by_its_id_however_long_a_text_in_it_is(
+def test_a_row_is_identified_by_its_id_however_long_a_text_in_it_is(
     payment: Callable[..., Payment], format: Format
 ) -> None:
     long = payment(1, description='"x\n' * 100_000, status=PaymentStatus.PENDING)

@@ -290,7 +290,7 @@ async def test_stopped_it_leaves_the_former_file_and_what_it_has_got(
     assert Path(partial_path(str(tmp_path / "output"))).read_bytes() == whole(payments[:50])
 
 
-async def test_a_part_left_behind_is_begun_anew(
+async def test_a_part_left_behind_is_started_again(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     await stopped(read, replaced(tmp_path), 200)
@@ -351,7 +351,7 @@ async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path, read: R
     assert str(caught.value) == f"cannot open {tmp_path}/output: Is a directory"
 
 
-async def test_a_file_that_becomes_a_directory_meanwhile_is_told(
+async def test_a_file_that_becomes_a_directory_meanwhile_is_reported(
     tmp_path: Path, read: Read
 ) -> None:
     sink = replaced(tmp_path)

@@ -159,7 +159,7 @@ async def test_small_commits_do_not_make_a_part_each(tmp_path: Path, payment: Ma
     assert pq.read_table(tmp_path / "payments.parquet").num_rows == 29
 
 
-async def test_a_reader_finds_whole_parts_at_every_instant(
+async def test_a_reader_finds_whole_parts_at_any_time(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     folder = tmp_path / "payments.parquet"
@@ -253,7 +253,7 @@ async def test_a_part_that_is_damaged_within_is_named(tmp_path: Path, payment: M
     await table.close(complete=False)
 
 
-async def test_no_bit_of_a_parts_data_is_wrong_in_silence(tmp_path: Path, payment: Make) -> None:
+async def test_no_bit_of_a_parts_data_is_missed(tmp_path: Path, payment: Make) -> None:
     open_ = [payment(n, status=PaymentStatus.PENDING) for n in range(1, 50)]
     await fill(table_in(tmp_path), open_)
     part = tmp_path / "payments.parquet" / "part-000000.parquet"
@@ -276,7 +276,9 @@ async def test_no_bit_of_a_parts_data_is_wrong_in_silence(tmp_path: Path, paymen
         assert pq.read_table(part).to_pylist() == expected
 
 
-async def test_a_time_that_python_cannot_read_again_is_told(tmp_path: Path, payment: Make) -> None:
+async def test_a_time_that_python_cannot_read_again_is_reported(
+    tmp_path: Path, payment: Make
+) -> None:
     late = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
     await fill(table_in(tmp_path), [payment(1, status=PaymentStatus.PENDING, created_at=late)])
     table = table_in(tmp_path)

@@ -118,7 +118,7 @@ async def test_a_payment_that_comes_again_is_written_over(tmp_path: Path, paymen
         "UPDATE paywint_checkpoints SET revision = 'x'",
     ],
 )
-async def test_a_damaged_checkpoint_is_told(tmp_path: Path, payment: Make, damage: str) -> None:
+async def test_a_damaged_checkpoint_is_reported(tmp_path: Path, payment: Make, damage: str) -> None:
     await fill(url_in(tmp_path), [payment(1)])
     with opened(tmp_path) as database, database:
         database.execute(damage)
@@ -131,7 +131,7 @@ async def test_a_damaged_checkpoint_is_told(tmp_path: Path, payment: Make, damag
     )
 
 
-async def test_an_id_that_is_none_is_told(tmp_path: Path, payment: Make) -> None:
+async def test_an_id_that_is_none_is_reported(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)])
     with opened(tmp_path) as database, database:
         database.execute("UPDATE paywint_payments SET payment_id = 'none'")
@@ -146,7 +146,7 @@ async def test_an_id_that_is_none_is_told(tmp_path: Path, payment: Make) -> None
 
 @pytest.mark.parametrize("loss", ["DELETE FROM paywint_payments", "DROP TABLE paywint_payments"])
 @pytest.mark.parametrize("direction", ["sent", "both"])
-async def test_payments_that_are_all_gone_are_told(
+async def test_payments_that_are_all_gone_are_reported(
     tmp_path: Path, loss: str, direction: str
 ) -> None:
     async with Emulator(hostile=True, payments=20) as emulator:
@@ -199,9 +199,7 @@ async def test_the_open_payments_of_another_direction_are_not_its_own(
     await table.close(complete=True)
 
 
-async def test_at_every_instant_the_checkpoint_says_what_others_see(
-    tmp_path: Path, read: Read
-) -> None:
+async def test_at_any_time_the_checkpoint_says_what_others_see(tmp_path: Path, read: Read) -> None:
     seen = []
 
     def check(done: int, total: int | None) -> None:
@@ -216,7 +214,7 @@ async def test_at_every_instant_the_checkpoint_says_what_others_see(
     assert seen == [*range(10, 205, 10), 205]
 
 
-async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/missing/payments.db"
 
     with pytest.raises(ExportError) as caught:
@@ -256,7 +254,7 @@ async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "payments.db").read_bytes() == b"dear diary, " * 100
 
 
-async def test_nobody_at_the_address_is_told_without_the_password() -> None:
+async def test_nobody_at_the_address_is_reported_without_the_password() -> None:
     with pytest.raises(ExportError) as caught:
         await fill(f"postgresql://me:{SECRET}@127.0.0.1:1/books")
 

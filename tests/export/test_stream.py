@@ -59,7 +59,9 @@ async def received(fd: int) -> AsyncIterator[bytes]:
         yield os.read(fd, 65536)
 
 
-async def test_a_slow_reader_gets_every_byte_while_the_loop_goes_on(pipe: tuple[int, int]) -> None:
+async def test_a_slow_reader_gets_every_byte_while_the_loop_continues(
+    pipe: tuple[int, int],
+) -> None:
     reader, writer = pipe
     sending = asyncio.create_task(Stream(writer, "pipe").send(MEGABYTE))
     await pass_time(1)
@@ -85,7 +87,7 @@ async def test_cancelled_while_the_pipe_is_full_it_ends_at_once(pipe: tuple[int,
         await sending
 
 
-async def test_a_reader_that_goes_away_is_told(pipe: tuple[int, int]) -> None:
+async def test_a_reader_that_goes_away_is_reported(pipe: tuple[int, int]) -> None:
     sending = asyncio.create_task(Stream(pipe[1], "pipe").send(MEGABYTE))
     await pass_time(1)
 
@@ -217,7 +219,7 @@ async def test_a_page_that_did_not_leave_whole_is_never_committed(
     assert 0 <= len(written) - confirmed.size < 1000
 
 
-async def test_without_a_stdout_it_says_so(read: Read, stdout_of: Callable[[Any], None]) -> None:
+async def test_without_a_stdout_it_reports_it(read: Read, stdout_of: Callable[[Any], None]) -> None:
     stdout_of(None)
 
     with pytest.raises(ExportError) as caught:

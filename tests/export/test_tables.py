@@ -177,7 +177,7 @@ def test_an_empty_history_can_be_read(tmp_path: Path, kind: str, read: Read) -> 
     assert rows_in(output) == []
 
 
-def test_what_is_not_final_is_told_and_brought_up_to_date_in_its_place(
+def test_what_is_not_final_is_reported_and_brought_up_to_date_in_its_place(
     tmp_path: Path, kind: str, payments: list[Payment]
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -209,7 +209,7 @@ def test_what_has_not_changed_is_not_written_again(
     assert run(refresh(make_table(output, "sent"), [pending])) == ([pending.payment_id], 0)
 
 
-def test_after_a_refresh_it_goes_on(tmp_path: Path, kind: str, payment: Make) -> None:
+def test_after_a_refresh_it_continues(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
     run(fill(make_table(output, "sent"), [[payment(3)], [payment(2, status=PaymentStatus.OPENED)]]))
 

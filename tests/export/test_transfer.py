@@ -58,7 +58,7 @@ async def test_a_quick_transfer_commits_once_at_its_end(read: Read) -> None:
     assert sink.closed == [True]
 
 
-async def test_it_goes_on_where_the_sink_says(read: Read) -> None:
+async def test_it_continues_where_the_sink_says(read: Read) -> None:
     sink = Log(start={"delivered": 200})
     seen: list[tuple[int, int | None]] = []
 
@@ -69,7 +69,7 @@ async def test_it_goes_on_where_the_sink_says(read: Read) -> None:
     assert seen == [(205, 205)]
 
 
-async def test_progress_is_told_after_each_page(read: Read) -> None:
+async def test_progress_is_reported_after_each_page(read: Read) -> None:
     seen: list[tuple[int, int | None]] = []
 
     await transfer(read(page=100), Log(), on_progress=lambda *now: seen.append(now))

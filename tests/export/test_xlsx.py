@@ -173,7 +173,7 @@ async def test_a_time_before_the_calendar_of_excel_is_text(
     assert rows_in(tmp_path / "a.xlsx")[0][10] == "1899-12-31T00:00:00.000000Z"
 
 
-async def test_rows_go_on_in_another_sheet_where_one_is_full(
+async def test_rows_continue_in_another_sheet_where_one_is_full(
     tmp_path: Path, read: Read, payments: list[Payment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workbook, "ROWS_PER_SHEET", 100)
@@ -268,7 +268,7 @@ async def test_a_workbook_that_is_gone_is_written_again(
 
 
 @pytest.mark.parametrize("change", ["saved", "other", "text"])
-async def test_a_workbook_that_somebody_has_changed_is_never_overwritten(
+async def test_a_workbook_that_another_program_has_changed_is_never_overwritten(
     tmp_path: Path, read: Read, payments: list[Payment], change: str
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -300,7 +300,7 @@ async def test_both_directions_have_a_column_for_it(tmp_path: Path, payment: Mak
     assert [row[0] for row in rows_in(path)] == ["sent", "received"]
 
 
-async def test_damaged_rows_are_told(tmp_path: Path, read: Read) -> None:
+async def test_damaged_rows_are_reported(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "a.xlsx"
     await sync(read(), path)
     path.unlink()

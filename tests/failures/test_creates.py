@@ -159,7 +159,7 @@ async def test_what_was_not_created_is_not_found() -> None:
             assert await client.payments.find_created(error) is None
 
 
-async def test_several_that_match_are_told_and_none_is_guessed() -> None:
+async def test_several_that_match_are_reported_and_none_is_guessed() -> None:
     async with Emulator() as emulator:
         settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:

@@ -55,7 +55,7 @@ def test_a_second_event_loop_gets_a_pool_of_its_own(emulator: Emulator) -> None:
     gc.collect()
 
 
-def test_a_loop_that_has_ended_takes_its_pool_along_without_a_word(
+def test_a_loop_that_has_ended_closes_its_pool_silently(
     emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
@@ -109,7 +109,7 @@ async def _end_generators() -> None:
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
-def test_a_loop_that_goes_on_after_its_end_was_announced_gets_a_new_pool() -> None:
+def test_a_loop_that_continues_after_its_end_was_announced_gets_a_new_pool() -> None:
     async def use(client: PaywintClient) -> list[int]:
         async with FaultServer(GOOD) as server:
             client._core.transport._base_url = server.url
@@ -170,7 +170,7 @@ def _in_the_child(client: PaywintClient) -> None:
         os._exit(seen)
 
 
-async def test_a_client_that_was_never_closed_says_so_and_is_closed_by_its_loop(
+async def test_a_client_that_was_never_closed_reports_it_and_is_closed_by_its_loop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with FaultServer(GOOD) as server:
@@ -186,7 +186,7 @@ async def test_a_client_that_was_never_closed_says_so_and_is_closed_by_its_loop(
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, pickle.dumps])
-async def test_a_client_is_not_copied_and_says_so_once(copier: Callable[..., object]) -> None:
+async def test_a_client_is_not_copied_and_reports_it_once(copier: Callable[..., object]) -> None:
     async with PaywintClient(API_KEY, API_SECRET) as client:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

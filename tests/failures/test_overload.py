@@ -107,7 +107,7 @@ async def test_an_outage_is_not_multiplied_by_every_task() -> None:
     assert len(server.seen) == 500 + 100
 
 
-async def test_a_wait_beyond_the_budget_is_told_at_once() -> None:
+async def test_a_wait_beyond_the_budget_is_reported_at_once() -> None:
     server = LimitedServer(0, retry_after="3600")
     async with client_of(server) as client:
         started = asyncio.get_running_loop().time()

@@ -124,7 +124,7 @@ def test_a_total_that_lags_behind_the_rows_hides_nothing_that_is_new(lag: int) -
 
 @pytest.mark.parametrize("stop_after", [1, 12, 15])
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_change_is_said_though_the_read_that_saw_it_was_interrupted(
+def test_a_change_is_reported_though_the_read_that_saw_it_was_interrupted(
     stop_after: int, is_oldest_first: bool
 ) -> None:
     history = History(30, is_oldest_first=is_oldest_first)
@@ -164,7 +164,7 @@ class FlickersOnPage4(History):
         return super().answer(page_no, rows)
 
 
-def test_what_was_moved_during_an_oldest_first_read_is_said_by_the_next_one() -> None:
+def test_what_was_moved_during_an_oldest_first_read_is_reported_by_the_next_one() -> None:
     history = History(40, is_oldest_first=True)
     part = Reader(history, Random(0), rows=10, window=1, stop_after=34).read()
     history.keys.append(history.keys.pop(25))

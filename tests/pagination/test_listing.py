@@ -159,7 +159,7 @@ async def test_pages_hold_each_payment_once_though_others_arrive() -> None:
         assert all(page.records for page in pages)
 
 
-async def test_a_payment_deleted_before_it_was_read_is_said_to_be_missing() -> None:
+async def test_a_payment_deleted_before_it_was_read_is_reported_as_missing() -> None:
     async with account(1000) as (emulator, client):
         delivered = []
         listing = client.payments.received(max_concurrency=1, rows_per_page=10)

@@ -66,7 +66,7 @@ async def test_a_listing_left_by_break_can_be_closed_twice() -> None:
             assert listing.checkpoint is not None
 
 
-async def test_an_iterator_that_outlives_the_block_says_so() -> None:
+async def test_an_iterator_that_outlives_the_block_reports_it() -> None:
     async with account(1000) as (_, client):
         async with client.payments.received(rows_per_page=10) as listing:
             iterator = aiter(listing)

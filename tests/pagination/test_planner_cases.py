@@ -89,7 +89,7 @@ def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: in
 
 @pytest.mark.parametrize("change", ["delete", "move"])
 @pytest.mark.parametrize("rank", [1, 15, 30])
-def test_what_changed_among_what_is_known_is_said_once(change: str, rank: int) -> None:
+def test_what_changed_among_what_is_known_is_reported_once(change: str, rank: int) -> None:
     history = History(30)
     start = sync(history, None).position
     key = history.keys.pop(rank - 1)

@@ -134,7 +134,7 @@ def test_ranges_read_apart_are_the_snapshot_while_payments_arrive(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "insert"])
-def test_whatever_else_changes_the_ranges_are_exact_or_it_is_said(kind: str) -> None:
+def test_whatever_else_changes_the_ranges_are_exact_or_it_is_reported(kind: str) -> None:
     check_all((kind,), is_oldest_first=False)
 
 
@@ -181,7 +181,7 @@ def test_where_times_do_not_tell_the_order_there_is_one_range() -> None:
     assert read(History(100, ties=1000), ranges, Random(0)) == snapshot
 
 
-def test_a_range_that_ends_elsewhere_is_said() -> None:
+def test_a_range_that_ends_elsewhere_is_reported() -> None:
     history = History(100)
     ranges, _ = split(history, 2, random=Random(0))
     history.keys.remove(80)  # of the first range
@@ -190,7 +190,7 @@ def test_a_range_that_ends_elsewhere_is_said() -> None:
         read(history, ranges, Random(0))
 
 
-def test_a_total_that_shrank_before_the_end_was_seen_is_said() -> None:
+def test_a_total_that_shrank_before_the_end_was_seen_is_reported() -> None:
     history = History(40, is_oldest_first=True)
     pages = cut(10, 3)
     page_no = pages.send(history.answer(next(pages), 10))
@@ -259,7 +259,7 @@ async def test_a_listing_that_continues_another_is_not_split() -> None:
     assert caught.value.field == "checkpoint"
 
 
-async def test_a_listing_that_cannot_be_split_says_so() -> None:
+async def test_a_listing_that_cannot_be_split_reports_it() -> None:
     async with Emulator(hostile=True, payments=100) as emulator:
         keys = emulator.api_key, emulator.api_secret
 

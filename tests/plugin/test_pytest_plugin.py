@@ -186,7 +186,7 @@ def test_on_the_loop_that_a_plugin_offers_as_a_fixture(
         ),
     ],
 )
-def test_what_cannot_work_is_said(
+def test_what_cannot_work_is_reported(
     pytester: pytest.Pytester, test: str, arguments: tuple[str, ...], message: str
 ) -> None:
     answer = run(pytester, test, *arguments)

@@ -189,7 +189,7 @@ async def test_redis_is_killed_and_comes_back() -> None:
     assert 0.9 <= away <= 1.0
 
 
-async def test_redis_hangs_and_goes_on() -> None:
+async def test_redis_hangs_and_continues() -> None:
     async with fleet() as workers:
         await asyncio.sleep(3)
         workers.redis.pause()

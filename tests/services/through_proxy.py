@@ -89,7 +89,7 @@ async def test_the_environment_names_it_too(
 
 
 @pytest.mark.parametrize("login", ["", "somebody:another-password@"])
-async def test_a_wrong_password_is_told_and_nothing_was_created(
+async def test_a_wrong_password_is_reported_and_nothing_was_created(
     api: FaultServer, proxy: str, login: str
 ) -> None:
     async with client_of(api, f"http://{login}{proxy}") as client:

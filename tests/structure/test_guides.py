@@ -7,9 +7,11 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from emulator_thread import environment_of_an_account
 
 import paywint_async
 
@@ -29,6 +31,13 @@ sys.exit(124)
 FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Those of docs/frameworks run in the session `frameworks`, under their servers.
 GUIDES = [page.name for page in sorted(DOCS.glob("*.md")) if FENCED.search(page.read_text("utf-8"))]
+
+
+@pytest.fixture
+def credentials() -> Iterator[dict[str, str]]:
+    """An account for each guide, so that what one guide creates is in no other guide's history."""
+    with environment_of_an_account(payments=250, redis=True) as variables:
+        yield variables
 
 
 @pytest.fixture
