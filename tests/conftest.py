@@ -24,6 +24,13 @@ pytest_plugins = ("pytester",)
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 hypothesis.settings.register_profile("paywint", deadline=None)  # a busy machine fails no test
+# `nox -s mutants` runs each test many times in one process, and must find the same each time.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.differing_executors],
+)
 hypothesis.settings.load_profile("paywint")
 
 

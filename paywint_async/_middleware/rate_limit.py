@@ -111,7 +111,7 @@ class RateLimiter:
     async def _wait_until_free(self, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
         while (free_at := self._free_at()) > loop.time():  # a cooldown may begin meanwhile
-            if deadline is not None and free_at > deadline:
+            if deadline is not None and free_at >= deadline:
                 raise TimeoutError
             await asyncio.sleep(free_at - loop.time())
 

@@ -32,10 +32,10 @@ _DOUBLINGS = 60
 class _Operation:
     """One operation under way: what is sent, how often it has been, and how long to wait at most."""
 
-    __slots__ = ("attempts", "delay", "delays", "request")
+    __slots__ = ("attempts", "deadline", "delay", "delays", "request")
 
-    def __init__(self, request: Request, policy: RetryPolicy) -> None:
-        self.request = request
+    def __init__(self, request: Request, policy: RetryPolicy, deadline: float) -> None:
+        self.request, self.deadline = request, deadline
         self.attempts = 1
         self.delays = backoff.expo(factor=policy.base_delay, max_value=policy.max_delay)
         self.delays.send(None)  # as backoff begins its generators
@@ -82,7 +82,7 @@ class Retry:
         if isinstance(outcome, Response) and not is_transient_status(outcome.status):
             self._budget.refill()  # as a rule: nothing to note
             return outcome
-        operation = _Operation(request, self._policy)
+        operation = _Operation(request, self._policy, deadline)
         while _is_worth_repeating(request, outcome):
             wait = self._wait(operation, outcome)
             if wait is None:
@@ -102,13 +102,13 @@ class Retry:
 
     def _wait(self, operation: _Operation, outcome: Response | PaywintError) -> float | None:
         """Seconds before the next attempt; None where there is to be none."""
-        policy, deadline = self._policy, operation.request.deadline or 0.0
+        policy = self._policy
         asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
         if asked is None:
             wait = self._draw() * operation.delay
         else:
             wait = asked + self._draw() * policy.base_delay
-        is_too_late = asyncio.get_running_loop().time() + wait >= deadline
+        is_too_late = asyncio.get_running_loop().time() + wait >= operation.deadline
         if operation.attempts >= policy.max_attempts or is_too_late:
             return None
         is_refusal = isinstance(outcome, Response) and outcome.status == 429

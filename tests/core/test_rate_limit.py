@@ -7,14 +7,24 @@ from asyncio import sleep  # virtual: no test waits for a timer
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
+import attrs
 import pytest
 from fault_server import FaultServer, answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import VirtualTimeLoop
 
-from paywint_async import RateLimit, RateLimitedError, Request, Response, RetryPolicy
+from paywint_async import (
+    CooldownEvent,
+    RateLimit,
+    RateLimitedError,
+    Request,
+    Response,
+    RetryPolicy,
+)
 from paywint_async._middleware import RateLimiter, Throttle
+
+REQUEST = Request(operation="get", method="GET", path="/")
 
 
 def now() -> float:
@@ -150,6 +160,37 @@ class TestADeadline:
             await limiter.acquire(deadline=start + 30)
         assert (now(), caught.value.retry_after) == (start, pytest.approx(60))
 
+    async def test_that_the_limit_cannot_meet_is_told_with_its_cause(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
+        await limiter.acquire()
+        with pytest.raises(RateLimitedError) as caught:
+            await limiter.acquire(deadline=start + 30)
+        assert (caught.value.status, caught.value.is_local) == (429, True)
+        assert caught.value.message == (
+            "the client's own limit leaves no turn before its deadline, the next one is in 60 s"
+        )
+
+    async def test_at_the_very_moment_of_the_turn_is_refused_at_once(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
+        await limiter.acquire()
+        with pytest.raises(RateLimitedError):
+            await limiter.acquire(deadline=start + 60)
+        assert now() == start
+
+    async def test_that_is_missed_by_less_than_a_second_is_told_exactly(self):
+        limiter, start = RateLimiter(RateLimit(4, per_seconds=1.0)), now()
+        await limiter.acquire()
+        with pytest.raises(RateLimitedError) as caught:
+            await limiter.acquire(deadline=start + 0.125)
+        assert caught.value.retry_after == pytest.approx(0.25)
+
+    async def test_that_has_passed_already_takes_no_turn(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
+        await limiter.acquire()
+        with pytest.raises(RateLimitedError):
+            await limiter.acquire(deadline=start - 1)
+        assert await departures(limiter, [0.0]) == pytest.approx([60])
+
     async def test_ends_the_waiting_of_who_is_not_first(self):
         limiter, start = RateLimiter(RateLimit(1)), now()
         await limiter.acquire()
@@ -191,6 +232,24 @@ class TestACooldown:
         with pytest.raises(RateLimitedError) as caught:
             await limiter.acquire(deadline=start + 5)
         assert (now(), caught.value.retry_after) == (start, pytest.approx(10))
+        assert caught.value.message == (
+            "the cooldown after an earlier 429 leaves no turn before its deadline,"
+            " the next one is in 10 s"
+        )
+
+    async def test_that_ends_before_a_turn_of_the_limit_is_not_its_cause(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
+        await limiter.acquire()
+        limiter.cool_down(10)
+        with pytest.raises(RateLimitedError, match="the client's own limit"):
+            await limiter.acquire(deadline=start + 30)
+
+    async def test_is_the_cause_where_a_burst_would_have_left_room(self):
+        limiter, start = RateLimiter(RateLimit(1, per_seconds=60, burst=3)), now()
+        await limiter.acquire()
+        limiter.cool_down(10)
+        with pytest.raises(RateLimitedError, match="the cooldown"):
+            await limiter.acquire(deadline=start + 5)
 
     @pytest.mark.parametrize("digits", ["1" + "0" * 18, "9" * 400])
     async def test_of_any_length_is_heeded_by_a_limiter(self, connect, digits):
@@ -227,10 +286,26 @@ class TestTheThrottle:
     )
     async def test_cools_down_after_a_429_as_long_as_it_says(self, status, retry_after, seconds):
         limiter = RateLimiter()
-        request = Request(operation="get", method="GET", path="/")
         throttle = Throttle(limiter, default_cooldown=3)
-        await throttle(request, self.answers(status, retry_after))
+        await throttle(REQUEST, self.answers(status, retry_after))
         assert await departures(limiter, [0.0]) == pytest.approx([seconds])
+
+    async def test_tells_how_long_it_cools_down(self):
+        events: list[CooldownEvent] = []
+        throttle = Throttle(RateLimiter(), on_event=events.append)
+        await throttle(REQUEST, self.answers(429, "7"))
+        await throttle(REQUEST, self.answers(429, None))
+        assert events == [
+            CooldownEvent(operation="get", seconds=7.0),
+            CooldownEvent(operation="get", seconds=0.5),
+        ]
+
+    async def test_does_not_count_an_attempt_that_found_no_turn(self):
+        limiter, attempt = RateLimiter(), attrs.evolve(REQUEST, attempt=3, deadline=now() + 5)
+        limiter.cool_down(10)
+        with pytest.raises(RateLimitedError) as caught:
+            await Throttle(limiter)(attempt, self.answers(200, None))
+        assert caught.value.attempts == 2
 
     async def test_takes_one_turn_for_each_attempt(self, connect):
         async with FaultServer(answer(503), answer(503), answer()) as server:

@@ -298,7 +298,7 @@ class TestClosingAView:
     async def test_leaves_a_create_whose_answer_is_being_handled_in_doubt(self, connect):
         async def audit(request: Request, handler: Handler) -> Response:
             response = await handler(request)
-            await asyncio.sleep(10)
+            await pass_time(10)
             return response
 
         async with FaultServer() as server:
@@ -353,7 +353,7 @@ class TestClosingAView:
         async def caller(view: PaywintClient) -> int:
             with pytest.raises(ClientClosedError):
                 await read(view)
-            await asyncio.sleep(1)
+            await pass_time(1)
             task = asyncio.current_task()
             assert task is not None
             return task.cancelling()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from account_server import account, ids
-from virtual_time import pass_time
+from virtual_time import VirtualTimeLoop, pass_time
 
 from paywint_async import ClientClosedError, PaywintClient, ServerError
 
@@ -284,11 +284,11 @@ def test_what_is_dropped_while_the_loop_rests_ends_when_it_runs_again() -> None:
             await asyncio.wait_for(anext(iterator), 0.01)
 
     async def leave() -> tuple[list[Any], list[Any]]:
-        await asyncio.sleep(0.05)
+        await pass_time(0.05)
         looks = [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"]
         return fetches(), looks
 
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         context, (_, client) = runner.run(open_account())
         iterator = received(client)
         link = runner.run(client.payments.create_link(5))

@@ -1,0 +1,189 @@
+"""Small changes of the code that must not go unnoticed, room by room: `python .ci/mutants.py [ROOM …]`.
+
+mutmut makes the changes and runs the room's tests against each. A change that no test notices must
+stand in tests/mutants.toml, with the reason; there it is named by its function and by the text that
+it replaces, so that the list outlives edits elsewhere. It fails where a survivor is not in the list,
+where the list names a survivor that is none any more, or where fewer than 90 % are killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent.parent
+SURVIVORS = HERE / "tests" / "mutants.toml"
+COPIED = (
+    "README.md", "examples", "noxfile.py", "paywint_async", "tests"
+)  # fmt: skip
+LEAST_KILLED = 0.9
+KILLED = ("killed", "timeout", "segfault", "caught by type check")
+
+# For each room: the modules that are changed, and the tests that must notice it.
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "retry": (
+        ("_middleware/retry", "_middleware/budget", "_middleware/chain", "_messages"),
+        ("core/test_retry", "core/test_chain", "core/test_messages", "core/test_slow_start",
+         "core/test_events"),
+    ),
+    "calls": (
+        ("_middleware/scope", "_middleware/slow_start", "_middleware/observe"),
+        ("core/test_views", "core/test_closing", "core/test_slow_start", "core/test_events",
+         "core/test_came_back"),
+    ),
+    "protocol": (
+        ("_protocol", "_arguments"),
+        ("core/test_protocol", "core/test_answers", "core/test_came_back"),
+    ),
+    "codec": (
+        ("_codec", "_strict_json", "_record_json"),
+        ("core/test_codec", "core/test_ambiguity", "core/test_amounts", "core/test_records",
+         "core/test_texts", "core/test_answers"),
+    ),
+    "rate_limit": (
+        ("_middleware/rate_limit",),
+        ("core/test_rate_limit", "core/test_slow_start", "core/test_events"),
+    ),
+    "shared_limit": (
+        ("_middleware/shared/*",),
+        ("shared/test_rate", "shared/test_setup", "shared/test_outage"),
+    ),
+    "planner": (
+        tuple(f"_pagination/{name}" for name in (
+            "decision", "known_keys", "planner", "position", "progress")),
+        ("pagination/test_changed_between_reads", "pagination/test_healing",
+         "pagination/test_planner", "pagination/test_planner_cases"),
+    ),
+    "listing": (
+        tuple(f"_pagination/{name}" for name in (
+            "checkpoint", "iterator", "listing", "merge", "ranges", "run", "window")),
+        ("pagination/test_broken_off", "pagination/test_checkpoints", "pagination/test_listing",
+         "pagination/test_listing_ends", "pagination/test_ranges"),
+    ),
+}  # fmt: skip
+
+
+def prepare(room: str, folder: Path) -> None:
+    """Copies the checkout into ``folder``, with mutmut set up for the room."""
+    modules, tests = ROOMS[room]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in COPIED:
+        if (HERE / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(HERE / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(HERE / name, folder / name)
+    changed = [
+        str(path.relative_to(HERE))
+        for module in modules
+        for path in sorted(HERE.glob(f"paywint_async/{module}.py"))
+    ]
+    settings: dict[str, Any] = {
+        "source_paths": ["paywint_async"],
+        "only_mutate": changed,
+        "also_copy": [name for name in COPIED if name not in ("paywint_async", "tests")],
+        "pytest_add_cli_args": [
+            "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"
+        ],
+        "pytest_add_cli_args_test_selection": [f"tests/{test}.py" for test in tests],
+        "type_check_command": [
+            sys.executable, str(HERE / ".ci/mutant_types.py"), "mypy",
+            "--cache-dir", str(folder.parent / "mypy"), *changed,
+        ],
+    }  # fmt: skip
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    text = (HERE / "pyproject.toml").read_text("utf-8")
+    (folder / "pyproject.toml").write_text(f"{text}\n[tool.mutmut]\n{''.join(lines)}", "utf-8")
+
+
+def results(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each mutant, as the list names it, and what became of it. In the room's folder."""
+    os.chdir(folder)
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+    from mutmut.stats import status_by_exit_code
+
+    for path in sorted(Path("mutants/paywint_async").rglob("*.py.meta")):
+        source = path.relative_to("mutants").with_suffix("")
+        data = SourceFileMutationData(path=source)
+        data.load()
+        for mutant, code in data.exit_code_by_key.items():
+            status = status_by_exit_code[code]
+            name = ""
+            if status not in KILLED:
+                name = named(mutant, get_diff_for_mutant(mutant, path=source))
+            yield name, status
+
+
+def named(mutant: str, diff: str) -> str:
+    """`module.function: what stood there → what stands there now`."""
+    place = mutant.rpartition("__mutmut_")[0].removeprefix("paywint_async.")
+    module, _, function = place.rpartition(".")
+    function = (
+        function.removeprefix("x").replace("ǁ", ".").strip("._")
+        if "ǁ" in function
+        else function.removeprefix("x_")
+    )
+    sides: dict[str, list[str]] = {"-": [], "+": []}
+    for line in diff.splitlines():
+        if line[:1] in sides and line[:3] not in ("---", "+++"):
+            sides[line[0]].append(line[1:].strip())
+    return f"{module}.{function}: {' '.join(sides['-'])} → {' '.join(sides['+'])}"
+
+
+def run(room: str, folder: Path, children: int) -> list[tuple[str, str]]:
+    prepare(room, folder)
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
+    with (folder / "log").open("wb") as log:
+        done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit((folder / "log").read_text("utf-8", "replace")[-4000:])
+    return list(results(folder))
+
+
+def listed(rooms: Iterable[str]) -> set[str]:
+    """The survivors that tests/mutants.toml names for the rooms."""
+    table = tomllib.loads(SURVIVORS.read_text("utf-8")) if SURVIVORS.exists() else {}
+    return {
+        mutant for room in rooms for group in table.get(room, ()) for mutant in group["mutants"]
+    }
+
+
+def judge(room: str, outcomes: list[tuple[str, str]]) -> bool:
+    """Prints what became of the room's mutants; whether that is as it should be."""
+    alive = {name for name, status in outcomes if status not in KILLED}
+    number = sum(1 for _, status in outcomes if status not in KILLED)
+    share = 1 - number / len(outcomes)
+    print(f"{room}: {share:.1%} of {len(outcomes)} killed, {number} not")
+    known = listed([room])
+    for name in sorted(alive - known):
+        print(f"  not in the list: {name}")
+    for name in sorted(known - alive):
+        print(f"  no survivor any more: {name}")
+    return alive == known and share >= LEAST_KILLED
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rooms", nargs="*", choices=[*ROOMS, []], metavar="ROOM")
+    parser.add_argument("--folder", type=Path, default=HERE / "mutants")
+    parser.add_argument("--children", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    verdicts = []
+    for room in options.rooms or ROOMS:
+        verdicts.append(judge(room, run(room, folder / room, options.children)))
+    sys.exit(0 if all(verdicts) else 1)
+
+
+if __name__ == "__main__":
+    main()
