@@ -41,7 +41,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "protocol": (
         ("_protocol", "_arguments"),
-        ("core/test_protocol", "core/test_answers", "core/test_came_back"),
+        ("core/test_protocol", "core/test_answers", "core/test_arguments"),
     ),
     "codec": (
         ("_codec", "_strict_json", "_record_json"),
@@ -128,11 +128,7 @@ def named(mutant: str, diff: str) -> str:
     """`module.function: what stood there → what stands there now`."""
     place = mutant.rpartition("__mutmut_")[0].removeprefix("paywint_async.")
     module, _, function = place.rpartition(".")
-    function = (
-        function.removeprefix("x").replace("ǁ", ".").strip("._")
-        if "ǁ" in function
-        else function.removeprefix("x_")
-    )
+    function = function.removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
     sides: dict[str, list[str]] = {"-": [], "+": []}
     for line in diff.splitlines():
         if line[:1] in sides and line[:3] not in ("---", "+++"):

@@ -66,7 +66,7 @@ def create_link(
         "description": check_text("description", description, 0, MAX_DESCRIPTION),
         "invoice_number": check_text("invoice_number", invoice_number, 0, MAX_INVOICE_NUMBER),
     }
-    request = _post("create_link", _CREATE_LINK, _codec.encode(asked), repeatable=False)
+    request = _create("create_link", _CREATE_LINK, _codec.encode(asked))
     return Call(request=request, asked=asked, read=_reader(_codec.PaymentLinkEnvelope))
 
 
@@ -90,7 +90,7 @@ def create_checkout_token(
         "currency": check_text("currency", currency, 3, 10),
     }
     sent = {name: value for name, value in asked.items() if value is not None}
-    request = _post("create_checkout_token", _CHECKOUT_TOKEN, _codec.encode(sent), repeatable=False)
+    request = _create("create_checkout_token", _CHECKOUT_TOKEN, _codec.encode(sent))
     return Call(request=request, asked=asked, read=_reader(_codec.CheckoutTokenEnvelope))
 
 
@@ -178,8 +178,8 @@ def page(
     )
 
 
-def _post(operation: str, path: str, body: bytes, *, repeatable: bool = True) -> Request:
-    return Request(operation=operation, method="POST", path=path, body=body, repeatable=repeatable)
+def _create(operation: str, path: str, body: bytes) -> Request:
+    return Request(operation=operation, method="POST", path=path, body=body, repeatable=False)
 
 
 def _reader(envelope_type: Any) -> Callable[[Response], Any]:

@@ -41,7 +41,10 @@ class TestARefusal:
     @pytest.mark.parametrize(
         ("status", "kind"),
         [
+            (299, APIError),
+            (300, UnexpectedRedirectError),
             (301, UnexpectedRedirectError),
+            (399, UnexpectedRedirectError),
             (304, UnexpectedRedirectError),
             (400, APIError),
             (401, AuthenticationError),
@@ -89,8 +92,24 @@ class TestARefusal:
         body = json.dumps({"message": "x" * 5_000}).encode()
         assert error_of(400, body).message == "x" * 2_000
 
-    def test_of_a_redirect_says_what_to_check(self):
-        assert "check base_url" in error_of(302).message
+    @pytest.mark.parametrize("status", [300, 302, 399])
+    def test_of_a_redirect_says_what_to_check(self, status):
+        assert error_of(status).message == "a redirect, which is not followed; check base_url"
+
+    @pytest.mark.parametrize("status", [299, 400])
+    def test_of_another_status_says_nothing_of_a_redirect(self, status):
+        assert error_of(status).message == "no message"
+
+    @pytest.mark.parametrize("status", [400, 404, 422, 429, 503])
+    def test_has_body_headers_and_request_id_whatever_its_class(self, status):
+        body = b'{"message":"No."}'
+        error = error_of(status, body, **{"x-request-id": "r-1", "retry-after": "7"})
+        assert (error.message, error.body) == ("No.", '{"message":"No."}')
+        assert (error.request_id, error.headers["retry-after"]) == ("r-1", "7")
+
+    def test_lists_the_problems_of_all_fields(self):
+        body = b'{"detail":[{"loc":["body","a"],"msg":"A"},{"loc":["body","b"],"msg":"B"}]}'
+        assert error_of(422, body).message == "a: A; b: B"
 
     @pytest.mark.parametrize(
         ("detail", "problems"),
@@ -152,6 +171,13 @@ class TestARefusal:
             time.tzset()
 
     @pytest.mark.parametrize(
+        ("now", "seconds"), [(784_111_836.5, 0.5), (784_111_837.0, None), (784_111_838.0, None)]
+    )
+    def test_of_429_names_a_moment_to_come(self, now, seconds):
+        response = Response(status=429, headers={"retry-after": "Sun, 06 Nov 1994 08:50:37 GMT"})
+        assert _protocol.retry_after_seconds(response, now=now) == seconds
+
+    @pytest.mark.parametrize(
         "retry_after",
         [
             "-1",
@@ -198,6 +224,12 @@ class TestASuccess:
     @pytest.mark.parametrize("status", [200, 201, 202, 299])
     def test_has_a_status_of_the_two_hundreds(self, status):
         assert str(link().read(Response(status=status, body=LINK)).payment_id) == PAYMENT_ID
+
+    @pytest.mark.parametrize("status", [199, 300])
+    def test_has_no_other_status(self, status):
+        with pytest.raises(APIError) as caught:
+            link().read(Response(status=status, body=LINK))
+        assert caught.value.status == status
 
     @pytest.mark.parametrize(
         ("body", "path"),

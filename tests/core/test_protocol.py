@@ -8,18 +8,18 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from fault_server import LINK, PAGE, PAYMENT_ID, TOKEN
+from fault_server import GOT, LINK, PAGE, PAYMENT_ID, TOKEN
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paywint_async import (
     Direction,
     InvalidRequestError,
+    PaymentPage,
     PaymentStatus,
     Request,
     Response,
     ResponseDecodeError,
-    _arguments,
     _protocol,
 )
 
@@ -40,6 +40,16 @@ def refused(call, *args, **kwargs) -> tuple[str, str]:
     with pytest.raises(InvalidRequestError) as caught:
         call(*args, **kwargs)
     return caught.value.field, str(caught.value)
+
+
+def read_page(body: bytes) -> PaymentPage:
+    return _protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=body))
+
+
+def page_error(body: bytes) -> ResponseDecodeError:
+    with pytest.raises(ResponseDecodeError) as caught:
+        read_page(body)
+    return caught.value
 
 
 class TestAmounts:
@@ -86,6 +96,8 @@ class TestAmounts:
             Decimal("-0.01"),
             Decimal("0.001"),
             Decimal("1.999"),
+            Decimal("0.0010"),
+            Decimal("5.0010"),
             Decimal("1E-400"),
             Decimal("1E-999999999"),
             Decimal("1E+30"),
@@ -94,6 +106,7 @@ class TestAmounts:
             10**5000,
             -(10**5000),
             Decimal("1." + "1" * 100),
+            Decimal("1." + "0" * 32),
         ],
         ids=lambda amount: type(amount).__name__,
     )
@@ -196,6 +209,33 @@ class TestCreateCheckoutToken:
     def test_needs_one_way_to_reach_the_payer(self, payer, field):
         assert refused(token, **payer)[0] == field
 
+    def test_that_reaches_the_payer_in_no_way_or_in_two_is_told_so(self):
+        expected = ("email", "email: give either an email or a phone number")
+        assert refused(token, email=None) == expected
+        assert refused(token, phone="55512", phone_country_code="+1") == expected
+
+    def test_of_a_phone_without_a_country_code_is_told_so(self):
+        expected = ("phone_country_code", "phone_country_code: goes with phone, and phone with it")
+        assert refused(token, email=None, phone="55512") == expected
+
+    @pytest.mark.parametrize(
+        ("phone", "code"), [("5" * 5, "1"), ("5" * 20, "1" * 10)], ids=["shortest", "longest"]
+    )
+    def test_takes_phones_and_codes_of_each_length(self, phone, code):
+        asked = token(5, email=None, phone=phone, phone_country_code=code).asked
+        assert (asked["phone"], asked["phone_country_code"]) == (phone, code)
+
+    @pytest.mark.parametrize("currency", ["USD", "x" * 10])
+    def test_takes_currencies_of_each_length(self, currency):
+        assert token(currency=currency).asked["currency"] == currency
+
+    @pytest.mark.parametrize("email", ["a@b", "x" * 252 + "@b"], ids=["shortest", "longest"])
+    def test_takes_email_addresses_of_each_length(self, email):
+        assert token(email=email).asked["email"] == email
+
+    def test_refuses_an_email_address_of_255_characters(self):
+        assert refused(token, email="x" * 253 + "@b")[0] == "email"
+
     @pytest.mark.parametrize(
         "email", ["", "a@", "@b", "no at", "a b@c", "a@b@c", "a@b\n", "x" * 254 + "@b", 5]
     )
@@ -251,6 +291,22 @@ class TestGet:
     def test_refuses_what_is_no_uuid(self, payment_id):
         assert refused(_protocol.get, payment_id)[0] == "payment_id"
 
+    def test_tells_what_was_given_in_place_of_a_uuid(self):
+        expected = ("payment_id", "payment_id: must be a UUID, not 'x'")
+        assert refused(_protocol.get, "x") == expected
+
+    def test_refuses_an_answer_about_another_payment(self):
+        other = "11111111-1111-4111-8111-111111111111"
+        with pytest.raises(ResponseDecodeError) as caught:
+            _protocol.get(other).read(Response(status=200, body=GOT))
+        assert caught.value.path == "$.data.payment_id"
+        assert caught.value.problem == (f"it is of payment {PAYMENT_ID}, and {other} was asked for")
+
+    @pytest.mark.parametrize("payment_id", [PAYMENT_ID, PAYMENT_ID.upper(), UUID(PAYMENT_ID)])
+    def test_takes_an_answer_about_its_own_payment(self, payment_id):
+        payment = _protocol.get(payment_id).read(Response(status=200, body=GOT))
+        assert str(payment.payment_id) == PAYMENT_ID
+
 
 class TestPage:
     @pytest.mark.parametrize("direction", Direction)
@@ -262,40 +318,63 @@ class TestPage:
             body=b'{"rows_per_page":50,"page_no":3}',
         )
 
+    @pytest.mark.parametrize("is_bounded", [False, True])
+    def test_tells_whether_its_listing_bounds_it(self, is_bounded):
+        request = _protocol.page_request(Direction.SENT, 1, 10, is_bounded=is_bounded)
+        assert request.is_bounded is is_bounded
+
+    def test_of_sent_payments_may_have_another_path(self):
+        page = _protocol.page(Direction.SENT, 1, 10, sent_path="/other")
+        received = _protocol.page(Direction.RECEIVED, 1, 10, sent_path="/other")
+        assert (page.request.path, received.request.path) == (
+            "/other",
+            "/api/user-api/payment/list/payment-received",
+        )
+
     def test_is_read_with_what_was_asked(self):
         page = _protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=PAGE))
         assert (page.page_no, page.rows_per_page, page.total_records) == (3, 50, 1)
         assert page.query_generated_time == 1750068291.5
         assert [payment.status for payment in page.records] == [PaymentStatus.SUCCESS]
 
-    def test_has_no_negative_total(self):
-        call = _protocol.page(Direction.SENT, 1, 10)
-        with pytest.raises(ResponseDecodeError) as caught:
-            call.read(Response(status=200, body=b'{"records":[],"totalRecords":-1}'))
-        assert caught.value.path == "$.totalRecords"
+    @pytest.mark.parametrize("records", ["null", "[]"])
+    @pytest.mark.parametrize("total", ["", '"totalRecords":null,', '"totalRecords":0,'])
+    def test_may_be_empty_with_null_for_what_it_lacks(self, records, total):
+        page = read_page(f'{{{total}"records":{records}}}'.encode())
+        assert (page.records, page.total_records) == ((), 0)
 
+    def test_behind_the_end_of_a_list_is_empty_and_has_its_total(self):
+        page = read_page(b'{"records":[],"totalRecords":1}')
+        assert (page.records, page.total_records) == ((), 1)
 
-class TestOtherArguments:
-    @pytest.mark.parametrize("direction", ["sent", "received", Direction.SENT])
-    def test_a_direction_has_one_of_two_names(self, direction):
-        assert _arguments.check_direction(direction) is Direction(direction)
+    @pytest.mark.parametrize(
+        ("body", "path", "problem"),
+        [
+            (b'{"records":[],"totalRecords":-1}', "$.totalRecords", "Expected `int` >= 0"),
+            (b'{"records":null,"totalRecords":5}', "$.records", "Expected `array`, got `null`"),
+            (
+                PAGE.replace(b'"totalRecords":1', b'"totalRecords":null'),
+                "$.totalRecords",
+                "Object has records, but no `totalRecords`",
+            ),
+        ],
+        ids=["negative", "no records", "no total"],
+    )
+    def test_whose_parts_contradict_each_other_is_refused(self, body, path, problem):
+        error = page_error(body)
+        assert (error.path, error.problem) == (path, problem)
 
-    @pytest.mark.parametrize("direction", ["", "SENT", "both", None, 5, ["sent"]])
-    def test_another_direction_is_refused(self, direction):
-        assert refused(_arguments.check_direction, direction)[0] == "direction"
+    def test_that_cannot_be_read_is_named_by_direction_number_index_and_id(self):
+        error = page_error(PAGE.replace(b"2025-06-16", b"yesterday", 1))
+        assert (error.direction, error.page_no, error.index, error.payment_id) == (
+            "sent",
+            3,
+            0,
+            PAYMENT_ID,
+        )
 
-    @pytest.mark.parametrize("rows", [10, 20, 50, 100])
-    def test_a_page_has_one_of_four_sizes(self, rows):
-        assert _arguments.check_rows_per_page(rows) == rows
-
-    @pytest.mark.parametrize("rows", [0, 1, 11, 101, -10, 10.0, "10", True, None, Decimal(10)])
-    def test_another_size_is_refused(self, rows):
-        assert refused(_arguments.check_rows_per_page, rows)[0] == "rows_per_page"
-
-    @pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
-    def test_a_page_number_is_a_whole_number(self, value):
-        assert refused(_arguments.check_whole, "page_no", value, low=1)[0] == "page_no"
-
-    @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1", None])
-    def test_seconds_are_finite_and_above_zero(self, value):
-        assert refused(_arguments.check_seconds, "timeout", value)[0] == "timeout"
+    def test_of_thousands_of_bytes_is_searched_for_amounts_that_are_text(self):
+        record = PAGE[PAGE.index(b"[") + 1 : PAGE.index(b"]")]
+        bad = record.replace(b"150.75", b'"150.75"')
+        body = b'{"records":[%s],"totalRecords":51}' % b",".join([record] * 50 + [bad])
+        assert page_error(body).path == "$.records[50].amount"

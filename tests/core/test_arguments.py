@@ -1,0 +1,124 @@
+"""Arguments that are refused before anything is sent, and the words in which that is told."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+
+import pytest
+
+from paywint_async import Direction, InvalidRequestError
+from paywint_async._arguments import (
+    check_amount,
+    check_direction,
+    check_payment_id,
+    check_rows_per_page,
+    check_seconds,
+    check_text,
+    check_whole,
+)
+
+
+def refused(check, *args, **kwargs) -> tuple[str, str]:
+    """The field and the message of the refusal."""
+    with pytest.raises(InvalidRequestError) as caught:
+        check(*args, **kwargs)
+    return caught.value.field, str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("amount", "problem"),
+    [
+        (1.5, "a float loses cents: use Decimal('1.5')"),
+        ("5", "must be a Decimal or int, not str"),
+        (True, "must be a Decimal or int, not bool"),
+        (Decimal("NaN"), "must be finite, not NaN"),
+        (10**30, "has more than 30 digits"),
+        (Decimal(0), "must be above zero, not 0"),
+        (Decimal("1.001"), "has more than two decimals: 1.001"),
+        (101, "must be at most 100, not 101"),
+    ],
+)
+def test_an_amount_is_refused_with_the_reason(amount: object, problem: str) -> None:
+    expected = ("amount", f"amount: {problem}")
+    assert refused(check_amount, amount, at_most=Decimal(100)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (5, "must be a string, not int"),
+        ("", "must have 1 to 3 characters, not 0"),
+        ("four", "must have 1 to 3 characters, not 4"),
+        ("\ud800", "has half a surrogate pair, which is no text"),
+    ],
+)
+def test_a_text_is_refused_with_the_reason(text: object, problem: str) -> None:
+    assert refused(check_text, "name", text, 1, 3) == ("name", f"name: {problem}")
+
+
+@pytest.mark.parametrize("code", [0xD800, 0xDBFF, 0xDC00, 0xDFFF])
+def test_a_text_with_half_a_surrogate_pair_is_refused(code: int) -> None:
+    assert refused(check_text, "name", chr(code), 1, 3)[0] == "name"
+
+
+@pytest.mark.parametrize("text", ["\ud7ff", "\ue000", "a", "abc"])
+def test_a_text_of_whole_characters_is_taken(text: str) -> None:
+    assert check_text("name", text, 1, 3) == text
+
+
+def test_an_id_is_refused_with_the_field_it_was_given_for() -> None:
+    assert refused(check_payment_id, 5) == ("payment_id", "payment_id: must be a UUID, not 5")
+    assert refused(check_payment_id, "x", "first") == ("first", "first: must be a UUID, not 'x'")
+
+
+def test_what_is_refused_is_shown() -> None:
+    assert refused(check_direction, "both")[1] == (
+        "direction: must be 'sent' or 'received', not 'both'"
+    )
+    assert refused(check_whole, "limit", -1, low=0)[1] == (
+        "limit: must be a whole number, at least 0, not -1"
+    )
+    assert refused(check_seconds, "timeout", 0)[1] == "timeout: must be seconds above 0, not 0"
+    assert refused(check_rows_per_page, 11)[1] == (
+        "rows_per_page: must be 10, 20, 50 or 100, not 11"
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.001, 5, sys.float_info.max])
+def test_any_seconds_that_a_float_holds_are_taken(seconds: float) -> None:
+    assert check_seconds("timeout", seconds) == seconds
+
+
+def test_a_whole_number_may_be_the_lowest() -> None:
+    assert check_whole("limit", 0, low=0) == 0
+
+
+@pytest.mark.parametrize("direction", ["sent", "received", Direction.SENT])
+def test_a_direction_has_one_of_two_names(direction):
+    assert check_direction(direction) is Direction(direction)
+
+
+@pytest.mark.parametrize("direction", ["", "SENT", "both", None, 5, ["sent"]])
+def test_another_direction_is_refused(direction):
+    assert refused(check_direction, direction)[0] == "direction"
+
+
+@pytest.mark.parametrize("rows", [10, 20, 50, 100])
+def test_a_page_has_one_of_four_sizes(rows):
+    assert check_rows_per_page(rows) == rows
+
+
+@pytest.mark.parametrize("rows", [0, 1, 11, 101, -10, 10.0, "10", True, None, Decimal(10)])
+def test_another_size_is_refused(rows):
+    assert refused(check_rows_per_page, rows)[0] == "rows_per_page"
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
+def test_a_page_number_is_a_whole_number(value):
+    assert refused(check_whole, "page_no", value, low=1)[0] == "page_no"
+
+
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1", None])
+def test_seconds_are_finite_and_above_zero(value):
+    assert refused(check_seconds, "timeout", value)[0] == "timeout"
