@@ -52,7 +52,7 @@ class Record:
         problem, path = "", "$"
         try:
             value = load(data if isinstance(data, bytes) else _encoded(data))
-            refuse_text_money(value, cls, "$", Decimal | int)
+            refuse_text_money(value, cls, "$")
             return msgspec.convert(value, cls)
         except msgspec.ValidationError as error:
             problem, _, place = str(error).partition(" - at `")
@@ -101,11 +101,11 @@ def parts_of(hint: Any) -> Sequence[Any]:
     return [*parts, *(inner for part in parts if get_origin(part) for inner in parts_of(part))]
 
 
-def refuse_text_money(value: Any, record: type, path: str, numbers: Any = Digits) -> None:
+def refuse_text_money(value: Any, record: type, path: str) -> None:
     """Refuses an amount that is JSON text, which the decoder would take, ``"1_000"`` and ``"NaN"`` too.
 
     Args:
-        value: an object of JSON, whose numbers are of type ``numbers``.
+        value: an object of JSON, whose numbers are numbers or `Digits`.
         record: which it is meant to be.
         path: where it stands.
 
@@ -114,7 +114,7 @@ def refuse_text_money(value: Any, record: type, path: str, numbers: Any = Digits
     """
     for name in money_fields(record) if isinstance(value, dict) else ():
         amount = value.get(name)
-        if isinstance(amount, str) and not isinstance(amount, numbers):
+        if isinstance(amount, str) and not isinstance(amount, Digits):
             raise ResponseDecodeError("Expected `number`, got `str`", f"{path}.{name}")
 
 
