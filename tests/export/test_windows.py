@@ -29,6 +29,12 @@ ONLY_ON_POSIX = [
     "test_compression.py::test_a_full_disk_leaves_the_file_and_its_checkpoint",
     "test_compression.py::test_cancelled_while_it_is_written_anew_it_stays_as_it_was",
 ]
+# What takes long and is the same on each system.
+THE_SAME = [
+    "test_compression.py::test_a_file_damaged_in_its_middle_is_told",
+    "test_compression.py::test_without_the_extra_it_says_which_is_missing",
+    "test_files.py::test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun",
+]
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def test_both_parts_have_the_same_functions() -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize("module", MODULES)
 def test_the_tests_of_files_hold_on_windows(module: str) -> None:
-    deselected = [f"--deselect=tests/export/{name}" for name in ONLY_ON_POSIX]
+    deselected = [f"--deselect=tests/export/{name}" for name in ONLY_ON_POSIX + THE_SAME]
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-x", "-n", "0"),
