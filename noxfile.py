@@ -132,6 +132,15 @@ def measure_coverage(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def windows(session: nox.Session) -> None:
+    """What is tested on Windows: all that starts no process and needs nothing that only POSIX has."""
+    install_tests(session)
+    rooms = ("core", "pagination", "webhooks", "emulator", "export/test_windows.py")
+    tests = (f"tests/{room}" for room in rooms)
+    run_pytest(session, "-k", "not unix_socket and not hold_on_windows", *session.posargs, *tests)
+
+
+@nox.session(requires=["wheel"])
 def backoff_fork(session: nox.Session) -> None:
     """The tests with `python-backoff`, the fork that installs the same module."""
     install_tests(session)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -104,6 +103,8 @@ def unused_tcp_port() -> Iterator[int]:
 @pytest.fixture
 def disk_of() -> Callable[[int], AbstractContextManager[None]]:
     """`with disk_of(size)`: no file of this process can grow beyond that many bytes."""
+
+    import resource  # which Windows does not have
 
     @contextmanager
     def limited(size: int) -> Iterator[None]:

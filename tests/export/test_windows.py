@@ -12,7 +12,7 @@ import pytest
 from windows_simulation import simulate
 
 import paywint_async
-from paywint_async.export import _posix, _windows
+from paywint_async.export import _windows
 from paywint_async.export._errors import ExportError, OutputInUseError
 from paywint_async.export._files import open_locked, put_in_place, replacement, temporary_path
 
@@ -52,18 +52,6 @@ def opened(windows: None, tmp_path: Path) -> Callable[[str], tuple[int, str]]:
         return open_locked(path), path
 
     return open_file
-
-
-def test_both_parts_have_the_same_functions() -> None:
-    def names(module: object) -> set[str]:
-        return {
-            name
-            for name, value in vars(module).items()
-            if not name.startswith("_")
-            and (name.isupper() or getattr(value, "__module__", "") == module.__name__)
-        }
-
-    assert names(_windows) == names(_posix)
 
 
 @pytest.mark.slow

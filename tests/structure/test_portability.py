@@ -49,6 +49,23 @@ def test_a_module_uses_nothing_that_only_posix_has(path: Path) -> None:
     assert list(posix_only(ast.parse(path.read_text("utf-8")))) == []
 
 
+def names_of(module: str) -> set[str]:
+    """The functions and constants that a module defines for others."""
+    names = set()
+    for node in ast.parse((PACKAGE / "export" / f"{module}.py").read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_the_module_for_windows_has_the_same_names() -> None:
+    assert names_of("_windows") == names_of("_posix") > {"lock", "move", "OPEN_FLAGS"}
+
+
 def test_the_module_for_it_uses_it() -> None:
     """So that the search finds what it looks for."""
     found = set(posix_only(ast.parse(PLATFORM.read_text("utf-8"))))

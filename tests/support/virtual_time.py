@@ -102,7 +102,7 @@ class _JumpingSelector(selectors.DefaultSelector):
             return super().select(None)
         if self._loop.has_threads_at_work:
             return self._select_in_real_time(timeout)
-        if timeout > SHORT_JUMP:
+        if timeout > SHORT_JUMP or not hasattr(self, "fileno"):  # Windows' selector has none
             ready = super().select(GRACE_SECONDS)
         else:
             # By itself it would round that up to a millisecond.

@@ -6,7 +6,6 @@ removed; `msvcrt.locking` locks a byte of a file for one descriptor; and what on
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from pathlib import Path
@@ -31,7 +30,9 @@ ONLY_ON_POSIX = ("pread", "pwrite", "fchmod", "set_blocking")
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here to the test's end this process follows Windows' rules for files."""
+    """From here to the test's end this process follows Windows' rules for files, as it does there."""
+    if sys.platform == "win32":
+        return
     monkeypatch.setitem(sys.modules, "msvcrt", _msvcrt())
     for module in USERS:
         monkeypatch.setattr(module, "system", _windows)
@@ -42,6 +43,8 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _msvcrt() -> ModuleType:
+    import fcntl
+
     module: Any = ModuleType("msvcrt")
     module.LK_NBLCK = 2
 
