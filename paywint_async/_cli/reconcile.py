@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, tzinfo
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 from cyclopts import Parameter
@@ -40,17 +40,23 @@ from paywint_async.reconcile import (
 )
 from paywint_async.reconcile import reconcile as compare
 from paywint_async.reconcile._explain import explain as explain_ledger
-from paywint_async.reconcile._ledger import OpenedLedger
 
 BOOKS_DIFFER = 3
 
 
+def _refuse_option(_type: object, ledger: str) -> None:
+    """What begins with a hyphen is a mistyped option, save the one that stands for stdin."""
+    if ledger.startswith("-") and ledger != "-":
+        raise ValueError(f"there is no option {ledger}")
+
+
+Ledger: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_refuse_option)]
 _NO_NAMES = ColumnNames()
 _NO_FORM = TextForm()
 
 
 async def reconcile(
-    ledger: str,
+    ledger: Ledger,
     /,
     *,
     emulator: Number | None = None,
@@ -87,7 +93,7 @@ async def reconcile(
         A table as text (CSV and its kin) or Excel (.xlsx), a bank's statement (OFX, QFX, CAMT.053,
         MT940), or JSON lines (NAME.jsonl), text also ending in .gz or .zst; Parquet: a file or a
         directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE. Whatever 'paywint export' and
-        'paywint sync' write will do.
+        'paywint sync' write will do; so will a pipe, and - for stdin.
     emulator
         Compare with this many payments of an emulator in each direction: no account, no network.
     emulator_latency
@@ -143,8 +149,9 @@ async def reconcile(
     _check_written("--html", html, ledger)
     _check_written("--save-profile", save_profile, ledger)
     if explain:
-        await _send(f"{line}\n" for line in await explain_ledger(ledger, options.format))
-        _save(save_profile, told, options)
+        reading = await explain_ledger(ledger, options.format)
+        await _send(f"{line}\n" for line in reading.lines)
+        _save(save_profile, told, reading.found_options)
         return 0
     started = time.monotonic()
     listing = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
@@ -153,7 +160,7 @@ async def reconcile(
             report = await compare(client.payments, options, on_progress=show, **listing)
     if html is not None:
         write_html(report, html)
-    _save(save_profile, told, options)
+    _save(save_profile, told, report.found_options)
     if report.notes:
         say("; ".join(report.notes))
     await _print(report, limit, is_json=json)
@@ -172,9 +179,8 @@ def _check_written(option: str, path: str | None, ledger: str) -> None:
         raise UsageError(f"{option} must not be the ledger")
 
 
-def _save(path: str | None, told: LedgerOptions, options: ReconcileOptions) -> None:
+def _save(path: str | None, told: LedgerOptions, found: Mapping[str, str]) -> None:
     if path is not None:
-        found = OpenedLedger(options.ledger, options.format).found_options()
         save_profile_file(path, told, found)
 
 

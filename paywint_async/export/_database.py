@@ -33,6 +33,12 @@ BUSY_TIMEOUT = 2.0  # seconds that SQLite itself waits for a lock, which cannot 
 LOCKED_AT_MOST = 60.0  # seconds until a locked SQLite file is an error
 
 
+def _sqlite_errors() -> Errors:
+    import aiosqlite  # here, so that its absence is found before anything is opened
+
+    return (aiosqlite.Error,)
+
+
 def _asyncpg_errors() -> Errors:
     import asyncpg  # refusals of a connection and of COPY come unwrapped
 
@@ -40,9 +46,9 @@ def _asyncpg_errors() -> Errors:
 
 
 def _mysql_errors() -> Errors:
-    import pymysql  # the staging table is filled below SQLAlchemy
+    import aiomysql  # the staging table is filled below SQLAlchemy
 
-    return (pymysql.err.MySQLError,)
+    return (aiomysql.MySQLError,)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +67,7 @@ _POSTGRES = _Driver(
 )
 _MYSQL = _Driver(name="mysql+aiomysql", options=frozenset({"ssl"}), errors=_mysql_errors)
 _DRIVERS = {
-    "sqlite": _Driver(name="sqlite+aiosqlite", errors=lambda: (sqlite3.Error,)),
+    "sqlite": _Driver(name="sqlite+aiosqlite", errors=_sqlite_errors),
     "postgresql": _POSTGRES,
     "postgres": _POSTGRES,
     "mysql": _MYSQL,
@@ -79,6 +85,10 @@ class Database:
     Args:
         url: ``sqlite:///file.db``, ``postgresql://user@host/database`` or
             ``mysql://user@host/database``.
+
+    Raises:
+        ModuleNotFoundError: its driver is not installed.
+        ConfigurationError: the URL cannot be used.
     """
 
     def __init__(self, url: str) -> None:

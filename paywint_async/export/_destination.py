@@ -201,7 +201,7 @@ def checkpoint_format(output: str, encoding: Encoding[Any]) -> str:
 
 def display_name(output: str) -> str:
     """The output's name for people: without a password."""
-    return _database(output).name if _URL.match(output) else output
+    return open_database(output).name if _URL.match(output) else output
 
 
 def _encoding(format: Format, direction: str) -> Encoding[Any]:
@@ -265,13 +265,18 @@ def _parquet_table(path: str, direction: str, _format: Format) -> Table[Any]:
 
 
 def _sql_table(url: str, direction: str, _format: Format) -> Table[Any]:
-    database = _database(url)
+    database = open_database(url)
     from paywint_async.export._sql import SqlTable
 
     return SqlTable(database, direction=direction)
 
 
-def _database(url: str) -> Any:
+def open_database(url: str) -> Any:
+    """The `Database` of a URL, which is not connected yet.
+
+    Raises:
+        ConfigurationError: the URL cannot be used, or an extra is missing; names it.
+    """
     extra = find_destination(url).extra
     try:
         from paywint_async.export._database import Database

@@ -75,6 +75,13 @@ def room_in(fd: int) -> Callable[[], bool]:
     return lambda: bool(poll.poll(0))
 
 
+def data_in(fd: int, wait_ms: int) -> Callable[[], bool]:
+    """A question: whether there is something to read within so many milliseconds, or the end."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return lambda: bool(poll.poll(wait_ms))
+
+
 def set_blocking(fd: int) -> None:
     """Undo `NO_WAIT`."""
     os.set_blocking(fd, True)

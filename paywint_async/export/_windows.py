@@ -121,6 +121,11 @@ def room_in(fd: int) -> Callable[[], bool]:
     return lambda: True
 
 
+def data_in(fd: int, wait_ms: int) -> Callable[[], bool]:
+    """Always: a pipe cannot be asked, and reading it waits."""
+    return lambda: True
+
+
 def set_blocking(fd: int) -> None:
     """Nothing: it was opened so."""
 

@@ -18,6 +18,7 @@ from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._ledger import OpenedLedger, unit_of
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._matching import Matching, MatchResult
+from paywint_async.reconcile._pipes import readable, shown_name
 from paywint_async.reconcile._records import PaymentFact, Period
 from paywint_async.reconcile._totals import Statement, statement
 
@@ -43,7 +44,7 @@ class ReconcileOptions:
     @property
     def name(self) -> str:
         """The ledger's, without a password and without bytes that are no text."""
-        return display_name(self.ledger).encode("utf-8", "replace").decode()
+        return display_name(shown_name(self.ledger)).encode("utf-8", "replace").decode()
 
     @property
     def unit(self) -> str:
@@ -57,7 +58,8 @@ class Report:
 
     ``notes`` are what was found about the ledger and not told, and what makes the evidence weaker than
     it looks: to be read before the differences. ``sources`` are rows of the differences as they stand
-    in the file, by their places, and ``unit`` is what these count.
+    in the file, by their places, and ``unit`` is what these count. ``found_options`` are the options
+    that the ledger decided, by their names, as a profile keeps them.
     """
 
     options: ReconcileOptions
@@ -66,6 +68,7 @@ class Report:
     made_at: datetime
     notes: tuple[str, ...] = ()
     sources: Mapping[int, str] = attrs.field(factory=dict)
+    found_options: Mapping[str, str] = attrs.field(factory=dict)
     unit: str = attrs.field(
         default=attrs.Factory(lambda report: report.options.unit, takes_self=True)
     )
@@ -104,14 +107,15 @@ async def reconcile(
 
     Cancellation: the requests end.
     """
-    under_way = _Comparison(options)
-    await under_way.read_ledger()
-    await under_way.read_history(payments, on_progress, listing)
-    return under_way.finish()
+    async with readable(options.ledger) as path:
+        comparison = _Comparison(options, path)
+        await comparison.read_ledger()
+        await comparison.read_history(payments, on_progress, listing)
+        return comparison.finish()
 
 
 class _Comparison:
-    def __init__(self, options: ReconcileOptions) -> None:
+    def __init__(self, options: ReconcileOptions, path: str) -> None:
         self._options = options
         self._matching = Matching(
             directions=options.directions,
@@ -119,7 +123,7 @@ class _Comparison:
             date_window=options.date_window,
         )
         self._activities = {direction: Activity() for direction in options.directions}
-        self._ledger = OpenedLedger(options.ledger, options.format)
+        self._ledger = OpenedLedger(path, options.format)
         self._coverage = Coverage(options.directions, options.period)
 
     async def read_ledger(self) -> None:
@@ -179,14 +183,19 @@ class _Comparison:
 
     def finish(self) -> Report:
         result = self._matching.finish()
-        notes = [*self._ledger.notes(), *self._coverage.notes()]
+        notes = [
+            *self._ledger.notes(),
+            *self._coverage.notes(),
+            *self._coverage.notes_with_history(result, date_window=self._options.date_window),
+        ]
         return Report(
             options=self._options,
             result=result,
             activities=self._activities,
             made_at=datetime.now(UTC),
-            notes=(*notes, *self._coverage.notes_with_history(result)),
+            notes=tuple(notes),
             sources=self._ledger.sources(_places(result)),
+            found_options=self._ledger.found_options(),
             unit=self._ledger.unit,
         )
 

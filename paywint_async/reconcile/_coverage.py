@@ -12,7 +12,7 @@ from datetime import date
 
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._matching import MatchResult
-from paywint_async.reconcile._records import Evidence, Kind, LedgerRow, Period
+from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, Period
 
 _MOST_WORDS = 3
 
@@ -113,8 +113,13 @@ class Coverage:
         ways += ["amount and day"] if self._with["day"] else []
         return ", ".join(ways)
 
-    def notes_with_history(self, result: MatchResult) -> list[str]:
-        """The same, as far as the history shows it."""
+    def notes_with_history(self, result: MatchResult, *, date_window: int) -> list[str]:
+        """The same, as far as the history shows it.
+
+        Args:
+            result: of the comparison.
+            date_window: with which it was made, in days.
+        """
         notes = []
         if self._with["id"] and not result.evidence[Evidence.ID]:
             ids = self._with["id"]
@@ -133,7 +138,22 @@ class Coverage:
                     f"the ledger's days are {self._first} to {self._last}, and {outside:,} {are} "
                     f"before or after them ({span} compares those days)"
                 )
+        undecided = sum(map(_could_days_decide, result.differences)) if date_window else 0
+        if undecided:
+            are = "difference is" if undecided == 1 else "differences are"
+            notes.append(
+                f"{undecided:,} {are} ambiguous because amounts are equal and days are within "
+                f"{date_window} of each other (--date-window 0 matches the same day only)"
+            )
         return notes
+
+
+def _could_days_decide(difference: Difference) -> bool:
+    """Whether several rows and payments fit each other, of days that are not all the same."""
+    if difference.kind is not Kind.AMBIGUOUS or any(row.day is None for row in difference.rows):
+        return False
+    days = {row.day for row in difference.rows} | {each.day for each in difference.payments}
+    return len(days) > 1
 
 
 def _is_lonely(kind: Kind) -> bool:

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
 
+import attrs
+
 from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._explanation import money, signed
 from paywint_async.reconcile._layout import DELIMITER_WORDS
 from paywint_async.reconcile._ledger import OpenedLedger
 from paywint_async.reconcile._ledger_format import LedgerFormat
+from paywint_async.reconcile._pipes import readable
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._tables import TableRows, TextTable, column_roles
 
@@ -28,7 +31,15 @@ _KINDS = {
 }
 
 
-async def explain(ledger: str, format: LedgerFormat) -> list[str]:
+@attrs.frozen(kw_only=True)
+class LedgerReading:
+    """How a ledger is read: in lines for people, and as the options that it decided, by their names."""
+
+    lines: list[str]
+    found_options: dict[str, str]
+
+
+async def explain(ledger: str, format: LedgerFormat) -> LedgerReading:
     """All that was found about a ledger, with three rows as they were read.
 
     Args:
@@ -38,7 +49,14 @@ async def explain(ledger: str, format: LedgerFormat) -> list[str]:
     Raises:
         as `read_ledger`.
     """
-    opened = OpenedLedger(ledger, format)
+    async with readable(ledger) as path:
+        opened = OpenedLedger(path, format)
+        return LedgerReading(
+            lines=await _lines(opened, format), found_options=opened.found_options()
+        )
+
+
+async def _lines(opened: OpenedLedger, format: LedgerFormat) -> list[str]:
     count: Counter[str] = Counter()
     first: list[LedgerRow] = []
     async with aclosing(opened.rows()) as rows:

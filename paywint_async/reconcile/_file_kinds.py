@@ -48,7 +48,7 @@ def kind_of(ledger: str) -> str:
     named = kind_by_name(ledger)
     if named in ("sql", "parquet"):
         return named
-    head = _head_of(ledger)
+    head = head_of(ledger)
     for start, what, hint in _NO_LEDGERS:
         if head.startswith(start):
             raise LedgerError(ledger, f"is {what}", hint=hint)
@@ -94,7 +94,12 @@ def kind_by_name(ledger: str) -> str:
     return _ENDINGS.get(ending, "csv")
 
 
-def _head_of(path: str) -> bytes:
+def head_of(path: str) -> bytes:
+    """What a file begins with, unpacked.
+
+    Raises:
+        as `kind_of`.
+    """
     compression = compression_of(path)
     with translated(f"cannot read {path}"):
         file = compression.open(path)

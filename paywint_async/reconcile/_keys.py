@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+_MARKS = "'\"= \t\r\n"
 _WORD = re.compile(r"[^\W_]+(?:[-_/.+]+[^\W_]+)*")
 
 
@@ -24,8 +25,12 @@ def invoice_key(invoice: str | None) -> str | None:
 
 
 def description_key(description: str | None) -> str | None:
-    """By which a description is found as a whole: blanks and capitals do not count."""
-    return " ".join((description or "").casefold().split()) or None
+    """By which a description is found as a whole: blanks and capitals do not count.
+
+    Nor do the quotes, apostrophes and equals signs around it, by which spreadsheets keep a text from
+    being a formula: whoever wrote or saved the ledger may have added or removed them.
+    """
+    return " ".join((description or "").casefold().strip(_MARKS).split()) or None
 
 
 class InvoiceNumbers:

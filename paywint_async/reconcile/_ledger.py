@@ -15,6 +15,7 @@ import msgspec
 
 from paywint_async import ConfigurationError
 from paywint_async.export._compression import compression_of
+from paywint_async.export._destination import open_database
 from paywint_async.export._errors import translated
 from paywint_async.reconcile._columns import find_columns
 from paywint_async.reconcile._errors import LedgerError
@@ -101,7 +102,7 @@ class OpenedLedger:
             ExportError: the ledger cannot be read.
         """
         if self.kind == "sql":
-            async with aclosing(_sql().read_database(self._ledger, self._format)) as rows:
+            async with aclosing(_read_database(self._ledger, self._format)) as rows:
                 async for row in rows:
                     yield row
             return
@@ -191,12 +192,11 @@ def _open_table(kind: str, ledger: str, format: LedgerFormat) -> LedgerTable:
     return table
 
 
-def _sql() -> Any:
-    try:
-        from paywint_async.reconcile import _sql
-    except ModuleNotFoundError:
-        raise _missing("sql", "Databases") from None
-    return _sql
+def _read_database(url: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
+    database = open_database(url)  # first, since it tells which extra is missing
+    from paywint_async.reconcile._sql import read_database
+
+    return read_database(database, format)
 
 
 def _parquet() -> Any:

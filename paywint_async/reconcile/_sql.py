@@ -18,14 +18,15 @@ from paywint_async.reconcile._row_parser import RowParser
 _ROWS_AT_ONCE = 1000  # in memory
 
 
-async def read_database(url: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
+async def read_database(
+    database: Database, format: LedgerFormat
+) -> AsyncGenerator[LedgerRow, None]:
     """The rows of the table that the format names, in the database's order.
 
     Raises:
         ExportError: the database cannot be reached, or has no such table.
         LedgerError: a row cannot be understood; names its number and the column.
     """
-    database = Database(url)
     _refuse_new_file(database)
     query = sa.select(sa.text("*")).select_from(sa.table(format.table))
     async with AsyncExitStack() as held:

@@ -282,3 +282,25 @@ def test_without_the_extra_parquet_that_is_reported(
     assert outcome.err == (
         "paywint: Parquet ledgers need an extra: pip install 'paywint-async[parquet]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    "columns", [(), ("--id-column", ""), ("--id-column", "", "--date-column", "")]
+)
+@pytest.mark.parametrize("direction", ["received", "both"])
+def test_what_is_exported_for_a_spreadsheet_agrees(
+    paywint: Command, tmp_path: Path, direction: str, columns: tuple[str, ...]
+) -> None:
+    plain, guarded = tmp_path / "plain.csv", tmp_path / "guarded.csv"
+    account = (*EMULATED, "--direction", direction)
+    assert paywint("export", "--output", plain, *account).code == 0
+    assert paywint("export", "--output", guarded, "--spreadsheet", *account).code == 0
+    assert guarded.read_text("utf-8-sig") != plain.read_text()
+
+    reports = [
+        json.loads(paywint("reconcile", each, *account, *columns, "--json").out)
+        for each in (plain, guarded)
+    ]
+
+    assert kinds(reports[1]) == kinds(reports[0])
+    assert columns or kinds(reports[1]) == {}

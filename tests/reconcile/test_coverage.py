@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from comparison_samples import day, match, paid, row
 
-from paywint_async.reconcile import LedgerError, LedgerRow, PaymentFact, Period
+from paywint_async.reconcile import Kind, LedgerError, LedgerRow, PaymentFact, Period
 from paywint_async.reconcile._coverage import Coverage
 
 
@@ -23,7 +23,7 @@ def notes(rows: Iterable[LedgerRow], period: Period | None = None) -> list[str]:
 
 
 def notes_with_history(rows: list[LedgerRow], payments: list[PaymentFact]) -> list[str]:
-    return coverage_of(rows).notes_with_history(match(rows, payments))
+    return coverage_of(rows).notes_with_history(match(rows, payments), date_window=3)
 
 
 def refusal(rows: Iterable[LedgerRow]) -> str:
@@ -105,6 +105,26 @@ def test_payments_outside_of_the_ledgers_days_are_told() -> None:
         "after them (--since 2026-01-02 --until 2026-01-04 compares those days)"
     ]
     assert notes_with_history(rows, [*payments[:2], paid(5, when=day(2))]) == []
+
+
+def test_how_days_can_decide_what_is_ambiguous_is_told() -> None:
+    rows = [row(2, description="a", when=day(1)), row(3, description="b", when=day(2))]
+    payments = [paid(1, when=day(1)), paid(2, when=day(2))]
+    result = match(rows, payments)
+
+    assert coverage_of(rows).notes_with_history(result, date_window=3) == [
+        "1 difference is ambiguous because amounts are equal and days are within 3 of each other "
+        "(--date-window 0 matches the same day only)"
+    ]
+    assert match(rows, payments, date_window=0).agrees
+
+
+def test_what_no_day_decides_has_no_such_note() -> None:
+    rows = [row(2, description="a"), row(3, description="b")]
+    result = match(rows, [paid(1), paid(2)])
+
+    assert [each.kind for each in result.differences] == [Kind.AMBIGUOUS]
+    assert coverage_of(rows).notes_with_history(result, date_window=3) == []
 
 
 def test_a_ledger_of_which_nothing_finds_a_payment_is_refused() -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import csv
+import io
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sample_payments import make_payment
+
+from paywint_async.export._encoding import PAYMENTS, Format
 from paywint_async.reconcile._keys import InvoiceNumbers, description_key, invoice_key
+from paywint_async.reconcile._values import text_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +63,22 @@ def test_what_has_no_word_is_no_invoice_number(text: str | None) -> None:
 def test_blanks_and_capitals_of_a_description_do_not_count() -> None:
     assert description_key(" Thank\tYOU \n") == description_key("thank you") == "thank you"
     assert description_key(" ") is None
+
+
+@given(text=st.text("'=+-@\t\r\n ＝＋－＠\"ax", max_size=6))
+@example(text="=x")
+@example(text="'=x")
+@example(text="\t+x")
+@example(text="＝x")
+@example(text="''-x")
+@example(text='="x"')
+def test_a_description_that_was_exported_for_a_spreadsheet_has_the_key_of_the_payment(
+    text: str,
+) -> None:
+    encoding = PAYMENTS[Format.SPREADSHEET]
+    written = encoding.header + encoding.encode([make_payment(1, description=text)])
+    data = written.decode("utf-8-sig")
+
+    (row,) = csv.DictReader(io.StringIO(data, newline=""))
+
+    assert description_key(text_of(row["description"])) == description_key(text)
