@@ -1,12 +1,14 @@
-"""Draws the README's pictures from real runs of the command: `nox -s pictures`.
+"""Draws the pictures of the README and the guides from real runs of the command: `nox -s pictures`.
 
 Each picture is made against the emulator, so it needs no account; a report is photographed by Chromium.
 """
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
+from close_a_month import account_and_books
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
@@ -62,24 +65,37 @@ def draw_terminal(folder: Path) -> None:
     (STATIC / "terminal.svg").write_text(svg, "utf-8")
 
 
-def photograph_report(folder: Path) -> None:
-    """The report of the comparison, as a browser shows it."""
+async def photograph_month(folder: Path) -> None:
+    """The report of the guide "Close a month"."""
+    command = "reconcile quickbooks.csv --since 2026-05-01 --until 2026-05-31 --date-window 0"
+    words = (sys.executable, "-m", "paywint_async", *command.split(), "--html", "month.html")
+    async with account_and_books(folder) as environment:
+        process = await asyncio.create_subprocess_exec(
+            *words, cwd=folder, env=os.environ | environment, stdout=subprocess.DEVNULL
+        )
+        if await process.wait() != 3:  # the books differ, as they should
+            sys.exit("the month could not be compared")
+    photograph(folder / "month.html", STATIC / "month.png", height=1180)
+
+
+def photograph(page: Path, picture: Path, height: int = 900) -> None:
+    """A page as a browser shows it."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         sys.exit("the report's picture needs Chromium")
-    options = ("--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,900")
-    picture = f"--screenshot={STATIC / 'report.png'}"
-    page = (folder / "report.html").as_uri()
-    subprocess.run([browser, *options, picture, page], check=True, capture_output=True)
+    options = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size=1000,{height}")
+    words = [browser, *options, f"--screenshot={picture}", page.as_uri()]
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def main() -> None:
-    """Draws both pictures into docs/_static."""
+    """Draws all pictures into docs/_static."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_books(folder)
         draw_terminal(folder)
-        photograph_report(folder)
+        photograph(folder / "report.html", STATIC / "report.png")
+        asyncio.run(photograph_month(folder))
 
 
 if __name__ == "__main__":
