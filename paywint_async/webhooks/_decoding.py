@@ -19,6 +19,7 @@ from paywint_async.webhooks._frozen import FrozenDict, freeze_fields
 
 _UUID = re.compile(UUID_PATTERN)
 _LATEST = 253_402_300_799  # Unix seconds: the end of the year 9999
+_OF_NO_PAYMENT = ("kyc.", "kyb.", "wallet.", "card.")
 _SHOWN = 40  # characters of a value that is wrong
 
 
@@ -36,11 +37,11 @@ def decode_event(body: bytes, *, is_verified: bool, amounts: Unit | None) -> Web
     if not isinstance(data, dict | None):
         _refuse("an object", data, "$.data")
     fields: dict[str, Any] = data or {}
-    status = _text(fields.get("status"))
+    name, status = _name(envelope), _text(fields.get("status"))
     return WebhookEvent(
         id=_id(envelope),
-        event=WebhookEventName(_name(envelope)),
-        payment_id=_uuid(fields.get("payment_id")),
+        event=WebhookEventName(name),
+        payment_id=None if name.startswith(_OF_NO_PAYMENT) else _uuid(fields.get("payment_id")),
         status=None if status is None else PaymentStatus(status),
         amount_sent=digits_of(fields.get("amount")),
         amount=_amount(fields, amounts),

@@ -30,8 +30,8 @@ class WebhookEvent:
         event: such as ``payment.success``; a name nobody has published yet is kept as it came.
         payment_id: the payment it is about. None where it is about none (``kyc.approved``,
             ``wallet.funding.success``), or its id is no UUID, which is in ``data`` then.
-        status: the payment's, when the event was made; later events may have overtaken this one. None
-            where the event says none.
+        status: of the payment, or of what else the event is about, when it was made; later events may
+            have overtaken this one. None where the event says none.
         amount_sent: the digits of the amount as they came, in an unknown unit: Paywint's pages say both
             cents and dollars. None where there was no number.
         amount: in US dollars, exact. None where the unit was not told (``amounts=``) and the digits do

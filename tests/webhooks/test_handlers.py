@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from webhook_deliveries import delivery
+from webhook_deliveries import PAYMENT_ID, delivery
 from webhook_posting import Handler, make, post
 
 from paywint_async import ConfigurationError, InvalidRequestError, PaywintClient
@@ -148,6 +148,18 @@ class TestAnEventOfNoPayment:
     async def test_excuses_no_other_error(self, handler, error, body):
         handler.outcomes = [error]
         assert await post(make(handler, verifier=None), body, {}) == 500
+
+    @pytest.mark.parametrize(
+        "name", ["kyc.approved", "kyb.deleted", "wallet.funding.success", "card.added"]
+    )
+    async def test_has_no_payment_id_though_its_data_have_one(self, handler, name):
+        await post(make(handler, verifier=None), delivery(event=name), {})
+        (event,) = handler.events
+        assert (event.payment_id, event.data["payment_id"]) == (None, PAYMENT_ID)
+
+    async def test_is_told_by_the_id_where_its_name_is_not_published(self, handler):
+        await post(make(handler, verifier=None), delivery(event="refund.created"), {})
+        assert [str(event.payment_id) for event in handler.events] == [PAYMENT_ID]
 
     async def test_wakes_nobody(self, handler):
         async with PaywintClient("key", "secret", base_url="http://127.0.0.1:9") as client:

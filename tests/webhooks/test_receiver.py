@@ -82,7 +82,7 @@ class TestAnAnswer:
         receiver = make(handler, store=store)
         assert [await post(receiver), await post(receiver)] == [500, 204]
 
-    async def test_is_500_where_the_store_is_full_and_never_a_second_time_processed(
+    async def test_is_500_when_the_store_is_full_and_no_event_is_processed_twice(
         self, handler, caplog
     ):
         receiver = make(handler, store=MemoryReplayStore(capacity=1))
@@ -106,7 +106,7 @@ class TestAnAnswer:
         assert await post(receiver, headers=early) == 400
         assert len(handler.events) == 1
 
-    async def test_is_of_a_store_that_outlasts_the_window_where_none_is_given(self, handler):
+    async def test_uses_by_default_a_store_that_outlasts_the_tolerance(self, handler):
         kept = [make(handler, tolerance=t)._store.keep for t in (None, "auto", 100_000)]
         assert kept == [86_400, 86_400, 200_000]
 
@@ -197,7 +197,7 @@ class TestTheLog:
         assert level == logging.WARNING
         assert line.startswith("a webhook was refused: the header webhook-id is missing")
 
-    async def test_keeps_a_strangers_text_on_its_line(self, handler, caplog):
+    async def test_escapes_text_of_the_sender(self, handler, caplog):
         receiver = make(handler, verifier=None)
         await post(receiver, delivery(at="1\nERROR everything is lost"), {})
         handler.outcomes = [ValueError()]

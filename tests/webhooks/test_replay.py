@@ -29,20 +29,20 @@ async def processed(store, *ids):
         await store.complete(key)
 
 
-async def test_what_was_processed_is_claimed_no_second_time():
+async def test_a_completed_key_cannot_be_claimed():
     store = MemoryReplayStore()
     await processed(store, ID)
     assert [await store.claim(ID), await store.claim(OTHER)] == [False, True]
 
 
-async def test_what_was_released_is_claimed_again():
+async def test_a_released_key_can_be_claimed():
     store = MemoryReplayStore()
     assert await store.claim(ID)
     await store.release(ID)
     assert await store.claim(ID)
 
 
-async def test_a_claim_waits_for_what_comes_of_another():
+async def test_a_claim_waits_while_another_is_processing_the_same_key():
     store = MemoryReplayStore()
     assert await store.claim(ID)
     waiting = [asyncio.ensure_future(store.claim(ID)) for _ in range(3)]
@@ -52,7 +52,7 @@ async def test_a_claim_waits_for_what_comes_of_another():
     assert await asyncio.gather(*waiting) == [False] * 3
 
 
-async def test_of_those_who_wait_one_has_it_after_a_failure():
+async def test_after_a_failure_one_waiting_claim_succeeds():
     store = MemoryReplayStore()
     assert await store.claim(ID)
     waiting = [asyncio.ensure_future(store.claim(ID)) for _ in range(3)]
@@ -64,7 +64,7 @@ async def test_of_those_who_wait_one_has_it_after_a_failure():
     assert await asyncio.gather(*pending) == [False] * 2
 
 
-async def test_one_who_waits_and_is_cancelled_takes_nobody_along():
+async def test_cancelling_a_waiting_claim_affects_no_other():
     store = MemoryReplayStore()
     assert await store.claim(ID)
     leaves, stays = (asyncio.ensure_future(store.claim(ID)) for _ in range(2))
@@ -75,7 +75,7 @@ async def test_one_who_waits_and_is_cancelled_takes_nobody_along():
     assert (leaves.cancelled(), await stays) == (True, True)
 
 
-async def test_one_that_is_full_takes_no_new_one_and_forgets_none():
+async def test_a_full_store_raises_and_forgets_nothing():
     store = MemoryReplayStore(capacity=3)
     ids = [str(uuid4()) for _ in range(3)]
     await processed(store, *ids)
@@ -86,7 +86,7 @@ async def test_one_that_is_full_takes_no_new_one_and_forgets_none():
     assert repr(store) == "<MemoryReplayStore 3 processed, 0 under way>"
 
 
-async def test_one_that_is_full_has_room_again_for_whatever_has_grown_old():
+async def test_a_full_store_has_room_once_a_key_has_expired():
     clock = FakeClock()
     store = MemoryReplayStore(capacity=2, keep=600, clock=clock)
     await processed(store, ID)
@@ -98,7 +98,7 @@ async def test_one_that_is_full_has_room_again_for_whatever_has_grown_old():
         await store.claim(str(uuid4()))
 
 
-async def test_what_is_under_way_counts_and_gives_its_place_back_when_it_fails():
+async def test_a_claim_counts_towards_the_capacity_until_it_is_released():
     store = MemoryReplayStore(capacity=1)
     assert await store.claim(ID)
     again = asyncio.ensure_future(store.claim(ID))
@@ -112,7 +112,7 @@ async def test_what_is_under_way_counts_and_gives_its_place_back_when_it_fails()
     assert await store.claim(OTHER)
 
 
-async def test_it_is_remembered_for_so_long():
+async def test_a_key_is_remembered_for_the_time_given():
     clock = FakeClock()
     store = MemoryReplayStore(keep=600, clock=clock)
     await processed(store, ID)
@@ -123,7 +123,7 @@ async def test_it_is_remembered_for_so_long():
     assert len(store) == 0
 
 
-async def test_what_is_completed_again_is_the_latest():
+async def test_completing_a_key_again_renews_it():
     clock = FakeClock()
     store = MemoryReplayStore(keep=600, clock=clock)
     await processed(store, ID, OTHER)
