@@ -14,8 +14,7 @@ _REFUND = "refund"
 def judge_webhook_unit(observations: Observations) -> Judgement:
     """The amount is the payment's, in cents or in dollars."""
     delivery = observations.delivery
-    if delivery is None:
-        return not_seen("no delivery was given (--webhook FILE)")
+    assert delivery is not None  # the assumption needs one, and is not judged without
     if delivery.event.payment_id is None:
         return not_seen("the event is of no payment that can be asked for")
     if delivery.event.amount_sent is None:
@@ -26,10 +25,18 @@ def judge_webhook_unit(observations: Observations) -> Judgement:
         is_unknown = any(each.exchange and each.exchange.status == 404 for each in asked)
         reason = "this account has no such payment" if is_unknown else observations.reason(asked)
         return not_seen(reason)
-    return _compare(delivery, Decimal(delivery.event.amount_sent), Decimal(amount))
+    return _compare(delivery, _number(delivery.event.amount_sent), Decimal(amount))
 
 
-def _compare(delivery: RecordedDelivery, sent: Decimal, amount: Decimal) -> Judgement:
+def _number(digits: str) -> Decimal | None:
+    """The number; None where its exponent is beyond what a Decimal holds."""
+    try:
+        return Decimal(digits)
+    except ArithmeticError:
+        return None
+
+
+def _compare(delivery: RecordedDelivery, sent: Decimal | None, amount: Decimal) -> Judgement:
     signature = ", ".join(delivery.signature_headers)
     more = f"; headers that look like a signature: {signature}" if signature else ""
     if amount and sent == amount * 100:

@@ -11,6 +11,7 @@ from fault_server import GOOD, PAYMENT_ID, FaultServer, answer
 from paywint_async import PaywintError
 from paywint_async._doctor import read_delivery
 
+OTHER_AMOUNT = "it is the payment's amount neither in cents nor in dollars"
 TOPIC = "webhook unit"
 
 
@@ -27,7 +28,8 @@ def recorded(amount: str, *, event: str = "payment.success", payment_id: str = P
         ("15075", "confirmed", 'it is in cents: pass amounts="cents" to WebhookReceiver'),
         ("150.75", "confirmed", 'it is in dollars: pass amounts="dollars" to WebhookReceiver'),
         ('"150.75"', "confirmed", 'it is in dollars: pass amounts="dollars" to WebhookReceiver'),
-        ("14900", "contradicted", "it is the payment's amount neither in cents nor in dollars"),
+        ("14900", "contradicted", OTHER_AMOUNT),
+        ("1e99999999999999999999", "contradicted", OTHER_AMOUNT),
         ("null", "not to be seen here", "the event has no amount"),
     ],
 )
@@ -69,7 +71,19 @@ async def test_an_event_of_no_payment_that_can_be_asked_for(
     async with FaultServer(GOOD) as server:
         examined = await examine_server(server, delivery=delivery)
 
+    assert examined.verdicts[TOPIC] == "not to be seen here"
     assert examined.detail(TOPIC) == "the event is of no payment that can be asked for"
+
+
+async def test_nothing_is_the_same_in_cents_and_dollars(
+    examine_server: Callable[..., Any],
+) -> None:
+    free = answer(body=lambda good: good.replace(b'"amount":150.75', b'"amount":0'))
+    async with FaultServer(free) as server:
+        examined = await examine_server(server, delivery=read_delivery(recorded("0")))
+
+    assert examined.verdicts[TOPIC] == "not to be seen here"
+    assert examined.detail(TOPIC) == "the payment is of 0, which is the same in cents and dollars"
 
 
 async def test_without_a_delivery_nothing_is_said_of_it(
