@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 STATIC = Path(__file__).resolve().parent / "_static"
-WIDTH = 136  # columns of the terminal: the longest line is not cut
+WIDTH = 148  # columns of the terminal: the longest line is not cut
 EXPORT = "paywint export --emulator 10000 --output payments.jsonl"
 RECONCILE = "paywint reconcile books.csv --emulator 400 --html report.html"
 # The browser shows its own fonts: a picture must not fetch any.

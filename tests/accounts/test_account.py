@@ -1,4 +1,4 @@
-"""Accounts hold references to secrets; the secrets themselves are nowhere but in the client."""
+"""Accounts have references to secrets; only the client has the secrets themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which step of which account is done when, and what is told: with a cluster of one coroutine."""
+"""The schedule of steps and the reports, with a cluster of one coroutine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which steps are tried again, and how often: what may pass is, and who is in the way is waited for."""
+"""Which steps are retried, and how often: transient errors are, and another writer is waited for."""
 
 from __future__ import annotations
 

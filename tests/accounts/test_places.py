@@ -1,4 +1,4 @@
-"""Each account has an output of its own, and none leads out of the destination."""
+"""Each account has an output of its own, inside the destination."""
 
 from __future__ import annotations
 

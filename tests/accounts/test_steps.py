@@ -1,4 +1,4 @@
-"""What a worker does for an account: exactly once, in pieces or at once, whatever breaks it off."""
+"""The steps of a worker: exactly once, in ranges or in one piece, whatever interrupts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as its users meet it: in this process, or as one of its own, against an emulator."""
+"""Runs the command, in this process or in one of its own, against an emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name that no destination has: nothing is asked, nothing is written, and the line says what to do."""
+"""An unknown ending: nothing is requested or written, and the message names the next step."""
 
 from __future__ import annotations
 

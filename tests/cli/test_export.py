@@ -1,4 +1,4 @@
-"""`paywint export`: the file equals the history, however often and in whatever form it is taken."""
+"""`paywint export`: the file equals the history, in every format and after every interruption."""
 
 from __future__ import annotations
 

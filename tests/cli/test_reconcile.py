@@ -1,4 +1,4 @@
-"""`paywint reconcile`: what other commands have written is a ledger; and what a script is told."""
+"""`paywint reconcile`: output of other commands is a ledger; exit codes and JSON for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`paywint reconcile`: how weak the evidence is, is told before the differences, in every form."""
+"""`paywint reconcile`: weak evidence is reported before the differences, in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`paywint reconcile`: what it tells of a ledger, and what the user can tell it."""
+"""`paywint reconcile`: how a ledger is read, and the options that decide it."""
 
 from __future__ import annotations
 

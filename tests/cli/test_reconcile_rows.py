@@ -1,4 +1,4 @@
-"""`paywint reconcile`: the right ledger agrees, and one kind of difference at a time is found in it."""
+"""`paywint reconcile`: a correct ledger agrees, and each kind of difference is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`paywint sync`: whatever the destination, it ends as the API has it, each payment once.
+"""`paywint sync`: every destination ends in the state of the API, with each payment once.
 
 The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by default).
 """

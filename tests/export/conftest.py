@@ -1,4 +1,4 @@
-"""Payments without a server, and a listing that behaves as told."""
+"""Payments without a server, and a listing with configurable behaviour."""
 
 from __future__ import annotations
 

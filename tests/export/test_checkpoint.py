@@ -1,4 +1,4 @@
-"""The checkpoint file: whole or the former one, one export's at a time, and nobody else's."""
+"""The checkpoint file: replaced atomically, locked by one export, and bound to its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compressed files: whole at each commit, readable by every tool, cut back to what is confirmed."""
+"""Compressed files: complete at each commit, readable by every tool, truncated to what is confirmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of destinations: what a name asks for, what is refused, and who reads the list."""
+"""The list of destinations: which kind a name means, what is refused, and what reads the list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages as bytes: nothing lost, nothing rounded, and both formats tell the same."""
+"""Pages as bytes: nothing is lost or rounded, and both formats have the same values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file sinks: the output and its checkpoint never disagree, and nothing is lost by a rerun."""
+"""The file sinks: the output and its checkpoint always agree, and a rerun loses nothing."""
 
 from __future__ import annotations
 

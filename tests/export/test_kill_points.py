@@ -1,4 +1,4 @@
-"""Killed at each of its file operations in turn, a table is continued as if nothing had been."""
+"""A table that is killed at any of its file operations is continued exactly."""
 
 from __future__ import annotations
 

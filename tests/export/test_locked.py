@@ -1,4 +1,4 @@
-"""A SQLite file that another program has locked: waited for, told, and in the end one clear error."""
+"""A SQLite file that another program has locked: the wait is reported, and ends in one clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet and Arrow: exact columns, whole parts, and a checkpoint that travels with the last one."""
+"""Parquet and Arrow: exact columns, complete parts, and the checkpoint in the last part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked again, how much at once, and what becomes of what cannot be answered."""
+"""Which payments are requested again, how many at once, and what happens where the API has no answer."""
 
 from __future__ import annotations
 

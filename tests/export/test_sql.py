@@ -1,4 +1,4 @@
-"""Databases: exact columns, one transaction for data and checkpoint, and no password in any word."""
+"""Databases: exact columns, one transaction for data and checkpoint, and no password in any message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams: a slow reader holds up nobody, a gone one is told, and checkpoints know their limits."""
+"""Streams: a slow reader blocks nothing else, a closed one is reported, and checkpoints have limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every destination promises: exact rows, each once, brought up to date, whatever stops it."""
+"""The guarantees of every destination: exact rows, each once, up to date, after any interruption."""
 
 from __future__ import annotations
 

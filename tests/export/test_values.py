@@ -1,4 +1,4 @@
-"""What a payment's values become in each database: exact, or refused, without a server."""
+"""The values of a payment in each database: exact or refused; without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Excel files: exact amounts, texts that are texts, one sheet after the other, and every resume."""
+"""Excel files: exact amounts, texts that are no formulas, several sheets, and continued exports."""
 
 from __future__ import annotations
 

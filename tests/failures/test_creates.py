@@ -1,4 +1,4 @@
-"""Nothing is charged twice: creates under random faults, and how a doubt is settled."""
+"""Nothing is charged twice: creates under random faults, and how an unknown outcome is resolved."""
 
 from __future__ import annotations
 

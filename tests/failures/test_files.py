@@ -1,4 +1,4 @@
-"""A process that may open few files: bursts of calls wait for connections instead of failing."""
+"""A process with a low limit of open files: bursts of calls wait for connections instead of failing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever arrives: a record or a PaywintError, and nothing else."""
+"""Any answer becomes a record or a PaywintError, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Life and death of a client: loops, forks, closing, and TLS."""
+"""The life cycle of a client: event loops, forks, closing, and TLS."""
 
 from __future__ import annotations
 

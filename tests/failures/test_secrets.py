@@ -1,4 +1,4 @@
-"""The secret goes to the API and nowhere else."""
+"""The secret is sent to the API and appears nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account, and a Redis, for what the documentation shows."""
+"""An account and a Redis server for the programs of the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""aiohttp is used by its documented names alone, so that no release of it can take one away."""
+"""Only documented names of aiohttp are used, which its releases keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guides show works: their commands and programs run as they stand, in the guide's order."""
+"""The commands and programs of the guides run unchanged, in the order of the guide."""
 
 from __future__ import annotations
 

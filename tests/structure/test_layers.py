@@ -1,4 +1,4 @@
-"""The layers stay layers: who imports whom, read from the source without running it.
+"""A module imports only from layers below its own; read from the source without running it.
 
 A *part* is a top-level module or folder of the package; every import anywhere in a file counts,
 those inside functions and under `TYPE_CHECKING` too.

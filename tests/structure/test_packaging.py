@@ -1,4 +1,4 @@
-"""The project's metadata keeps what it says: extras, dependency groups, supported Pythons."""
+"""The metadata of the project is consistent: extras, dependency groups, supported Pythons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only POSIX has is used in one module, which says what stands for it elsewhere."""
+"""What only POSIX has is used in one module, which has a replacement for other systems."""
 
 from __future__ import annotations
 

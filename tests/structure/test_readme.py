@@ -1,4 +1,4 @@
-"""What the README shows works: its Python and its commands run, its links and answers lead somewhere."""
+"""The Python and the commands of the README run; its links and answers lead to existing places."""
 
 from __future__ import annotations
 

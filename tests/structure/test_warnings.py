@@ -1,4 +1,4 @@
-"""Nothing that the SDK does warns, on any Python: each a process in which a warning is an error."""
+"""The SDK causes no warning on any Python; each test is a process in which a warning is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows and payments for the tests of the comparison, with what a test does not care about filled in."""
+"""Rows and payments for the tests of the comparison, with defaults for what a test does not name."""
 
 from __future__ import annotations
 

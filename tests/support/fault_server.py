@@ -1,4 +1,4 @@
-"""A server that speaks HTTP byte by byte, so that it can speak it wrong.
+"""A server that writes HTTP byte by byte, so that it can violate the protocol.
 
 `FaultServer(RESET_MID_BODY, GOOD)` plays the first fault on the first request, the second on the
 second, and the last one for ever after. It runs in the test's own loop, so its waits are virtual.

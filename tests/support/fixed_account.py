@@ -1,4 +1,4 @@
-"""An account whose received payments are told in advance, over real HTTP, for commands and clients."""
+"""An account with given received payments, over real HTTP, for commands and clients."""
 
 from __future__ import annotations
 

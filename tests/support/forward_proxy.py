@@ -1,4 +1,4 @@
-"""A forward proxy of the tests' own: `FaultServer(tunnel(server))` is one that works.
+"""A forward proxy for tests: `FaultServer(tunnel(server))` is one that works.
 
 Whatever host a client asks for, the other end is the given server; `FaultServer.requests` has what the
 proxy was told. In place of `tunnel` any fault can be played.

@@ -1,4 +1,4 @@
-"""Many accounts, each an emulator, all served by one thread; and what an export has of them."""
+"""Many accounts, each an emulator, all served by one thread, and checks of their exports."""
 
 from __future__ import annotations
 

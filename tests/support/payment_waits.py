@@ -1,4 +1,4 @@
-"""Waiting in tests: short ways to say it, an API in memory, and what must not be left afterwards."""
+"""Waits for payments in tests: shortcuts, an API in memory, and checks for leaked tasks and timers."""
 
 from __future__ import annotations
 

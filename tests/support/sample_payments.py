@@ -1,4 +1,4 @@
-"""Payments that no server made, each told from its number; and a request of each kind."""
+"""Payments made without a server, each derived from its number, and a request of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that answers as it is told, and keeps what it has seen. On virtual time."""
+"""A receiver of webhooks with configurable answers, which records deliveries. On virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver of signed deliveries, and a handler that does what it is told. On virtual time."""
+"""A receiver of signed deliveries with a configurable handler. On virtual time."""
 
 from __future__ import annotations
 
