@@ -192,6 +192,7 @@ async def test_a_request_costs_little_more_than_aiohttp_takes_by_itself() -> Non
     assert sum(ours.values()) <= 1.3 * sum(theirs.values())
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_records_delivered() -> None:
     peaks = {}
     for pages in (20, 100):

@@ -240,6 +240,7 @@ def test_the_page_is_written_whatever_comes_to_stdout(paywint: Command, tmp_path
     assert page.read_bytes().startswith(b"<!doctype html>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )

@@ -268,6 +268,7 @@ bodies = st.binary() | st.recursive(
 ).map(lambda value: json.dumps(value).encode())
 
 
+@pytest.mark.slow
 @given(st.integers(100, 999), bodies, st.sampled_from(READERS))
 def test_no_answer_is_anything_but_a_record_or_one_of_our_errors(status, body, call):
     with pytest.raises(PaywintError):

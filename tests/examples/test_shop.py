@@ -260,6 +260,7 @@ async def test_deliveries_that_come_twice_and_out_of_order_leave_every_order_rig
         assert wrong_orders(opened, ends) == set()
 
 
+@pytest.mark.slow
 async def test_deliveries_that_are_lost_too_leave_every_order_right_after_a_sweep(
     visitor, open_shop
 ):

@@ -231,6 +231,7 @@ def test_for_a_spreadsheet_a_text_that_would_be_a_formula_has_an_apostrophe(
     assert row["amount"] == "-1.50"
 
 
+@pytest.mark.slow
 @given(st.lists(payments))
 def test_for_a_spreadsheet_it_is_csv_in_all_else(page: list[Payment]) -> None:
     plain, spreadsheet = (

@@ -34,6 +34,7 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["get", "create_link"])
 def test_two_bursts_of_a_thousand_calls_need_no_more_than_256_files(kind: str) -> None:
     """The server, which has an end of each connection, is in the same process."""

@@ -95,6 +95,7 @@ async def test_the_request_goes_on_meanwhile(start) -> None:
         await asyncio.wait_for(anext(iterator), 0.3)
 
 
+@pytest.mark.slow
 async def test_random_timeouts_deliver_each_payment_once_and_leave_nothing() -> None:
     random = Random(11)
     async with account(73, latency=0.01) as (emulator, client):

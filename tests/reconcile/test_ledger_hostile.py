@@ -207,6 +207,7 @@ def bomb_of_excel() -> bytes:
     return book_with(SHEET, lambda data: data.replace(b"<sheetData>", b"<sheetData>" + blanks))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "make", "wanted"),
     [
