@@ -1,6 +1,6 @@
 """`Emulator`: the emulated API's life cycle, and the handles that demos and tests turn.
 
-It owns the listening socket and wires the parts; the account is the ledger's, HTTP is `Api`'s.
+It owns the listening socket and wires the parts; the account is the `PaymentBook`'s, HTTP is `Api`'s.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from paywint_async.emulator._payer_page import PayerPage
 from paywint_async.emulator._payment_book import Arrivals, Order, PaymentBook
 from paywint_async.emulator._state import StateFile
 from paywint_async.emulator._traffic import Journal, RecordedExchange
-from paywint_async.emulator._webhooks import RETRY_DELAYS, Delivery, WebhookFaults, Webhooks
+from paywint_async.emulator._webhook_controls import WebhookControls
+from paywint_async.emulator._webhooks import RETRY_DELAYS, WebhookFaults, Webhooks
 from paywint_async.emulator._wire import (
     AmountUnit,
     EmptyRecords,
@@ -40,7 +41,7 @@ _SHUTDOWN_SECONDS = 0.25
 _LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
 
 
-class Emulator(Controls):
+class Emulator(Controls, WebhookControls):
     """The Paywint API on loopback, with a made-up account behind it.
 
     `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
@@ -309,61 +310,6 @@ class Emulator(Controls):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    @property
-    def webhook_url(self) -> str | None:
-        """Where each change is told; None: nowhere. Can be set while it runs.
-
-        Raises:
-            ValueError: When it is set: it is not http(s) on loopback.
-        """
-        return self._webhooks.url
-
-    @webhook_url.setter
-    def webhook_url(self, url: str | None) -> None:
-        """Tell changes there from now on."""
-        self._webhooks.url = url
-
-    @property
-    def webhook_secret(self) -> str | None:
-        """What webhooks are signed with; None: they are not. Can be set while it runs."""
-        return self._webhooks.secret
-
-    @webhook_secret.setter
-    def webhook_secret(self, secret: str | None) -> None:
-        """Sign with this one from now on."""
-        self._webhooks.secret = secret
-
-    @property
-    def webhook_faults(self) -> WebhookFaults:
-        """What goes wrong with webhooks on purpose. Can be set while it runs."""
-        return self._webhooks.faults
-
-    @webhook_faults.setter
-    def webhook_faults(self, faults: WebhookFaults) -> None:
-        """Let these go wrong from now on."""
-        self._webhooks.faults = faults
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """The latest 100,000 webhooks, oldest first, each with what came of it."""
-        return list(self._webhooks.deliveries)
-
-    async def delivered(self) -> None:
-        """Return once no webhook is under way or waits for its next attempt."""
-        await self._webhooks.settled()
-
-    async def resend(self, delivery: Delivery | str) -> Delivery:
-        """Make a delivery once more, with the same id, whatever became of it.
-
-        Args:
-            delivery: One of `deliveries`, or its id: of several with one id, the latest.
-
-        Raises:
-            LookupError: No such delivery.
-            RuntimeError: It is not running.
-        """
-        return await self._webhooks.resend(delivery)
 
     def _remember(self, path: str) -> StateFile:
         made = self._settings
