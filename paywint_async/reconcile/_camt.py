@@ -28,6 +28,7 @@ _MOST_DEPTH = 64
 _MOST_TEXT = 1 << 20  # characters of an entry
 _AMOUNT = re.compile(r"\+?(?:[0-9]{1,40}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})")
 _DESCRIPTIONS = ("RmtInf/Ustrd", "RmtInf/Strd/CdtrRefInf/Ref", "AddtlTxInf", "AddtlNtryInf")
+_MOST_TAG = 4 << 20  # bytes of a single start tag, which the parser keeps until it ends
 _STATUS = {"BOOK": "success", "PDNG": "pending", "FUTR": "pending"}
 
 
@@ -41,8 +42,12 @@ def open_camt(path: str, format: LedgerFormat) -> StatementTable:
     parser = DefusedXMLParser(target=target, forbid_dtd=True)
     target.parser = parser.parser
     try:
+        size = 0
         for chunk in read_chunks(path):
             parser.feed(chunk)
+            size += len(chunk)
+            if size - parser.parser.CurrentByteIndex > _MOST_TAG:
+                raise LedgerError(path, "has an element with attributes without end: not read")
         parser.close()
     except DefusedXmlException:
         problem = "has a document type and entities, which no statement of a bank has: not read"

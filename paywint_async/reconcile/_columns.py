@@ -87,6 +87,7 @@ _ONLY_TOLD = (
     *("available on (utc)", "due date"),
 )
 _BLANKS = re.compile(r"[\s_]+")
+_MOST_SHOWN = 50  # columns in a message
 
 
 @attrs.frozen(kw_only=True)
@@ -246,7 +247,8 @@ class _Finder:
         self._names = [_normal(name) for name in header]
         self._columns = columns
         self._ledger = ledger
-        self.there_are = f"there are {', '.join(map(repr, header))}"
+        more = f", and {len(header) - _MOST_SHOWN:,} more" if len(header) > _MOST_SHOWN else ""
+        self.there_are = f"there are {', '.join(map(repr, header[:_MOST_SHOWN]))}{more}"
 
     def all(self, role: str) -> Iterator[int]:
         """Each place of a role, in the order of preference."""

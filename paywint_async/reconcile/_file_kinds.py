@@ -49,6 +49,8 @@ def kind_of(ledger: str) -> str:
     if named in ("sql", "parquet"):
         return named
     head = head_of(ledger)
+    if compression_of(ledger).ending and head.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+        raise LedgerError(ledger, "is compressed twice", hint="unpack it")
     for start, what, hint in _NO_LEDGERS:
         if head.startswith(start):
             raise LedgerError(ledger, f"is {what}", hint=hint)

@@ -31,6 +31,7 @@ _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _names_in = json.JSONDecoder(
     parse_int=str, parse_float=str, object_pairs_hook=lambda pairs: [name for name, _ in pairs]
 ).decode
+_MOST_QUOTES = 100_000  # in a line of JSON
 _ROWS_AT_ONCE = 1000  # between two turns of the event loop
 _MOST_SHOWN = 2000  # characters of a row as it stands in the file
 
@@ -245,6 +246,8 @@ def typed_forms(names: Iterable[str], format: LedgerFormat, ledger: str) -> Form
 
 
 def _object(text: bytes, named: str) -> dict[str, Any]:
+    if text.count(b'"') > _MOST_QUOTES:
+        raise LedgerError(named, f"has more than {_MOST_QUOTES:,} texts: this is no ledger")
     try:
         told = _decode_exactly(text)
         if not isinstance(told, dict):

@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 
 MARKS = (".", ",")
-_MOST_DIGITS = 60
+MOST_DIGITS = 60
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _SPACES = " \u00a0\u202f\u2009"  # space, no-break space, narrow no-break space, thin space
 _DOLLARS = re.compile(
@@ -97,8 +97,8 @@ def _unsigned(text: str) -> tuple[str, bool]:
 
 
 def _decimal(digits: str, text: str) -> Decimal:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"has more than {_MOST_DIGITS} digits")
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"has more than {MOST_DIGITS} digits")
     return Decimal(digits)
 
 

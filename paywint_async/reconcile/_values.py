@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from paywint_async.reconcile._forms import ID
+from paywint_async.reconcile._number_forms import MOST_DIGITS
 from paywint_async.reconcile._words import DIRECTION_WORDS
 
 _RULED = re.compile(r"[-–—_=*\s]+")
@@ -49,6 +50,8 @@ def typed_amount(value: Any) -> Decimal:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("is not an amount")
+        if abs(value.adjusted()) > MOST_DIGITS:
+            raise ValueError(f"has more than {MOST_DIGITS} digits")
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)

@@ -171,6 +171,17 @@ def camt(
         ("a.xml", camt(indicator="PLUS"), "'PLUS' is neither CRDT nor DBIT"),
         ("a.xml", camt(day="soon"), "'soon' is not a date of CAMT.053"),
         ("a.xml", camt(details="x" * 3_000_000), "has a text without end: not read"),
+        (
+            "a.csv.gz",
+            gzip.compress(gzip.compress(b"date,amount\n", mtime=0), mtime=0),
+            "is compressed twice; unpack it",
+        ),
+        (
+            "a.jsonl",
+            b'{"created_at":"2026-01-01","amount":1e999999999}\n',
+            "line 1, column 'amount': 1E+999999999 has more than 60 digits",
+        ),
+        ("a.csv", b",".join(b"c%d" % n for n in range(900)) + b"\n1\n", "'c49', and 850 more"),
     ],
     ids=lambda value: value if isinstance(value, str) else "data",  # an archive tells the time
 )
@@ -191,6 +202,18 @@ def columns_without_end() -> Iterator[bytes]:
 def a_quotation_mark_that_is_never_closed() -> Iterator[bytes]:
     yield b'date,amount\n2026-01-01,"1\n'
     yield from (b"2026-01-01,1\n" * 80_000 for _ in range(20))
+
+
+def attributes_without_end() -> Iterator[bytes]:
+    yield b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.02'><BkToCstmrStmt"
+    yield from (b" a%d='x'" % number for number in range(2_000_000))
+    yield b"/></Document>"
+
+
+def names_without_end() -> Iterator[bytes]:
+    yield b'{"date":"2026-01-01","amount":1'
+    yield from (b',"a%d":1' % number for number in range(2_000_000))
+    yield b"}\n"
 
 
 def bomb_of_gzip() -> bytes:
@@ -214,6 +237,8 @@ def bomb_of_excel() -> bytes:
         ("a.csv", columns_without_end, "a line is longer than 8,388,608 characters"),
         ("a.csv", a_quotation_mark_that_is_never_closed, "is a quotation mark never closed?"),
         ("a.csv.gz", bomb_of_gzip, "unpacks to more than 200 times its size: not read"),
+        ("a.xml", attributes_without_end, "has an element with attributes without end: not read"),
+        ("a.jsonl", names_without_end, "has more than 100,000 texts: this is no ledger"),
         ("a.xlsx", bomb_of_excel, "no ledger is so large"),
         ("a.xlsx", wide_sheet, "empty rows follow each other"),
     ],
