@@ -64,9 +64,7 @@ def close(fd: int) -> None:
     file = _locked.pop(fd, None)
     os.close(fd)
     if file is not None:
-        os.close(file.lock_fd)
-        with contextlib.suppress(OSError):  # another process is opening it to lock it
-            os.unlink(file.lock_path)
+        _unlock(file)
 
 
 def move(fd: int, path: str, target: str) -> None:
@@ -84,10 +82,9 @@ def move(fd: int, path: str, target: str) -> None:
     moved = _locked[fd]
     for each in positions:
         if each != fd:  # the former target: the lock stays with the name
-            former = _locked[each]
-            moved.lock_fd, former.lock_fd = former.lock_fd, moved.lock_fd
-            moved.lock_path, former.lock_path = former.lock_path, moved.lock_path
-            former.path = ""
+            former = _locked.pop(each)
+            _unlock(moved)
+            moved.lock_fd, moved.lock_path = former.lock_fd, former.lock_path
     moved.path = target
     _attach(fd, target, positions[fd])
 
@@ -139,6 +136,12 @@ def _lock_file(path: str) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def _unlock(file: _LockedFile) -> None:
+    os.close(file.lock_fd)
+    with contextlib.suppress(OSError):  # another process is opening it to lock it
+        os.unlink(file.lock_path)
 
 
 def _detach(*paths: str) -> dict[int, int]:

@@ -145,6 +145,24 @@ class TestAReplacement:
         assert Path(path).read_bytes() == b"333"
         _windows.close(held)
 
+    def test_may_be_replaced_again_while_former_ones_are_open(self, opened, tmp_path):
+        held, path = opened("a")
+        formers = [held]
+        for text in (b"1", b"22", b"333"):
+            with replacement(path) as fd:
+                os.write(fd, text)
+                put_in_place(fd, temporary_path(path), path)
+            formers.append(fd)
+            with pytest.raises(OutputInUseError):
+                open_locked(path)
+        for former in formers[:-1]:
+            _windows.close(former)
+        with pytest.raises(OutputInUseError):
+            open_locked(path)
+        _windows.close(formers[-1])
+        assert Path(path).read_bytes() == b"333"
+        assert os.listdir(tmp_path) == ["a"]
+
     def test_that_another_program_prevents_leaves_both_files_as_they_were(self, opened):
         former, path = opened("a")
         os.write(former, b"old")
