@@ -1,4 +1,4 @@
-"""What passes between the planner and whoever fetches: answers of pages in, decisions out. Pure."""
+"""The values between the planner and the fetcher: answers of pages in, decisions out. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PageAnswer(msgspec.Struct, frozen=True):
     page: Any = None
 
     def first_offset(self, rows: int) -> int:
-        """The offset of its first record, with so many rows a page."""
+        """The offset of its first record, with ``rows`` records a page."""
         return (self.page_no - 1) * rows
 
     def fits(self, rows: int) -> bool:

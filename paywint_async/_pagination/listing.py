@@ -82,7 +82,7 @@ class Listing(Generic[R]):
         raise NotImplementedError
 
     def _progress(self, starts: Iterable[Position | None]) -> str:
-        """Where the latest read stands; before the first one, where it will begin."""
+        """The position of the latest read; before the first one, where it will begin."""
         if self._runs:
             delivered = sum(run.delivered for run in self._runs)
             return f"{delivered} of {'?' if self.total is None else self.total} delivered"
@@ -170,7 +170,7 @@ class PaymentListing(Listing[Payment]):
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
-        """Where the latest read stands, right behind the payment handed over last, as JSON values.
+        """The position of the latest read, right after the payment delivered last, as JSON values.
 
         Given to a new listing it resumes there, with any page size; at the end of a read, it makes a
         new listing yield just what has arrived since. None before the first payment of a fresh read.
@@ -243,7 +243,7 @@ class PaymentListing(Listing[Payment]):
         """
         from paywint_async._arrow import payments_to_arrow
 
-        payments_to_arrow([])  # whatever is missing is told before anything is asked for
+        payments_to_arrow([])  # a missing extra is reported before anything is requested
         pages = self.pages()
         batches = MappedIterator(pages, lambda page: payments_to_arrow(page.records))
         return self._begin(batches, self._runs)

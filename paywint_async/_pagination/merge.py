@@ -72,7 +72,7 @@ class _Entries(ListingIterator[HistoryEntry]):
     async def _next_batch(self) -> Iterable[HistoryEntry] | None:
         if self._left == 0:
             return None
-        for side in self._sides:  # both are asked before either is waited for
+        for side in self._sides:  # both requests start before either is awaited
             side.begin()
         self._sides = await _filled(self._sides, self._max_concurrency)
         if not self._sides:
@@ -135,7 +135,7 @@ class HistoryListing(Listing[HistoryEntry]):
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
-        """Where the latest read stands in both directions, what was read ahead not counted."""
+        """The position of the latest read in both directions, without what was read ahead."""
         if not self._runs:
             return self._given_checkpoint
         places = {
@@ -160,7 +160,7 @@ class HistoryListing(Listing[HistoryEntry]):
         """
         from paywint_async._arrow import entries_to_arrow
 
-        entries_to_arrow([])  # whatever is missing is told before anything is asked for
+        entries_to_arrow([])  # a missing extra is reported before anything is requested
         entries = self._iterate(None)
         return self._begin(_Batches(entries, self._runs), self._runs)
 

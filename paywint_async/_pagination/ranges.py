@@ -21,7 +21,7 @@ from paywint_async._pagination.decision import ContinuityError, PageAnswer, page
 from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span
 from paywint_async._pagination.span import DisorderError, SpanSearch
 
-_PATIENCE = 12  # answers in a row that do not show what they were asked for
+_PATIENCE = 12  # consecutive answers without the records they were requested for
 
 
 @attrs.frozen(kw_only=True)

@@ -24,7 +24,7 @@ Fetched: TypeAlias = tuple[int, Response]
 
 
 class _Times(Sequence[datetime]):
-    """When payments were created, looked up where it is asked: as a rule of two in a page."""
+    """The times of creation, looked up on demand: usually for two payments of a page."""
 
     __slots__ = ("_payments",)
 
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
-        """Where the read stands, as JSON; None before anything is known."""
+        """The position of the read, as JSON; None before anything is known."""
         position = self._planner.position(self.unhanded())
         if position is None:
             return None

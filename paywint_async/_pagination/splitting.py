@@ -1,4 +1,4 @@
-"""A list split into ranges, with as many requests. Imported when somebody splits one."""
+"""Splits a list into ranges, with one request for each. Imported on first use."""
 
 from __future__ import annotations
 

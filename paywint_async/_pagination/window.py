@@ -40,7 +40,7 @@ class _PutBack(Generic[T]):
 
 
 class Window(Generic[T]):
-    """Pages that are asked for and not yet taken, in order.
+    """Pages that are requested and not yet taken, in order.
 
     Args:
         fetch: brings one page, in whatever form; its errors are raised where the page is taken.
@@ -71,7 +71,7 @@ class Window(Generic[T]):
 
     @property
     def has_room(self) -> bool:
-        """Whether one more page may be asked for."""
+        """Whether one more page may be requested."""
         return len(self._queue) < self.size
 
     def ask(self, page_no: int) -> None:
@@ -112,7 +112,7 @@ class Window(Generic[T]):
             raise ClientClosedError("this listing was closed")
 
     async def turn(self) -> None:
-        """Lets the event loop turn, where something should leave or somebody else should run.
+        """Yields to the event loop, where a request should start or another task should run.
 
         While the network is what is waited for, each request leaves before the page in hand is
         decoded. Otherwise the loop turns at the latest 2 ms after it last did: to turn for each page
@@ -138,7 +138,7 @@ class Window(Generic[T]):
                 self._is_paused = True
 
     def close(self) -> None:
-        """As `drop`, and for good; whoever waits for a page gets ClientClosedError. Idempotent.
+        """As `drop`, and for good; a task that waits for a page gets ClientClosedError. Idempotent.
 
         From any thread: a garbage collector may run in another one.
         """
@@ -162,7 +162,7 @@ class Window(Generic[T]):
             raise ClientClosedError("this listing was closed")
 
     async def _wait(self, first: asyncio.Task[T]) -> None:
-        # Not `await first`: whoever is cancelled here would cancel the request.
+        # Not `await first`: cancelling this task would cancel the request.
         started = time.perf_counter()
         try:
             await asyncio.wait((first,))

@@ -15,7 +15,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -39,13 +39,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.shutdown()
 
 
+def failed(request: Request) -> bool:
+    """Whether a request failed by itself: the browser aborts what is loading when it leaves a page."""
+    return request.failure != "net::ERR_ABORTED"
+
+
 @pytest.fixture
 def opened(page: Page, site: str) -> Iterator[Page]:
     """The first page; whatever is asked of the network, or not found, is a failure."""
     asked: list[str] = []
     lost: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("requestfailed", lambda request: lost.append(request.url))
+    page.on("requestfailed", lambda request: lost.append(request.url) if failed(request) else None)
+    page.on("response", lambda answer: lost.append(answer.url) if answer.status >= 400 else None)
     page.goto(f"{site}/index.html")
     yield page
     assert [url for url in asked if not url.startswith((site, "data:"))] == []
