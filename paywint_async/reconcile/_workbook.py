@@ -7,10 +7,12 @@ a sheet of two cells, A1 and XFD1048576, ends the process.)
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import time
 from decimal import Decimal
 from itertools import islice
@@ -29,8 +31,13 @@ from paywint_async.reconcile._ledger_format import LedgerFormat
 _HEAD = 200  # rows among which the names of the columns are looked for
 _MOST_EMPTY_ROWS = 100_000  # one behind the other
 _MOST_SHEET, _MOST_STRINGS, _MOST_PART = 1 << 30, 128 << 20, 16 << 20  # bytes, unpacked
+_MOST_TEXTS = 1_000_000  # of the table of texts, which is read as a whole
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_CHUNK = 1 << 20
 _MOST_TIMES = 150  # how many times its packed size a large part may have
 _LARGE = 8 << 20
+_TEXT = re.compile(rb"<(?:\w{1,8}:)?si[\s/>]")
+_LONGEST_MARK = 13  # bytes of such a tag's beginning
 _EXACT_DIGITS = 15  # of a number in Excel
 
 
@@ -201,3 +208,21 @@ def _refuse_bomb(path: str) -> None:
         if is_read and (part.file_size > most or (part.file_size > _LARGE and times > _MOST_TIMES)):
             size = f"{part.file_size / 1e6:,.0f} MB ({part.filename})"
             raise LedgerError(path, f"unpacks to {size}: no ledger is so large")
+    # Any part can be the table of texts, whatever its name.
+    others = [part for part in parts if not part.filename.startswith("xl/worksheets/")]
+    with translated(f"cannot read {path}"), zipfile.ZipFile(path) as archive:
+        for part in others:
+            if part.filename.endswith(".xml") and _count_texts(archive, part) > _MOST_TEXTS:
+                problem = f"has more than {_MOST_TEXTS:,} different texts"
+                raise LedgerError(path, problem, hint="save it as CSV, which has no such limit")
+
+
+def _count_texts(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
+    """The entries of a table of texts, none of which is kept; of a damaged part those before it."""
+    count, rest = 0, b""
+    with suppress(*_DAMAGES), archive.open(part) as file:
+        while count <= _MOST_TEXTS and (chunk := file.read(_CHUNK)):
+            data = rest + chunk
+            rest = data[-_LONGEST_MARK:]
+            count += len(_TEXT.findall(data)) - len(_TEXT.findall(rest))
+    return count

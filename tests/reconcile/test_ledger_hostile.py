@@ -231,6 +231,19 @@ def bomb_of_excel() -> bytes:
 
 
 @pytest.mark.slow
+def texts_without_end() -> bytes:
+    """A workbook whose table of texts is a part of another name."""
+    kind = b"spreadsheetml.sharedStrings+xml"
+    override = b'<Override PartName="/xl/a.xml" ContentType="application/vnd.openxmlformats-'
+    override += b"officedocument." + kind + b'"/></Types>'
+    typed = book_with("[Content_Types].xml", lambda data: data.replace(b"</Types>", override))
+    file = io.BytesIO(typed)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        entries = b"".join(b"<x:si><x:t>%d</x:t></x:si>" % (n * 7919) for n in range(300_000))
+        archive.writestr("xl/a.xml", b"<x:sst>" + entries + b"<x:si/>" * 710_000 + b"</x:sst>")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "make", "wanted"),
     [
@@ -240,6 +253,7 @@ def bomb_of_excel() -> bytes:
         ("a.xml", attributes_without_end, "has an element with attributes without end: not read"),
         ("a.jsonl", names_without_end, "has more than 100,000 texts: this is no ledger"),
         ("a.xlsx", bomb_of_excel, "no ledger is so large"),
+        ("a.xlsx", texts_without_end, "has more than 1,000,000 different texts"),
         ("a.xlsx", wide_sheet, "empty rows follow each other"),
     ],
 )
