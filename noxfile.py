@@ -141,6 +141,13 @@ def windows(session: nox.Session) -> None:
 
 
 @nox.session(requires=["wheel"])
+def year(session: nox.Session) -> None:
+    """A year of the example shop with 100,000 payments, and 50 small ones; seeds as arguments."""
+    install_tests(session)
+    run_pytest(session, "-s", "tests/examples/whole_year.py", SEEDS=" ".join(session.posargs))
+
+
+@nox.session(requires=["wheel"])
 def backoff_fork(session: nox.Session) -> None:
     """The tests with `python-backoff`, the fork that installs the same module."""
     install_tests(session)

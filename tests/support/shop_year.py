@@ -1,0 +1,466 @@
+"""A year of the example shop in virtual time: buyers, outages, deploys, refunds, and the books.
+
+What the shop has in a database survives its process: the orders, with their refunds. All else
+is lost when it is killed: the client, tasks, and which webhooks were processed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import attrs
+import pytest
+from example_modules import load
+from shop_world import Dangers, EmulatedApi, HeldQueue, WebhookRoute, refused
+
+from paywint_async import PaywintClient, PaywintError
+from paywint_async.emulator import Emulator, WebhookFaults
+from paywint_async.export import Refresh, make_table, reader, transfer
+from paywint_async.reconcile import LedgerFormat, Period, ReconcileOptions, reconcile
+from paywint_async.webhooks import StandardWebhooks, WebhookReceiver
+
+T = TypeVar("T")
+
+HOUR, DAY = 3600.0, 86_400.0
+BEGIN_US = 1_893_456_000_000_000
+"""2030-01-01: the emulator's clock does not go back to the machine's, so each run has the same dates."""
+SECRET = "a secret of the year"
+UNITS: list[tuple[Any, Any]] = [("cents", "cents"), ("dollars", "dollars"), ("text", None)]
+"""(the unit in which webhooks come, what the receiver is told of it)"""
+SETTLING_DAYS = 4
+"""Days after a month's end until its books are compared: what was made in it is final by then."""
+
+
+@attrs.frozen(kw_only=True)
+class Scale:
+    """How much happens."""
+
+    days: int
+    payments: int
+    sweep_hours: float = 6.0
+    outages: int = 4
+    deploys: int = 20
+    clock_jumps: int = 3
+
+
+@attrs.define
+class Books:
+    """What each of those who keep books says at the end: payment ids with cents, refunds with cents."""
+
+    paid_by_emulator: dict[str, int] = attrs.field(factory=dict)
+    paid_by_shop: dict[str, int] = attrs.field(factory=dict)
+    paid_in_database: dict[str, int] = attrs.field(factory=dict)
+    refunded_by_emulator: dict[str, int] = attrs.field(factory=dict)
+    refunded_by_shop: dict[str, int] = attrs.field(factory=dict)
+    rows_of_emulator: list[tuple[str, str]] = attrs.field(factory=list)
+    rows_in_database: list[tuple[str, str]] = attrs.field(factory=list)
+    disagreements: list[str] = attrs.field(factory=list)
+    counts: dict[str, int] = attrs.field(factory=dict)
+
+    def differences(self) -> list[str]:
+        """Where the books do not say the same, to the cent; empty where they do."""
+        found = list(self.disagreements)
+        pairs = [
+            ("paid, shop and emulator", self.paid_by_shop, self.paid_by_emulator),
+            ("paid, database and emulator", self.paid_in_database, self.paid_by_emulator),
+            ("refunds, shop and emulator", self.refunded_by_shop, self.refunded_by_emulator),
+        ]
+        for name, books, expected in pairs:
+            wrong = [key for key in books.keys() | expected if books.get(key) != expected.get(key)]
+            found += [f"{name}: {key}: {books.get(key)}, {expected.get(key)}" for key in wrong]
+        rows = set(self.rows_in_database) ^ set(self.rows_of_emulator)
+        found += [f"database or emulator only: {row}" for row in sorted(rows)]
+        if len(self.rows_in_database) != len(self.rows_of_emulator):
+            found.append("the database has a payment twice, or lacks one")
+        return found
+
+
+class Numbers:
+    """In the place of the module `secrets`: order numbers follow from the seed, too."""
+
+    def token_hex(self, size: int) -> str:
+        """As that has it."""
+        return random.randbytes(size).hex()
+
+
+class ShopProcess:
+    """The shop's process: what it does can be cut off at any await, and it begins again later.
+
+    Args:
+        api: what its client asks.
+        clock: Unix seconds, which can be wrong.
+        unit: of webhooks' amounts, as the receiver takes it.
+    """
+
+    def __init__(
+        self, api: EmulatedApi, clock: Callable[[], float], unit: Literal["cents", "dollars"] | None
+    ) -> None:
+        self._unit: Literal["cents", "dollars"] | None = unit
+        self._api = api
+        self._clock = clock
+        self._module = load("shop")
+        self._module.secrets = Numbers()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in their order
+        self.orders: dict[str, Any] = {}
+        self.shop: Any = None
+        self.kills = 0
+
+    async def start(self) -> None:
+        """Begin with what the database holds."""
+        self._client = client = client_of(self._api, kill=self.kill)
+        self.shop = self._module.Shop(client)
+        self.shop.orders = self.orders
+        verifier = StandardWebhooks(SECRET)
+        self._receiver = WebhookReceiver(
+            self.shop.on_event, verifier=verifier, amounts=self._unit, clock=self._clock
+        )
+
+    def kill(self) -> None:
+        """End it now, wherever it is; it is back after half a minute."""
+        if self.shop is None:
+            return
+        self.kills += 1
+        self.shop = None
+        for task in list(self._tasks):
+            task.cancel()
+        loop = asyncio.get_running_loop()
+        loop.call_later(30.0, lambda: loop.create_task(self.start()))
+
+    async def do(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+        """Do something in the process.
+
+        Raises:
+            ClientConnectionError: it is not there, or it was killed meanwhile.
+        """
+        if self.shop is None:
+            raise refused()
+        task = asyncio.ensure_future(work(self.shop))
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise refused()
+        return task.result()
+
+    async def receive(self, headers: dict[str, str], body: bytes) -> int:
+        """A webhook; the HTTP status."""
+        receiver = self._receiver
+        return await self.do(lambda _shop: receiver.handle("POST", headers, body))
+
+    def give_up_orders(self, before: datetime) -> None:
+        """Forget those that came to nothing, as the example says that a real shop does."""
+        for number, order in list(self.orders.items()):
+            if order.status.is_final and order.status != "success" and order.created_at < before:
+                del self.orders[number]
+
+    @property
+    def paid(self) -> list[Any]:
+        """The orders that were paid."""
+        return [order for order in self.orders.values() if order.status == "success"]
+
+    @property
+    def refunds(self) -> dict[str, int]:
+        """What went back, in cents, by the refund's id."""
+        parts = (part for order in self.paid for part in order.refunds.items())
+        return {refund_id: cents(amount) for refund_id, amount in parts}
+
+    def cents_of(self, order: Any) -> int:
+        """Its price."""
+        return cents(self._module.PRICES[order.item])
+
+    @property
+    def items(self) -> list[str]:
+        """What can be bought."""
+        return list(self._module.PRICES)
+
+
+class Year:
+    """One run.
+
+    Args:
+        seed: decides everything that happens.
+        scale: how much happens.
+        folder: where the database and the ledgers are.
+    """
+
+    def __init__(self, seed: int, scale: Scale, folder: Path) -> None:
+        self._seed = seed
+        self._chance = random.Random(seed)
+        self._scale = scale
+        self._folder = folder
+        self._skew = 0.0
+        sent, unit = UNITS[seed % len(UNITS)]
+        self._emulator = Emulator(
+            seed=seed,
+            webhook_url="http://127.0.0.1:1/webhooks",
+            webhook_secret=SECRET,
+            webhook_faults=WebhookFaults(drop=0.03, duplicate=0.05, reorder=0.2),
+            webhook_amounts=sent,
+            refund_event=("payment.refunded", "payment.refund")[seed % 2],
+            extra_fields=seed % 5 == 0,
+            order=("newest", "oldest")[seed % 7 == 6],
+        )
+        self._emulator._clock._reached_us = BEGIN_US
+        self._api = EmulatedApi(self._emulator, self._chance, Dangers())
+        self._process = ShopProcess(self._api, lambda: self._now() + self._skew, unit)
+        self._books = Books()
+        self._syncs_killed = 0
+
+    async def run(self) -> Books:
+        """Let it pass; what everybody's books say then."""
+        random.seed(self._seed)  # the SDK's jitter
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("aiosqlite.core.SimpleQueue", HeldQueue)
+            await self._run()
+        return self._books
+
+    async def _run(self) -> None:
+        async with self._emulator:
+            await self._process.start()
+            await self._route_webhooks()
+            self._began = self._now()
+            async with asyncio.TaskGroup() as group:
+                for trouble in self._troubles():
+                    group.create_task(trouble)
+                group.create_task(self._days(group))
+                group.create_task(self._sweeps())
+                group.create_task(self._nights())
+            await self._emulator.delivered()
+            await self._end()
+
+    async def _route_webhooks(self) -> None:
+        webhooks: Any = self._emulator._webhooks
+        await webhooks._session.close()
+        webhooks._session = WebhookRoute(self._process.receive)
+
+    def _now(self) -> float:
+        return self._emulator.now_us() / 1e6
+
+    async def _days(self, group: asyncio.TaskGroup) -> None:
+        """Let each day's buyers come, so that a year's are not kept waiting in memory."""
+        chance, scale = self._chance, self._scale
+        days = sorted(chance.randrange(scale.days) for _ in range(scale.payments))
+        for index, day in enumerate(days):
+            await asyncio.sleep(max(0.0, self._began + day * DAY - self._now()))
+            group.create_task(self._buyer(chance.uniform(0, DAY)), name=f"buyer {index}")
+
+    async def _buyer(self, comes_after: float) -> None:
+        chance, emulator = self._chance, self._emulator
+        await asyncio.sleep(comes_after)
+        item = chance.choice(self._process.items)
+        try:
+            link = await self._process.do(lambda shop: shop.order(item))
+        except (PaywintError, OSError):
+            return  # an error page: this buyer goes away
+        payment_id = link.rpartition("/")[2]
+        await asyncio.sleep(chance.uniform(5, 300))
+        fate = chance.random()
+        if fate < 0.06:
+            return  # looks at it, and lets it expire
+        await emulator.process(payment_id)
+        await asyncio.sleep(chance.uniform(1, 60))
+        if fate < 0.12:
+            await emulator.fail(payment_id)
+            if fate < 0.09:
+                return
+            await asyncio.sleep(chance.uniform(5, 300))
+            payment_id = await emulator.retry(payment_id)
+        elif fate < 0.3:
+            await emulator.settle(payment_id)
+            await asyncio.sleep(chance.uniform(1, 6) * HOUR)
+        await emulator.pay(payment_id)
+        if chance.random() < 0.5:
+            await self._come_back(payment_id)
+        if chance.random() < 0.05:
+            await self._refund(payment_id)
+
+    async def _come_back(self, payment_id: str) -> None:
+        async def back(shop: Any) -> None:
+            shop.settle(await shop.client.payments.get(payment_id))
+
+        try:
+            await self._process.do(back)
+        except (PaywintError, OSError):
+            return
+
+    async def _refund(self, payment_id: str) -> None:
+        chance, emulator = self._chance, self._emulator
+        await asyncio.sleep(chance.uniform(0, 20) * DAY)
+        if chance.random() < 0.3:
+            await emulator.refund_fee(payment_id)
+        for part in ("1.10", "2.05")[: chance.randrange(3)]:
+            await emulator.refund(payment_id, part)
+            await asyncio.sleep(chance.uniform(0, 2) * DAY)
+        if chance.random() < 0.6:
+            await emulator.refund(payment_id)
+
+    def _troubles(self) -> list[Coroutine[Any, Any, None]]:
+        scale = self._scale
+        return (
+            [self._at_some_time(self._outage) for _ in range(scale.outages)]
+            + [self._at_some_time(self._deploy) for _ in range(scale.deploys)]
+            + [self._at_some_time(self._clock_jump) for _ in range(scale.clock_jumps)]
+        )
+
+    async def _at_some_time(self, trouble: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(self._chance.uniform(0, self._scale.days) * DAY)
+        await trouble()
+
+    async def _outage(self) -> None:
+        self._api.is_down = True
+        await asyncio.sleep(self._chance.uniform(0.5, 5) * HOUR)
+        self._api.is_down = False
+
+    async def _deploy(self) -> None:
+        self._process.kill()
+
+    async def _clock_jump(self) -> None:
+        self._skew = self._chance.choice([-3, -1, 1, 3]) * self._chance.uniform(200, 3600)
+        await asyncio.sleep(self._chance.uniform(1, 12) * HOUR)
+        self._skew = 0.0
+
+    async def _sweeps(self) -> None:
+        while self._now() < self._began + (self._scale.days + 2) * DAY:
+            await asyncio.sleep(self._scale.sweep_hours * HOUR)
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        began = datetime.fromtimestamp(self._now(), UTC)
+        try:
+            await self._process.do(lambda shop: shop.sweep())
+        except (PaywintError, OSError):
+            return
+        # Only what a whole sweep has seen is given up.
+        self._process.give_up_orders(began - timedelta(days=2))
+
+    async def _nights(self) -> None:
+        for night in range(1, self._scale.days + 1):
+            await asyncio.sleep(max(0.0, self._began + night * DAY - self._now()))
+            await self._sync(is_killed=self._chance.random() < 0.2)
+            await self._resend_refunds()
+            if night % 30 == SETTLING_DAYS and night > 30:
+                await self._reconcile(night - SETTLING_DAYS)
+
+    async def _sync(self, *, is_killed: bool = False) -> None:
+        async with client_of(self._api) as client:
+            table = make_table(f"sqlite:///{self._folder / 'year.sqlite'}", "received")
+            refresh = Refresh(client.payments, "received")
+            work = transfer(
+                reader(client.payments, "received"),
+                table,
+                before=lambda checkpoint: refresh.run(table, checkpoint),
+            )
+            try:
+                if is_killed:
+                    self._syncs_killed += 1
+                    await asyncio.wait_for(work, self._chance.uniform(0, 5))
+                else:
+                    await work
+            except (PaywintError, TimeoutError):
+                return  # the next night does it
+
+    async def _resend_refunds(self) -> None:
+        """What no call of the API shows, a person finds by Paywint's email, and has it sent again."""
+        for delivery in self._emulator.deliveries:
+            if "refund" in delivery.event and delivery.outcome in ("failed", "dropped"):
+                await self._emulator.resend(delivery)
+
+    async def _reconcile(self, last_night: int) -> None:
+        until = date.fromtimestamp(self._began) + timedelta(days=last_night - 1)
+        period = Period(since=until - timedelta(days=29), until=until)
+        ledger = self._folder / f"until_{until}.csv"
+        with ledger.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["payment_id", "amount", "created_at", "description"])
+            for order in self._process.paid:
+                price = Decimal(self._process.cents_of(order)) / 100
+                rows.writerow([order.payment_id, price, order.created_at.isoformat(), order.number])
+        options = ReconcileOptions(ledger=str(ledger), format=LedgerFormat(), period=period)
+        async with client_of(self._api) as client:
+            while True:
+                try:
+                    report = await reconcile(client.payments, options)
+                    break
+                except PaywintError:
+                    await asyncio.sleep(HOUR)
+        if not report.agrees:
+            self._books.disagreements += [
+                f"{period}: {each}" for each in report.result.differences[:3]
+            ]
+
+    async def _end(self) -> None:
+        """What is still open is looked at once more, with nothing that goes wrong."""
+        self._api.is_down, self._api._dangers = False, Dangers(0, 0, 0)
+        await asyncio.sleep(60)  # a process that was killed is back
+        await self._resend_refunds()
+        await self._process.do(lambda shop: shop.sweep())
+        await self._sync()
+        self._fill_books()
+
+    def _fill_books(self) -> None:
+        books, emulator = self._books, self._emulator
+        for _rank, payment in emulator.newest("received"):
+            books.rows_of_emulator.append((payment.payment_id, _final(payment.status)))
+            if payment.status == "success":
+                books.paid_by_emulator[payment.payment_id] = cents(Decimal(payment.amount))
+            for change in emulator.changes(payment.payment_id):
+                if change.refund is not None and not change.refund.is_fee:
+                    amount = cents(Decimal(change.refund.amount))
+                    books.refunded_by_emulator[change.refund.refund_transaction_id] = amount
+        books.paid_by_shop = {
+            str(order.payment_id): self._process.cents_of(order) for order in self._process.paid
+        }
+        books.refunded_by_shop = self._process.refunds
+        with sqlite3.connect(self._folder / "year.sqlite") as database:
+            rows = database.execute(
+                "SELECT payment_id, status, amount FROM paywint_payments"
+            ).fetchall()
+        database.close()
+        books.rows_in_database = [(payment_id, _final(status)) for payment_id, status, _ in rows]
+        books.paid_in_database = {
+            payment_id: cents(Decimal(str(amount)))
+            for payment_id, status, amount in rows
+            if status == "success"
+        }
+        outcomes = [delivery.outcome for delivery in emulator.deliveries]
+        books.counts = {
+            "payments": len(books.rows_of_emulator),
+            "requests": self._api.requests,
+            "kills": self._process.kills,
+            "syncs_killed": self._syncs_killed,
+            "refunds": len(books.refunded_by_emulator),
+            **{name: outcomes.count(name) for name in set(outcomes)},
+        }
+
+
+def client_of(api: EmulatedApi, kill: Callable[[], object] | None = None) -> PaywintClient:
+    """A client whose requests are answered without a network."""
+    return PaywintClient(
+        "4f0c2c5e-6f51-4b43-9a57-6d3c5f0f8a10",
+        "secret",
+        base_url="http://127.0.0.1:1",
+        attempt_middlewares=[api.middleware(kill)],
+    )
+
+
+def cents(dollars: Decimal) -> int:
+    """Dollars as cents, exactly."""
+    scaled = dollars * 100
+    assert scaled == int(scaled)
+    return int(scaled)
+
+
+def _final(status: str) -> str:
+    """The status, as a table has it: what was final when it was written is not asked for again.
+
+    Here only what has failed is retried; whether a night was between the two is chance.
+    """
+    return "failed" if status == "retried" else status
