@@ -9,7 +9,7 @@ import pytest
 from shop_year import Scale, Year
 from virtual_time import SocketlessLoop
 
-SMALL = Scale(days=70, payments=150, sweep_hours=12)
+SMALL = Scale(days=36, payments=120, sweep_hours=12)
 
 
 @pytest.mark.parametrize("seed", range(10))
