@@ -31,9 +31,8 @@ class Progress:
         self._is_order_shown = at.order is not Order.UNKNOWN  # by times, not merely by places
         self._last_time: datetime | None = None  # of the record delivered last
         self._shift = 0  # oldest first: by how many offsets the rest of the snapshot moved
-        self._shifted_at: int | None = (
-            None  # the rank at which ranks first turned out to have moved
-        )
+        # The rank at which ranks turned out to have moved: newest first the first time, else the last.
+        self._shifted_at: int | None = None
         self._is_told = False  # that something was found changed
         self.begin(at)
 
@@ -56,7 +55,13 @@ class Progress:
     @property
     def doubtful_ranks(self) -> tuple[int, int]:
         """The highest and the lowest rank that may be missing or moved, if the read ends here."""
-        return max(self._shifted_at or self.at.remaining, 1), self.at.low_watermark + 1
+        at = self.at
+        if not at.is_ascending:
+            return max(self._shifted_at or at.remaining, 1), at.low_watermark + 1
+        is_read = not at.remaining
+        first, due = at.snapshot - self._shift - at.expected + 1, at.snapshot - at.remaining + 1
+        highest = self._shifted_at if is_read and self._shifted_at else at.snapshot
+        return max(highest, 1), max(first if is_read or self._shifted_at else due, 1)
 
     def problem(self, answer: PageAnswer, skip: int, due: int, first: int) -> str | None:
         """Why the ``due`` records behind its first ``skip`` may not be delivered, or None."""
@@ -132,8 +137,9 @@ class Progress:
         """Continues at an offset, as ``moved`` has it."""
         at = self.at
         if moved.is_ascending:
-            self._shift += offset - at.snapshot + at.remaining
-        if self._shifted_at is None and moved.remaining != at.remaining:
+            if shift := offset - at.snapshot + at.remaining:
+                self._shift, self._shifted_at = self._shift + shift, offset
+        elif self._shifted_at is None and moved.remaining != at.remaining:
             self._shifted_at = at.remaining
         self.at = moved
 

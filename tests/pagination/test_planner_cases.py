@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 
 import pytest
 from history_model import History, Reader, Reading
 
-from paywint_async._pagination.decision import PageAnswer
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
+from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Order, Position
 
 
@@ -188,3 +190,78 @@ def test_a_repeat_after_a_resume_is_known_by_its_ids_where_times_are_equal() -> 
     assert history.has_repeated
     assert rest.doubt is None
     assert first.delivered + rest.delivered == history.listed()
+
+
+def read_all(history: History, planner: Planner, answers: deque[PageAnswer]) -> list[int]:
+    """Takes these answers, then one page after another; returns what was delivered."""
+    delivered: list[int] = []
+    asked: int | None = None
+    while not planner.is_complete:
+        if asked is None and answers:
+            answer = answers.popleft()
+        else:
+            page_no = asked or planner.take_next_page(is_idle=True)
+            assert page_no is not None
+            answer = history.answer(page_no, 10)
+        decision = planner.accept(answer)
+        if decision.drop_window:
+            answers.clear()
+        if decision.offer is not None:
+            answers.appendleft(decision.offer)
+        asked = decision.ask_first
+        delivered += decision.records
+    return delivered
+
+
+class TestAnInsertionInThePastWhilePagesAreInFlight:
+    """Oldest first: page 2 is answered before it, page 1 after it; what stood between is on neither."""
+
+    @pytest.fixture
+    def history(self) -> History:
+        return History(30, is_oldest_first=True)
+
+    @pytest.fixture
+    def planner(self, history: History) -> Planner:
+        planner = Planner(10)
+        assert planner.first_page is not None
+        end = planner.accept(history.answer(planner.first_page, 10)).ask_first
+        assert end is not None
+        planner.accept(history.answer(end, 10))
+        return planner
+
+    @pytest.fixture
+    def delivered(self, history: History, planner: Planner) -> list[int]:
+        assert planner.take_next_page(is_idle=True) == 1
+        assert planner.take_next_page(is_idle=False) == 2
+        second = history.answer(2, 10)
+        history.insert(5)
+        return read_all(history, planner, deque([history.answer(1, 10), second]))
+
+    def test_is_told(self, planner: Planner, delivered: list[int]) -> None:
+        assert len(delivered) == 30
+        with pytest.raises(ContinuityError, match="appeared among those that were already read"):
+            planner.conclude()
+
+    def test_has_the_payment_that_is_missing_among_the_doubtful_ranks(
+        self, history: History, planner: Planner, delivered: list[int]
+    ) -> None:
+        (missing,) = {*history.keys} - {*delivered}
+        highest, lowest = planner.progress.doubtful_ranks
+        assert lowest <= history.keys.index(missing) + 1 <= highest < len(history.keys)
+
+
+def test_oldest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() -> None:
+    history, planner = History(30, is_oldest_first=True), Planner(10)
+    assert planner.first_page is not None
+    end = planner.accept(history.answer(planner.first_page, 10)).ask_first
+    assert end is not None
+    planner.accept(history.answer(end, 10))
+    planner.accept(history.answer(1, 10))
+    assert planner.progress.doubtful_ranks == (30, 11)
+
+
+def test_newest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() -> None:
+    history, planner = History(30), Planner(10)
+    assert planner.first_page is not None
+    planner.accept(history.answer(planner.first_page, 10))
+    assert planner.progress.doubtful_ranks == (20, 1)
