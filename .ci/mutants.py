@@ -31,8 +31,8 @@ KILLED = ("killed", "timeout", "segfault", "caught by type check")
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "retry": (
         ("_middleware/retry", "_middleware/budget", "_middleware/chain", "_messages"),
-        ("core/test_retry", "core/test_chain", "core/test_messages", "core/test_slow_start",
-         "core/test_events"),
+        ("core/test_retry_budget", "core/test_retry", "core/test_chain", "core/test_messages",
+         "core/test_came_back"),
     ),
     "calls": (
         ("_middleware/scope", "_middleware/slow_start", "_middleware/observe"),
@@ -45,12 +45,12 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "codec": (
         ("_codec", "_strict_json", "_record_json"),
-        ("core/test_codec", "core/test_ambiguity", "core/test_amounts", "core/test_records",
-         "core/test_texts", "core/test_answers"),
+        ("core/test_codec", "core/test_codec_guards", "core/test_ambiguity", "core/test_amounts",
+         "core/test_records", "core/test_texts", "core/test_answers"),
     ),
     "rate_limit": (
         ("_middleware/rate_limit",),
-        ("core/test_rate_limit", "core/test_slow_start", "core/test_events"),
+        ("core/test_rate_limit", "core/test_learned_pace"),
     ),
     "shared_limit": (
         ("_middleware/shared/*",),

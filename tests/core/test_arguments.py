@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -70,6 +71,12 @@ def test_a_text_of_whole_characters_is_taken(text: str) -> None:
 def test_an_id_is_refused_with_the_field_it_was_given_for() -> None:
     assert refused(check_payment_id, 5) == ("payment_id", "payment_id: must be a UUID, not 5")
     assert refused(check_payment_id, "x", "first") == ("first", "first: must be a UUID, not 'x'")
+
+
+def test_an_id_is_taken_as_text_and_as_a_uuid() -> None:
+    payment_id = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
+    assert check_payment_id(str(payment_id).upper()) == payment_id
+    assert check_payment_id(payment_id) is payment_id
 
 
 def test_what_is_refused_is_shown() -> None:

@@ -343,6 +343,10 @@ class TestPage:
         page = read_page(f'{{{total}"records":{records}}}'.encode())
         assert (page.records, page.total_records) == ((), 0)
 
+    def test_may_have_a_total_that_is_too_small_for_it(self):
+        page = read_page(PAGE.replace(b'"totalRecords":1', b'"totalRecords":0'))
+        assert (len(page.records), page.total_records) == (1, 0)
+
     def test_behind_the_end_of_a_list_is_empty_and_has_its_total(self):
         page = read_page(b'{"records":[],"totalRecords":1}')
         assert (page.records, page.total_records) == ((), 1)

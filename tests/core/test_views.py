@@ -7,6 +7,7 @@ import gc
 import socket
 import weakref
 
+import aiohttp
 import pytest
 from fault_server import (
     GOOD,
@@ -98,6 +99,28 @@ class TestOptions:
             client.with_options(headers={"X-Trace": "42"}, request_timeout=1)
             await read(client)
         assert "x-trace" not in server.requests[0].headers
+
+    @pytest.mark.parametrize(("seconds", "waited"), [(2, 1.8), (8, 7.2)])
+    async def test_bound_how_long_a_connection_is_waited_for(self, seconds, waited):
+        class Silent(aiohttp.abc.AbstractResolver):
+            async def resolve(self, *args, **kwargs):
+                await asyncio.Event().wait()
+
+            async def close(self):
+                pass
+
+        async with PaywintClient(
+            "key",
+            "secret",
+            base_url="https://api.invalid",
+            request_timeout=5,
+            connector=lambda: aiohttp.TCPConnector(resolver=Silent()),
+        ) as client:
+            start = now()
+            with pytest.raises(RequestTimeoutError) as caught:
+                await read(client.with_options(request_timeout=seconds, retry=ONCE))
+        assert now() - start == pytest.approx(waited, abs=0.01)
+        assert not caught.value.sent
 
     async def test_of_a_view_of_a_view_are_those_of_both(self, connect):
         async with FaultServer(SILENCE) as server:
