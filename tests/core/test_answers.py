@@ -64,6 +64,10 @@ class TestARefusal:
         error = error_of(status)
         assert (type(error), error.status) == (kind, status)
 
+    def test_has_each_class_of_the_tree_for_some_status(self):
+        kinds = {type(error_of(status)) for status in range(300, 600)}
+        assert kinds == {APIError, *APIError.__subclasses__()}
+
     @pytest.mark.parametrize(
         ("body", "message"),
         [

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+import paywint_async
+import paywint_async.webhooks
 from paywint_async import _errors
 
 ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
@@ -102,6 +104,12 @@ def test_the_tree_is_whole():
     defined = {item for item in vars(_errors).values() if isinstance(item, type)}
     kinds = {kind for kind in defined if issubclass(kind, Exception)}
     assert kinds == set(TREE) == {_errors.PaywintError, *map(type, EXAMPLES)}
+
+
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
+def test_each_is_public(kind):
+    homes = [paywint_async, paywint_async.webhooks]
+    assert kind in [getattr(home, kind.__name__, None) for home in homes]
 
 
 def test_the_tree_is_drawn_at_the_top():
