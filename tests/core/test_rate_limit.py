@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from asyncio import sleep  # virtual: no test waits for a timer
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
@@ -299,6 +300,14 @@ class TestTheThrottle:
             CooldownEvent(operation="get", seconds=7.0),
             CooldownEvent(operation="get", seconds=0.5),
         ]
+
+    async def test_logs_how_long_it_cools_down(self, caplog):
+        caplog.set_level(logging.INFO, logger="paywint_async")
+        await Throttle(RateLimiter())(REQUEST, self.answers(429, "7.25"))
+        (record,) = caplog.records
+        assert record.getMessage() == "get: the API answered 429, no request leaves for 7.25 s"
+        logged = (record.paywint_event, record.paywint_operation, record.paywint_seconds)
+        assert logged == ("cooldown", "get", 7.25)
 
     async def test_does_not_count_an_attempt_that_found_no_turn(self):
         limiter, attempt = RateLimiter(), attrs.evolve(REQUEST, attempt=3, deadline=now() + 5)

@@ -133,8 +133,16 @@ class TestARetry:
     async def test_is_one_line_in_the_log(self, caplog):
         retry = Retry(RetryPolicy(base_delay=1.0), draw=lambda: 0.5)
         await retry(GET, answering(503, 200))
-        (line,) = (record.getMessage() for record in caplog.records)
-        assert line == "get: attempt 1 failed (status 503), next one in 0.50 s"
+        (record,) = caplog.records
+        assert record.getMessage() == "get: attempt 1 failed (status 503), next one in 0.50 s"
+        logged = {k: v for k, v in vars(record).items() if k.startswith("paywint_")}
+        assert logged == {
+            "paywint_event": "retry",
+            "paywint_operation": "get",
+            "paywint_attempt": 1,
+            "paywint_wait": 0.5,
+            "paywint_reason": "status 503",
+        }
 
     async def test_waits_a_random_part_of_its_delay(self):
         start = now()
