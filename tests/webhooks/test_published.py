@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import attrs
 import pytest
 from webhook_deliveries import signed
 from webhook_posting import make, post
@@ -15,7 +16,7 @@ from webhook_published import MUST, OTHER, PAYMENT, PUBLISHED, REFUND
 
 from paywint_async import InvalidRequestError, PaywintClient
 from paywint_async.emulator import Emulator
-from paywint_async.webhooks import StandardWebhooks, WebhookEventName, parse_event
+from paywint_async.webhooks import StandardWebhooks, WebhookEvent, WebhookEventName, parse_event
 
 IDS = {PAYMENT: UUID(PAYMENT), OTHER: UUID(OTHER)}
 GUIDE = Path(__file__).parents[2] / "docs" / "webhooks.md"
@@ -25,6 +26,19 @@ published = pytest.mark.parametrize("delivery", PUBLISHED, ids=str)
 
 def parse(delivery, **options):
     return parse_event(delivery.body, {}, tolerance=None, **options)
+
+
+FIELDS = [field.name for field in attrs.fields(WebhookEvent) if field.name != "is_verified"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+class TestEachFieldOfAnEvent:
+    def test_is_read_from_some_published_delivery(self, field):
+        events = [parse(delivery, amounts="cents") for delivery in PUBLISHED]
+        assert [event for event in events if getattr(event, field) is not None]
+
+    def test_is_documented(self, field):
+        assert f"        {field}: " in (WebhookEvent.__doc__ or "")
 
 
 @published
