@@ -127,7 +127,9 @@ class Payments:
             raise InvalidRequestError("error", "must be the OutcomeUnknownError of a create_link")
         if error.operation != "create_link":
             raise InvalidRequestError("error", f"is of {error.operation}, which makes no payment")
-        found = await find_candidates(self.received(), error)
+        found = await find_candidates(
+            self.page(Direction.RECEIVED, 1, 10), lambda since: self.received(since=since), error
+        )
         if len(found) > 1:
             raise error.with_candidates(found)
         return found[0] if found else None

@@ -13,6 +13,7 @@ import attrs
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
+from paywint_async._cli.moments import Moment, read_span
 from paywint_async._cli.options import (
     Count,
     Flag,
@@ -49,6 +50,9 @@ async def export(
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
+    since: Moment | None = None,
+    until: Moment | None = None,
+    timezone: str = "UTC",
     format: FormatName | None = None,
     spreadsheet: Flag = False,
     output: Output = "-",
@@ -71,6 +75,13 @@ async def export(
         Seconds until the emulator answers.
     direction
         Which payments; with both, a column has the direction.
+    since
+        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        2026-10-01T09:30:00Z.
+    until
+        Only payments created up to the end of that day, or before that moment.
+    timezone
+        In which days are counted, such as Europe/Berlin.
     format
         The format of a file; default: that of its ending, jsonl where it has none.
     spreadsheet
@@ -88,7 +99,11 @@ async def export(
         format=chosen_format(output, format, spreadsheet),
         output=checked_destination(output),
         checkpoint=checkpoint,
-        options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
+        options={
+            **read_span(since, until, timezone),
+            "max_concurrency": concurrency,
+            "rows_per_page": rows_per_page,
+        },
     )
     job.check()
     async with open_account(emulator, emulator_latency) as client:

@@ -7,6 +7,7 @@ from typing import Literal
 from cyclopts import App
 
 from paywint_async import PaywintClient
+from paywint_async._cli.moments import Moment, read_span
 from paywint_async._cli.options import Number
 from paywint_async.export import (
     PAYMENTS,
@@ -41,6 +42,9 @@ async def list_(
     direction: Literal["sent", "received"],
     /,
     *,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    timezone: str = "UTC",
     limit: Number | None = None,
 ) -> None:
     """Print payments in the order of the server.
@@ -49,11 +53,20 @@ async def list_(
     ----------
     direction
         Sent by this account, or received by it.
+    since
+        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        2026-10-01T09:30:00Z.
+    until
+        Only payments created up to the end of that day, or before that moment.
+    timezone
+        In which days are counted, such as Europe/Berlin.
     limit
         How many; all by default.
     """
+    span = read_span(since, until, timezone)
     async with PaywintClient.from_env() as client:
-        listing = client.payments.sent() if direction == "sent" else client.payments.received()
+        make = client.payments.sent if direction == "sent" else client.payments.received
+        listing = make(since=span.get("since"), until=span.get("until"))
         if limit is None:
             sink = StreamSink("-", _LINES)
             await transfer(lambda _: PaymentReading(listing), sink)

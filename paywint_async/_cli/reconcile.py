@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, tzinfo
+from datetime import date
 from typing import Annotated, TypeAlias
-from zoneinfo import ZoneInfo, available_timezones
 
 from cyclopts import Parameter
 
 from paywint_async._cli.account import open_account
 from paywint_async._cli.ledger_options import ColumnNames, LedgerOptions, TextForm
 from paywint_async._cli.ledger_options import save_profile as save_profile_file
+from paywint_async._cli.moments import read_zone
 from paywint_async._cli.options import (
     Count,
     Day,
@@ -137,7 +137,7 @@ async def reconcile(
         format=LedgerFormat(
             columns=told.columns.as_told(),
             direction=direction,
-            zone=_zone(timezone),
+            zone=read_zone(timezone),
             paid_statuses=told.paid_statuses,
             table=_checked_table(table),
             needs_dates=bool(since or until),
@@ -194,20 +194,6 @@ def _checked_table(table: str) -> str:
     if not table:
         raise UsageError("--table must be a table's name")
     return table
-
-
-def _zone(name: str) -> tzinfo:
-    if name.upper() in ("UTC", "Z"):
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        if not available_timezones():
-            raise UsageError(
-                f"--timezone: {name!r} is not known, because this system has no time zone data: "
-                "'pip install tzdata' installs it"
-            ) from None
-        raise UsageError(f"--timezone: {name!r} is no time zone, such as Europe/Berlin") from None
 
 
 async def _print(report: Report, limit: int, *, is_json: bool) -> None:

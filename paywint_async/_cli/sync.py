@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from typing import Any
 
 import attrs
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
+from paywint_async._cli.moments import Moment, read_span
 from paywint_async._cli.options import (
     Count,
     Flag,
@@ -38,6 +40,8 @@ async def sync(
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
     direction: Selection = "received",
+    since: Moment | None = None,
+    timezone: str = "UTC",
     format: FormatName | None = None,
     spreadsheet: Flag = False,
     watch: Seconds | None = None,
@@ -58,6 +62,11 @@ async def sync(
         Seconds until the emulator answers.
     direction
         Which payments; with both, a column has the direction.
+    since
+        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        2026-10-01T09:30:00Z. The destination remembers it; it cannot be changed later.
+    timezone
+        In which that day is counted, such as Europe/Berlin.
     format
         The format of a file; default: that of its ending.
     spreadsheet
@@ -79,6 +88,7 @@ async def sync(
         direction=direction,
         format=file_format,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
+        span=read_span(since, None, timezone),
     )
     async with open_account(emulator, emulator_latency) as client:
         await (job.run(client) if watch is None else job.watch(client, watch))
@@ -98,12 +108,13 @@ class _Job:
     direction: Selection
     format: Format | None = None
     options: dict[str, int]
+    span: dict[str, Any] = attrs.field(factory=dict)
     done: int = 0
 
     async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
         started = time.monotonic()
         table = make_table(self.output, self.direction, self.format)
-        read = reader(client.payments, self.direction, **self.options)
+        read = reader(client.payments, self.direction, **self.span, **self.options)
         refresh = Refresh(client.payments, self.direction, **self.options)
         try:
             with progress_bar(is_wanted=True) as show:

@@ -205,6 +205,9 @@ class SpanSearch:
             self._order = Order.NEWEST_FIRST if is_falling else Order.OLDEST_FIRST
         if self._is_ascending and last.first_offset(self._rows) >= self._snapshot:
             last = yield from self._ask(page_of(self._snapshot - 1, self._rows))
+        is_repeated = last is not first and not {*first.keys}.isdisjoint(last.keys)
+        if is_repeated and last.total == first.total:
+            raise _MovedError(_MOVED)
         if self._order is Order.UNKNOWN and len({*first.times, *last.times}) > 1:
             raise DisorderError  # as many times rise as fall
         return last

@@ -138,4 +138,6 @@ def exported_count(checkpoint: Checkpoint | None) -> int:
         return 0
     if "snapshot" not in checkpoint:  # of both directions
         return sum(exported_count(checkpoint.get(direction)) for direction in ("sent", "received"))
+    if "since" in checkpoint:  # of a span of time, whose ranks do not begin at one
+        return int(checkpoint["delivered"])
     return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
 from typing import Any
 
@@ -18,6 +18,7 @@ from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._ledger import OpenedLedger, unit_of
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._matching import Matching, MatchResult
+from paywint_async.reconcile._payouts import LATEST, LONGEST
 from paywint_async.reconcile._pipes import readable, shown_name
 from paywint_async.reconcile._records import PaymentFact, Period
 from paywint_async.reconcile._totals import Statement, statement
@@ -40,6 +41,28 @@ class ReconcileOptions:
     def directions(self) -> tuple[str, ...]:
         """Those that are compared."""
         return ("received", "sent") if self.format.direction == "both" else (self.format.direction,)
+
+    @property
+    def first_day(self) -> date | None:
+        """The first day of creation that is read; None: from the first payment on.
+
+        A payment counts on the day it was paid, while lists are in the order of creation: so what was
+        created before the period is read, too, as far back as a payout sums payments, and as a row and
+        its payment may be apart.
+        """
+        days = LONGEST + LATEST + self.date_window
+        return _shifted(self.period.since, -days)
+
+    @property
+    def span(self) -> dict[str, datetime]:
+        """The options of a listing that has what a period needs."""
+        span = {"since": self.first_day, "until": _shifted(self.period.until, self.date_window + 1)}
+        midnight, zone = time(), self.format.zone
+        return {
+            name: datetime.combine(day, midnight, tzinfo=zone).astimezone(UTC)
+            for name, day in span.items()
+            if day is not None and 1 < day.year < 9999  # so that each zone has it
+        }
 
     @property
     def name(self) -> str:
@@ -138,7 +161,7 @@ class _Comparison:
         self, payments: Payments, on_progress: Progress, listing: Mapping[str, Any]
     ) -> None:
         direction = self._options.format.direction
-        reading = reader(payments, direction, **listing)(None)
+        reading = reader(payments, direction, **self._options.span, **listing)(None)
         done = 0
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
@@ -188,6 +211,9 @@ class _Comparison:
             *self._coverage.notes(),
             *self._coverage.notes_with_history(result, date_window=self._options.date_window),
         ]
+        if "since" in self._options.span:
+            day = self._options.first_day
+            notes.append(f"payments created before {day} were not read, though paid later")
         return Report(
             options=self._options,
             result=result,
@@ -198,6 +224,13 @@ class _Comparison:
             found_options=self._ledger.found_options(),
             unit=self._ledger.unit,
         )
+
+
+def _shifted(day: date | None, days: int) -> date | None:
+    try:
+        return None if day is None else day + timedelta(days=days)
+    except OverflowError:
+        return None
 
 
 def _places(result: MatchResult) -> set[int]:

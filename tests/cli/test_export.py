@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,96 @@ def test_a_file_needs_a_name(paywint: Command) -> None:
         outcome = paywint("export", "--emulator", 3, option, "")
         assert outcome.code == 2
         assert option in outcome.err
+
+
+def test_a_span_of_days_is_exported_the_last_one_included(
+    serve: Command, use: Command, paywint: Command
+) -> None:
+    account = serve(payments=900)
+    use(account.environment)
+    everything = [json.loads(line) for line in lines_of(paywint("export").out)]
+    days = sorted({each["created_at"][:10] for each in everything})
+    since, until = days[1], days[-2]
+
+    outcome = paywint("export", "--since", since, "--until", until)
+    listed = paywint("payment", "list", "received", "--since", since, "--until", until)
+
+    expected = [each for each in everything if since <= each["created_at"][:10] <= until]
+    assert 0 < len(expected) < 900
+    assert [json.loads(line) for line in lines_of(outcome.out)] == expected
+    assert listed.out == outcome.out
+
+
+def test_a_day_is_of_the_time_zone_and_a_moment_excludes_itself_as_an_end(
+    serve: Command, use: Command, paywint: Command
+) -> None:
+    account = serve(payments=300)
+    use(account.environment)
+    everything = [json.loads(line) for line in lines_of(paywint("export").out)]
+    day = everything[150]["created_at"][:10]
+    begin = datetime.fromisoformat(f"{day}T00:00:00+05:45")
+    spans = [
+        (
+            ["--since", day, "--until", day, "--timezone", "Asia/Kathmandu"],
+            begin,
+            begin + timedelta(1),
+        ),
+        (["--until", everything[99]["created_at"]], None, moment(everything[99])),
+        (["--since", everything[99]["created_at"]], moment(everything[99]), None),
+    ]
+    for options, since, until in spans:
+        expected = [
+            each
+            for each in everything
+            if (since is None or since <= moment(each)) and (until is None or moment(each) < until)
+        ]
+        assert ids_in(paywint("export", *options).out) == [each["payment_id"] for each in expected]
+
+
+def moment(payment: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(payment["created_at"])
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--since", "2026-01-01T00:00:00"], "has no time zone"),
+        (["--until", "yesterday"], "is neither a day"),
+        (["--since", "2026-02-30"], "is neither a day"),
+        (["--since", "2026-02-02", "--until", "2026-02-01"], "--until is before --since"),
+        (["--since", "2026-02-02", "--timezone", "Mars/Olympus"], "is no time zone"),
+        (["--until", "9999-12-31"], "out of the calendar"),
+    ],
+)
+@pytest.mark.parametrize("command", [["export"], ["payment", "list", "received"]])
+def test_what_is_no_span_is_wrong_usage(
+    paywint: Command,
+    use: Command,
+    serve: Command,
+    command: list[str],
+    options: list[str],
+    problem: str,
+) -> None:
+    use(serve(payments=1).environment)
+    outcome = paywint(*command, *options)
+    assert outcome.code == 2
+    assert problem in " ".join(outcome.err.split())
+
+
+def test_the_export_of_a_span_is_continued_and_keeps_its_span(
+    tmp_path: Path, serve: Command, use: Command, paywint: Command
+) -> None:
+    account = serve(payments=500)
+    use(account.environment)
+    everything = [json.loads(line) for line in lines_of(paywint("export").out)]
+    since = everything[200]["created_at"]
+    place = ["--output", tmp_path / "a.jsonl", "--checkpoint", tmp_path / "a.checkpoint"]
+
+    assert paywint("export", "--since", since, *place).code == 0
+    assert paywint("export", "--since", since, *place).code == 0
+    assert paywint("export", *place).code == 0
+    other = paywint("export", "--since", everything[100]["created_at"], *place)
+
+    assert other.code != 0
+    assert "span" in other.err
+    assert ids_in((tmp_path / "a.jsonl").read_text("utf-8")) == account.ids("received")[:201]

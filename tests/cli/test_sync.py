@@ -6,6 +6,7 @@ The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by def
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -109,6 +110,23 @@ def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
     found = statuses_in(output)
     assert found == account.truth()
     assert (found[former], found[retry]) == ("retried", "pending")
+
+
+def test_a_destination_that_begins_at_a_date_keeps_beginning_there(
+    output: str, serve: Command, use: Command, paywint: Command
+) -> None:
+    account = serve(payments=300)
+    use(account.environment)
+    listed = [json.loads(line) for line in paywint("export").out.splitlines()]
+    since = ["--since", listed[120]["created_at"]]
+
+    assert paywint("sync", *arguments(output), *since).code == 0
+    account.arrive(5)
+    assert paywint("sync", *arguments(output), *since).code == 0
+    assert paywint("sync", *arguments(output)).code == 0
+
+    assert {*statuses_in(output)} == {*account.ids("received")[: 5 + 121]}
+    assert paywint("sync", *arguments(output), "--since", "2001-01-01").code != 0
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "jsonl.gz", "csv.zst"])

@@ -136,6 +136,19 @@ async def test_what_was_created_after_all_is_found(order: str, description: str 
             assert emulator.request_count - count <= (2 if order == "newest" else 5) + 8
 
 
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+async def test_it_is_found_in_a_history_of_a_million_with_few_requests(order: str) -> None:
+    async with Emulator(payments=1_000_000, order=order) as emulator:
+        settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
+        async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
+            error = await doubt_of(client, "June")
+            emulator.arrive("received", 250)
+            count = emulator.request_count
+            payment = await client.payments.find_created(error)
+            assert payment is not None
+            assert emulator.request_count - count <= 30
+
+
 @pytest.mark.parametrize("status", ["pending", "settling", "success", "refunded"])
 async def test_only_what_nobody_has_paid_is_taken_for_it(status: str) -> None:
     """Nobody was told the link of an unknown outcome, so what is paid, or was refunded, is another's."""

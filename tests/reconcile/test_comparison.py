@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,45 @@ async def test_plots_are_of_the_period_only(tmp_path: Path) -> None:
 
     assert list(report.activities["received"].paid) == [date(2015, 1, 2)]
     assert report.statements[0].paywint.count == report.activities["received"].durations.count
+
+
+async def test_of_a_period_no_more_is_read_than_its_span_and_margins(tmp_path: Path) -> None:
+    ledger, zone = tmp_path / "a.csv", ZoneInfo("Asia/Kathmandu")
+    async with (
+        Emulator(payments=200_000) as emulator,
+        PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
+    ):
+        middle = (await client.payments.page("received", 1000)).records[0].created_at
+        period = Period(since=middle.date(), until=middle.date())
+        told = ReconcileOptions(
+            ledger=str(ledger), format=LedgerFormat(direction="received", zone=zone), period=period
+        )
+        table = make_table(str(ledger), "received")
+        await transfer(reader(client.payments, "received", **told.span), table)
+        count = await count_of(client, told.span)
+        before = emulator.request_count
+        report = await reconcile(client.payments, told)
+        pages = count // 100 + 1
+        assert pages < 1500
+        assert emulator.request_count - before <= pages + 2 * 11 + 4
+    assert report.agrees
+    assert report.statements[0].paywint.count > 0
+    day = middle.date() - timedelta(days=44)
+    assert report.notes[-1] == f"payments created before {day} were not read, though paid later"
+
+
+async def count_of(client: PaywintClient, span: dict[str, datetime]) -> int:
+    listing = client.payments.received(**span)
+    await listing.collect(limit=1)
+    assert listing.total is not None
+    return listing.total
+
+
+async def test_a_period_at_the_ends_of_the_calendar_reads_up_to_them(tmp_path: Path) -> None:
+    for period in (Period(since=date.min, until=date.max), Period(), Period(since=date(2, 1, 1))):
+        told = options(tmp_path / "a.csv", period=period)
+        assert "since" not in told.span
+        assert "until" not in told.span
 
 
 async def test_of_a_spoiled_ledger_just_that_is_told(tmp_path: Path) -> None:

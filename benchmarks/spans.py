@@ -1,0 +1,58 @@
+"""How many requests, and how long, for a day, a month, a year out of a long history?
+
+At 50 ms, 8 in flight, out of 1,000,000 payments, or as many as the variable PAYMENTS says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from datetime import datetime, timedelta
+
+from _measure import Row, report
+
+from paywint_async import PaywintClient
+from paywint_async.emulator import Emulator
+
+PAYMENTS = int(os.environ.get("PAYMENTS", "1000000"))
+LATENCY = 0.05
+IN_FLIGHT = 8
+SPANS = {"ten minutes": 1 / 144, "a day": 1, "a month": 30, "a year": 365, "all": None}
+
+
+async def measure() -> list[Row]:
+    """Requests beyond the pages of each span."""
+    async with (
+        Emulator(payments=PAYMENTS, latency=LATENCY) as emulator,
+        PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
+    ):
+        middle = (await client.payments.page("received", PAYMENTS // 200 + 1)).records[0].created_at
+        return [await row(emulator, client, name, middle, days) for name, days in SPANS.items()]
+
+
+async def row(
+    emulator: Emulator, client: PaywintClient, name: str, middle: datetime, days: float | None
+) -> Row:
+    """One span that ends in the middle of the history."""
+    since = None if days is None else middle - timedelta(days=days)
+    until = None if days is None else middle
+    before, started = emulator.request_count, time.perf_counter()
+    listing = client.payments.received(since=since, until=until, max_concurrency=IN_FLIGHT)
+    count = 0
+    async for page in listing.pages():
+        count += len(page.records)
+    seconds, requests = time.perf_counter() - started, emulator.request_count - before
+    assert count == listing.total
+    pages = math.ceil(count / 100)
+    return Row(
+        measure=f"requests beyond its pages, {name}",
+        measured=requests - pages,
+        at_most=2 * math.ceil(math.log2(max(2, PAYMENTS / 100))) + 4,
+        note=f"{count:,} payments, {requests:,} requests, {seconds:.1f} s",
+    )
+
+
+if __name__ == "__main__":
+    report(str(__doc__), asyncio.run(measure()))

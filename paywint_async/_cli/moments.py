@@ -1,0 +1,84 @@
+"""The span of time that a command is asked for: days, or moments with a time zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Annotated, Any, TypeAlias
+from zoneinfo import ZoneInfo, available_timezones
+
+from cyclopts import Parameter, Token
+
+from paywint_async._cli.options import UsageError
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?",
+    re.IGNORECASE,
+)
+
+
+def _read_moment(_type: Any, tokens: Sequence[Token]) -> date:
+    text = tokens[0].value
+    found = _MOMENT.fullmatch(text)
+    if found and not found[1]:
+        raise ValueError(f"{text!r} has no time zone: add Z or an offset such as +01:00")
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+        if found:
+            return datetime.fromisoformat(text.upper())
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is neither a day, 2026-01-31, nor a moment, 2026-01-31T09:30:00Z")
+
+
+# A day, or (a datetime is a date) a moment with a time zone.
+Moment: TypeAlias = Annotated[date, Parameter(converter=_read_moment)]
+
+
+def read_span(since: date | None, until: date | None, timezone: str) -> dict[str, datetime]:
+    """The options of a listing that select a span; days are counted in that time zone, both included.
+
+    Raises:
+        UsageError: the zone is not known, or the span ends before it begins.
+    """
+    zone, span = read_zone(timezone), {}
+    if since is not None:
+        span["since"] = _moment("--since", since, zone)
+    if until is not None:
+        span["until"] = _moment("--until", until, zone, days=1)
+    if len(span) == 2 and span["until"] <= span["since"]:
+        raise UsageError("--until is before --since")
+    return span
+
+
+def _moment(option: str, value: date, zone: tzinfo, days: int = 0) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    try:
+        day = value + timedelta(days=days)
+        return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{option}: {value} is out of the calendar") from None
+
+
+def read_zone(name: str) -> tzinfo:
+    """The time zone of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name.upper() in ("UTC", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        if not available_timezones():
+            raise UsageError(
+                f"--timezone: {name!r} is not known, because this system has no time zone data: "
+                "'pip install tzdata' installs it"
+            ) from None
+        raise UsageError(f"--timezone: {name!r} is no time zone, such as Europe/Berlin") from None
