@@ -84,7 +84,9 @@ class SpanPlanner(Planner):
     def _resume(self, contradiction: Contradiction) -> Steps:
         if isinstance(contradiction, _DisorderSeen):
             if self._is_begun:
-                raise ContinuityError(_DISORDER)
+                raise ContinuityError(
+                    f"{_DISORDER}, which only these pages show: read it whole, without a span"
+                )
             self._filter_all(self._at.order)
             return self._open()
         if not self._at.is_by_time:

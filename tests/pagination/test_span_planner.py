@@ -170,6 +170,35 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_span(is_oldest_first: bo
         assert first.delivered + rest.delivered == first.snapshots[0], seed
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [("delete",), ("move",), ("backdate",), ("insert", "delete"), ("insert", "move")],
+    ids="+".join,
+)
+@ORDERS
+def test_a_span_resumed_after_changes_is_exact_or_in_doubt(
+    kinds: tuple[str, ...], is_oldest_first: bool
+) -> None:
+    completed = 0
+    for seed, case in cases(is_oldest_first=is_oldest_first):
+        history, random = case.history, case.random
+        first = case.read(stop_after=random.choice((1, 3, 10, 25, 60)))
+        if case.has_one_time or first.position is None or first.position.is_finished:
+            continue
+        snapshot = {*case.within(history.keys)}
+        for _ in range(random.choice((1, 1, 2, 4))):
+            history.change(random.choice(kinds), random)
+        rest = case.read(start=through_json(first.position))
+        whole = first.delivered + rest.delivered
+        assert len({*whole}) == len(whole), seed
+        assert case.within(whole) == whole, seed
+        if rest.doubt is None:
+            completed += 1
+            left = snapshot & {*history.keys}
+            assert left <= {*whole} <= snapshot, seed
+    assert completed
+
+
 @ORDERS
 def test_a_finished_checkpoint_yields_what_is_new_in_the_span(is_oldest_first: bool) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first):
