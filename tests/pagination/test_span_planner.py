@@ -154,6 +154,26 @@ def test_whatever_changes_the_span_is_exact_at_its_rate_or_in_doubt(
     assert successes >= SUCCESS_RATES[kinds][is_oldest_first] / 100 * HISTORIES
 
 
+@pytest.mark.parametrize(
+    ("seed", "kind", "is_oldest_first"),
+    [
+        (
+            2209,
+            "repeat once",
+            False,
+        ),  # an empty span, told by a page that showed another's payments
+        (2226, "repeat once", True),
+        (3860, "insert", False),  # equal times; the last page was pushed away before it was seen
+    ],
+)
+def test_a_history_that_once_hid_payments_is_exact_or_in_doubt(
+    seed: int, kind: str, is_oldest_first: bool
+) -> None:
+    case = Case(seed, is_oldest_first=is_oldest_first)
+    reading = case.read((kind,))
+    assert reading.doubt or case.is_exact(reading)
+
+
 @ORDERS
 def test_a_checkpoint_taken_anywhere_completes_the_same_span(is_oldest_first: bool) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first):
