@@ -20,43 +20,47 @@ SECOND = "22222222-2222-4222-8222-222222222222"
 
 
 class TestAGuardOfTwoFields:
-    guard = _Guard(("amount", "fee"))
+    @pytest.fixture
+    def guard(self) -> _Guard:  # made by each test: `nox -s mutants` changes it after the import
+        return _Guard(("amount", "fee"))
 
     @pytest.mark.parametrize("data", [b'"amount":"5"', b'"fee": \t"5"', b'{"x":1,"fee":"5"}'])
-    def test_finds_text_in_each(self, data):
-        assert self.guard.text.search(data)
+    def test_finds_text_in_each(self, guard, data):
+        assert guard.text.search(data)
 
     @pytest.mark.parametrize("data", [b'"amount":5', b'"tip_fee":"5"', b'"fees":"5"', b'"x":"fee"'])
-    def test_finds_no_text_elsewhere(self, data):
-        assert not self.guard.text.search(data)
+    def test_finds_no_text_elsewhere(self, guard, data):
+        assert not guard.text.search(data)
 
     @pytest.mark.parametrize("letter", "amountfe")
-    def test_finds_each_letter_of_their_names_as_an_escape(self, letter):
-        assert self.guard.escaped.search(rb"\u00%02X" % ord(letter))
-        assert self.guard.escaped.search(rb"\u00%02x" % ord(letter))
+    def test_finds_each_letter_of_their_names_as_an_escape(self, guard, letter):
+        assert guard.escaped.search(rb"\u00%02X" % ord(letter))
+        assert guard.escaped.search(rb"\u00%02x" % ord(letter))
 
     @pytest.mark.parametrize("letter", "bXz|")
-    def test_finds_no_other_letter(self, letter):
-        assert not self.guard.escaped.search(rb"\u00%02x" % ord(letter))
+    def test_finds_no_other_letter(self, guard, letter):
+        assert not guard.escaped.search(rb"\u00%02x" % ord(letter))
 
-    def test_tells_numbers_from_texts_whatever_their_spaces_are(self):
-        _, fee = self.guard.spaced
+    def test_tells_numbers_from_texts_whatever_their_spaces_are(self, guard):
+        _, fee = guard.spaced
         assert fee.findall(b'"fee" :\n5,"fee": "5","fee":5,"tip_fee":5') == [b"", b'"', b""]
 
-    def test_knows_how_their_names_begin_and_end(self):
-        assert (self.guard.keys, self.guard.ends) == (
+    def test_knows_how_their_names_begin_and_end(self, guard):
+        assert (guard.keys, guard.ends) == (
             [b'"amount"', b'"fee"'],
             [b'mount"', b'ee"'],
         )
 
 
 class TestAGuardOfNoField:
-    guard = _Guard(())
+    @pytest.fixture
+    def guard(self) -> _Guard:
+        return _Guard(())
 
     @pytest.mark.parametrize("data", [b"", b'"":"5"', rb"\u0061", b"XX"])
-    def test_finds_nothing(self, data):
-        assert not self.guard.text.search(data)
-        assert not self.guard.escaped.search(data)
+    def test_finds_nothing(self, guard, data):
+        assert not guard.text.search(data)
+        assert not guard.escaped.search(data)
 
 
 def page_of(*records: bytes, tail: bytes = b'"totalRecords":2') -> bytes:
