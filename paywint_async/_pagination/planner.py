@@ -79,6 +79,7 @@ class Planner:
         self._agreed_total = 0  # of the newest answer that agreed with what was delivered
         self._drift = 0  # how many payments arrived while the last fruitless request was under way
         self._fruitless = 0
+        self._is_outrun = False  # a page requested ahead showed only what was delivered
         self._is_sought = True  # the next answer was requested after all that is known
         self._steps = self._read()
         self.first_page = None if limit == 0 else next(self._steps).ask_first
@@ -111,6 +112,8 @@ class Planner:
         page = self._due_page()
         if is_idle:
             self._is_sought = True
+        elif self._is_outrun:
+            return None  # pages requested ahead may come too late forever: the due one is sought
         else:
             page = max(page, self._last_page + 1)
             if page > self._last_needed_page() or (self._kept and page >= self._kept.page_no):
@@ -141,8 +144,11 @@ class Planner:
         is_wasted = is_sought and not self._is_seeking and fruitless == self._fruitless
         if self.progress.passed > passed:
             self._fruitless = self._drift = 0
+            self._is_outrun = False
         elif is_wasted and not self.is_complete:
             self._lose_patience(1, "payments arrive faster than they can be read")
+        elif not self._is_sought:
+            self._is_outrun = True
         return decision
 
     def conclude(self) -> None:

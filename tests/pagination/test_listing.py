@@ -14,6 +14,7 @@ from virtual_time import pass_time
 from paywint_async import (
     Direction,
     Event,
+    Handler,
     IncompleteHistoryError,
     InvalidRequestError,
     NotFoundError,
@@ -49,6 +50,27 @@ async def test_the_snapshot_ends_though_payments_never_stop_arriving() -> None:
         listing = client.payments.received(rows_per_page=10, max_concurrency=2)
         delivered = await listing.collect()
         assert len(delivered) == len(set(delivered)) == listing.total
+
+
+@pytest.mark.parametrize("max_concurrency", [1, 4])
+@pytest.mark.parametrize("arrivals", [10, 25])
+async def test_the_snapshot_ends_though_a_page_of_payments_arrives_with_each_answer(
+    arrivals: int, max_concurrency: int
+) -> None:
+    requests = 0
+
+    async def let_arrive(request: Request, handler: Handler) -> Response:
+        nonlocal requests
+        requests += 1
+        assert requests <= 200
+        response = await handler(request)
+        emulator.arrive("received", arrivals)
+        return response
+
+    async with account(200, middlewares=(let_arrive,)) as (emulator, client):
+        snapshot = emulator.history("received")
+        listing = client.payments.received(rows_per_page=10, max_concurrency=max_concurrency)
+        assert ids(await listing.collect()) == snapshot
 
 
 async def test_pages_are_fetched_side_by_side_and_never_more_than_asked() -> None:
