@@ -35,8 +35,8 @@ def _read_moment(_type: Any, tokens: Sequence[Token]) -> date:
     raise ValueError(f"{text!r} is neither a day, 2026-01-31, nor a moment, 2026-01-31T09:30:00Z")
 
 
-# A day, or (a datetime is a date) a moment with a time zone.
-Moment: TypeAlias = Annotated[date, Parameter(converter=_read_moment)]
+# A day, or a moment with a time zone. Where pydantic is loaded, cyclopts validates by these types.
+Moment: TypeAlias = Annotated[datetime | date, Parameter(converter=_read_moment)]
 
 
 def read_span(since: date | None, until: date | None, timezone: str) -> dict[str, datetime]:
