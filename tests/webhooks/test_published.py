@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from decimal import Decimal
@@ -38,7 +39,7 @@ class TestEachFieldOfAnEvent:
         assert [event for event in events if getattr(event, field) is not None]
 
     def test_is_documented(self, field):
-        assert f"        {field}: " in (WebhookEvent.__doc__ or "")
+        assert f"    {field}: " in (inspect.getdoc(WebhookEvent) or "")
 
 
 @published
