@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 from fault_server import API_KEY, CLOSE_UNANSWERED, FaultServer, answer
+from virtual_time import pass_time
 
 from paywint_async import (
     Answer,
@@ -144,7 +145,7 @@ class TestWhichAnswers:
             client = connect(emulator)
             with client.answers() as seen:
                 late = asyncio.create_task(read(client))
-                await asyncio.sleep(0.5)
+                await pass_time(0.5)
             await late
             await read(client)
         assert seen == []
@@ -217,7 +218,7 @@ class TestWhichAnswers:
                 return operations(seen)
 
             waits = [asyncio.create_task(wait()) for _ in range(3)]
-            await asyncio.sleep(0.5)
+            await pass_time(0.5)
             emulator.schedule(link.payment_id, "success", after=0)
             assert await asyncio.gather(*waits) == [["get"] * (emulator.request_count - 1)] * 3
 

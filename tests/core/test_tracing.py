@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from virtual_time import pass_time
 
 from paywint_async import (
     PaywintClient,
@@ -141,7 +142,7 @@ class TestSpans:
     async def test_a_cancelled_call_says_so(self, connect, telemetry):
         async with FaultServer(SILENCE) as server:
             call = asyncio.create_task(read(connect(server, **telemetry.options)))
-            await asyncio.sleep(1)
+            await pass_time(1)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -200,7 +201,7 @@ class TestMetrics:
         async with Emulator(latency=5.0) as emulator:
             client = connect(emulator, **telemetry.options)
             calls = [asyncio.create_task(read(client)) for _ in range(3)]
-            await asyncio.sleep(1)
+            await pass_time(1)
             assert [p.value for p in telemetry.points("http.client.active_requests")] == [3]
             await asyncio.gather(*calls)
             assert [p.value for p in telemetry.points("http.client.active_requests")] == [0]

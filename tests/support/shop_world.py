@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 import attrs
-from virtual_time import SocketlessLoop
+from virtual_time import SocketlessLoop, pass_time
 
 from paywint_async import Handler, Request, Response
 from paywint_async.emulator import Emulator, _wire
@@ -61,7 +61,7 @@ class EmulatedApi:
 
         async def answer(request: Request, _handler: Handler) -> Response:
             self.requests += 1
-            await asyncio.sleep(self._chance.uniform(0.05, 0.4))
+            await pass_time(self._chance.uniform(0.05, 0.4))
             self._maybe_kill(kill)
             if self.is_down or self._happens(self._dangers.fails):
                 return Response(
@@ -69,7 +69,7 @@ class EmulatedApi:
                 )
             body = self._effect(request)
             self._maybe_kill(kill)
-            await asyncio.sleep(self._chance.uniform(0.05, 0.4))
+            await pass_time(self._chance.uniform(0.05, 0.4))
             if self._happens(self._dangers.answer_is_lost):
                 return Response(status=502, headers=MESSAGE, body=b"<html>bad gateway</html>")
             return Response(status=200, headers=MESSAGE, body=body)

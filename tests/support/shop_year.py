@@ -20,6 +20,7 @@ import attrs
 import pytest
 from example_modules import load
 from shop_world import Dangers, EmulatedApi, HeldQueue, WebhookRoute, refused
+from virtual_time import pass_time
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async.emulator import Emulator, WebhookFaults
@@ -249,33 +250,33 @@ class Year:
         chance, scale = self._chance, self._scale
         days = sorted(chance.randrange(scale.days) for _ in range(scale.payments))
         for index, day in enumerate(days):
-            await asyncio.sleep(max(0.0, self._began + day * DAY - self._now()))
+            await pass_time(max(0.0, self._began + day * DAY - self._now()))
             group.create_task(self._buyer(chance.uniform(0, DAY)), name=f"buyer {index}")
 
     async def _buyer(self, comes_after: float) -> None:
         chance, emulator = self._chance, self._emulator
-        await asyncio.sleep(comes_after)
+        await pass_time(comes_after)
         item = chance.choice(self._process.items)
         try:
             link = await self._process.do(lambda shop: shop.order(item))
         except (PaywintError, OSError):
             return  # an error page: this buyer goes away
         payment_id = link.rpartition("/")[2]
-        await asyncio.sleep(chance.uniform(5, 300))
+        await pass_time(chance.uniform(5, 300))
         fate = chance.random()
         if fate < 0.06:
             return  # looks at it, and lets it expire
         await emulator.process(payment_id)
-        await asyncio.sleep(chance.uniform(1, 60))
+        await pass_time(chance.uniform(1, 60))
         if fate < 0.12:
             await emulator.fail(payment_id)
             if fate < 0.09:
                 return
-            await asyncio.sleep(chance.uniform(5, 300))
+            await pass_time(chance.uniform(5, 300))
             payment_id = await emulator.retry(payment_id)
         elif fate < 0.3:
             await emulator.settle(payment_id)
-            await asyncio.sleep(chance.uniform(1, 6) * HOUR)
+            await pass_time(chance.uniform(1, 6) * HOUR)
         await emulator.pay(payment_id)
         if chance.random() < 0.5:
             await self._come_back(payment_id)
@@ -293,12 +294,12 @@ class Year:
 
     async def _refund(self, payment_id: str) -> None:
         chance, emulator = self._chance, self._emulator
-        await asyncio.sleep(chance.uniform(0, 20) * DAY)
+        await pass_time(chance.uniform(0, 20) * DAY)
         if chance.random() < 0.3:
             await emulator.refund_fee(payment_id)
         for part in ("1.10", "2.05")[: chance.randrange(3)]:
             await emulator.refund(payment_id, part)
-            await asyncio.sleep(chance.uniform(0, 2) * DAY)
+            await pass_time(chance.uniform(0, 2) * DAY)
         if chance.random() < 0.6:
             await emulator.refund(payment_id)
 
@@ -311,12 +312,12 @@ class Year:
         )
 
     async def _at_some_time(self, trouble: Callable[[], Awaitable[None]]) -> None:
-        await asyncio.sleep(self._chance.uniform(0, self._scale.days) * DAY)
+        await pass_time(self._chance.uniform(0, self._scale.days) * DAY)
         await trouble()
 
     async def _outage(self) -> None:
         self._api.is_down = True
-        await asyncio.sleep(self._chance.uniform(0.5, 5) * HOUR)
+        await pass_time(self._chance.uniform(0.5, 5) * HOUR)
         self._api.is_down = False
 
     async def _deploy(self) -> None:
@@ -324,12 +325,12 @@ class Year:
 
     async def _clock_jump(self) -> None:
         self._skew = self._chance.choice([-3, -1, 1, 3]) * self._chance.uniform(200, 3600)
-        await asyncio.sleep(self._chance.uniform(1, 12) * HOUR)
+        await pass_time(self._chance.uniform(1, 12) * HOUR)
         self._skew = 0.0
 
     async def _sweeps(self) -> None:
         while self._now() < self._began + (self._scale.days + 2) * DAY:
-            await asyncio.sleep(self._scale.sweep_hours * HOUR)
+            await pass_time(self._scale.sweep_hours * HOUR)
             await self._sweep()
 
     async def _sweep(self) -> None:
@@ -343,7 +344,7 @@ class Year:
 
     async def _nights(self) -> None:
         for night in range(1, self._scale.days + 1):
-            await asyncio.sleep(max(0.0, self._began + night * DAY - self._now()))
+            await pass_time(max(0.0, self._began + night * DAY - self._now()))
             await self._sync(is_killed=self._chance.random() < 0.2)
             await self._resend_refunds()
             if night % 30 == SETTLING_DAYS and night > 30:
@@ -390,7 +391,7 @@ class Year:
                     report = await reconcile(client.payments, options)
                     break
                 except PaywintError:
-                    await asyncio.sleep(HOUR)
+                    await pass_time(HOUR)
         if not report.agrees:
             self._books.disagreements += [
                 f"{period}: {each}" for each in report.result.differences[:3]
@@ -399,7 +400,7 @@ class Year:
     async def _end(self) -> None:
         """What is still open is looked at once more, with nothing that goes wrong."""
         self._api.is_down, self._api._dangers = False, Dangers(0, 0, 0)
-        await asyncio.sleep(60)  # a process that was killed is back
+        await pass_time(60)  # a process that was killed is back
         await self._resend_refunds()
         await self._process.do(lambda shop: shop.sweep())
         await self._sync()
