@@ -27,11 +27,11 @@ _COMMANDS = {
     ),
     "reconcile": (
         "reconcile",
-        "Compare a ledger with the account: exit 0 where the books agree, 3 where they differ.",
+        "Compare a ledger with the account: exit 0 if the books agree, 3 if they differ.",
     ),
     "doctor": (
         "doctor",
-        "Check whether what this SDK assumes of Paywint holds for the account; only reads.",
+        "Check whether this SDK's assumptions about Paywint hold for the account; only reads.",
     ),
     "link": ("group", "Create links at which a payer can pay."),
     "payment": ("group", "Print payments, each as a line of JSON."),
@@ -44,7 +44,7 @@ _COMMANDS = {
 _HELP = """Payments of a Paywint account.
 
 PAYWINT_API_KEY, PAYWINT_API_SECRET, PAYWINT_ENVIRONMENT (sandbox or production) and
-PAYWINT_BASE_URL say which account.
+PAYWINT_BASE_URL select the account.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or no
 credentials, 3 the books differ or an assumption is contradicted, 130 interrupted, 143 terminated,
@@ -70,7 +70,7 @@ def make_app(arguments: Sequence[str]) -> App:
 
 
 def dispatch(app: App, arguments: Sequence[str]) -> int:
-    """Runs the requested command; returns its exit code."""
+    """Run the requested command; return its exit code."""
     try:
         command, bound, _ = app.parse_args(list(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -84,7 +84,7 @@ def dispatch(app: App, arguments: Sequence[str]) -> int:
 
 
 def _print(show: Callable[[], object]) -> int:
-    """Prints help or version by cyclopts; here, too, stdout may be full or closed."""
+    """Let cyclopts print help or version; stdout may be full or closed here, too."""
     if sys.stdout is None:
         say("cannot write stdout: it is closed")
         return 1

@@ -32,7 +32,7 @@ CONTRADICTED = 3
 
 
 async def doctor(*, json: Flag = False, webhook: FileName | None = None) -> int:
-    """Check whether what this SDK assumes of Paywint holds for the account; only reads.
+    """Check whether this SDK's assumptions about Paywint hold for the account; only reads.
 
     At most 40 requests and 10 seconds. The report names no payer, no payment and no key, so that it can
     be pasted into an issue. Exit 0 where nothing is contradicted, 1 where the API cannot be reached,

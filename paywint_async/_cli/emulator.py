@@ -33,25 +33,25 @@ async def emulator(
 
     Its address shows a console in a browser; its payment links lead to a page for the payer.
 
-    It prints the four environment variables with which other commands use it, for a shell:
+    It prints the four environment variables that make other commands use it, for a shell:
     'paywint emulator --port 8080 > account.sh &', then '. ./account.sh'.
 
     Parameters
     ----------
     port
-        0: any free one.
+        The port to listen on; 0 is any free one.
     payments
         How many payments it has in each direction.
     webhook_url
         Receives a webhook for each change of a payment; must be on this machine. Signed with the
         secret in PAYWINT_WEBHOOK_SECRET, if it is set.
     redirect_url
-        Where the payer's page returns to.
+        Where the payer's page redirects after paying.
     state
         A file for what was created and changed, read at the next start; created if missing.
     deviation
-        A way in which it differs from what the SDK assumes of Paywint, such as amounts-as-text; can be
-        repeated. An unknown one is refused with a list of all; 'paywint doctor' finds each.
+        A difference from what the SDK assumes of Paywint, such as amounts-as-text; can be repeated. An
+        unknown name is refused with a list of all. 'paywint doctor' detects each of them.
     """
     server = make_emulator(
         payments=payments,
@@ -78,7 +78,7 @@ async def emulator(
 
 @asynccontextmanager
 async def _serving(server: Emulator) -> AsyncIterator[None]:
-    """The running server. Raises PaywintError where its state file cannot be used."""
+    """Run the server. Raises PaywintError if its state file cannot be used."""
     try:
         await server.start()
     except ValueError as error:
@@ -88,7 +88,7 @@ async def _serving(server: Emulator) -> AsyncIterator[None]:
 
 
 async def _until_terminated() -> None:
-    """Returns on SIGTERM, the regular end; raises CancelledError on SIGINT, an interruption."""
+    """Return on SIGTERM, the regular end; raise CancelledError on SIGINT, an interruption."""
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError as error:

@@ -76,14 +76,14 @@ async def export(
     direction
         Which payments; with both, a column has the direction.
     since
-        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        Only payments created from then on: a day such as 2026-10-01, or a time such as
         2026-10-01T09:30:00Z.
     until
-        Only payments created up to the end of that day, or before that moment.
+        Only payments created up to the end of that day, or before that time.
     timezone
-        In which days are counted, such as Europe/Berlin.
+        Time zone of the days, such as Europe/Berlin.
     format
-        The format of a file; default: that of its ending, jsonl where it has none.
+        The format of a file; by default that of its ending, or jsonl if it has none.
     spreadsheet
         Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
         would be a formula.
@@ -161,7 +161,7 @@ class _Job:
         return await transfer(read, sink, on_progress=on_progress)
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
-        """For an export that stopped: what is committed, and how to continue."""
+        """Say what an export that stopped has committed, and how to continue it."""
         if not self.done or isinstance(error, OutputClosedError):
             return
         if not isinstance(error, ExportError):

@@ -1,4 +1,4 @@
-"""The options that tell how a ledger is read, and the profile in which they may stand."""
+"""The options that say how a ledger is read, and the profile file that can hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paywint_async.export._errors import translated
 from paywint_async.export._files import put_in_place, replacement, temporary_path, write_all
 from paywint_async.reconcile import Columns, LedgerError
 
-_TAB = ("tab", "\\t")  # what can be typed
+_TAB = ("tab", "\\t")  # a tab itself is hard to type in a shell
 
 
 @Parameter(name="*")
@@ -28,28 +28,28 @@ class ColumnNames:
     Parameters
     ----------
     id_column
-        With the payment's id. Each default is a column of a usual name, which --explain tells; an
-        empty name is none.
+        Column of the payment's id. By default each column is found by its name (--explain shows
+        which); an empty name ignores the column.
     invoice_column
-        With the invoice number.
+        Column of the invoice number.
     description_column
-        With the description.
+        Column of the description.
     amount_column
-        With the amount.
+        Column of the amount.
     debit_column
-        With what was sent, where it has a column of its own.
+        Column of sent amounts, if sent and received amounts have separate columns.
     credit_column
-        With what was received, where it has a column of its own.
+        Column of received amounts, if sent and received amounts have separate columns.
     fee_column
-        With the fee that was taken off the amount, and is added again.
+        Column of a fee that was deducted from the amount; it is added back.
     date_column
-        With the day or the time.
+        Column of the date, with or without a time.
     status_column
-        With the status.
+        Column of the status.
     direction_column
-        With 'sent' or 'received', or a bank's words for it.
+        Column with 'sent' or 'received', or a bank's words for it.
     currency_column
-        Which must be USD.
+        Column of the currency, which must be USD.
     """
 
     id_column: str | None = None
@@ -64,31 +64,32 @@ class ColumnNames:
     direction_column: str | None = None
     currency_column: str | None = None
 
-    def as_told(self) -> Columns:
-        """The same without the options' ending."""
-        told = attrs.asdict(self)
-        return Columns(**{option.removesuffix("_column"): name for option, name in told.items()})
+    def as_columns(self) -> Columns:
+        """Convert to `Columns`, whose fields have the same names without `_column`."""
+        given = attrs.asdict(self)
+        return Columns(**{option.removesuffix("_column"): name for option, name in given.items()})
 
 
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class TextForm:
-    """The options that tell the form of a ledger; without them it is found.
+    """The options for the format of a ledger; what is not given is detected.
 
     Parameters
     ----------
     encoding
-        Of a file of text, such as utf-8 or cp1252.
+        Encoding of a text file, such as utf-8 or cp1252.
     delimiter
-        Between the values of a file of text: a character, or tab.
+        Character between the values of a text file, or tab.
     header_line
-        The line that names the columns, from 1; 0: there is none, and columns are called 1, 2, ….
+        Number of the line that names the columns, from 1; 0 if no line does: then the columns are
+        called 1, 2, ….
     date_format
-        dmy, mdy or ymd, or a form such as %d.%m.%Y.
+        dmy, mdy or ymd, or a pattern such as %d.%m.%Y.
     decimal_mark
-        . or ,
+        The decimal mark of amounts: . or ,
     sheet
-        Of an Excel file.
+        Sheet of an Excel file.
     """
 
     encoding: str | None = None
@@ -101,32 +102,32 @@ class TextForm:
 
 @attrs.frozen(kw_only=True)
 class LedgerOptions:
-    """What the options and the profile tell of a ledger."""
+    """How to read a ledger, from the command's options and the profile."""
 
     columns: ColumnNames
     form: TextForm
     paid_statuses: tuple[str, ...]
 
     def with_profile(self, path: str | None) -> LedgerOptions:
-        """The same with what the profile tells and no option does.
+        """Fill in from a profile what no option gives.
 
         Raises:
-            LedgerError: the profile is no profile.
-            ExportError: it cannot be read.
+            LedgerError: the file is not a valid profile.
+            ExportError: the file cannot be read.
         """
-        told = _read(path) if path is not None else {}
-        statuses = told.pop("paid_status", ())
+        profile = _read(path) if path is not None else {}
+        statuses = profile.pop("paid_status", ())
         return LedgerOptions(
-            columns=_filled(self.columns, told),
-            form=_filled(self.form, told),
+            columns=_filled(self.columns, profile),
+            form=_filled(self.form, profile),
             paid_statuses=(*self.paid_statuses, *statuses),
         )
 
     def checked_form(self) -> dict[str, Any]:
-        """The form of a ledger as `LedgerFormat` has it.
+        """Check the format options and return them as arguments of `LedgerFormat`.
 
         Raises:
-            UsageError: an option cannot be used; names it.
+            UsageError: an option has an invalid value; the message names the option.
         """
         form = attrs.asdict(self.form)
         form["delimiter"] = _checked_delimiter(self.form.delimiter)
@@ -136,21 +137,21 @@ class LedgerOptions:
 
 
 def save_profile(path: str, options: LedgerOptions, found: Mapping[str, str]) -> None:
-    """Writes a profile, which appears as a whole or not at all.
+    """Write a profile, atomically.
 
-    Encoding and header line are written only where they were told: a file of the next month may have
-    others, and would be misread in silence.
+    Encoding and header line are written only if an option gave them: the file of the next month may
+    have others, and would be misread without an error.
 
     Args:
         path: of the profile.
-        options: as told.
-        found: of the options that were not told, those that the ledger decided.
+        options: as given by the user.
+        found: the options that were not given, with the values detected in the ledger.
 
     Raises:
-        ExportError: it cannot be written.
+        ExportError: the file cannot be written.
     """
-    told = {**attrs.asdict(options.columns), **attrs.asdict(options.form)}
-    kept: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    given = {**attrs.asdict(options.columns), **attrs.asdict(options.form)}
+    kept: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     kept = {**found, **kept}
     if options.paid_statuses:
         kept["paid_status"] = list(options.paid_statuses)
@@ -164,7 +165,7 @@ def save_profile(path: str, options: LedgerOptions, found: Mapping[str, str]) ->
 
 
 def _as_toml(value: Any) -> str:
-    """Strings, whole numbers and lists of strings are written as in JSON, but for one character."""
+    """Write a string, an integer or a list of strings, which TOML writes as JSON does, except for DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -172,15 +173,15 @@ def _read(path: str) -> dict[str, Any]:
     with translated(f"cannot read {path}"), open(path, "rb") as file:
         data = file.read(1 << 20)
     try:
-        told = tomllib.loads(data.decode("utf-8-sig"))
+        entries = tomllib.loads(data.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LedgerError(path, f"is no profile in TOML: {error}") from None
+        raise LedgerError(path, f"is not a valid TOML profile: {error}") from None
     found: dict[str, Any] = {}
-    for key, value in told.items():
+    for key, value in entries.items():
         name = key.replace("-", "_")
         if name not in _KEYS:
             known = ", ".join(each.replace("_", "-") for each in _KEYS)
-            raise LedgerError(path, f"{key!r} is none of {known}")
+            raise LedgerError(path, f"has the unknown key {key!r}; known are {known}")
         if name == "paid_status":
             value = [value] if isinstance(value, str) else value
             is_right = isinstance(value, list) and all(isinstance(each, str) for each in value)
@@ -189,7 +190,7 @@ def _read(path: str) -> dict[str, Any]:
         else:
             is_right = isinstance(value, str)
         if not is_right or (name == "decimal_mark" and value not in (".", ",")):
-            raise LedgerError(path, f"{key} = {value!r} cannot be used")
+            raise LedgerError(path, f"has an invalid value: {key} = {value!r}")
         found[name] = value
     return found
 
@@ -201,12 +202,12 @@ _KEYS = (
 )
 
 
-def _filled(options: Any, told: Mapping[str, Any]) -> Any:
-    """The options with values of the profile where they have none."""
+def _filled(options: Any, profile: Mapping[str, Any]) -> Any:
+    """Return the options with missing values taken from the profile."""
     missing = {
-        field.name: told[field.name]
+        field.name: profile[field.name]
         for field in attrs.fields(type(options))
-        if getattr(options, field.name) is None and field.name in told
+        if getattr(options, field.name) is None and field.name in profile
     }
     return attrs.evolve(options, **missing)
 
@@ -227,11 +228,11 @@ def _check_encoding(encoding: str | None) -> None:
             return
     except (LookupError, ValueError):
         pass
-    raise UsageError(f"--encoding: {encoding!r} is no encoding, such as utf-8 or cp1252")
+    raise UsageError(f"--encoding: {encoding!r} is not a known encoding, such as utf-8 or cp1252")
 
 
 def _check_date_format(form: str | None) -> None:
     if form is not None and form not in ("dmy", "mdy", "ymd") and "%" not in form:
         raise UsageError(
-            f"--date-format: {form!r} is neither dmy, mdy, ymd nor a form with % in it"
+            f"--date-format: {form!r} is neither dmy, mdy, ymd nor a pattern with % in it"
         )

@@ -24,7 +24,7 @@ async def create(
 ) -> None:
     """Create a link and a pending payment; print their id and address as one line of JSON.
 
-    The request is never repeated automatically. Where it is unknown whether the link was created, check
+    The request is never repeated automatically. If it is unknown whether the link was created, check
     before you repeat the command.
 
     Parameters

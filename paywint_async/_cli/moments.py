@@ -1,4 +1,4 @@
-"""The span of time that a command is asked for: days, or moments with a time zone."""
+"""Parses the span of time of a command: days, or times with a time zone."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def _read_moment(_type: Any, tokens: Sequence[Token]) -> date:
             return datetime.fromisoformat(text.upper())
     except ValueError:
         pass
-    raise ValueError(f"{text!r} is neither a day, 2026-01-31, nor a moment, 2026-01-31T09:30:00Z")
+    raise ValueError(f"{text!r} is neither a day, 2026-01-31, nor a time, 2026-01-31T09:30:00Z")
 
 
-# A day, or a moment with a time zone. Where pydantic is loaded, cyclopts validates by these types.
+# A day, or a time with a time zone. If pydantic is loaded, cyclopts validates with these types.
 Moment: TypeAlias = Annotated[datetime | date, Parameter(converter=_read_moment)]
 
 
 def read_span(since: date | None, until: date | None, timezone: str) -> dict[str, datetime]:
-    """The options of a listing that select a span; days are counted in that time zone, both included.
+    """Return the listing's options for a span; days are those of the time zone, both included.
 
     Raises:
-        UsageError: the zone is not known, or the span ends before it begins.
+        UsageError: the time zone is unknown, or the span ends before it begins.
     """
     zone, span = read_zone(timezone), {}
     if since is not None:
@@ -66,10 +66,10 @@ def _moment(option: str, value: date, zone: tzinfo, days: int = 0) -> datetime:
 
 
 def read_zone(name: str) -> tzinfo:
-    """The time zone of a name.
+    """Return the time zone of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no time zone has that name.
     """
     if name.upper() in ("UTC", "Z"):
         return UTC
@@ -81,4 +81,6 @@ def read_zone(name: str) -> tzinfo:
                 f"--timezone: {name!r} is not known, because this system has no time zone data: "
                 "'pip install tzdata' installs it"
             ) from None
-        raise UsageError(f"--timezone: {name!r} is no time zone, such as Europe/Berlin") from None
+        raise UsageError(
+            f"--timezone: {name!r} is not a known time zone, such as Europe/Berlin"
+        ) from None

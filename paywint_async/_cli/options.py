@@ -33,7 +33,7 @@ class UsageError(Exception):
 
 
 def checked_destination(argument: str) -> str:
-    """Returns the destination unchanged, where it may stand on a command line.
+    """Return the destination unchanged if it may be given on a command line.
 
     Raises:
         UsageError: it has a password, which every user of the machine could read.
@@ -65,16 +65,16 @@ def find_kind(output: str, format: Format | None, checkpoint: str | None = None)
 
 
 def chosen_format(output: str, format: FormatName | None, spreadsheet: bool) -> Format | None:
-    """The format that the options name; None: they name none.
+    """Return the format that the options name, or None.
 
     Raises:
         UsageError: ``--spreadsheet``, and the output is not CSV.
     """
-    told = None if format is None else Format(format)
+    named = None if format is None else Format(format)
     if not spreadsheet:
-        return told
+        return named
     is_named = output != "-" and "." in os.path.basename(output)
-    kind = find_kind(output, told) if told or is_named else CSV
+    kind = find_kind(output, named) if named or is_named else CSV
     if Format.SPREADSHEET not in kind.formats:
         raise UsageError(f"--spreadsheet is for CSV, and {display_name(output)} is {kind.name}")
     return Format.SPREADSHEET
@@ -126,15 +126,15 @@ Output: TypeAlias = Annotated[
     str,
     Parameter(
         allow_leading_hyphen=True,
-        help=_destination_help("Stdout (-), or where the payments go:"),
+        help=_destination_help("Where to write: stdout (-), or"),
     ),
 ]
 SyncedDestination: TypeAlias = Annotated[
     str | None,
     Parameter(
-        help=_destination_help("What is kept up to date:")
-        + " A database's password belongs in PGPASSWORD or a .pgpass file. Without a destination "
-        "PAYWINT_DESTINATION is taken, where a URL may have its password."
+        help=_destination_help("What to keep up to date:")
+        + " Put a database's password into PGPASSWORD or a .pgpass file. Without a destination, "
+        "PAYWINT_DESTINATION is used; a URL there may contain the password."
     ),
 ]
 FormatName: TypeAlias = Literal["jsonl", "csv"]

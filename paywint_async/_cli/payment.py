@@ -54,12 +54,12 @@ async def list_(
     direction
         Sent by this account, or received by it.
     since
-        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        Only payments created from then on: a day such as 2026-10-01, or a time such as
         2026-10-01T09:30:00Z.
     until
-        Only payments created up to the end of that day, or before that moment.
+        Only payments created up to the end of that day, or before that time.
     timezone
-        In which days are counted, such as Europe/Berlin.
+        Time zone of the days, such as Europe/Berlin.
     limit
         How many; all by default.
     """

@@ -45,7 +45,7 @@ BOOKS_DIFFER = 3
 
 
 def _refuse_option(_type: object, ledger: str) -> None:
-    """What begins with a hyphen is a mistyped option, save the one that stands for stdin."""
+    """Refuse a ledger that begins with a hyphen: it is a mistyped option. `-` alone is stdin."""
     if ledger.startswith("-") and ledger != "-":
         raise ValueError(f"there is no option {ledger}")
 
@@ -79,34 +79,34 @@ async def reconcile(
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
 ) -> int:
-    """Compare a ledger with the account: exit 0 where the books agree, 3 where they differ.
+    """Compare a ledger with the account: exit 0 if the books agree, 3 if they differ.
 
-    A row and a payment belong together by the payment's id; else by an invoice number that stands in
-    the payment's description, or by the whole description; else by amount and date, where only one
+    A row is matched to a payment by the payment's id; else by an invoice number found in the
+    payment's description, or by the whole description; else by amount and date, if only one
     assignment is possible. Every difference is explained: missing at Paywint or in the ledger, amount,
-    status, duplicate, ambiguous. Payments count once they are paid (success); a row counts as paid
-    where the ledger has no status column.
+    status, duplicate, ambiguous. Payments count once they are paid (success); if the ledger has no
+    status column, every row counts as paid.
 
     Parameters
     ----------
     ledger
-        A table as text (CSV and its kin) or Excel (.xlsx), a bank's statement (OFX, QFX, CAMT.053,
-        MT940), or JSON lines (NAME.jsonl), text also ending in .gz or .zst; Parquet: a file or a
-        directory; sqlite:///FILE or postgresql://USER@HOST/DATABASE. Whatever 'paywint export' and
-        'paywint sync' write will do; so will a pipe, and - for stdin.
+        A table as text (CSV, TSV, …) or Excel (.xlsx), a bank statement (OFX, QFX, CAMT.053, MT940),
+        or JSON lines (NAME.jsonl); text also compressed (.gz, .zst); Parquet: a file or a directory;
+        sqlite:///FILE or postgresql://USER@HOST/DATABASE; a pipe, or - for stdin. Everything that
+        'paywint export' and 'paywint sync' write can be read.
     emulator
         Compare with this many payments of an emulator in each direction: no account, no network.
     emulator_latency
         Seconds until the emulator answers.
     direction
-        Which payments. Rows of the other direction are set aside; with both, a column or the sign of
-        the amount (negative: sent) gives the direction.
+        Which payments to compare. Rows of the other direction are ignored; with both, a column or the
+        sign of the amount (negative: sent) gives the direction.
     since
-        The first day that is compared, such as 2026-01-01.
+        The first day to compare, such as 2026-01-01.
     until
-        The last day that is compared.
+        The last day to compare.
     timezone
-        Of the days that are compared, and of times in the ledger without a zone, such as Europe/Berlin.
+        Time zone of the days, and of times in the ledger that name none, such as Europe/Berlin.
     date_window
         The largest number of days between a row and a payment that are matched by amount.
     json
@@ -118,9 +118,9 @@ async def reconcile(
     paid_status
         A word in the status column that means success, such as paid; can be repeated.
     profile
-        A TOML file in which the options stand that tell columns and form, such as date-format = "dmy".
+        A TOML file with the options for columns and format, such as date-format = "dmy".
     save_profile
-        Write such a file, with the options given and what was found.
+        Write such a file, with the options given and what was detected.
     explain
         Print how the ledger is read, with three rows, and compare nothing.
     table
@@ -130,18 +130,18 @@ async def reconcile(
     rows_per_page
         Payments per request: 10, 20, 50 or 100.
     """
-    told = LedgerOptions(columns=columns, form=form, paid_statuses=paid_status)
-    told = told.with_profile(profile)
+    given = LedgerOptions(columns=columns, form=form, paid_statuses=paid_status)
+    given = given.with_profile(profile)
     options = ReconcileOptions(
         ledger=checked_destination(ledger),
         format=LedgerFormat(
-            columns=told.columns.as_told(),
+            columns=given.columns.as_columns(),
             direction=direction,
             zone=read_zone(timezone),
-            paid_statuses=told.paid_statuses,
+            paid_statuses=given.paid_statuses,
             table=_checked_table(table),
             needs_dates=bool(since or until),
-            **told.checked_form(),
+            **given.checked_form(),
         ),
         period=_period(since, until),
         date_window=date_window,
@@ -151,7 +151,7 @@ async def reconcile(
     if explain:
         reading = await explain_ledger(ledger, options.format)
         await _send(f"{line}\n" for line in reading.lines)
-        _save(save_profile, told, reading.found_options)
+        _save(save_profile, given, reading.found_options)
         return 0
     started = time.monotonic()
     listing = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
@@ -160,7 +160,7 @@ async def reconcile(
             report = await compare(client.payments, options, on_progress=show, **listing)
     if html is not None:
         write_html(report, html)
-    _save(save_profile, told, report.found_options)
+    _save(save_profile, given, report.found_options)
     if report.notes:
         say("; ".join(report.notes))
     await _print(report, limit, is_json=json)
@@ -169,7 +169,7 @@ async def reconcile(
 
 
 def _check_written(option: str, path: str | None, ledger: str) -> None:
-    """Refuses a file that cannot be written, or would overwrite the ledger, before reading starts."""
+    """Refuse a file that cannot be written, or would overwrite the ledger, before reading starts."""
     if path is None:
         return
     folder = os.path.dirname(path) or "."
@@ -179,9 +179,9 @@ def _check_written(option: str, path: str | None, ledger: str) -> None:
         raise UsageError(f"{option} must not be the ledger")
 
 
-def _save(path: str | None, told: LedgerOptions, found: Mapping[str, str]) -> None:
+def _save(path: str | None, given: LedgerOptions, found: Mapping[str, str]) -> None:
     if path is not None:
-        save_profile_file(path, told, found)
+        save_profile_file(path, given, found)
 
 
 def _period(since: date | None, until: date | None) -> Period:

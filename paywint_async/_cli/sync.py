@@ -63,12 +63,12 @@ async def sync(
     direction
         Which payments; with both, a column has the direction.
     since
-        Only payments created from then on: a day such as 2026-10-01, or a moment such as
+        Only payments created from then on: a day such as 2026-10-01, or a time such as
         2026-10-01T09:30:00Z. The destination remembers it; it cannot be changed later.
     timezone
-        In which that day is counted, such as Europe/Berlin.
+        Time zone of that day, such as Europe/Berlin.
     format
-        The format of a file; default: that of its ending.
+        The format of a file; by default that of its ending.
     spreadsheet
         Write CSV for Excel: UTF-8 with a byte order mark, and an apostrophe before each text that
         would be a formula.
@@ -97,7 +97,7 @@ async def sync(
 def _chosen(destination: str | None) -> str:
     output = checked_destination(destination) if destination else os.environ.get(_VARIABLE)
     if not output:
-        raise UsageError(f"tell the destination, as an argument or in {_VARIABLE}")
+        raise UsageError(f"name the destination, as an argument or in {_VARIABLE}")
     return output
 
 

@@ -167,7 +167,7 @@ def test_the_console_shows_what_happens_as_it_happens(page: Page, started: dict[
 
 def test_the_console_filters(page: Page, started: dict[str, str]) -> None:
     page.goto(started["emulator"])
-    page.get_by_label("Status").select_option("failed")
+    page.get_by_label("Status").select_option("processing")
     page.get_by_role("button", name="Filter").click()
     rows = page.locator("tbody tr")
     expect(rows).not_to_have_count(0)

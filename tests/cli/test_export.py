@@ -257,7 +257,7 @@ def moment(payment: dict[str, Any]) -> datetime:
         (["--until", "yesterday"], "is neither a day"),
         (["--since", "2026-02-30"], "is neither a day"),
         (["--since", "2026-02-02", "--until", "2026-02-01"], "--until is before --since"),
-        (["--since", "2026-02-02", "--timezone", "Mars/Olympus"], "is no time zone"),
+        (["--since", "2026-02-02", "--timezone", "Mars/Olympus"], "is not a known time zone"),
         (["--until", "9999-12-31"], "out of the calendar"),
     ],
 )

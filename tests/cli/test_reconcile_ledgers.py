@@ -173,15 +173,15 @@ def test_an_option_goes_before_the_profile(paywint: Command, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("date-format", "is no profile in TOML"),
-        ('datum = "dmy"', "'datum' is none of id-column, "),
-        ("date-format = 1", "date-format = 1 cannot be used"),
-        ('header-line = "1"', "header-line = '1' cannot be used"),
-        ('decimal-mark = ";"', "decimal-mark = ';' cannot be used"),
-        ("paid-status = [1]", "paid-status = [1] cannot be used"),
+        ("date-format", "is not a valid TOML profile"),
+        ('datum = "dmy"', "has the unknown key 'datum'; known are id-column, "),
+        ("date-format = 1", "has an invalid value: date-format = 1"),
+        ('header-line = "1"', "has an invalid value: header-line = '1'"),
+        ('decimal-mark = ";"', "has an invalid value: decimal-mark = ';'"),
+        ("paid-status = [1]", "has an invalid value: paid-status = [1]"),
     ],
 )
-def test_a_profile_that_is_none_is_refused(
+def test_an_invalid_profile_is_refused(
     paywint: Command, tmp_path: Path, text: str, wanted: str
 ) -> None:
     (tmp_path / "a.toml").write_text(text)
@@ -303,9 +303,9 @@ def test_of_several_sheets_with_tables_one_must_be_given(paywint: Command, tmp_p
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        (("--encoding", "klingon"), "--encoding: 'klingon' is no encoding"),
-        (("--encoding", "rot13"), "--encoding: 'rot13' is no encoding"),
-        (("--date-format", "german"), "is neither dmy, mdy, ymd nor a form with % in it"),
+        (("--encoding", "klingon"), "--encoding: 'klingon' is not a known encoding"),
+        (("--encoding", "rot13"), "--encoding: 'rot13' is not a known encoding"),
+        (("--date-format", "german"), "is neither dmy, mdy, ymd nor a pattern with % in it"),
         (("--decimal-mark", ";"), "decimal-mark"),
         (("--header-line", "-1"), "is not a whole number"),
         (("--save-profile", "."), "--save-profile must be the name of a file"),

@@ -264,7 +264,7 @@ def test_a_destination_must_be_given(paywint: Command) -> None:
     outcome = paywint("sync")
 
     assert (outcome.code, outcome.out) == (2, "")
-    assert "tell the destination, as an argument or in PAYWINT_DESTINATION" in outcome.err
+    assert "name the destination, as an argument or in PAYWINT_DESTINATION" in outcome.err
 
 
 @pytest.mark.parametrize("name", ["books.db", "books.SQLITE3"])
