@@ -1,13 +1,13 @@
-"""An account's history against a ledger: what is matched, what differs, and why.
+"""Compares an account's history with a ledger: what matches, what differs, and why.
 
-Over the public API only, and the export's way to read a history. Knows nothing of command lines.
+Uses the public API only, and the export's reader of a history. Knows nothing of command lines.
 
-Read it in this order: `records` (what is compared, and the result) · `columns`, `forms`, `values`,
+Read it in this order: `records` (what is compared, and the results) · `columns`, `forms`, `values`,
 `passed_rows`, `row_parser` (values to rows), `tables`, `ledger`, `parquet`, `sql` (rows from files and
 databases) · `matching` (the passes, pure) over `candidates`, `keys`, `assignment` (which rows and
 payments may belong together) and `decisions`, `explanation`, `totals` (the outcome of each) ·
 `activity` (payments over time) · `comparison` (reads both sides) · `as_text`, `as_json`, `as_html`
-(the report), the last over `plots`, `charts` and `buckets`.
+(the report), the last with `plots`, `charts` and `buckets`.
 """
 
 from paywint_async.reconcile._as_html import make_page, write_html

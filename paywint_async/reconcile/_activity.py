@@ -1,4 +1,4 @@
-"""What payments do over time, added up while they pass by: no payment is kept. Pure."""
+"""Counts payments by day, status and duration as they are read; keeps no payment. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from paywint_async.reconcile._records import PAID, PaymentFact
 from paywint_async.reconcile._totals import Sum
 
 _PER_DECADE = 24  # steps of the durations, each 10 % longer than the one before
-_FINAL = frozenset({PAID, "failed", "rejected", "expired"})  # of `retried` the retry counts
+_FINAL = frozenset({PAID, "failed", "rejected", "expired"})  # of `retried` only the retry counts
 
 
 class Activity:
-    """Payments of one direction by day and by status, and how long they took."""
+    """Counts of one direction's payments by day and by status, and the times until they were paid."""
 
     def __init__(self) -> None:
         self.paid: defaultdict[date, Sum] = defaultdict(Sum)
@@ -25,11 +25,11 @@ class Activity:
         self._ended: Counter[date] = Counter()
 
     def take(self, payment: PaymentFact, duration: timedelta | None) -> None:
-        """Counts a payment.
+        """Count a payment.
 
         Args:
-            payment: each one once.
-            duration: from its creation until it was paid, where it was.
+            payment: which must not be counted twice.
+            duration: from its creation until it was paid; None if it was not.
         """
         self.by_status[payment.status] += 1
         if payment.status in _FINAL:
@@ -41,38 +41,38 @@ class Activity:
 
     @property
     def days(self) -> tuple[date, date] | None:
-        """The first and the last day at which one ended; None where none did."""
+        """The first and the last day on which a payment reached a final status, or None."""
         days = self._ended.keys()
         return (min(days), max(days)) if days else None
 
     def ended(self) -> Iterator[tuple[date, int, int]]:
-        """Each day with how many were paid, and how many of these or others ended."""
+        """Yield each day, its number of paid payments, and its number of payments with a final status."""
         for day, count in sorted(self._ended.items()):
             yield day, self.paid[day].count if day in self.paid else 0, count
 
 
 class Durations:
-    """How long things took, to about 10 %."""
+    """A histogram of durations, precise to about 10 %."""
 
     def __init__(self) -> None:
         self._steps: Counter[int] = Counter()
 
     def take(self, seconds: float) -> None:
-        """Counts one."""
+        """Count a duration."""
         self._steps[round(math.log10(max(seconds, 1.0)) * _PER_DECADE)] += 1
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many durations were counted."""
         return self._steps.total()
 
     def below(self, seconds: float) -> int:
-        """How many took less than that."""
+        """Return how many durations are shorter than that."""
         limit = math.log10(seconds) * _PER_DECADE
         return sum(count for step, count in self._steps.items() if step < limit)
 
     def quantile(self, share: float) -> float:
-        """The seconds within which that share of them was done; there must be one."""
+        """Return the quantile of the durations, in seconds; at least one must have been counted."""
         steps = sorted(self._steps)
         seen = accumulate(self._steps[step] for step in steps)
         step = next(

@@ -1,7 +1,7 @@
-"""A report for a browser: one file with everything in it, which asks nobody for anything.
+"""Writes the report as one self-contained HTML file, which loads nothing from anywhere.
 
-Needs Jinja2, which the extra ``cli`` has. Names and descriptions are strangers' words: all of them
-are escaped, and the page's policy lets nothing run but its own script.
+Needs Jinja2, which the extra ``cli`` installs. Names and descriptions are untrusted text: all of them
+are escaped, and the page's content security policy allows only its own script.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     import jinja2
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MOST_DIFFERENCES = 1000  # that a browser sorts at once, and people look at
-_FEW = 5  # rows or payments of one difference that are shown
+_MOST_DIFFERENCES = 1000  # more are slow to sort in a browser, and nobody reads them
+_FEW = 5  # rows or payments shown of one difference
 
 
 def write_html(report: Report, path: str) -> None:
-    """Writes the page, which appears as a whole or not at all.
+    """Write the page, atomically.
 
     Raises:
-        ExportError: it cannot be written.
+        ExportError: the file cannot be written.
         ConfigurationError: Jinja2 is not installed.
     """
     page = make_page(report)
@@ -51,7 +51,7 @@ def write_html(report: Report, path: str) -> None:
 
 
 def make_page(report: Report) -> bytes:
-    """The page, in UTF-8; raises as `write_html`, save what is about files."""
+    """Return the page in UTF-8. Raises ConfigurationError if Jinja2 is not installed."""
     environment = _environment()
     style, script = (_read(name) for name in ("report.css", "report.js"))
     differences = report.result.differences
@@ -76,7 +76,7 @@ def make_page(report: Report) -> bytes:
 
 @attrs.frozen(kw_only=True)
 class _Line:
-    """A difference as a line of the table; ``…_key`` are what it is sorted by."""
+    """A difference as a line of the table; the fields ``…_key`` are its sort keys."""
 
     kind: Kind
     places: tuple[str, ...]
@@ -132,7 +132,7 @@ def _id_of(item: LedgerRow | PaymentFact) -> str:
 
 
 def _texts_of(item: LedgerRow | PaymentFact) -> Iterator[str]:
-    """What tells people whom it is about."""
+    """Yield the texts by which people recognise the item: invoice or name, and description."""
     names = (item.invoice,) if isinstance(item, LedgerRow) else (item.party,)
     return (text for text in (*names, item.description) if text)
 
@@ -144,7 +144,7 @@ def _few(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _counted(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each text once, with how often it is there."""
+    """Return each text once, with its number of occurrences if it is repeated."""
     counts = Counter(texts)
     return _few(f"{count:,} × {text}" if count > 1 else text for text, count in counts.items())
 
@@ -154,7 +154,7 @@ def _plots_of(report: Report, direction: str) -> list[Plot]:
 
 
 def _policy(style: str, script: str) -> str:
-    """What the page may do: use its own style and script, known by their digests, and nothing else."""
+    """Return a content security policy that allows only the page's own style and script, by digest."""
     return (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'"

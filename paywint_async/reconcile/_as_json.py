@@ -1,4 +1,4 @@
-"""A report for programs: one JSON document, all differences in it.
+"""Writes the report for programs: one JSON document with all differences.
 
 Amounts are strings with their exact digits: most programs read a JSON number as a float. Version 1:
 
@@ -6,19 +6,19 @@ Amounts are strings with their exact digits: most programs read a JSON number as
 | --- | --- |
 | ``version`` | 1 |
 | ``agrees`` | whether there is no difference |
-| ``made_at`` | when the history had been read, UTC |
+| ``made_at`` | when the history was read to its end, UTC |
 | ``ledger``, ``direction``, ``since``, ``until``, ``timezone``, ``date_window`` | what was compared |
-| ``notes`` | what to know before the differences, as sentences |
-| ``matched_by`` | how many rows were matched with a payment by each kind of evidence |
-| ``payouts`` | rows that sum the payments of whole days, with these |
-| ``kinds`` | how many differences there are of each kind; all kinds are named |
-| ``statements`` | for each direction, how the ledger's paid sum becomes Paywint's, step by step |
-| ``totals`` | for each side, every row or payment by direction, outcome and status |
+| ``notes`` | what to know before reading the differences, as sentences |
+| ``matched_by`` | number of rows matched by each kind of evidence |
+| ``payouts`` | rows that sum all payments of some days, and the ids of these payments |
+| ``kinds`` | number of differences of each kind, 0 included |
+| ``statements`` | for each direction, the steps from the ledger's paid sum to Paywint's |
+| ``totals`` | for each side, counts and sums by direction, outcome and status |
 | ``differences`` | ``kind``, ``evidence``, ``direction``, ``explanation``, ``rows``, ``payments`` |
 
-A row's ``line`` is its number where the ledger is no file of text; ``source`` is the row as it stands in
-the file, where that is text, of 10,000 rows at most; ``fee`` is there where the row has one. Of a
-duplicate the first row is the superfluous one, the second the one that it repeats.
+A row's ``line`` is its row number if the ledger is not a text file; ``source`` is the row as it is in
+the file, for at most 10,000 rows of a text file; ``fee`` is present if the row has a fee. A duplicate
+has two rows: the superfluous one, and the one that it repeats.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _AT_ONCE = 1000
 
 
 def json_chunks(report: Report) -> Iterator[bytes]:
-    """The document, piece by piece: there may be a million differences."""
+    """Yield the document in chunks, since there may be a million differences."""
     head = _encode(_head(report))
     yield escape_separators(head[:-1]) + b',"differences":['
     differences = report.result.differences
@@ -55,7 +55,7 @@ def json_chunks(report: Report) -> Iterator[bytes]:
 
 
 def kinds_of(report: Report) -> dict[str, int]:
-    """How many differences there are of each kind."""
+    """Return the number of differences of each kind."""
     found = Counter(each.kind for each in report.result.differences)
     return {kind.value: found[kind] for kind in Kind}
 

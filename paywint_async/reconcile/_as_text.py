@@ -1,4 +1,4 @@
-"""A report for a terminal: how the sums come about, and the differences. Ids are never shortened."""
+"""Writes the report for a terminal: the statement and the differences. Ids are never shortened."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from paywint_async.reconcile._records import (
 )
 from paywint_async.reconcile._totals import Statement, Sum, subtract
 
-_FEW = 5  # rows or payments of one difference that are shown
+_FEW = 5  # rows or payments shown of one difference
 
 
 def text_lines(report: Report, limit: int) -> Iterator[str]:
-    """The report, line by line.
+    """Yield the lines of the report.
 
     Args:
-        report: to be shown.
-        limit: differences at most; what is left out is said.
+        report: the report.
+        limit: the largest number of differences; a line says how many are left out.
     """
     for line in _all_lines(report, limit):
         yield "".join(each if each.isprintable() else "?" for each in line)
@@ -59,7 +59,7 @@ def _all_lines(report: Report, limit: int) -> Iterator[str]:
 
 
 def conclusion(report: Report) -> str:
-    """The result in a sentence."""
+    """Return the result as a sentence."""
     count = len(report.result.differences)
     if not count:
         return "the books agree"
@@ -67,13 +67,13 @@ def conclusion(report: Report) -> str:
 
 
 def matched_by(report: Report) -> str:
-    """How many rows were matched by what; empty where none was."""
+    """Return the number of rows matched by each kind of evidence; empty if none was matched."""
     evidence = report.result.evidence
     return ", ".join(f"{evidence[each]:,} by {each.words}" for each in Evidence if evidence[each])
 
 
 def payout_lines(report: Report) -> Iterator[str]:
-    """A sentence for each payout."""
+    """Yield a sentence for each payout."""
     for each in report.result.payouts:
         days = (
             f"of {each.since}" if each.since == each.until else f"of {each.since} to {each.until}"
@@ -85,7 +85,7 @@ def payout_lines(report: Report) -> Iterator[str]:
 
 
 def set_aside(report: Report) -> Iterator[tuple[str, int]]:
-    """What was read and has no part in the differences, and how many there are of it."""
+    """Yield the kinds of rows and payments that were read but not compared, with their numbers."""
     ledger, paywint = report.result.ledger, report.result.paywint
     found = (
         ("ledger rows of the other direction", ledger.sum(outcome=MatchOutcome.OTHER_DIRECTION)),
@@ -98,7 +98,7 @@ def set_aside(report: Report) -> Iterator[tuple[str, int]]:
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Iterable[int]) -> Iterator[str]:
-    """Rows as lines with columns below each other; the last column is as long as it is."""
+    """Yield the rows as lines with aligned columns; the last column is not padded."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     to_the_right = set(right)
     for row in rows:
@@ -112,7 +112,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Iterable[int]) -> Iterator[str
 def _statement_lines(statement: Statement) -> Iterator[str]:
     header = (statement.direction.upper(), "LEDGER", "", "PAYWINT", "", "DIFFERENCE", "")
     steps = [(step.outcome.words, step.ledger, step.paywint) for step in statement.steps]
-    steps.append(("paid in all", statement.ledger, statement.paywint))
+    steps.append(("total paid", statement.ledger, statement.paywint))
     lines = [
         (name, *_counted(ledger), *_counted(paywint), _difference(ledger, paywint), "")
         for name, ledger, paywint in steps
@@ -161,7 +161,7 @@ def _difference_lines(difference: Difference) -> Iterator[tuple[str, ...]]:
 def _cells(
     kind: Kind, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact]
 ) -> tuple[str, str, str, str, str]:
-    """Place, day, id, and what each side says."""
+    """Return place, day, id, and the amount or status of each side."""
     place = str(rows[0].place) if rows else ""
     payment_id = str(payments[0].payment_id) if payments else _id_of(rows[0])
     ledger, paywint = (_said(kind, each[0]) if each else "" for each in (rows, payments))

@@ -1,8 +1,8 @@
-"""Which rows and payments belong together where only one assignment is possible. Pure.
+"""Assigns rows to payments if exactly one assignment is possible. Pure.
 
-Rows and payments that come here could all belong together by all but their days. Whoever lies within
-the window of each other is connected, and each connected component is settled by itself: the result
-does not depend on any order. Nothing is guessed: where two assignments are possible it is ambiguous.
+The rows and payments given to `assign` agree in everything but their days. A row and a payment whose
+days are within the window are connected, and each connected component is decided separately, so the
+result does not depend on any order. If a component has two possible assignments, it is ambiguous.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Pair = tuple[LedgerRow, PaymentFact]
 
 @attrs.define
 class Assignment:
-    """What belongs together, and what is left.
+    """The assigned pairs, and what is left.
 
-    ``repeated`` are rows that say the same as another one, each with that one, for which there is no
-    payment any more; ``ambiguous`` the components for which several assignments are possible.
+    ``repeated`` are rows without a payment whose content equals that of another row, each with that
+    row; ``ambiguous`` are the components with several possible assignments.
     """
 
     pairs: list[Pair] = attrs.field(factory=list)
@@ -41,13 +41,13 @@ def assign(
     window: int | None,
     content: Content = lambda row: row.content,
 ) -> Assignment:
-    """Settles each component.
+    """Assign the rows and payments of each component.
 
     Args:
         rows: in any order.
         payments: in any order.
-        window: days between a row and its payment at most; None: any number, and rows need no day.
-        content: rows of the same one are interchangeable, and it does not matter which is whose.
+        window: the most days between a row and its payment; None: any number, and rows need no day.
+        content: rows with equal content are interchangeable: any of them may get any payment.
     """
     found = Assignment()
     for some_rows, some_payments in _components(
@@ -58,12 +58,12 @@ def assign(
 
 
 def sorted_rows(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
-    """By what they say; by their place only where they say the same."""
+    """Sort by content, and rows of equal content by place."""
     return sorted(rows, key=lambda row: (*map(str, row.content), row.place))
 
 
 def sorted_payments(payments: Iterable[PaymentFact]) -> list[PaymentFact]:
-    """By their time."""
+    """Sort by time."""
     return sorted(payments, key=lambda payment: (payment.when, payment.payment_id))
 
 
@@ -102,11 +102,11 @@ def only_assignment(
     window: int | None,
     content: Content,
 ) -> list[Pair] | None:
-    """The assignment of each row to a payment of its own, if there is exactly one.
+    """Return the assignment of each row to a different payment, if exactly one is possible.
 
-    The window is the same for all, so where there is any assignment, the one in the order of the days
-    is one; and any other could be turned into it by neighbours that change partners. So it is the
-    only one if no two neighbours can, save rows of the same content.
+    All have the same window, so if any assignment is possible, the one in the order of days is; and
+    any other can be turned into it by swapping the payments of neighbours. So it is the only one if no
+    two neighbours with different content can swap.
     """
     if len(rows) != len(payments):
         return None
@@ -153,10 +153,10 @@ def _components(
 def _connected(
     items: Sequence[LedgerRow | PaymentFact], window: int
 ) -> Iterable[list[LedgerRow | PaymentFact]]:
-    """The components of items in the order of their days; each takes few steps, however many there are.
+    """Find the connected components of items sorted by day, in nearly linear time (union-find).
 
-    Of the items of a side that are connected with each other only the latest is kept in view: whoever
-    comes later and is near an earlier one is near that one, too.
+    Of each side's connected items only the latest is kept: a later item that is near an earlier one is
+    near the latest, too.
     """
     root = list(range(len(items)))
 

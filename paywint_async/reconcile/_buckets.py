@@ -1,4 +1,4 @@
-"""Days, weeks, months or years: as many bars as a plot has room for, whatever the history. Pure."""
+"""Divides a history into days, weeks, months or years, so that a plot has room for the bars. Pure."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from datetime import date, timedelta
 
 import attrs
 
-_MOST = 62  # bars: two months of days, a year of weeks, five years of months
+_MOST = 62  # bars: two months by day, a year by week, five years by month
 
 
 @attrs.frozen(kw_only=True)
 class Buckets:
-    """Spans of time of one length, without a gap, from the first day to the last."""
+    """Consecutive days, weeks, months or years, from the first day to the last."""
 
     unit: str
     starts: tuple[date, ...]
 
     def of(self, day: date) -> date:
-        """The start of the span that has a day."""
+        """Return the start of the bucket that contains a day."""
         return _START[self.unit](day)
 
     def label(self, start: date) -> str:
-        """How a span is called."""
+        """Return the label of a bucket."""
         if self.unit == "week":
             return f"week of {start:%d %b %Y}"
         return f"{start:{_FORMATS[self.unit]}}"
@@ -39,7 +39,7 @@ _LONGEST = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 
 def buckets_between(first: date, last: date) -> Buckets:
-    """The shortest spans of which there are not too many."""
+    """Return the buckets of the shortest length that does not need too many."""
     days = (last - first).days + 1
     lengths = {"day": 1, "week": 7, "month": 30, "year": 365}
     unit = next((unit for unit, length in lengths.items() if days <= _MOST * length), "year")

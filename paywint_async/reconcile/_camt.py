@@ -1,7 +1,7 @@
-"""Statements in CAMT.053 (ISO 20022, .xml), also 052 and 054. Extra ``ledgers``.
+"""Reads bank statements in CAMT.053 (ISO 20022, .xml), also 052 and 054. Extra ``ledgers``.
 
-defusedxml reads the XML, and refuses document types and entities. An entry that sums several
-transactions becomes these where their amounts make up its own; else it is one row.
+defusedxml parses the XML, and refuses document types and entities. An entry of several transactions
+becomes one row for each if their amounts add up to the entry's; otherwise it is one row.
 
 Source: ISO 20022, BankToCustomerStatement (camt.053.001), versions 02 to 13.
 """
@@ -33,10 +33,10 @@ _STATUS = {"BOOK": "success", "PDNG": "pending", "FUTR": "pending"}
 
 
 def open_camt(path: str, format: LedgerFormat) -> StatementTable:
-    """The entries of a file, of all statements in it.
+    """Read the entries of all statements of a file.
 
     Raises:
-        LedgerError: it is not XML, has entities, or an entry cannot be understood.
+        LedgerError: it is not XML, has entities, or an entry is invalid.
     """
     target = _Target(path)
     parser = DefusedXMLParser(target=target, forbid_dtd=True)
@@ -47,10 +47,10 @@ def open_camt(path: str, format: LedgerFormat) -> StatementTable:
             parser.feed(chunk)
             size += len(chunk)
             if size - parser.parser.CurrentByteIndex > _MOST_TAG:
-                raise LedgerError(path, "has an element with attributes without end: not read")
+                raise LedgerError(path, "has an element with too long attributes: not read")
         parser.close()
     except DefusedXmlException:
-        problem = "has a document type and entities, which no statement of a bank has: not read"
+        problem = "has a document type and entities, which no bank statement has: not read"
         raise LedgerError(path, problem) from None
     except ParseError as error:
         raise LedgerError(
@@ -61,7 +61,7 @@ def open_camt(path: str, format: LedgerFormat) -> StatementTable:
 
 @attrs.define
 class _Part:
-    """An entry or one of its transactions, while it is read; texts by their path in it."""
+    """An entry or one of its transactions while it is parsed, with the texts by their path in it."""
 
     line: int
     depth: int
@@ -74,7 +74,7 @@ class _Part:
 
 
 class _Target:
-    """Takes the parser's events, and keeps of them what entries are made of."""
+    """Takes the parser's events, and collects the entries from them."""
 
     def __init__(self, path: str) -> None:
         self.parser: Any = None
@@ -90,7 +90,7 @@ class _Target:
         self._names.append(name)
         self._text = ""
         if len(self._names) > _MOST_DEPTH:
-            raise LedgerError(self._path, "has elements in elements without end: not read")
+            raise LedgerError(self._path, "has too deeply nested elements: not read")
         line: int = self.parser.CurrentLineNumber
         if name == "Ntry" and not self._parts:
             self._parts, self._transactions = [_Part(line, len(self._names))], []
@@ -103,7 +103,7 @@ class _Target:
         if self._parts:
             self._text += text
             if len(self._text) > _MOST_TEXT:
-                raise LedgerError(self._path, "has a text without end: not read")
+                raise LedgerError(self._path, "has a too long text: not read")
 
     def end(self, tag: str) -> None:
         depth, name = len(self._names), self._names[-1]
@@ -115,13 +115,13 @@ class _Target:
                 part.texts["/".join(self._names[part.depth :])].append(text)
                 part.size += len(text)
                 if part.size > _MOST_TEXT:
-                    raise LedgerError(self._path, "has an entry without end: not read")
+                    raise LedgerError(self._path, "has a too long entry: not read")
         self._names.pop()
         self._text = ""
         assert name == tag.rpartition("}")[2]
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: the parser calls this at the end."""
 
     def _finish(self) -> None:
         part = self._parts.pop()
@@ -169,7 +169,7 @@ def _entry(
 
 
 def _source(entry: _Part, details: _Part) -> str:
-    """The texts with their paths: an entry of XML takes a page."""
+    """Return the texts with their paths, which is far shorter than the entry's XML."""
     parts = [entry.texts] if details.line == entry.line else [entry.texts, details.texts]
     return "\n".join(f"{path}: {' '.join(texts)}" for each in parts for path, texts in each.items())
 

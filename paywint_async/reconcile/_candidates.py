@@ -1,4 +1,4 @@
-"""Rows and payments that are still open, and which of them might belong together. Pure."""
+"""Keeps the unmatched rows and payments, and groups those that may match each other. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Group = tuple[Rows, Facts]
 
 
 class OpenItems:
-    """What has no partner yet, each to be taken away quickly."""
+    """The rows and payments that are not matched yet; each is removed in constant time."""
 
     def __init__(self) -> None:
         self._rows: dict[int, LedgerRow] = {}
@@ -24,36 +24,36 @@ class OpenItems:
 
     @property
     def rows(self) -> Rows:
-        """All rows, in the order in which they came."""
+        """All open rows, in the order in which they were added."""
         return list(self._rows.values())
 
     @property
     def payments(self) -> Facts:
-        """All payments, in the order in which they came."""
+        """All open payments, in the order in which they were added."""
         return list(self._payments.values())
 
     def add_row(self, row: LedgerRow) -> None:
-        """Takes a row."""
+        """Add a row."""
         self._rows[row.place] = row
 
     def add_payment(self, payment: PaymentFact) -> None:
-        """Takes a payment."""
+        """Add a payment."""
         self._payments[payment.direction, payment.payment_id] = payment
 
     def has_row(self, row: LedgerRow) -> bool:
-        """Whether the row is still open."""
+        """Return whether the row is still open."""
         return row.place in self._rows
 
     def rows_of(self, rows: Iterable[LedgerRow]) -> Rows:
-        """Those that are still open."""
+        """Return the rows that are still open."""
         return [row for row in rows if self.has_row(row)]
 
     def payments_of(self, payments: Iterable[PaymentFact]) -> Facts:
-        """Those that are still open."""
+        """Return the payments that are still open."""
         return [each for each in payments if (each.direction, each.payment_id) in self._payments]
 
     def remove(self, rows: Iterable[LedgerRow], payments: Iterable[PaymentFact] = ()) -> None:
-        """Takes these away."""
+        """Remove rows and payments, all of which must be open."""
         for row in rows:
             del self._rows[row.place]
         for payment in payments:
@@ -61,10 +61,10 @@ class OpenItems:
 
 
 class Interest:
-    """Which payments may belong to a row: the others need not be kept.
+    """Selects the payments that may match a row; the others need not be kept.
 
     Args:
-        rows: without an id.
+        rows: those without a payment's id.
     """
 
     def __init__(self, rows: Iterable[LedgerRow]) -> None:
@@ -75,7 +75,7 @@ class Interest:
         self.has_payouts = any(map(may_be_payout, rows))
 
     def has(self, payment: PaymentFact) -> bool:
-        """Whether it may belong to one of them."""
+        """Return whether the payment may match one of the rows."""
         return (
             payment.amount in self._amounts
             or bool(self._invoices.within(payment.description))
@@ -84,12 +84,12 @@ class Interest:
 
 
 def booked(row: LedgerRow) -> Hashable:
-    """What a row says of an invoice; the day and the description may vary."""
+    """Return the content of a row with an invoice, without its day and description."""
     return row.direction, invoice_key(row.invoice), row.amount, row.status
 
 
 def by_amount(rows: Iterable[LedgerRow], payments: Iterable[PaymentFact]) -> list[Group]:
-    """Rows and payments of each amount."""
+    """Group rows and payments by amount."""
     return _grouped(
         ((row, (row.direction, row.amount)) for row in rows),
         ((payment, (payment.direction, payment.amount)) for payment in payments),
@@ -97,7 +97,7 @@ def by_amount(rows: Iterable[LedgerRow], payments: Iterable[PaymentFact]) -> lis
 
 
 def description_groups(rows: Iterable[LedgerRow], payments: Iterable[PaymentFact]) -> list[Group]:
-    """Rows and payments of each description, where there are both."""
+    """Group rows and payments by description; groups without rows or payments are left out."""
     groups = _grouped(
         ((row, _described(row)) for row in rows if description_key(row.description)),
         ((each, _described(each)) for each in payments if description_key(each.description)),
@@ -110,10 +110,10 @@ def _described(item: LedgerRow | PaymentFact) -> Hashable:
 
 
 def invoice_groups(rows: Iterable[LedgerRow], payments: Iterable[PaymentFact]) -> list[Group]:
-    """Rows and payments of each invoice, where there are both.
+    """Group rows and payments by invoice; groups without rows or payments are left out.
 
-    Invoices that one payment names together are in one group, or it would depend on their order
-    which of them gets it.
+    Invoices that are named by the same payment are in one group: otherwise their order would decide
+    which of them gets the payment.
     """
     named = [(row, (row.direction, key)) for row in rows if (key := invoice_key(row.invoice))]
     numbers = InvoiceNumbers({key for _, (_, key) in named})

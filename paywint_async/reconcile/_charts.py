@@ -1,6 +1,6 @@
-"""Plots as inline SVG, drawn here: no library, no script, readable on a phone and on paper.
+"""Draws plots as inline SVG, without a library or script, readable on a phone and on paper.
 
-Each has a title and a description for those who hear it. Colours come from the page's classes.
+Each plot has a title and a description for screen readers. Colours come from the page's classes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import attrs
 
 _WIDTH, _HEIGHT = 350.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 8.0, 12.0, 26.0
-_GAP = 0.18  # of a bar's room
-_OUTLIER = 6.0  # times what nine of ten are below
-_SMALLEST = 1e-9  # of an axis' top; below that all is nothing
-_LABEL = 76.0  # room of a label below the axis
+_GAP = 0.18  # between bars, as a share of a bar's space
+_OUTLIER = 6.0  # times the 90th percentile
+_SMALLEST = 1e-9  # the top of an axis; smaller values count as 0
+_LABEL = 76.0  # width of a label below the axis
 
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """A value and what it is called; ``told`` is the value in words."""
+    """A value with its label; ``told`` is the value as text."""
 
     label: str
     value: float
@@ -31,7 +31,7 @@ class Bar:
 
 @attrs.frozen(kw_only=True)
 class Flow:
-    """So many go from one place to another; ``css`` is a class of colour."""
+    """A number of items that go from a source to a target; ``css`` is the class of its colour."""
 
     source: str
     target: str
@@ -40,13 +40,13 @@ class Flow:
 
 
 def bars(name: str, title: str, values: Sequence[Bar], tick: Callable[[float], str]) -> str:
-    """A bar for each value. A few that tower above all others are cut off, with a mark.
+    """Draw a bar for each value. A few outliers are cut off, with a mark.
 
     Args:
-        name: of the plot, unique in its page.
-        title: what it shows.
+        name: id of the plot, unique on its page.
+        title: of the plot.
         values: from left to right, at least one.
-        tick: the axis' values in words.
+        tick: formats the values of the axis.
     """
     top = _top([each.value for each in values])
     room = (_WIDTH - _LEFT - _RIGHT) / len(values)
@@ -67,7 +67,7 @@ def bars(name: str, title: str, values: Sequence[Bar], tick: Callable[[float], s
 
 
 def line(name: str, title: str, values: Sequence[Bar]) -> str:
-    """Shares from 0 to 1 as a line; what is not a number leaves a gap."""
+    """Draw shares from 0 to 1 as a line; NaN leaves a gap."""
     room = (_WIDTH - _LEFT - _RIGHT) / len(values)
     points = [(_LEFT + room * (n + 0.5), each) for n, each in enumerate(values)]
     parts = [*_axis(1.0, lambda share: f"{share:.0%}")]
@@ -87,7 +87,7 @@ def line(name: str, title: str, values: Sequence[Bar]) -> str:
 
 
 def flow(name: str, title: str, flows: Sequence[Flow]) -> str:
-    """Bands from the places on the left to those on the right, as wide as what flows in them."""
+    """Draw bands from the sources on the left to the targets on the right; their width is the count."""
     left = _nodes([(each.source, each.count) for each in flows])
     right = _nodes([(each.target, each.count) for each in flows])
     height = max(_end(left), _end(right)) + 6
@@ -171,7 +171,7 @@ def _axis(top: float, tick: Callable[[float], str]) -> Iterator[str]:
 
 
 def _ticks(top: float) -> Iterator[float]:
-    """Round values from nothing up to the top, about four."""
+    """Yield about four round values from 0 up to the top."""
     rough = top / 4
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)

@@ -1,4 +1,4 @@
-"""Which column of a ledger says what: as told, or by the names that tools and banks use. Pure."""
+"""Finds the columns of a ledger: by the given names, or by the names that tools and banks use. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import attrs
 
 from paywint_async.reconcile._errors import LedgerError
 
-# The first that is there counts. Of the dates of Paywint's own exports, the first that has a value in
-# a row. Names are compared in small letters, with one space for each run of blanks and underscores.
+# The first name found in the header is used. Of the date columns of Paywint's own exports, the first
+# with a value in the row is used. Names are compared in lower case, with each run of blanks and
+# underscores as one space.
 _USUAL: Mapping[str, tuple[str, ...]] = {
     "id": ("payment id", "paywint payment id", "paywint id"),
     "invoice": (
@@ -70,7 +71,7 @@ _USUAL: Mapping[str, tuple[str, ...]] = {
     "fee": (),
 }
 _OWN_DATES = ("payment date", "created at", "date")
-# Used only where their values are ids of payments, or words for a direction.
+# Used only if their values are ids of payments.
 _MAYBE_IDS = (
     *("id", "transaction id", "reference", "ref", "external id", "payment reference", "payment"),
     *(
@@ -92,15 +93,15 @@ _MOST_SHOWN = 50  # columns in a message
 
 @attrs.frozen(kw_only=True)
 class Columns:
-    """The names of a ledger's columns; capitals and outer blanks do not count.
+    """The names of a ledger's columns; upper and lower case are the same.
 
-    None: a column of a usual name, where there is one (`paywint reconcile --explain` tells which).
-    An empty name: no column, whatever there is.
+    None: the column is found by its usual names (`paywint reconcile --explain` shows which is used).
+    An empty name: no column is used.
 
     Args:
-        debit: with the amounts that were sent, beside ``credit`` with those that were received, where
-            there is no single column of amounts.
-        fee: that was taken off each amount: the comparison adds it again.
+        debit: column of sent amounts, and ``credit`` of received amounts, if the ledger has no single
+            column of amounts.
+        fee: column of a fee that was deducted from each amount; the comparison adds it back.
     """
 
     id: str | None = None
@@ -118,11 +119,11 @@ class Columns:
 
 @attrs.frozen(kw_only=True)
 class Places:
-    """Where in a row each thing stands; ``dates`` are looked at in their order.
+    """The index of each column in a row; the first of ``dates`` with a value is used.
 
-    Either ``amount`` is there, or ``debit`` or ``credit`` or both. ``maybe_ids`` are columns that
-    often hold the ids of payments, and ``maybe_directions`` words for a direction: their values
-    decide. ``unused`` are the other usual columns, of which nothing is read.
+    Either ``amount`` is set, or ``debit`` or ``credit`` or both. ``maybe_ids`` are columns that
+    often hold the ids of payments, and ``maybe_directions`` columns that often hold words for a
+    direction: their values decide. ``unused`` are other columns with usual names, which are not read.
     """
 
     names: tuple[str, ...]
@@ -142,25 +143,25 @@ class Places:
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
+        """The number of columns."""
         return len(self.names)
 
     @property
     def amounts(self) -> list[int]:
-        """Where amounts stand."""
+        """The indexes of the columns of amounts."""
         found = (self.amount, self.debit, self.credit)
         return [each for each in found if each is not None]
 
     @property
     def used(self) -> list[int]:
-        """All that is read."""
+        """The indexes of all columns that are read."""
         single = (self.id, self.invoice, self.description, self.status, self.direction)
         more = {each for each in (*single, self.currency, self.fee) if each is not None}
         return sorted({*self.amounts, *self.dates, *more})
 
     @property
     def unused(self) -> list[str]:
-        """The names of usual columns that are there and not read."""
+        """The columns with usual names that are not read."""
         used = set(self.used)
         return [
             name
@@ -169,7 +170,7 @@ class Places:
         ]
 
     def is_usual(self, place: int) -> bool:
-        """Whether the column has the very name that Paywint's exports give it."""
+        """Return whether the column has the name that it has in Paywint's exports."""
         return self.names[place].strip().casefold() in _OWN_NAMES
 
 
@@ -193,16 +194,16 @@ _OWN_NAMES = {
 def find_columns(
     header: Sequence[str], columns: Columns, ledger: str, *, only_own_names: bool = False
 ) -> Places:
-    """The places of the columns in a header.
+    """Find the columns in a header.
 
     Args:
-        header: the names.
-        columns: as told.
+        header: the names of all columns.
+        columns: the given names.
         ledger: its name, for messages.
         only_own_names: whether only the names of Paywint's own exports count as usual.
 
     Raises:
-        LedgerError: one is missing, or there twice, or there is nothing to find a payment by.
+        LedgerError: a needed column is missing or there twice, or no column can identify a payment.
     """
     finder = _Finder(header, columns, ledger, _OWN if only_own_names else _USUAL)
     amount, debit, credit = finder.find_amounts()
@@ -233,7 +234,7 @@ _NAME_ONE = "name one with --date-column, --description-column, --invoice-column
 
 
 class _Finder:
-    """Looks for columns by their names; of a name that is needed there may be one column."""
+    """Finds columns by their names; a needed name must be unique."""
 
     def __init__(
         self,
@@ -251,7 +252,7 @@ class _Finder:
         self.there_are = f"there are {', '.join(map(repr, header[:_MOST_SHOWN]))}{more}"
 
     def all(self, role: str) -> Iterator[int]:
-        """Each place of a role, in the order of preference."""
+        """Yield the indexes of a role's columns, in the order of preference."""
         told: str | None = getattr(self._columns, role)
         if told is None:
             for name in self._usual[role]:
@@ -270,7 +271,7 @@ class _Finder:
         return next(self.all(role), None)
 
     def find_amounts(self) -> tuple[int | None, int | None, int | None]:
-        """A column of amounts, or else those of debits and credits."""
+        """Find the column of amounts, or else those of debits and credits."""
         told = self._columns
         is_split = told.amount is None and not (told.debit is None and told.credit is None)
         amount = None if is_split else self.first("amount")
@@ -278,7 +279,7 @@ class _Finder:
             return amount, None, None
         debit, credit = self.first("debit"), self.first("credit")
         if (debit is None and credit is None) or told.amount == "" == told.debit == told.credit:
-            problem = "has no column 'amount', tell its name"
+            problem = "has no column 'amount'"
             hint = "--amount-column names it, or --debit-column and --credit-column"
             raise LedgerError(self._ledger, f"{problem}; {self.there_are}", hint=hint)
         if debit == credit:
@@ -293,7 +294,7 @@ class _Finder:
         return own or places[:1]
 
     def find_direction(self) -> int | None:
-        """The column of that name, whatever is in it; others only where their words tell it."""
+        """Find the column 'direction'; columns with similar names are used only if their values fit."""
         if self._columns.direction is not None:
             return self.first("direction")
         return self._place("direction", self._names)
@@ -313,5 +314,5 @@ class _Finder:
 
 
 def _normal(name: str) -> str:
-    """Xero marks columns that must be filled with an asterisk."""
+    """Normalise a name; also without the asterisk with which Xero marks required columns."""
     return _BLANKS.sub(" ", name.strip().lstrip("*").rstrip(":").strip().casefold())

@@ -1,4 +1,4 @@
-"""A ledger against an account: reads both and puts them into a matching. The only asyncio here."""
+"""Reads a ledger and an account's history, and matches them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Progress = Callable[[int, int | None], Any]
 
 @attrs.frozen(kw_only=True)
 class ReconcileOptions:
-    """What is compared with what, and how."""
+    """The options of a comparison."""
 
     ledger: str
     format: LedgerFormat
@@ -39,50 +39,50 @@ class ReconcileOptions:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """Those that are compared."""
+        """The compared directions."""
         return ("received", "sent") if self.format.direction == "both" else (self.format.direction,)
 
     @property
     def first_day(self) -> date | None:
-        """The first day of creation that is read; None: from the first payment on.
+        """The first day of creation that is read; None: all payments from the first.
 
-        A payment counts on the day it was paid, while lists are in the order of creation: so what was
-        created before the period is read, too, as far back as a payout sums payments, and as a row and
-        its payment may be apart.
+        A payment counts on the day it was paid, but lists are in the order of creation. So payments
+        that were created before the period are read, too, as far back as a payout and the date window
+        can reach.
         """
         days = LONGEST + LATEST + self.date_window
         return _shifted(self.period.since, -days)
 
     @property
     def span(self) -> dict[str, datetime]:
-        """The options of a listing that has what a period needs."""
+        """The listing's options for the payments that the period needs."""
         span = {"since": self.first_day, "until": _shifted(self.period.until, self.date_window + 1)}
         midnight, zone = time(), self.format.zone
         return {
             name: datetime.combine(day, midnight, tzinfo=zone).astimezone(UTC)
             for name, day in span.items()
-            if day is not None and 1 < day.year < 9999  # so that each zone has it
+            if day is not None and 1 < day.year < 9999  # representable in each time zone
         }
 
     @property
     def name(self) -> str:
-        """The ledger's, without a password and without bytes that are no text."""
+        """The ledger's name, without a password, as valid text."""
         return display_name(shown_name(self.ledger)).encode("utf-8", "replace").decode()
 
     @property
     def unit(self) -> str:
-        """What a row's place counts."""
+        """What a row's place counts, such as ``line``."""
         return unit_of(self.ledger)
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """All that is known when ledger and history were read to their ends.
+    """The result of a comparison, when ledger and history were read to their ends.
 
-    ``notes`` are what was found about the ledger and not told, and what makes the evidence weaker than
-    it looks: to be read before the differences. ``sources`` are rows of the differences as they stand
-    in the file, by their places, and ``unit`` is what these count. ``found_options`` are the options
-    that the ledger decided, by their names, as a profile keeps them.
+    ``notes`` say what was detected about the ledger, and what weakens the evidence; read them before
+    the differences. ``sources`` are rows of the differences as they are in the file, by place, and
+    ``unit`` is what a place counts. ``found_options`` are the detected options by name, as a profile
+    has them.
     """
 
     options: ReconcileOptions
@@ -98,12 +98,12 @@ class Report:
 
     @property
     def agrees(self) -> bool:
-        """Whether there is no difference at all."""
+        """Whether there is no difference."""
         return self.result.agrees
 
     @property
     def statements(self) -> list[Statement]:
-        """For each direction, how the ledger's money becomes Paywint's."""
+        """For each direction, the steps from the ledger's paid sum to Paywint's."""
         sides = self.result.ledger, self.result.paywint
         return [statement(direction, *sides) for direction in self.options.directions]
 
@@ -115,17 +115,17 @@ async def reconcile(
     on_progress: Progress = lambda done, total: None,
     **listing: Any,
 ) -> Report:
-    """Compares a ledger with the payments of an account, each of which is read exactly once.
+    """Compare a ledger with the payments of an account, each of which is read exactly once.
 
     Args:
         payments: of the client.
-        options: the ledger, and how it is compared.
-        on_progress: called with the payments read and their total, where known.
-        listing: options of it, such as ``max_concurrency``.
+        options: the ledger, and how to compare it.
+        on_progress: called with the number of payments read and their total, None if unknown.
+        listing: options of the listing, such as ``max_concurrency``.
 
     Raises:
-        LedgerError: the ledger cannot be read; nothing was asked for yet.
-        IncompleteHistoryError, APIError, TransportError: as the listing; nothing is claimed then.
+        LedgerError: the ledger cannot be read; no request was sent.
+        IncompleteHistoryError, APIError, TransportError: as the listing; there is no result then.
         ReconcileError: a payment is not in US dollars, or its day is out of the calendar.
 
     Cancellation: the requests end.
@@ -213,7 +213,9 @@ class _Comparison:
         ]
         if "since" in self._options.span:
             day = self._options.first_day
-            notes.append(f"payments created before {day} were not read, though paid later")
+            notes.append(
+                f"payments created before {day} were not read, even if they were paid later"
+            )
         return Report(
             options=self._options,
             result=result,
@@ -234,7 +236,7 @@ def _shifted(day: date | None, days: int) -> date | None:
 
 
 def _places(result: MatchResult) -> set[int]:
-    """Of the rows that a reader may want to see as they are; of a million nobody does."""
+    """Return the places of the rows whose sources a report shows, at most 10,000."""
     places = (row.place for difference in result.differences for row in difference.rows)
     payouts = (payout.row.place for payout in result.payouts)
     return set(islice(chain(payouts, places), _MOST_SOURCES))

@@ -1,7 +1,7 @@
-"""How much of a ledger can be compared at all, and what the reader has to know about it. Pure.
+"""Checks how much of a ledger can be compared, and notes what weakens the evidence. Pure.
 
-Where the evidence is weaker than it looks, that is told before any difference; where too little is
-left, the comparison is refused: a report of missing money would be about the ledger's columns.
+The notes are shown before the differences. If no row can be compared, the comparison is refused:
+every payment would be reported as missing because of the ledger's columns.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _MOST_WORDS = 3
 
 
 class Coverage:
-    """What the rows of a ledger offer for finding their payments.
+    """Counts what the rows of a ledger contain that can identify their payments.
 
     Args:
-        directions: that are compared.
-        period: that is compared.
+        directions: the compared directions.
+        period: the compared period.
     """
 
     def __init__(self, directions: Collection[str], period: Period) -> None:
@@ -36,7 +36,7 @@ class Coverage:
         self._last: date | None = None
 
     def take(self, row: LedgerRow) -> None:
-        """Counts a row."""
+        """Count a row."""
         self._rows += 1
         if row.direction not in self._directions:
             return
@@ -60,12 +60,12 @@ class Coverage:
             self._found_by_nothing += not has_text
 
     def refuse_too_little(self, ledger: str, *, directions_by: str, hint: str) -> None:
-        """Raises LedgerError where no row can be compared.
+        """Raise LedgerError if no row can be compared.
 
         Args:
-            ledger: its name.
-            directions_by: what told the directions of the rows.
-            hint: what to do where all are of the other direction.
+            ledger: the ledger's name.
+            directions_by: what determined the directions of the rows.
+            hint: what to do if all rows are of the other direction.
         """
         if self._rows and not self._compared:
             compared = " and ".join(self._directions)
@@ -83,7 +83,7 @@ class Coverage:
         return "the only row is" if self._rows == 1 else f"all {self._rows:,} rows are"
 
     def notes(self) -> list[str]:
-        """What makes the evidence weaker, as far as the ledger alone shows it."""
+        """Return what weakens the evidence, as far as the ledger alone shows it."""
         if not self._compared:
             return []
         count, notes = self._compared, []
@@ -94,10 +94,10 @@ class Coverage:
             rows = "row names" if without_id == 1 else "rows name"
             notes.append(f"{without_id:,} of {count:,} {rows} no payment by its id")
         if self._found_by_text_only:
-            notes.append(f"{_rows(self._found_by_text_only)} without a date, found by text alone")
+            notes.append(f"{_rows(self._found_by_text_only)} without a date, matched by text alone")
         if self._found_by_nothing:
             what = "without id, invoice number, description and date"
-            notes.append(f"{_rows(self._found_by_nothing)} {what}: nothing finds their payments")
+            notes.append(f"{_rows(self._found_by_nothing)} {what}: not matched to any payment")
         if sum(self._unpaid.values()) == count:
             words = ", ".join(repr(word) for word, _ in self._unpaid.most_common(_MOST_WORDS))
             notes.append(
@@ -114,11 +114,11 @@ class Coverage:
         return ", ".join(ways)
 
     def notes_with_history(self, result: MatchResult, *, date_window: int) -> list[str]:
-        """The same, as far as the history shows it.
+        """Return what weakens the evidence, as far as the history shows it.
 
         Args:
-            result: of the comparison.
-            date_window: with which it was made, in days.
+            result: the comparison's result.
+            date_window: the comparison's date window, in days.
         """
         notes = []
         if self._with["id"] and not result.evidence[Evidence.ID]:
@@ -149,7 +149,7 @@ class Coverage:
 
 
 def _could_days_decide(difference: Difference) -> bool:
-    """Whether several rows and payments fit each other, of days that are not all the same."""
+    """Return whether a difference is ambiguous though its days differ."""
     if difference.kind is not Kind.AMBIGUOUS or any(row.day is None for row in difference.rows):
         return False
     days = {row.day for row in difference.rows} | {each.day for each in difference.payments}

@@ -1,7 +1,7 @@
-"""Dates as people write them. Pure.
+"""Parses dates in the formats that people write. Pure.
 
-`03/04/2026` is the third of April or the fourth of March: which it is is decided by all dates of a
-column together, and never by one that can be read both ways.
+`03/04/2026` can be 3 April or 4 March: the order of day and month is determined from all dates of a
+column together, never from one that can be read both ways.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 
 
 def is_iso(text: str) -> bool:
-    """Whether it is written as ISO 8601 has it, which can be read in one way only."""
+    """Return whether a date is in ISO 8601, which is unambiguous."""
     return _ISO.fullmatch(text) is not None
 
 
 def read_date(text: str, order: str) -> datetime:
-    """The moment that a text means; midnight where it tells no time, naive where it tells no zone.
+    """Parse a date; without a time it is midnight, without a time zone it is naive.
 
     Args:
-        text: as it stands in the ledger, not empty.
-        order: ``dmy``, ``mdy`` or ``ymd``: of day, month and year; or a form for `strptime`, in which
-            there is a ``%``.
+        text: as it is in the ledger, not empty.
+        order: ``dmy``, ``mdy`` or ``ymd``, the order of day, month and year; or a format of
+            `strptime`, which contains a ``%``.
 
     Raises:
-        ValueError: it is no date of this form.
+        ValueError: the text is not a date of this format.
     """
     if "%" in order:
         return _by_form(text, order)
@@ -62,7 +62,7 @@ def read_date(text: str, order: str) -> datetime:
 
 
 def orders_of(text: str) -> dict[str, datetime]:
-    """What the text means with each order with which it is a date at all."""
+    """Parse a text with each order; orders with which it is not a date are left out."""
     found = {}
     for order in ORDERS:
         try:
@@ -73,7 +73,7 @@ def orders_of(text: str) -> dict[str, datetime]:
 
 
 def has_points(text: str) -> bool:
-    """Whether points are between the numbers: nobody writes the month first then."""
+    """Return whether the numbers are separated by dots: then the month is never first."""
     match = _NUMBERS.match(text)
     return match is not None and match[2] == "." and len(match[1]) <= 2
 
@@ -82,7 +82,7 @@ def _iso(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("is no day of the calendar") from None
+        raise ValueError("is not a valid date") from None
 
 
 def _by_form(text: str, form: str) -> datetime:
@@ -93,7 +93,7 @@ def _by_form(text: str, form: str) -> datetime:
 
 
 def _readings(text: str) -> Iterator[tuple[str | None, datetime]]:
-    """Each reading with its order; None: whatever the order, as where the month has its name."""
+    """Yield each reading with its order; None if the order does not matter, as with a named month."""
     time = _TIME.search(text)
     date = text[: time.start()] if time else text
     for order, year, month, day in _dates(date):
@@ -125,7 +125,7 @@ def _numbers(first: str, second: str, third: str) -> Iterator[tuple[str, str, in
 
 
 def _month(name: str) -> int:
-    """Its number; 0 for what is no month's English name or its usual abbreviation."""
+    """Return the number of a month's English name or abbreviation; 0 for anything else."""
     word = "sep" if name.casefold() == "sept" else name.casefold()
     found = (number for number, month in enumerate(_MONTHS, 1) if word in (month, month[:3]))
     return next(found, 0)
@@ -134,9 +134,9 @@ def _month(name: str) -> int:
 def _full_year(text: str) -> int:
     year = int(text)
     if len(text) == 2:
-        year += 2000 if year < 69 else 1900  # as POSIX has it
+        year += 2000 if year < 69 else 1900  # as POSIX defines it
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
-        raise ValueError("is no year of a ledger")
+        raise ValueError(f"is not a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     return year
 
 
@@ -144,7 +144,7 @@ def _with_time(day: datetime, time: re.Match[str]) -> datetime:
     hour, half = int(time["hour"]), (time["half"] or "").lower()
     if half:
         if not 1 <= hour <= 12:
-            raise ValueError("has no such hour")
+            raise ValueError("is not an hour from 1 to 12")
         hour = hour % 12 + (12 if half == "p" else 0)
     moment = day.replace(hour=hour, minute=int(time["minute"]), second=int(time["second"] or 0))
     zone = time["zone"]

@@ -1,4 +1,4 @@
-"""What becomes of a row or a payment: an outcome in the totals, and maybe a difference. Pure."""
+"""Records the outcome of each row and payment in the totals, and the differences. Pure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _ORDER = {kind: number for number, kind in enumerate(Kind)}
 
 
 class Decisions:
-    """Both sides' totals, and the differences so far; ``evidence`` counts what matched by what.
+    """The totals of both sides, and the differences so far; ``evidence`` counts the matches by kind.
 
     Args:
-        period: outside of which nothing is a difference; a pair is inside with either of its halves.
+        period: nothing outside it is a difference; a pair is inside if either of its two parts is.
         date_window: in days, for the explanations.
     """
 
@@ -47,15 +47,15 @@ class Decisions:
         self.payouts: list[Payout] = []
 
     def differences(self) -> tuple[Difference, ...]:
-        """All of them; the gravest kind first, each kind by day."""
+        """Return all differences, the most serious kind first, each kind sorted by day."""
         return tuple(sorted(self._differences, key=_rank))
 
     def set_aside(self, row: LedgerRow) -> None:
-        """A row of a direction that is not compared."""
+        """Record a row of a direction that is not compared."""
         self.ledger.take(row, MatchOutcome.OTHER_DIRECTION)
 
     def pair(self, row: LedgerRow, payment: PaymentFact, evidence: Evidence) -> None:
-        """A row and its payment."""
+        """Record a row and the payment that it matches."""
         kinds = []
         if _disagree(row.status, payment.status):
             kinds.append(Kind.STATUS)
@@ -68,13 +68,13 @@ class Decisions:
             self._tell(kind, explain_pair(kind, row, payment), [row], [payment], evidence)
 
     def payout(self, payout: Payout) -> None:
-        """A row and the payments that it sums."""
+        """Record a row and the payments whose sum it is."""
         if self._count([payout.row], payout.payments, MatchOutcome.AGREED):
             self.evidence[Evidence.PAYOUT] += 1
             self.payouts.append(payout)
 
     def lonely_row(self, row: LedgerRow) -> None:
-        """A row without a payment; one that claims no money, and names no payment, needs none."""
+        """Record a row without a payment; a row that is not paid and has no payment's id needs none."""
         if not row.is_paid and row.payment_id is None:
             self._count([row], [], MatchOutcome.NOT_PAID)
         elif self._count([row], [], MatchOutcome.MISSING_AT_PAYWINT):
@@ -82,7 +82,7 @@ class Decisions:
             self._tell(Kind.MISSING_AT_PAYWINT, explanation, [row])
 
     def lonely_payment(self, payment: PaymentFact) -> None:
-        """A payment without a row; one whose money has not come needs none."""
+        """Record a payment without a row; a payment that is not paid needs none."""
         if not payment.is_paid:
             self._count([], [payment], MatchOutcome.NOT_PAID)
         elif self._count([], [payment], MatchOutcome.MISSING_IN_LEDGER):
@@ -90,7 +90,7 @@ class Decisions:
             self._tell(Kind.MISSING_IN_LEDGER, explanation, [], [payment])
 
     def repeated(self, rows: Iterable[tuple[LedgerRow, LedgerRow]]) -> None:
-        """Rows that are one too many, each with the one that it repeats."""
+        """Record superfluous rows, each with the row that it repeats."""
         for row, original in rows:
             if self._count([row], [], MatchOutcome.DUPLICATE):
                 self._tell(Kind.DUPLICATE, explain_repeated(row), [row, original])
@@ -98,7 +98,7 @@ class Decisions:
     def ambiguous(
         self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], evidence: Evidence
     ) -> None:
-        """Rows and payments of which it cannot be said which belong together."""
+        """Record rows and payments that fit each other in more than one way."""
         if self._count(rows, payments, MatchOutcome.AMBIGUOUS):
             explanation = explain_ambiguous(rows, payments, evidence)
             self._tell(Kind.AMBIGUOUS, explanation, rows, payments, evidence)
@@ -106,7 +106,7 @@ class Decisions:
     def _count(
         self, rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], outcome: MatchOutcome
     ) -> bool:
-        """Counts them; returns whether any is inside the period."""
+        """Count rows and payments; return whether any is inside the period."""
         is_any_inside = False
         for side, items in ((self.ledger, rows), (self.paywint, payments)):
             for item in items:
@@ -135,7 +135,7 @@ class Decisions:
 
 
 def _disagree(ledger: str, paywint: str) -> bool:
-    """Of two that are not paid, the ledger's may be a word of its own: that says no more."""
+    """Return whether statuses differ; an unknown word of the ledger only means that it is not paid."""
     if ledger == paywint:
         return False
     return PAID in (ledger, paywint) or ledger in _KNOWN

@@ -1,4 +1,4 @@
-"""What can go wrong with a comparison, in words."""
+"""The errors of a comparison."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from paywint_async import PaywintError
 
 
 class ReconcileError(PaywintError):
-    """The books cannot be compared; nothing is claimed about them."""
+    """The books cannot be compared; there is no result."""
 
 
 class LedgerError(ReconcileError):
-    """A ledger cannot be read as it stands, or too little of it can be compared.
+    """A ledger cannot be read, or none of its rows can be compared.
 
-    ``place`` is the ledger, or the row of it (``books.csv, line 7``); ``column`` is None where the
-    whole row or file is meant; ``hint`` names what the reader can do, such as the option that decides.
+    ``place`` is the ledger or one of its rows (``books.csv, line 7``); ``column`` is None if the
+    problem is not in one column; ``hint`` says what to do, for example which option to use.
     """
 
     def __init__(

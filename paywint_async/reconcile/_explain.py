@@ -1,4 +1,4 @@
-"""How a ledger is read, told to whoever wonders; nothing is compared."""
+"""Describes how a ledger is read (``--explain``); compares nothing."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _KINDS = {
 
 @attrs.frozen(kw_only=True)
 class LedgerReading:
-    """How a ledger is read: in lines for people, and as the options that it decided, by their names."""
+    """How a ledger is read: as lines of text, and as detected options by their names."""
 
     lines: list[str]
     found_options: dict[str, str]
 
 
 async def explain(ledger: str, format: LedgerFormat) -> LedgerReading:
-    """All that was found about a ledger, with three rows as they were read.
+    """Describe the detected format of a ledger, with three rows as they were read.
 
     Args:
-        ledger: as `read_ledger` has it, or a database.
-        format: as told.
+        ledger: as for `read_ledger`, or a database.
+        format: the given format.
 
     Raises:
         as `read_ledger`.
@@ -85,10 +85,10 @@ def _found(table: TableRows, format: LedgerFormat) -> Iterator[tuple[str, str]]:
     if isinstance(source, TextTable):
         delimiter = source.layout.delimiter or ""
         yield "encoding", _how(source.file.encoding_words, format.encoding)
-        yield "between values", _how(DELIMITER_WORDS.get(delimiter, delimiter), format.delimiter)
+        yield "delimiter", _how(DELIMITER_WORDS.get(delimiter, delimiter), format.delimiter)
     if source.layout.header_place:
         where = f"{source.unit} {source.layout.header_place}"
-        yield "columns named in", _how(where, format.header_line)
+        yield "header", _how(where, format.header_line)
     for role, place in column_roles(places).items():
         yield f"{role} column", _how(repr(places.names[place]), getattr(format.columns, role))
     order = ORDER_WORDS.get(forms.date_order, forms.date_order)
@@ -100,22 +100,22 @@ def _found(table: TableRows, format: LedgerFormat) -> Iterator[tuple[str, str]]:
         yield "not used", ", ".join(map(repr, places.unused))
 
 
-def _how(what: str, told: object) -> str:
-    return f"{what} ({'found' if told is None else 'as told'})"
+def _how(what: str, given: object) -> str:
+    return f"{what} ({'detected' if given is None else 'given'})"
 
 
 def _sign(places: Places, format: LedgerFormat) -> str:
     if places.direction is not None:
-        return f"column {places.names[places.direction]!r} tells what is sent and what received"
+        return f"column {places.names[places.direction]!r} says what was sent and what was received"
     if places.amount is None:
         credit, debit = (
             f"{repr(places.names[place]) if place is not None else 'nothing'} is {what}"
             for place, what in ((places.credit, "received"), (places.debit, "sent"))
         )
-        return f"{credit}, {debit} (--debit-column and --credit-column turn it round)"
+        return f"{credit}, {debit} (--debit-column and --credit-column swap them)"
     if format.direction == "sent":
-        return "all rows are sent"
-    return "what is negative was sent, the rest received"
+        return "all rows were sent"
+    return "negative amounts were sent, others received"
 
 
 def _said(row: LedgerRow) -> str:

@@ -1,4 +1,4 @@
-"""Differences in words: a sentence for people who look at the books. Knows no matching."""
+"""Explains each difference in a sentence, for people who check the books. Knows no matching."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paywint_async.reconcile._totals import Sum, subtract
 
 
 def money(amount: Decimal) -> str:
-    """An amount for people: all of its digits, two behind the point at least, in thousands."""
+    """Format an amount with all of its digits, at least two decimals, and thousands separators."""
     exponent = amount.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -2:
         return f"{amount:,f}"
@@ -18,27 +18,29 @@ def money(amount: Decimal) -> str:
 
 
 def signed(amount: Decimal) -> str:
-    """The same with a sign, where it is not nothing."""
+    """Format an amount as `money`, with a sign unless it is 0."""
     return f"+{money(amount)}" if amount > 0 else money(amount)
 
 
 def explain_missing_at_paywint(row: LedgerRow, window: int) -> str:
-    """Why a row has no payment."""
+    """Explain why a row has no payment."""
     if row.payment_id is not None:
-        return f"Paywint knows no {row.direction} payment of this id"
+        return f"Paywint has no {row.direction} payment with this id"
     named = f"no {row.direction} payment names this invoice, and " if row.invoice else ""
     if row.day is None:
-        return f"{named or 'the row has no id, and '}without a date it is not found by its amount"
-    return f"{named}no {row.direction} payment of this amount is left within {_days(window)} of it"
+        return (
+            f"{named or 'the row has no id, and '}without a date it cannot be matched by its amount"
+        )
+    return f"{named}no unmatched {row.direction} payment of this amount is within {_days(window)} of it"
 
 
 def explain_missing_in_ledger(payment: PaymentFact) -> str:
-    """Why a payment has no row."""
-    return f"{payment.direction} and paid, and no row of the ledger belongs to it"
+    """Explain why a payment is missing in the ledger."""
+    return f"{payment.direction} and paid, but no row of the ledger matches it"
 
 
 def explain_pair(kind: Kind, row: LedgerRow, payment: PaymentFact) -> str:
-    """What is different in a pair."""
+    """Explain what is different in a pair."""
     if kind is Kind.AMOUNT:
         more = subtract(row.amount, payment.amount)
         return (
@@ -49,16 +51,16 @@ def explain_pair(kind: Kind, row: LedgerRow, payment: PaymentFact) -> str:
 
 
 def explain_repeated(row: LedgerRow) -> str:
-    """Why a row is one too many."""
+    """Explain why a row is superfluous."""
     if row.payment_id is not None:
         return "another row names the same payment"
-    return "another row says the same, and there is no second payment for it"
+    return "another row has the same content, and there is no second payment for it"
 
 
 def explain_ambiguous(
     rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], evidence: Evidence
 ) -> str:
-    """Why nothing is claimed of these."""
+    """Explain why rows and payments are ambiguous."""
     sides = _counted(len(rows), "row"), _counted(len(payments), "payment")
     by = _AMBIGUOUS_BY.get(evidence, "amount and date")
     text = f"{sides[0]} and {sides[1]} fit each other by {by}, in more than one way"

@@ -1,4 +1,4 @@
-"""What kind of ledger a file is: by what it begins with, and only then by its name."""
+"""Detects the kind of a ledger: by the first bytes of the file, and only then by its name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paywint_async.reconcile._text_file import NO_LEDGER, damages_told
 _DATABASE = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
 _HEAD = 8192
 _SAVE_AS = "save it as .xlsx or as CSV"
-# What a file begins with: what it is, and what to do.
+# The first bytes of a file, what it is, and what to do.
 _NO_LEDGERS = (
     (b"%PDF", "a PDF", "export the table as CSV or Excel instead"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel file or one with a password", _SAVE_AS),
@@ -39,11 +39,11 @@ _WEB_PAGE = re.compile(rb"<!doctype html|<html|<table", re.IGNORECASE)
 
 
 def kind_of(ledger: str) -> str:
-    """``sql``, ``parquet``, ``jsonl``, ``xlsx``, ``ofx``, ``camt``, ``mt940`` or ``csv``.
+    """Return ``sql``, ``parquet``, ``jsonl``, ``xlsx``, ``ofx``, ``camt``, ``mt940`` or ``csv``.
 
     Raises:
-        LedgerError: the file is something that no ledger is.
-        ExportError: it cannot be opened.
+        LedgerError: the file is of a kind that cannot be a ledger.
+        ExportError: the file cannot be opened.
     """
     named = kind_by_name(ledger)
     if named in ("sql", "parquet"):
@@ -68,9 +68,9 @@ def kind_of(ledger: str) -> str:
     if named != "jsonl" and _MT940.search(plain):
         return "mt940"
     if named in ("xlsx", "ofx", "camt"):
-        raise LedgerError(ledger, f"is no {_NAMES[named]} file, though its name says so")
+        raise LedgerError(ledger, f"is not in the format {_NAMES[named]}, despite its name")
     if named == "csv" and plain.startswith((b"{", b"[")):
-        hint = "JSON lines, with one object in each line, in a file that ends in .jsonl, will do"
+        hint = "write JSON lines, one object per line, into a file whose name ends in .jsonl"
         raise LedgerError(ledger, "is a JSON document", hint=hint)
     return named
 
@@ -86,7 +86,7 @@ _ENDINGS = {
 
 
 def kind_by_name(ledger: str) -> str:
-    """What the name says; a file that says nothing is ``csv``."""
+    """Return the kind by the name; ``csv`` if the name does not tell."""
     if _DATABASE.match(ledger):
         return "sql"
     name = ledger.lower().rstrip("/")
@@ -97,7 +97,7 @@ def kind_by_name(ledger: str) -> str:
 
 
 def head_of(path: str) -> bytes:
-    """What a file begins with, unpacked.
+    """Return the first bytes of a file, decompressed.
 
     Raises:
         as `kind_of`.
@@ -134,11 +134,9 @@ def _kind_of_markup(path: str, head: bytes) -> str:
     if _CAMT.search(head):
         return "camt"
     if _WEB_PAGE.match(head) or _WEB_PAGE.search(head[:1024]):
-        raise LedgerError(path, "is a web page, whatever its name says", hint=_SAVE_AS)
+        raise LedgerError(path, "is a web page, despite its name", hint=_SAVE_AS)
     if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
         raise LedgerError(path, "is an Excel file of 2003 (XML)", hint=_SAVE_AS)
     if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-        raise LedgerError(
-            path, "has a document type and entities, which no statement of a bank has"
-        )
-    raise LedgerError(path, "is XML, but no CAMT.053 statement and no OFX", hint=NO_LEDGER)
+        raise LedgerError(path, "has a document type and entities, which no bank statement has")
+    raise LedgerError(path, "is XML, but neither CAMT.053 nor OFX", hint=NO_LEDGER)

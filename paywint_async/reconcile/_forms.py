@@ -1,7 +1,8 @@
-"""How the values of a ledger are to be read: found in all of them together. Pure.
+"""Detects the formats of a ledger's dates and amounts from all of its values together. Pure.
 
-What one value leaves open another one decides. The first thousand rows decide nearly always, and a
-later row that contradicts them is refused where it stands; what they leave open all rows are asked for.
+A value that can be read in several ways is decided by another one of its column. The first thousand
+rows are nearly always enough; if not, all rows are read. A later row that contradicts the result is
+refused when it is read.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ ID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNOR
 
 @attrs.frozen(kw_only=True)
 class Forms:
-    """What the values of a ledger mean.
+    """The formats of a ledger's values.
 
-    ``date_order`` is as `read_date` has it, ``decimal_mark`` as `read_amount`. Where
-    ``debit_is_negative`` debits carry a sign as well as a column; where ``fee_is_negative`` a fee that
-    was taken off does. Where ``has_only_plain`` an amount of text must be digits and a decimal point.
+    ``date_order`` is an argument of `read_date`, ``decimal_mark`` of `read_amount`.
+    ``debit_is_negative``: the values in the column of debits are negative; ``fee_is_negative``: so are
+    deducted fees. ``has_only_plain``: an amount that is text must be digits and a decimal point.
     """
 
     places: Places
@@ -54,18 +55,18 @@ def find_forms(
     date_order: str | None,
     unit: str = "line",
 ) -> Forms:
-    """What the rows prove about their form.
+    """Detect the formats of a ledger from its rows.
 
     Args:
-        rows: all of them, each with its place; no more are read than are needed.
-        places: of the columns.
+        rows: all rows, each with its place; no more are read than are needed.
+        places: the columns.
         ledger: its name, for messages.
-        decimal_mark: as told; None: to be found.
-        date_order: as told; None: to be found.
-        unit: what a row's place counts.
+        decimal_mark: if given; None: to be detected.
+        date_order: if given; None: to be detected.
+        unit: what a row's place counts, such as ``line``.
 
     Raises:
-        LedgerError: a form is left open by all rows, or two rows contradict each other.
+        LedgerError: a format is ambiguous in all rows, or two rows contradict each other.
     """
     amounts = _Choice("decimal mark", decimal_mark, marks_of)
     dates = _Choice("order of day and month", date_order, orders_of)
@@ -100,7 +101,7 @@ def find_forms(
 
 
 class _Choice:
-    """Of several ways to read a column, those with which all of its values can be read."""
+    """The ways to read a column with which all of its values so far can be read."""
 
     def __init__(self, what: str, told: str | None, readings: Any) -> None:
         self._what = what
@@ -117,7 +118,7 @@ class _Choice:
 
     @property
     def is_decided(self) -> bool:
-        """Whether no further value can change the result, save by contradicting it."""
+        """Whether no further value can change the result, except by contradicting it."""
         if self._told is not None or (self._left is None and self._has_iso):
             return True
         return self._left is not None and len(self._left) == 1
@@ -130,7 +131,7 @@ class _Choice:
             return
         readings = self._readings(text)
         if not readings:
-            return  # reading the row tells what is wrong with it
+            return  # the error is raised when the row is parsed
         self.is_needed = self.is_needed or self._what != "decimal mark" or not _is_simple(text)
         self._are_all_pointed = self._are_all_pointed and has_points(text)
         left = [each for each in (self._left or readings) if each in readings]
@@ -149,7 +150,7 @@ class _Choice:
                 self._open.setdefault((one, other), (text, place))
 
     def _of_few_years(self) -> list[str]:
-        """Days that are read as years of two digits would make a ledger of thirty years."""
+        """Exclude orders that read days as years of two digits: they would span up to thirty years."""
         left = self._left or []
         spans = {each: max(years) - min(years) for each, years in self._years.items() if years}
         few = [each for each in left if spans.get(each, 0) < _MOST_YEARS]
@@ -193,7 +194,7 @@ def _text(values: Sequence[Any], place: int) -> str:
 
 
 class _Samples:
-    """What the first rows show of columns whose values tell what they are."""
+    """Counts in the first rows the values that decide what a column holds."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -241,7 +242,7 @@ class _Samples:
         return column is not None and self._negative[column] > 0 == self._positive[column]
 
     def other_ids(self) -> tuple[str, ...]:
-        """Columns of ids that look like Paywint's and are not used, where none is."""
+        """Return columns whose values look like payment ids, if no column of ids is used."""
         if self.decided("").id is not None:
             return ()
         return tuple(

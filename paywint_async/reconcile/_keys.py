@@ -1,8 +1,8 @@
-"""What of a text identifies a payment: an invoice number within it, or all of it. Pure.
+"""Makes the keys by which texts are matched: an invoice number in a description, or all of it. Pure.
 
-An invoice number stands in a description where all of its words do, in a row, each as a whole word.
-A word is letters and digits, also joined by ``-``, ``_``, ``/``, ``.`` or ``+``; capitals do not
-count. So ``INV-12`` stands in ``Invoice inv-12, June.`` and not in ``INV-123`` or ``INV-12-B``.
+A description contains an invoice number if it contains its words consecutively, each as a whole word.
+A word is letters and digits, also joined by ``-``, ``_``, ``/``, ``.`` or ``+``; case is ignored.
+So ``Invoice inv-12, June.`` contains ``INV-12``; ``INV-123`` and ``INV-12-B`` do not.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ _WORD = re.compile(r"[^\W_]+(?:[-_/.+]+[^\W_]+)*")
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in small letters."""
+    """Return the words of a text, case-folded."""
     return _WORD.findall(text.casefold())
 
 
 def invoice_key(invoice: str | None) -> str | None:
-    """By which an invoice number is found; None where it has no letter and no digit."""
+    """Return the key of an invoice number; None if it has no letter and no digit."""
     return " ".join(words_of(invoice or "")) or None
 
 
 def description_key(description: str | None) -> str | None:
-    """By which a description is found as a whole: blanks and capitals do not count.
+    """Return the key of a whole description: without case and repeated spaces.
 
-    Nor do the quotes, apostrophes and equals signs around it, by which spreadsheets keep a text from
-    being a formula: whoever wrote or saved the ledger may have added or removed them.
+    Quotes, apostrophes and equals signs around it are ignored, too: spreadsheets use them to keep a
+    text from being a formula, so a tool may have added or removed them.
     """
     return " ".join((description or "").casefold().strip(_MARKS).split()) or None
 
 
 class InvoiceNumbers:
-    """The invoice numbers of a ledger, to be found in descriptions.
+    """The invoice numbers of a ledger, which are searched for in descriptions.
 
     Args:
-        keys: of the numbers.
+        keys: of the invoice numbers.
     """
 
     def __init__(self, keys: Collection[str]) -> None:
@@ -45,7 +45,7 @@ class InvoiceNumbers:
         self._longest = max((key.count(" ") + 1 for key in self._keys), default=0)
 
     def within(self, description: str | None) -> frozenset[str]:
-        """Those that stand in a description."""
+        """Return the keys of the invoice numbers that a description contains."""
         if not self._keys or not description:
             return frozenset()
         return self._keys.intersection(self._phrases(words_of(description)))

@@ -1,7 +1,7 @@
-"""Where a table begins: the separator of its values, and the line that names its columns. Pure.
+"""Finds the delimiter of a table and the line that names its columns. Pure.
 
-Tools write the name of a company, of a report and of a period before the columns. The line that names
-them is the one in which the most usual (or told) names are found.
+Many tools write the names of the company, the report and the period above the header. The header is
+the line with the most usual (or given) column names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_WORDS = {"\t": "tab"}
 MOST_COLUMNS = 1000
-_AT_ONCE = 500  # records between two turns of whoever reads them
+_AT_ONCE = 500  # records that are parsed before they are yielded
 _HEAD = 200  # lines or rows among which the names of the columns are looked for
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*$', re.IGNORECASE)
 
@@ -31,9 +31,9 @@ Record = tuple[int, Sequence[Any]]
 
 @attrs.frozen(kw_only=True)
 class Layout:
-    """Where the columns are named, and where in a row each thing stands.
+    """The place of the header, and the index of each column.
 
-    ``header_place`` is the line or row with the names, 0 where there is none.
+    ``header_place`` is the line or row with the names, 0 if there is none.
     """
 
     places: Places
@@ -42,17 +42,17 @@ class Layout:
     has_separator_line: bool = False
 
     def rows(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records behind the header."""
+        """Return the records after the header."""
         return (record for record in records if record[0] > self.header_place)
 
 
 def find_text_layout(
     file: TextFile, columns: Columns, *, delimiter: str | None, header_line: int | None
 ) -> Layout:
-    """The layout of a file of text.
+    """Find the layout of a text file.
 
     Raises:
-        LedgerError: no line names the columns that are needed, or it could be read in two ways.
+        LedgerError: no line names the needed columns, or two delimiters are possible.
     """
     head = list(islice(file.lines(), _HEAD))
     told = _SEPARATOR_LINE.match(head[0]) if head else None
@@ -75,8 +75,8 @@ def find_text_layout(
     if len(found) > 1 and (header_line != 0 or widths[0] == widths[1]):
         raise LedgerError(
             file.path,
-            f"can be read with {found[0].delimiter!r} and with {found[1].delimiter!r} between values",
-            hint="--delimiter says which it is",
+            f"can be read with the delimiter {found[0].delimiter!r} and with {found[1].delimiter!r}",
+            hint="choose one with --delimiter",
         )
     return max(found, key=lambda layout: layout.places.width)
 
@@ -84,14 +84,14 @@ def find_text_layout(
 def find_layout(
     records: Sequence[Record], columns: Columns, ledger: str, *, header_line: int | None, unit: str
 ) -> Layout:
-    """The layout of a table by its first records; raises as `find_text_layout`.
+    """Find the layout of a table from its first records; raises as `find_text_layout`.
 
     Args:
-        records: the first of them.
-        columns: as told.
+        records: the first records.
+        columns: the given names.
         ledger: its name, for messages.
-        header_line: as told; 0: there is none; None: to be found.
-        unit: what a record's place counts.
+        header_line: if given; 0: there is none; None: to be detected.
+        unit: what a record's place counts, such as ``line``.
     """
     records = [(place, values) for place, values in records if any(map(_text, values))]
     if not records:
@@ -118,10 +118,10 @@ def find_layout(
 
 
 def csv_records(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[Record]:
-    """Each record with the number of its first line: quoted values may have line ends.
+    """Yield each record with the number of its first line: quoted values may contain line breaks.
 
     Raises:
-        LedgerError: what stands there is no CSV.
+        LedgerError: the text is not valid CSV.
     """
     lines = islice(file.lines(), skip, None)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -146,7 +146,7 @@ def csv_records(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[Re
 def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> Iterator[Record]:
     reader = csv.reader(head, delimiter=delimiter)
     place = 1
-    # Of what is no CSV, reading the rows tells.
+    # Invalid CSV raises its error when the rows are read.
     with _long_values(), suppress(csv.Error):
         for values in reader:
             if not (is_marked and place == 1):
@@ -156,7 +156,7 @@ def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> It
 
 @contextmanager
 def _long_values() -> Iterator[None]:
-    """The module's limit is the process's, and 131,072 characters are less than a payment's text."""
+    """Raise the csv module's limit, which is global: a payment's text can be longer than 131,072."""
     former = csv.field_size_limit(MOST_CHARACTERS)
     try:
         yield
@@ -179,7 +179,7 @@ def _text(value: Any) -> str:
 
 
 def _names_in(values: Sequence[Any]) -> int:
-    """How many of them could name a column."""
+    """Return how many values could be names of columns."""
     return sum(bool(text) and not text[0].isdigit() for text in map(_text, values))
 
 

@@ -1,4 +1,4 @@
-"""Ledgers of every kind, a row at a time. Knows no payments of Paywint's and no matching."""
+"""Reads ledgers of every kind, row by row. Knows nothing of the account and of matching."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _names_in = json.JSONDecoder(
 ).decode
 _MOST_QUOTES = 100_000  # in a line of JSON
 _ROWS_AT_ONCE = 1000  # between two turns of the event loop
-_MOST_SHOWN = 2000  # characters of a row as it stands in the file
+_MOST_SHOWN = 2000  # characters of a row's source
 
 
 class OpenedLedger:
-    """A ledger of which is known how it is read.
+    """A ledger whose format is known.
 
     Args:
         ledger: a file, or ``sqlite:///…`` or ``postgresql://…``.
         format: its columns, zone and so on.
 
     Raises:
-        LedgerError: it is no ledger, or can be read in more than one way; names the option that
+        LedgerError: it is not a ledger, or its format is ambiguous; the message names the option that
             decides.
         ExportError: there is no such file, or it cannot be opened.
         ConfigurationError: an extra is missing.
@@ -64,11 +64,11 @@ class OpenedLedger:
         return self.table.table.unit if self.table else unit_of(self._ledger)
 
     def notes(self) -> list[str]:
-        """What was found and not told, what is not used, and what was passed over so far."""
+        """Return what was detected, which columns are not used, and which rows were skipped so far."""
         return self.table.notes() if self.table else []
 
     def found_options(self) -> dict[str, str]:
-        """What the ledger decided that another one of its kind may leave open, by the options' names."""
+        """Return the detected options by name: another ledger of this kind may be ambiguous."""
         if self.table is None or self.kind not in ("csv", "xlsx"):
             return {}
         forms = self.table.forms
@@ -82,7 +82,7 @@ class OpenedLedger:
         return found | {f"{role}_column": names[place] for role, place in columns}
 
     def directions_by(self) -> tuple[str, str]:
-        """What tells the directions of the rows, and what to do where it tells the wrong ones."""
+        """Return what determines the rows' directions, and what to do if these are wrong."""
         places = self.table.forms.places if self.table else None
         if places is not None and places.amount is None:
             names = {
@@ -90,16 +90,16 @@ class OpenedLedger:
                 for role, place in (("debit", places.debit), ("credit", places.credit))
             }
             swapped = f"--debit-column {names['credit']!r} --credit-column {names['debit']!r}"
-            hint = f"{swapped} reads them the other way round, as QuickBooks Desktop needs"
-            return "by their columns of debits and credits", hint
+            hint = f"{swapped} swaps the two, as QuickBooks Desktop needs"
+            return "by their debit and credit columns", hint
         other = "sent" if self._format.direction == "received" else "received"
-        return "by their direction or sign", f"--direction {other} compares those"
+        return "by their direction or sign", f"--direction {other} compares them"
 
     async def rows(self) -> AsyncGenerator[LedgerRow, None]:
-        """All rows, in their order.
+        """Yield all rows, in their order.
 
         Raises:
-            LedgerError: a row cannot be read or understood; names it, and the column.
+            LedgerError: a row is invalid; the message names it and the column.
             ExportError: the ledger cannot be read.
         """
         if self.kind == "sql":
@@ -113,7 +113,7 @@ class OpenedLedger:
                 await asyncio.sleep(0)
 
     def read(self) -> Iterator[LedgerRow]:
-        """The same of a file, without an event loop."""
+        """Return the rows of a file, without an event loop; raises as `rows`."""
         if self.table:
             return self.table.read()
         if self.kind == "parquet":
@@ -121,7 +121,7 @@ class OpenedLedger:
         return _read_json(self._ledger, self._format)
 
     def sources(self, places: Collection[int]) -> Mapping[int, str]:
-        """Rows as they stand in the file, by their places; of a database or Parquet file none."""
+        """Return rows as they are in the file, by place; none of a database or Parquet file."""
         if not places:
             return {}
         if self.table:
@@ -137,7 +137,7 @@ class OpenedLedger:
 
 
 async def ledger_rows(ledger: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
-    """The rows of any ledger: of a file as `read_ledger` has them, or of a database (extra ``sql``).
+    """Yield the rows of any ledger: a file, as for `read_ledger`, or a database (extra ``sql``).
 
     Args:
         ledger: a file, or ``sqlite:///…`` or ``postgresql://…`` with the table of a sync.
@@ -152,16 +152,16 @@ async def ledger_rows(ledger: str, format: LedgerFormat) -> AsyncGenerator[Ledge
 
 
 def read_ledger(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
-    """The rows of a file, in their order.
+    """Return the rows of a file, in their order.
 
     Args:
-        path: text with separated values, or JSON lines where it ends in ``.jsonl``, also with ``.gz``
-            or ``.zst`` behind that; Excel, OFX, CAMT.053 or MT940 (extra ``ledgers``); a file ending
-            in ``.parquet``, or a directory of such files (extra ``parquet``).
+        path: text with separated values, or JSON lines if the name ends in ``.jsonl``, also compressed
+            (``.gz``, ``.zst``); Excel, OFX, CAMT.053 or MT940 (extra ``ledgers``); a file whose name
+            ends in ``.parquet``, or a directory of such files (extra ``parquet``).
         format: its columns, zone and so on.
 
     Raises:
-        LedgerError: it cannot be read or understood; names line and column.
+        LedgerError: the file or a row is invalid; the message names line and column.
         ExportError: there is no such file, or it cannot be opened.
         ConfigurationError: an extra is missing.
     """
@@ -169,11 +169,11 @@ def read_ledger(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
 
 
 def unit_of(ledger: str) -> str:
-    """What a row's place counts: lines of a file of text, else rows."""
+    """Return what a row's place counts: ``line`` for a text file, else ``row``."""
     return "row" if kind_by_name(ledger) in ("sql", "parquet", "xlsx") else "line"
 
 
-# Of each kind: its module, the function that opens it, and what it is called where an extra is missing.
+# For each kind: its module, the function that opens it, and its name if an extra is missing.
 _TABLES = {
     "csv": ("_tables", "open_table", ""),
     "xlsx": ("_workbook", "open_workbook", "Excel ledgers"),
@@ -194,7 +194,7 @@ def _open_table(kind: str, ledger: str, format: LedgerFormat) -> LedgerTable:
 
 
 def _read_database(url: str, format: LedgerFormat) -> AsyncGenerator[LedgerRow, None]:
-    database = open_database(url)  # first, since it tells which extra is missing
+    database = open_database(url)  # first: its error names a missing extra
     from paywint_async.reconcile._sql import read_database
 
     return read_database(database, format)
@@ -213,7 +213,7 @@ def _missing(extra: str, what: str) -> ConfigurationError:
 
 
 def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
-    """Objects whose numbers keep their digits; the first tells the columns."""
+    """Yield the rows of JSON objects, with exact numbers; the first object names the columns."""
     names: list[str] = []
     reader: RowParser | None = None
     used: list[int] = []
@@ -235,7 +235,7 @@ def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
 
 
 def typed_forms(names: Iterable[str], format: LedgerFormat, ledger: str) -> Forms:
-    """The forms of a ledger that programs write: as told, else those of programs."""
+    """Return the formats of a ledger that a program wrote: as given, else ISO dates and plain numbers."""
     return Forms(
         places=find_columns(list(names), format.columns, ledger, only_own_names=True),
         decimal_mark=format.decimal_mark or ".",
@@ -247,12 +247,13 @@ def typed_forms(names: Iterable[str], format: LedgerFormat, ledger: str) -> Form
 
 def _object(text: bytes, named: str) -> dict[str, Any]:
     if text.count(b'"') > _MOST_QUOTES:
-        raise LedgerError(named, f"has more than {_MOST_QUOTES:,} texts: this is no ledger")
+        raise LedgerError(named, f"has more than {_MOST_QUOTES:,} texts: this is not a ledger")
     try:
         told = _decode_exactly(text)
         if not isinstance(told, dict):
             raise LedgerError(named, "is not a JSON object")
-        # Of two the decoder takes the last in silence; where one may be hidden, a slower one looks.
+        # The decoder keeps the last of two equal names without an error; if there may be two, a slower
+        # decoder checks.
         is_plain = text.count(b'":') == len(told) and b'" ' not in text
         names = told if is_plain else _names_in(text.decode())
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -272,5 +273,5 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
         while text := file.readline(4 * MOST_CHARACTERS + 1):
             line += 1
             if len(text) > 4 * MOST_CHARACTERS:
-                raise LedgerError(f"{path}, line {line}", "is too long: this is no ledger")
+                raise LedgerError(f"{path}, line {line}", "is too long: this is not a ledger")
             yield line, text

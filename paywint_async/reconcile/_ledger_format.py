@@ -1,4 +1,4 @@
-"""How a ledger is read: what the options say, or None where the ledger itself shows it."""
+"""The options of reading a ledger."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from paywint_async.reconcile._columns import Columns
 
 @attrs.frozen(kw_only=True)
 class LedgerFormat:
-    """How a ledger is to be read; None: as the ledger itself shows.
+    """How to read a ledger; what is None is detected from the ledger itself.
 
     Args:
-        columns: what they are called.
-        direction: ``sent``, ``received`` or ``both``: what is compared. Where no column tells a
-            row's direction, its sign does: what is negative was sent. Only in a ledger of ``sent``
-            payments all rows are, and must have one sign, unless debits and credits have columns.
-        zone: of times without one; and in which days are counted.
+        columns: the names of the columns.
+        direction: the compared direction: ``sent``, ``received`` or ``both``. If no column gives the
+            direction of a row, its sign does: negative amounts were sent. With ``sent`` and a single
+            column of amounts, all rows were sent and must have the same sign.
+        zone: the time zone of the days, and of times that have none.
         paid_statuses: further words of the status column that mean ``success``.
-        encoding: of a file of text, as Python calls it.
-        delimiter: between the values of a file of text.
+        encoding: Python's name of a text file's encoding.
+        delimiter: the character between the values of a text file.
         header_line: the line or row that names the columns, from 1; 0: there is none, and columns
             are called 1, 2 and so on.
-        date_format: ``dmy``, ``mdy``, ``ymd``, or a form of `strptime`.
+        date_format: ``dmy``, ``mdy``, ``ymd``, or a format of `strptime`.
         decimal_mark: ``.`` or ``,``.
-        sheet: of an Excel file.
-        table: of a database.
+        sheet: the sheet of an Excel file.
+        table: the table of a database.
         needs_dates: whether a row without a date is refused.
     """
 

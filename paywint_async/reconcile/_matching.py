@@ -1,17 +1,17 @@
-"""The comparison itself: rows and payments in, differences and totals out. Pure: no files, no network.
+"""Matches rows and payments, and returns differences and totals. Pure: no files, no network.
 
-Rows come first, then payments one by one, in any order; each is used at most once. In passes of
-falling certainty:
+All rows are added first, then the payments, in any order; each is matched at most once, in several
+passes, the most certain first:
 
-1. **by id**. A row that names a payment belongs to that one or to none.
-2. **by invoice number** within the description (`keys`), or by the whole description: of a row with a
-   date within the window, of one without where the amount is the same, too.
+1. **by id**. A row that contains a payment's id matches that payment or none.
+2. **by invoice number** in the description (`keys`), or by the whole description: within the date
+   window, or, if the row has no date, with the same amount.
 3. **by amount and date window**.
-4. **as a payout** that sums the payments of whole days (`payouts`).
+4. **as a payout**, the sum of the payments of consecutive days (`payouts`).
 
-In each pass what is paid on both sides goes first; only then what is paid on one. Of several
-candidates the amount and the date decide, where they leave one assignment (`assignment`); else it is
-ambiguous, and never guessed. What is not paid on either side, and has no partner, is no difference.
+In each pass, items that are paid on both sides are matched first, then those paid on one side. If
+several candidates fit, amount and date decide if they allow only one assignment (`assignment`);
+otherwise the items are ambiguous. An unmatched item that is not paid is not a difference.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ Facts = list[PaymentFact]
 
 @attrs.frozen(kw_only=True)
 class MatchResult:
-    """What the comparison has found; ``differences`` are sorted, the gravest kind first.
+    """The result of a matching; ``differences`` are sorted, the most serious kind first.
 
-    ``evidence`` tells by what how many rows of the period were matched with a payment; ``payouts``
-    are the rows that were matched with the sum of several.
+    ``evidence`` counts the matched rows of the period by kind of evidence; ``payouts`` are the rows
+    that were matched to the sum of several payments.
     """
 
     differences: tuple[Difference, ...]
@@ -61,17 +61,17 @@ class MatchResult:
 
     @property
     def agrees(self) -> bool:
-        """Whether there is no difference at all."""
+        """Whether there is no difference."""
         return not self.differences
 
 
 class Matching:
-    """One comparison. First every row, then every payment, then `finish`.
+    """One comparison: add all rows, then all payments, then call `finish`.
 
     Args:
-        directions: that are compared; rows of others are set aside.
-        period: outside of which neither a row nor a payment is a difference by itself.
-        date_window: days between a row and a payment that are matched by amount, at most.
+        directions: the compared directions; rows of others are set aside.
+        period: a row or payment outside it is a difference only as part of a pair inside it.
+        date_window: the most days between a row and a payment that are matched by amount.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Matching:
         self._unclaimed: Facts = []  # by no single row, but maybe by a payout
 
     def add_row(self, row: LedgerRow) -> None:
-        """Takes a row of the ledger, whose place no other row has."""
+        """Add a row of the ledger, whose place must be unique."""
         if row.direction not in self._directions:
             self._decisions.set_aside(row)
         elif row.payment_id is not None:
@@ -95,11 +95,11 @@ class Matching:
             self._open.add_row(row)
 
     def add_payment(self, payment: PaymentFact) -> None:
-        """Takes a payment of one of the directions, in which it comes once."""
+        """Add a payment of one of the directions, which must not be added twice."""
         self.add_payments([payment])
 
     def add_payments(self, payments: Sequence[PaymentFact]) -> None:
-        """Takes some payments at once, which is faster."""
+        """Add several payments, which is faster than one by one."""
         if self._interest is None:
             self._interest = Interest(self._open.rows)
         named = self._named.take(payments)
@@ -138,7 +138,7 @@ class Matching:
         )
 
     def _settle_named(self, rows: Rows, payment: PaymentFact) -> None:
-        """Of several rows that name a payment, the one that agrees best is the original."""
+        """Match a payment to the row that names it; of several rows, the one that agrees best."""
         if len(rows) == 1:
             self._decisions.pair(rows[0], payment, Evidence.ID)
             return
@@ -185,7 +185,7 @@ class Matching:
             self._decisions.payout(payout)
 
     def _in_turn(self, rows: Rows, payments: Facts) -> Iterator[tuple[Rows, Facts, bool]]:
-        """What is paid on both sides, then what is left of all."""
+        """Yield the items that are paid on both sides, then all items that are still open."""
         yield (
             [row for row in rows if row.is_paid],
             [each for each in payments if each.is_paid],
@@ -202,7 +202,7 @@ class Matching:
     def _take(
         self, found: Iterable[Assignment], evidence: Evidence, *, tells_ambiguous: bool = False
     ) -> tuple[Rows, Facts]:
-        """Settles what was assigned; returns what was not."""
+        """Record the assignments; return the rows and payments that are left."""
         left_rows: Rows = []
         left_payments: Facts = []
         for each in found:
@@ -223,7 +223,7 @@ class Matching:
         return left_rows, left_payments
 
     def _settle_booked_again(self, rows: Rows) -> None:
-        """Rows of an invoice that repeat one which has its payment, on another day."""
+        """Record the rows of an invoice that repeat a matched row on another day."""
         left = self._open.rows_of(rows)
         settled = {booked(row): row for row in rows if not self._open.has_row(row)}
         again = [(row, settled[booked(row)]) for row in sorted_rows(left) if booked(row) in settled]

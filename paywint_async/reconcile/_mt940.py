@@ -1,4 +1,4 @@
-"""Statements in MT940 (.sta, .940), by the library mt-940. Extra ``ledgers``."""
+"""Reads bank statements in MT940 (.sta, .940) with the library mt-940. Extra ``ledgers``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATEMENT = re.compile(r"^(?=:20:)", re.MULTILINE)
 
 
 def open_mt940(path: str, format: LedgerFormat) -> StatementTable:
-    """The transactions of a file, of all statements in it.
+    """Read the transactions of all statements of a file.
 
     Raises:
         LedgerError: it cannot be read as MT940.
@@ -30,13 +30,15 @@ def open_mt940(path: str, format: LedgerFormat) -> StatementTable:
     for line in open_text(path, format.encoding).lines():
         text += line
         if len(text) > _MOST:
-            raise LedgerError(path, f"has more than {_MOST:,} characters: no statement is so large")
+            raise LedgerError(
+                path, f"has more than {_MOST:,} characters: too large for a statement"
+            )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return StatementTable(path, "MT940", list(_entries(path, text)), format)
 
 
 def _entries(path: str, text: str) -> Iterator[Entry]:
-    """The library's transactions, each beside the lines from which it came."""
+    """Yield the library's transactions, each with its lines in the file."""
     begin = 0
     for end in [
         *(match.start() for match in _STATEMENT.finditer(text) if match.start()),
@@ -64,8 +66,8 @@ def _parsed(part: str, named: str) -> Any:
     found = mt940.models.Transactions(options=mt940.Options.all())
     try:
         found.parse(part)
-    except Exception as error:  # of a file that strangers wrote
-        raise LedgerError(named, f"is not MT940 that can be read: {error}") from None
+    except Exception as error:  # the library raises anything on an invalid file
+        raise LedgerError(named, f"cannot be read as MT940: {error}") from None
     return found
 
 

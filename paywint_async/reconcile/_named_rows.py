@@ -1,7 +1,7 @@
-"""Rows that name a payment by its id, in SQLite's temporary database: there may be a million of them.
+"""Keeps the rows that contain a payment's id in a temporary SQLite database: there may be a million.
 
-The database is a file that SQLite makes where the system keeps temporary files, and that goes with its
-connection; what fits into its cache is never written.
+SQLite creates the database's file in the system's directory of temporary files, and removes it with
+the connection; what fits into its cache is never written.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _COLUMNS = "place, amount, invoice, description, moment, status, fee"
 
 
 class NamedRows:
-    """First all rows are added, then they are taken by the payments that they name."""
+    """Rows by the payment that they name. All rows are added first, then taken by payments."""
 
     def __init__(self) -> None:
-        # Closed by whichever thread drops the last reference, so it must not insist on its own.
+        # The thread that drops the last reference closes it, so SQLite must not check the thread.
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         weakref.finalize(self, self._database.close)
         for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
@@ -39,7 +39,7 @@ class NamedRows:
         self._is_sealed = False
 
     def add(self, row: LedgerRow) -> None:
-        """Keeps a row that names a payment."""
+        """Add a row that names a payment."""
         assert row.payment_id is not None
         self._waiting.append(
             (
@@ -57,7 +57,7 @@ class NamedRows:
             self._write()
 
     def take(self, payments: Sequence[PaymentFact]) -> Mapping[bytes, list[LedgerRow]]:
-        """The rows that name some payments, by `key_of`; they are not given again."""
+        """Remove and return the rows that name some payments, by `key_of`."""
         self._seal()
         found: defaultdict[bytes, list[LedgerRow]] = defaultdict(list)
         if not self._count:
@@ -71,7 +71,7 @@ class NamedRows:
         return found
 
     def rest(self) -> Iterator[list[LedgerRow]]:
-        """The rows that nobody has taken, those of one payment together."""
+        """Yield the rows that were not taken, grouped by payment."""
         self._seal()
         numbers = [number for number in range(1, self._count + 1) if not self._taken[number]]
         groups: defaultdict[bytes, list[LedgerRow]] = defaultdict(list)
@@ -99,7 +99,7 @@ class NamedRows:
         self._waiting.clear()
 
     def _seal(self) -> None:
-        """An index that is made at once takes a fraction of the time of one that grows."""
+        """Create the index after all rows are inserted, which is many times faster than before."""
         if self._is_sealed:
             return
         self._is_sealed = True
@@ -109,7 +109,7 @@ class NamedRows:
 
 
 def key_of(payment: PaymentFact) -> bytes:
-    """By which the rows of a payment are found."""
+    """Return the key by which a payment's rows are found."""
     return _key(payment.direction, payment.payment_id)
 
 
@@ -133,7 +133,7 @@ def _row(values: Sequence[Any], direction: str, payment_id: UUID) -> LedgerRow:
 
 
 def _bytes(text: str | None) -> bytes | None:
-    """SQLite takes no lone surrogates as text."""
+    """Encode a text, which SQLite would refuse if it has lone surrogates."""
     return text.encode("utf-8", "surrogatepass") if text is not None else None
 
 

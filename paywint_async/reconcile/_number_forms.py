@@ -1,7 +1,7 @@
-"""Amounts as people write them: decimal marks, separators of thousands, signs, dollars. Pure.
+"""Parses amounts as people write them: decimal marks, thousands separators, signs, dollars. Pure.
 
-`44.300` is forty-four dollars and thirty cents, or forty-four thousand: which of the two marks is the
-decimal one is decided by all amounts of a column together, and never by one that can be read both ways.
+`44.300` can be $44.30 or $44,300: the decimal mark is determined from all amounts of a column
+together, never from one that can be read both ways.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _THOUSANDS = {".": f",'’{_SPACES}", ",": f".'’{_SPACES}"}
 
 
 def _number(mark: str) -> re.Pattern[str]:
-    """Digits, maybe in groups of three (or, as in India, of two before the last three)."""
+    """Match digits, optionally in groups of three (or, as in India, of two before the last three)."""
     grouped = rf"[1-9][0-9]{{0,2}}(?:([{_THOUSANDS[mark]}])[0-9]{{3}})(?:\1[0-9]{{3}})*"
     indian = r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if mark == "." else r"(?!)"
     return re.compile(
@@ -34,14 +34,14 @@ _NUMBERS = {mark: _number(mark) for mark in MARKS}
 
 
 def read_amount(text: str, mark: str) -> Decimal:
-    """The amount that a text means, negative where it has a minus, parentheses or ``DR``.
+    """Parse an amount; it is negative if it has a minus sign, parentheses or ``DR``.
 
     Args:
-        text: as it stands in the ledger, not empty.
-        mark: ``.`` or ``,``: the decimal one.
+        text: as it is in the ledger, not empty.
+        mark: the decimal mark, ``.`` or ``,``.
 
     Raises:
-        ValueError: it is no amount in dollars with this mark.
+        ValueError: the text is not an amount in dollars with this mark.
     """
     if mark == "." and _PLAIN.fullmatch(text):
         return _decimal(text, text)
@@ -56,7 +56,7 @@ def read_amount(text: str, mark: str) -> Decimal:
 
 
 def marks_of(text: str) -> dict[str, Decimal]:
-    """What the text means with each decimal mark with which it is an amount at all."""
+    """Parse a text with each decimal mark; marks with which it is not an amount are left out."""
     found = {}
     for mark in MARKS:
         try:
@@ -67,17 +67,17 @@ def marks_of(text: str) -> dict[str, Decimal]:
 
 
 def is_undecided(text: str) -> bool:
-    """Whether the two marks read two different amounts."""
+    """Return whether the two marks give two different amounts."""
     return len(set(marks_of(text).values())) > 1
 
 
 def is_plain(text: str) -> bool:
-    """Whether it is written as programs do: digits and a decimal point."""
+    """Return whether an amount is only digits and a decimal point, as programs write it."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def _unsigned(text: str) -> tuple[str, bool]:
-    """The digits with their separators, and whether a sign of any form makes them negative."""
+    """Return the digits with their separators, and whether any form of sign makes them negative."""
     body = _DOLLARS.sub("", text.translate(_MINUS_SIGNS), count=1).strip()
     signs = 0
     if body.startswith("(") and body.endswith(")"):

@@ -1,7 +1,7 @@
-"""Statements in OFX (.ofx, .qfx), of both the SGML and the XML kind.
+"""Reads bank statements in OFX (.ofx, .qfx), both SGML and XML.
 
-Only the transactions are read, with the few tags that a comparison needs, and no entity is ever
-expanded. Of the libraries, ofxtools is GPL-3, and ofxparse had its last release in 2021.
+Only the transactions are read, with the few tags that a comparison needs, and no entity is
+expanded. (The library ofxtools is GPL-3, and ofxparse had its last release in 2021.)
 
 Source: OFX 1.6 and 2.3, section 11.4.3 (STMTTRN), 3.2.8 (dates), 3.2.9 (amounts).
 """
@@ -29,10 +29,10 @@ _MOST_TEXT = 1 << 16  # characters of an entry
 
 
 def open_ofx(path: str, format: LedgerFormat) -> StatementTable:
-    """The transactions of a file.
+    """Read the transactions of a file.
 
     Raises:
-        LedgerError: one has no amount or date that can be read.
+        LedgerError: a transaction has no valid amount or date.
     """
     return StatementTable(path, "OFX", list(_entries(path, format)), format)
 

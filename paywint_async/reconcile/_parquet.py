@@ -1,4 +1,4 @@
-"""Ledgers from Parquet: a file, or a directory as ``paywint sync`` makes one. Extra ``parquet``."""
+"""Reads ledgers in Parquet: a file, or a directory as ``paywint sync`` writes it. Extra ``parquet``."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ROWS_AT_ONCE = 5_000
 
 
 def read_parquet(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
-    """The rows of a file, or of all files of a directory in the order of their names.
+    """Yield the rows of a file, or of all files of a directory in the order of their names.
 
-    A row's place counts on from file to file.
+    Places are numbered through all files.
 
     Raises:
-        LedgerError: it cannot be read, or its amounts are floats, which have lost their cents.
+        LedgerError: a file or row is invalid, or the amounts are floats, which do not hold cents exactly.
     """
     place = 0
     for name in _files(path):
@@ -36,7 +36,7 @@ def read_parquet(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
                     place = row.place
                     yield row
         except (pa.ArrowException, OverflowError) as error:  # a time beyond Python's calendar
-            raise LedgerError(name, f"is not a Parquet file that can be read: {error}") from None
+            raise LedgerError(name, f"cannot be read as Parquet: {error}") from None
 
 
 def _files(path: str) -> list[str]:
@@ -86,7 +86,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _plain(column: Any) -> Any:
-    """Nanoseconds, which Python's times do not have, are cut off: only the day counts."""
+    """Truncate nanoseconds, which Python's times do not have; only the day is compared."""
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         return column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
     return column

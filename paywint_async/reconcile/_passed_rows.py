@@ -1,4 +1,4 @@
-"""Rows of a person's table that hold no payment: empty lines, sections, footers, totals. Pure."""
+"""Finds the rows of a table that are no payments: empty rows, headings, footers, totals. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._values import has_amount, is_filled, text_of
 from paywint_async.reconcile._words import is_balance, is_total
 
-_MOST_PLACES = 5  # of rows that are passed over
+_MOST_PLACES = 5  # skipped rows that a note names
 NEITHER, TOTALS, REPEATED_HEADER = (
     "with neither date nor amount",
     "with totals or balances",
@@ -20,12 +20,12 @@ NEITHER, TOTALS, REPEATED_HEADER = (
 
 
 class PassedRows:
-    """Finds the rows that hold no payment, and counts them by the reason.
+    """Finds the rows that are no payments, and counts them by reason.
 
     Args:
-        places: of the columns.
-        is_date: whether a value is a date of this ledger.
-        amount_of: the amount of a row; raises ValueError where it has none.
+        places: the columns.
+        is_date: returns whether a value is a date of this ledger.
+        amount_of: returns the amount of a row; raises ValueError if it has none.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class PassedRows:
         self._is_date = is_date
         self._amount_of = amount_of
         self._header = [name.strip() for name in places.names]
-        self._total = Decimal(0)  # of the rows so far, in a ledger without dates
+        self._total = Decimal(0)  # of the rows so far; only used without a column of dates
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._firsts: defaultdict[str, list[int]] = defaultdict(list)
 
     def add_to_total(self, amount: Decimal) -> None:
-        """Adds a row's amount to the total with which a line of totals is compared."""
+        """Add a row's amount to the sum with which a row of totals is compared."""
         self._total += amount
 
     def take(self, values: Sequence[Any], place: int) -> bool:
-        """Whether the row holds no payment; it is counted then, unless it is empty or a ruled line."""
+        """Skip a row that is no payment: return True, and count it unless it is empty or a ruled line."""
         if not any(map(has_amount, values)):
             return True
         reason = self._reason(values)
@@ -60,17 +60,17 @@ class PassedRows:
         return True
 
     def notes(self, unit: str) -> list[str]:
-        """Each reason with how many rows, and where the first of them are."""
+        """Return a sentence for each reason: how many rows, and the places of the first ones."""
         found = []
         for reason, count in self._counts.items():
             places = ", ".join(map(str, self._firsts[reason]))
             more = ", …" if count > _MOST_PLACES else ""
             rows, where = ("row", unit) if count == 1 else ("rows", f"{unit}s")
-            found.append(f"passed over {count:,} {rows} {reason} ({where} {places}{more})")
+            found.append(f"skipped {count:,} {rows} {reason} ({where} {places}{more})")
         return found
 
     def _reason(self, values: Sequence[Any]) -> str | None:
-        """Why it holds no payment; None where it holds one, or should."""
+        """Return why a row is no payment; None if it is one, or should be."""
         if self._is_header(values):
             return REPEATED_HEADER
         places = self._places
@@ -91,7 +91,7 @@ class PassedRows:
         return [*map(text_of, values)] == self._header
 
     def _is_total(self, values: Sequence[Any]) -> bool:
-        """Whether it is a line of totals; without dates it has to be the sum of the rows before it."""
+        """Return whether a row has totals; without dates it must be the sum of the rows before it."""
         if self._places.id is not None and is_filled(values[self._places.id]):
             return False
         if not is_total(values) or self._places.dates:

@@ -1,7 +1,7 @@
-"""Rows that sum the payments of whole days, as a processor pays them out together. Pure.
+"""Matches a row to all payments of consecutive days, as a processor pays them out together. Pure.
 
-Only what nothing else has matched is looked at, and a sum is taken only where exactly one run of days
-makes it: all open payments of each of these days, none more and none less.
+Only rows and payments that are still unmatched are considered. A row is a payout if its amount is the
+sum of all unmatched payments of exactly one range of consecutive days.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ import attrs
 from paywint_async.reconcile._records import LedgerRow, PaymentFact
 from paywint_async.reconcile._totals import add, sum_of
 
-LONGEST = 31  # days that one payout sums
-LATEST = 10  # days from the last of them until it is booked
+LONGEST = 31  # days in one payout
+LATEST = 10  # days from the last of them until the payout is booked
 
 
 @attrs.frozen(kw_only=True)
 class Payout:
-    """A row of the ledger, and the payments that it sums."""
+    """A row of the ledger, and the payments whose sum it is."""
 
     row: LedgerRow
     payments: tuple[PaymentFact, ...]
 
     @property
     def since(self) -> date:
-        """The first day whose payments it sums."""
+        """The day of the first payment."""
         return min(each.day for each in self.payments)
 
     @property
     def until(self) -> date:
-        """The last one."""
+        """The day of the last payment."""
         return max(each.day for each in self.payments)
 
 
 def may_be_payout(row: LedgerRow) -> bool:
-    """Whether a row could be one: it is paid, has a day, and names no single payment."""
+    """Return whether a row can be a payout: it is paid, has a day, and has no id and no invoice."""
     return row.is_paid and row.day is not None and row.payment_id is None and row.invoice is None
 
 
 def find_payouts(rows: Iterable[LedgerRow], payments: Iterable[PaymentFact]) -> list[Payout]:
-    """The payouts among open rows and payments.
+    """Find the payouts among open rows and payments.
 
-    A row that two runs of days make is none, and so are rows whose days overlap.
+    A row for which two ranges of days are possible is left out, and so are rows whose days overlap.
     """
     by_day: dict[str, dict[date, list[PaymentFact]]] = defaultdict(lambda: defaultdict(list))
     for payment in payments:
@@ -69,7 +69,7 @@ def _days_of(payout: Payout) -> set[tuple[str, date]]:
 
 
 def _only_run(row: LedgerRow, by_day: dict[date, list[PaymentFact]]) -> list[PaymentFact]:
-    """The payments of the only run of days that makes the row's amount; empty where there is none."""
+    """Return the payments of the only range of days with the row's amount; empty if there is none."""
     assert row.day is not None
     first = row.day - timedelta(days=LONGEST + LATEST)
     days = sorted(day for day in by_day if first <= day <= row.day)

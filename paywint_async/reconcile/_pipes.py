@@ -1,4 +1,4 @@
-"""Ledgers from pipes, which can be read only once: copied into a temporary file that goes again."""
+"""Copies a ledger from a pipe, which can be read only once, into a temporary file."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from paywint_async.reconcile._file_kinds import head_of
 STDIN = "-"
 _MOST_BYTES = 1 << 30
 _CHUNK = 1 << 20
-_WAIT = 100  # milliseconds between two looks at whether the copy is still wanted
-# What a compressed pipe begins with, and the ending that a file of it would have.
+_WAIT = 100  # milliseconds between two checks for cancellation
+# The first bytes of compressed data, and the ending of such a file.
 _COMPRESSED = ((b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".zst"))
 
 
 def shown_name(ledger: str) -> str:
-    """What a ledger is called in messages."""
+    """Return the name of a ledger for messages."""
     return "stdin" if ledger == STDIN else ledger
 
 
 @asynccontextmanager
 async def readable(ledger: str, *, most: int = _MOST_BYTES) -> AsyncIterator[str]:
-    """The path of a file that can be read several times: of a pipe, a copy until the block ends.
+    """Yield a path that can be read several times: for a pipe a copy, which is removed at the end.
 
     Args:
-        ledger: a file, a pipe, ``-`` for stdin, or anything else, which stays as it is.
-        most: bytes of a pipe at most.
+        ledger: a file, a pipe, ``-`` for stdin, or anything else, which is yielded unchanged.
+        most: the most bytes that are read from a pipe.
 
     Raises:
-        LedgerError: the pipe has more; or the block raised it: a copy is named as the pipe was.
-        ExportError: it cannot be read, or the copy cannot be written.
+        LedgerError: the pipe has more bytes. Errors of the block name the pipe, not its copy.
+        ExportError: the pipe cannot be read, or the copy cannot be written.
 
     Cancellation: the copy is removed.
     """
@@ -85,7 +85,7 @@ async def _copied(ledger: str, folder: str, most: int) -> str:
 
 
 def _copy(ledger: str, folder: str, most: int, *, is_stopped: Callable[[], bool]) -> str:
-    """Copies a pipe; returns the copy's path."""
+    """Copy a pipe; return the copy's path."""
     path = os.path.join(folder, "ledger")
     size = 0
     with (
@@ -96,19 +96,19 @@ def _copy(ledger: str, folder: str, most: int, *, is_stopped: Callable[[], bool]
         for chunk in _chunks(pipe.fileno(), is_stopped):
             size += len(chunk)
             if size > most:
-                problem = f"more than {most:,} bytes came through the pipe"
-                raise LedgerError(shown_name(ledger), problem, hint="write them into a file first")
+                problem = f"the pipe has more than {most:,} bytes"
+                raise LedgerError(shown_name(ledger), problem, hint="write them to a file first")
             copy.write(chunk)
     return path
 
 
 def _with_ending(path: str) -> str:
-    """Gives the copy the ending that a file of its content would have; returns its path."""
+    """Rename the copy with the ending that fits its content; return its path."""
     with open(path, "rb") as copy:
         head = copy.read(4)
     compressed = next((ending for start, ending in _COMPRESSED if head.startswith(start)), "")
     os.rename(path, path + compressed)
-    # Of the other kinds each shows itself, whatever the name.
+    # All other kinds are detected by content, whatever the name.
     kind = ".jsonl" if head_of(path + compressed).lstrip().startswith(b"{") else ""
     os.rename(path + compressed, path + kind + compressed)
     return path + kind + compressed
@@ -117,7 +117,7 @@ def _with_ending(path: str) -> str:
 def _opened(ledger: str) -> IO[bytes]:
     if ledger in (STDIN, "/dev/stdin"):
         return open(0, "rb", buffering=0, closefd=False)
-    # A FIFO that nobody writes to would be waited for where nothing ends the wait.
+    # Opening a FIFO without a writer would block, and could not be cancelled.
     return open(ledger, "rb", buffering=0, opener=_without_waiting)
 
 
@@ -130,7 +130,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _chunks(fd: int, is_stopped: Callable[[], bool]) -> Iterator[bytes]:
-    """What a pipe gives until its end, or until nobody wants it."""
+    """Yield a pipe's data until its end, or until the copy is stopped."""
     has_data = system.data_in(fd, _WAIT)
     while not is_stopped():
         if not has_data():

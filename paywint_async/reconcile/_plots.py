@@ -1,4 +1,4 @@
-"""Which plots a report has, from what payments do over time. Knows no HTML but the plots' own."""
+"""Makes the plots of a report from the counts of `activity`. Knows no HTML except the plots' SVG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STEPS = (
     (3 * _DAY, "3 days"),
     (7 * _DAY, "7 days"),
 )
-# From the beginning of a payment's life to its end, the good one first.
+# The order of the statuses on the left of the flow.
 _STATUSES = (
     "success",
     "processing",
@@ -40,7 +40,7 @@ _STATUSES = (
     "expired",
     "retried",
 )
-_ENDS = {  # of the flow: what it is called, and its colour
+_ENDS = {  # the labels on the right of the flow, and their colours
     MatchOutcome.AGREED: ("agrees", "good"),
     MatchOutcome.NOT_PAID: ("needs no row", "plain"),
     MatchOutcome.AMOUNT: ("amount differs", "bad"),
@@ -52,7 +52,7 @@ _ENDS = {  # of the flow: what it is called, and its colour
 
 @attrs.frozen(kw_only=True)
 class Plot:
-    """A plot, what it says in a sentence, and its numbers as a table."""
+    """A plot with a caption, and its numbers as a table."""
 
     title: str
     caption: str
@@ -62,7 +62,7 @@ class Plot:
 
 
 def plots(direction: str, activity: Activity, paywint: Side) -> list[Plot]:
-    """The plots of a direction; none where there is nothing to see."""
+    """Return the plots of a direction that have data."""
     found: list[Plot] = []
     if activity.days is not None:
         spans = buckets_between(*activity.days)
@@ -126,7 +126,7 @@ def _success_rate(direction: str, spans: Buckets, ended: dict[date, list[int]]) 
     return Plot(
         title=f"Success rate by {spans.unit}",
         caption=f"{success / count:.1%} of the {count:,} payments that were paid, failed, rejected or "
-        "expired were paid; a retried one counts as its retry does",
+        "expired were paid; of a retried payment only the retry counts",
         svg=line(f"{direction}-success", f"Success rate by {spans.unit}", values),
         head=(spans.unit.capitalize(), "Paid", "Ended", "Success rate"),
         rows=tuple(rows),
@@ -170,21 +170,21 @@ def _status_flow(direction: str, flows: Sequence[Flow]) -> Plot:
     paid = sum(each.count for each in flows if each.source == "success")
     total = sum(each.count for each in flows)
     return Plot(
-        title="From status to the books",
-        caption=f"{paid:,} of {total:,} payments are paid; the ledger has to have those",
-        svg=flow(f"{direction}-flow", "What the books say of the payments of each status", flows),
+        title="How each status is booked",
+        caption=f"{paid:,} of {total:,} payments are paid, and need a row in the ledger",
+        svg=flow(f"{direction}-flow", "How the payments of each status are booked", flows),
         head=("Status", "In the books", "Payments"),
         rows=tuple((each.source, each.target, f"{each.count:,}") for each in flows),
     )
 
 
 def _float(amount: Decimal) -> float:
-    """Near enough for a bar; an absurd amount is no infinite one."""
+    """Convert an amount for a plot; a huge one is limited, never infinite."""
     return min(float(amount), _LARGEST)
 
 
 def compact(value: float) -> str:
-    """A number in at most about six characters: 1.5k, 20M."""
+    """Format a number in about six characters: 1.5k, 20M."""
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{round(value / size, 2):,g}{letter}" if value < 1e17 else f"{value:.0e}"
@@ -192,7 +192,7 @@ def compact(value: float) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A duration in its largest unit."""
+    """Format a duration in its largest unit."""
     for size, name in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {name}"

@@ -1,4 +1,4 @@
-"""What is compared, and what comes of it, as plain values. Knows no files and no matching."""
+"""The inputs and results of a comparison as plain values. Knows no files and no matching."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from uuid import UUID
 
 import attrs
 
-PAID = "success"  # the only status of a payment whose money has come
+PAID = "success"  # the only status of a payment whose money has moved
 
 
 class Kind(StrEnum):
-    """What is different, the gravest first: so they are sorted."""
+    """Kinds of differences, the most serious first, which is also the order in reports."""
 
     MISSING_AT_PAYWINT = "missing_at_paywint"
     MISSING_IN_LEDGER = "missing_in_ledger"
@@ -35,7 +35,7 @@ _KIND_WORDS = {
 
 
 class Evidence(StrEnum):
-    """By what a row and a payment were found to belong together, the most certain first."""
+    """Kinds of evidence by which a row and a payment are matched, the most certain first."""
 
     ID = "id"
     INVOICE = "invoice"
@@ -53,9 +53,9 @@ _EVIDENCE_WORDS = {"invoice": "invoice number", "payout": "sum of whole days (pa
 
 
 class MatchOutcome(StrEnum):
-    """What became of each row and of each payment: of these always exactly one.
+    """The outcome of a row or payment; each has exactly one.
 
-    ``FEES`` are of no row by itself: what a ledger that is net of them has less.
+    ``FEES`` is not the outcome of a row: it is a step of the statement of a ledger that is net of fees.
     """
 
     AGREED = "agreed"
@@ -72,7 +72,7 @@ class MatchOutcome(StrEnum):
 
     @property
     def words(self) -> str:
-        """As a step from one side's sum to the other's."""
+        """As the name of a step of the statement."""
         return _STEP_WORDS.get(self.value) or self.value.replace("_", " ")
 
 
@@ -81,7 +81,7 @@ _STEP_WORDS = {
     "amount": "amounts differ",
     "status": "paid on one side only",
     "duplicate": "twice in the ledger",
-    "fees": "fees taken off in the ledger",
+    "fees": "fees deducted in the ledger",
     **_KIND_WORDS,
 }
 
@@ -90,9 +90,9 @@ _STEP_WORDS = {
 class LedgerRow:
     """A row of the ledger.
 
-    ``place`` is its line in a CSV file, else its number; ``status`` is in the API's words; a row
-    without one claims to be paid. ``when`` is in the zone in which days are counted. ``amount`` is with
-    the ``fee`` that the ledger's own amount is without.
+    ``place`` is its line in a text file, else its number. ``status`` is in the API's words; a row
+    without a status counts as paid. ``when`` is in the time zone of the comparison. ``amount`` includes
+    the ``fee`` that was deducted in the ledger.
     """
 
     place: int
@@ -107,7 +107,7 @@ class LedgerRow:
 
     @property
     def is_paid(self) -> bool:
-        """Whether it says that money has moved."""
+        """Whether it is paid according to the ledger."""
         return self.status == PAID
 
     @property
@@ -117,16 +117,16 @@ class LedgerRow:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """All that it says: rows of the same content are the same to everybody."""
+        """All fields except the place: rows of equal content are interchangeable."""
         return attrs.astuple(self, recurse=False)[1:]
 
 
 @attrs.frozen(kw_only=True)
 class PaymentFact:
-    """What a comparison needs of a payment.
+    """The fields of a payment that a comparison needs.
 
-    ``when`` is when it was paid, else when created; ``party`` is the other side's name, ``reason``
-    why it failed.
+    ``when`` is the time of payment, or of creation if it is not paid; ``party`` is the name of the
+    payer or payee, ``reason`` the reason of a failure.
     """
 
     payment_id: UUID
@@ -151,10 +151,10 @@ class PaymentFact:
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """One difference between the books, with all that is needed to look into it.
+    """One difference between the books, with its rows and payments.
 
-    A pair has one row and one payment. Of a duplicate ``rows`` are the superfluous one and the one
-    that it repeats. Ambiguous are all rows and payments that may belong together.
+    A pair has one row and one payment. The ``rows`` of a duplicate are the superfluous one and the one
+    that it repeats. An ambiguous difference has all rows and payments that fit each other.
     """
 
     kind: Kind
@@ -165,19 +165,19 @@ class Difference:
 
     @property
     def direction(self) -> str:
-        """``sent`` or ``received``; of both sides the same."""
+        """``sent`` or ``received``, the same for rows and payments."""
         return self.rows[0].direction if self.rows else self.payments[0].direction
 
 
 @attrs.frozen(kw_only=True)
 class Period:
-    """The days that are compared, both ends included; None: without an end on that side."""
+    """The compared days, both ends included; None: no limit on that side."""
 
     since: date | None = None
     until: date | None = None
 
     def has(self, day: date | None) -> bool:
-        """Whether a day lies in it; a day that nobody knows does so where there are no ends."""
+        """Return whether the period contains a day; an unknown day (None) only if there are no limits."""
         if day is None:
             return self.is_everything
         return (self.since is None or self.since <= day) and (
@@ -186,5 +186,5 @@ class Period:
 
     @property
     def is_everything(self) -> bool:
-        """Whether it has no ends at all."""
+        """Whether it has no limits."""
         return self.since is None and self.until is None

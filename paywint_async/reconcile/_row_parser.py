@@ -1,4 +1,4 @@
-"""Parses the values of a row, strictly: what could be read in two ways is refused. Pure."""
+"""Parses the values of a row strictly: an ambiguous or invalid value is an error. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from paywint_async.reconcile._values import (
 )
 from paywint_async.reconcile._words import PAID_WORDS
 
-_MOST_TEXTS = 10_000  # that are remembered
-_SHOWN = 40  # characters of a value that is refused
+_MOST_TEXTS = 10_000  # texts that are kept once for all rows
+_SHOWN = 40  # characters of an invalid value in a message
 _ZERO = Decimal(0)
 
 
 class RowParser:
-    """Makes rows of values.
+    """Parses the records of a ledger into rows.
 
     Args:
         format: of the ledger.
-        forms: of its values, and the places of its columns.
-        passes_over: whether rows that hold no payment are passed over, as people's tables have them;
-            else each row has to be one.
+        forms: the formats of its values, and the indexes of its columns.
+        passes_over: whether rows that are no payments are skipped, which tables for people contain;
+            otherwise each row must be one.
     """
 
     def __init__(self, format: LedgerFormat, forms: Forms, *, passes_over: bool = False) -> None:
@@ -61,7 +61,7 @@ class RowParser:
         self.passed = PassedRows(places, is_date=self._is_date, amount_of=self._signed)
 
     def read(self, values: Sequence[Any], place: int, named: str) -> LedgerRow | None:
-        """The row of these values; None where it is passed over.
+        """Parse a row; None if it is skipped.
 
         Args:
             values: as many as the header has columns.
@@ -69,7 +69,7 @@ class RowParser:
             named: the same for messages.
 
         Raises:
-            LedgerError: a value cannot be understood; names row and column.
+            LedgerError: a value is invalid; the message names row and column.
         """
         if self._passes_over and not self._is_surely_a_row(values):
             fitted = self._fitted(values)
@@ -98,7 +98,7 @@ class RowParser:
         )
 
     def _is_surely_a_row(self, values: Sequence[Any]) -> bool:
-        """Whether amount and date both begin with a digit: so nearly all rows do, and need no look."""
+        """Return whether amount and date both begin with a digit, as in most rows."""
         if len(values) != self._places.width:
             return False
         for place in self._telling:
@@ -122,7 +122,7 @@ class RowParser:
     # -- amounts and directions --------------------------------------------------------------------
 
     def _amount(self, values: Sequence[Any], named: str) -> Decimal:
-        """With a sign where the ledger has one, or columns for debits and credits."""
+        """Parse the amount, negative if the ledger's amount has a sign or is a debit."""
         try:
             return self._signed(values)
         except ValueError as error:
@@ -200,7 +200,7 @@ class RowParser:
             self._refuse(named, place, values, error)
 
     def _kept_text(self, values: Sequence[Any], place: int | None) -> str | None:
-        """Of texts that come again and again, one is kept for all."""
+        """Return the text, one object for all rows with the same text."""
         text = "" if place is None else text_of(values[place])
         if len(self._texts) < _MOST_TEXTS:
             return self._texts.setdefault(text, text) or None
@@ -216,7 +216,7 @@ class RowParser:
                     self._refuse(named, place, values, ValueError("is out of the calendar"))
         if self._format.needs_dates:
             name = self._places.names[self._places.dates[0]] if self._places.dates else None
-            raise LedgerError(named, "has no date, and so is in no period", column=name)
+            raise LedgerError(named, "has no date, which a period needs", column=name)
         return None
 
     def _moment(self, value: Any) -> datetime | None:
@@ -257,7 +257,7 @@ class RowParser:
     def _status(self, value: Any) -> str:
         word = text_of(value).casefold()
         if not word:
-            raise ValueError("is empty; where no row has a status, name no status column")
+            raise ValueError('is empty (--status-column "" ignores the column)')
         return PAID if word in self._paid else word
 
     def _refuse(self, named: str, place: int, values: Sequence[Any], error: ValueError) -> NoReturn:
@@ -269,7 +269,7 @@ class RowParser:
 
 
 class _PlacedError(ValueError):
-    """What is wrong with the value of a column that is not the only one of its kind."""
+    """An invalid value in one of several columns of amounts."""
 
     def __init__(self, problem: str, place: int | None) -> None:
         super().__init__(problem)

@@ -1,4 +1,4 @@
-"""Ledgers from databases: the table that ``paywint sync`` keeps, or another. Extra ``sql``."""
+"""Reads ledgers from databases: the table that ``paywint sync`` writes, or another. Extra ``sql``."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _ROWS_AT_ONCE = 1000  # in memory
 async def read_database(
     database: Database, format: LedgerFormat
 ) -> AsyncGenerator[LedgerRow, None]:
-    """The rows of the table that the format names, in the database's order.
+    """Yield the rows of the table that the format names, in the database's order.
 
     Raises:
         ExportError: the database cannot be reached, or has no such table.
-        LedgerError: a row cannot be understood; names its number and the column.
+        LedgerError: a row is invalid; the message names its number and the column.
     """
     _refuse_new_file(database)
     query = sa.select(sa.text("*")).select_from(sa.table(format.table))
@@ -50,7 +50,7 @@ async def read_database(
 
 
 def _refuse_new_file(database: Database) -> None:
-    """SQLite would make a file where there is none: an empty ledger, and a surprise."""
+    """Refuse a missing file, which SQLite would create."""
     path = database.name.removeprefix("sqlite:///")
     if database.dialect == "sqlite" and not os.path.isfile(path):
         raise ExportError(f"cannot read {database.name}: there is no such file")

@@ -1,4 +1,4 @@
-"""What statements of banks have in common, whatever their format: entries under fixed names."""
+"""Bank statements of all formats, as tables of entries with fixed column names."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NAMES = (
 class Entry:
     """An entry of a statement.
 
-    ``amount`` is negative where money left the account; ``line`` and ``text`` are where it stands in
-    the file, and as it stands there. ``status`` is ``success`` for what is booked.
+    ``amount`` is negative if money left the account; ``line`` and ``text`` are its place and its text
+    in the file. ``status`` is ``success`` if it is booked.
     """
 
     line: int
@@ -43,9 +43,9 @@ class StatementTable:
 
     Args:
         path: of the file.
-        kind: of it, as people call it.
-        entries: all of them.
-        format: as told.
+        kind: the name of its format, for messages.
+        entries: all entries.
+        format: the given format.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class StatementTable:
         self.unit = "line" if len(set(lines)) == len(lines) else "entry"
 
     def _place(self, number: int) -> int:
-        """Its line; where several entries share a line, its number."""
+        """Return an entry's line, or its number if several entries share a line."""
         return self._entries[number].line if self.unit == "line" else number + 1
 
     def records(self) -> Iterator[Record]:
-        """All entries."""
+        """Yield all entries."""
         for number, each in enumerate(self._entries):
             direction = "sent" if each.amount < 0 else "received"
             values = (
@@ -73,9 +73,9 @@ class StatementTable:
             yield self._place(number), values
 
     def sources(self) -> Iterator[tuple[int, str]]:
-        """The same as they stand in the file."""
+        """Yield the entries as they are in the file."""
         return ((self._place(number), each.text) for number, each in enumerate(self._entries))
 
     def found(self) -> list[str]:
-        """The format."""
+        """Return the name of the format."""
         return [self._kind]

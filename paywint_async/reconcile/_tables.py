@@ -1,4 +1,4 @@
-"""Tables as people keep them: a header somewhere, and rows behind it, some of which are none."""
+"""Reads tables as people write them: the header anywhere, and rows after it that may be no payments."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ from paywint_async.reconcile._text_file import TextFile, open_text
 
 
 class LedgerTable(Protocol):
-    """Where the records of a ledger come from; they can be read again."""
+    """A source of a ledger's records, which can be read several times."""
 
     @property
     def name(self) -> str:
-        """The ledger's, for messages."""
+        """The ledger's name, for messages."""
         ...
 
     @property
     def unit(self) -> str:
-        """What a record's place counts."""
+        """What a record's place counts, such as ``line``."""
         ...
 
     @property
     def layout(self) -> Layout:
-        """Where the columns are."""
+        """The header and the columns."""
         ...
 
     def records(self) -> Iterator[Record]:
-        """All records behind the header."""
+        """Yield all records after the header."""
         ...
 
     def sources(self) -> Iterator[tuple[int, str]]:
-        """The same as they stand in the file."""
+        """Yield the records as they are in the file."""
         ...
 
     def found(self) -> list[str]:
-        """What was found about the file and not told, where a program would not have written it so."""
+        """Return what was detected about the file and is unusual."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class TextTable:
-    """A file of text with separated values."""
+    """A text file with separated values."""
 
     file: TextFile
     layout: Layout
@@ -66,13 +66,13 @@ class TextTable:
     unit: str = "line"
 
     def records(self) -> Iterator[Record]:
-        """All records behind the header; raises as `csv_records`."""
+        """Yield all records after the header; raises as `csv_records`."""
         assert self.layout.delimiter is not None
         skip = int(self.layout.has_separator_line)
         return self.layout.rows(csv_records(self.file, self.layout.delimiter, skip=skip))
 
     def sources(self) -> Iterator[tuple[int, str]]:
-        """Each record's lines."""
+        """Yield the lines of each record."""
         lines: Iterator[str] = self.file.lines()
         places = [place for place, _ in self.records()]
         done = 1
@@ -84,21 +84,21 @@ class TextTable:
             done = following or 0
 
     def found(self) -> list[str]:
-        """Encoding, delimiter and header."""
+        """Return encoding, delimiter and header, if they are unusual."""
         layout = self.layout
         found = []
         if self.file.encoding not in ("utf-8", "utf-8-sig"):
             found.append(f"text in {self.file.encoding_words}")
         if layout.delimiter != "," and not self.is_delimiter_told:
             words = DELIMITER_WORDS.get(layout.delimiter or "", repr(layout.delimiter))
-            found.append(f"{words} between values")
+            found.append(f"delimiter {words}")
         if layout.header_place > 1 + layout.has_separator_line:
-            found.append(f"the columns are named in line {layout.header_place}")
+            found.append(f"header in line {layout.header_place}")
         return found
 
 
 def open_table(path: str, format: LedgerFormat) -> TextTable:
-    """The table of a file of text; raises as `open_text` and `find_text_layout`."""
+    """Open the table of a text file; raises as `open_text` and `find_text_layout`."""
     file = open_text(path, format.encoding)
     layout = find_text_layout(
         file, format.columns, delimiter=format.delimiter, header_line=format.header_line
@@ -112,11 +112,11 @@ class TableRows:
     """The rows of a table, and how they are read.
 
     Args:
-        table: of the ledger.
-        format: as told.
+        table: the ledger's table.
+        format: the given format.
 
     Raises:
-        LedgerError: its values can be read in more than one way.
+        LedgerError: the format of its values is ambiguous.
     """
 
     def __init__(self, table: LedgerTable, format: LedgerFormat) -> None:
@@ -136,7 +136,7 @@ class TableRows:
         return RowParser(self._format, self.forms, passes_over=True)
 
     def read(self) -> Iterator[LedgerRow]:
-        """All rows, from the first, without those that hold no payment."""
+        """Yield all rows that are payments, from the first."""
         self._reader = reader = self._new_reader()
         for place, values in self.table.records():
             row = reader.read(values, place, f"{self.table.name}, {self.table.unit} {place}")
@@ -144,7 +144,7 @@ class TableRows:
                 yield row
 
     def notes(self) -> list[str]:
-        """What was found and not told, and what is not used or was passed over."""
+        """Return what was detected, which columns are not used, and which rows were skipped."""
         places = self.forms.places
         found = self.table.found() + self._found_forms()
         notes = [f"read as {', '.join(found)}"] if found else []
@@ -158,7 +158,7 @@ class TableRows:
         return notes + self.passed_notes()
 
     def passed_notes(self) -> list[str]:
-        """Which rows were passed over so far, and why."""
+        """Return which rows were skipped so far, and why."""
         return self._reader.passed.notes(self.table.unit)
 
     def _found_forms(self) -> list[str]:
@@ -172,7 +172,7 @@ class TableRows:
         return found
 
     def _unusual_columns(self) -> str:
-        """Which columns are read, where one of them was found by a name that Paywint does not use."""
+        """Return which columns are read, if one of their names is not from Paywint's own exports."""
         places, told = self.forms.places, attrs.asdict(self._format.columns)
         found = column_roles(places)
         if all(told[role] or places.is_usual(place) for role, place in found.items()):
@@ -181,7 +181,7 @@ class TableRows:
 
 
 def column_roles(places: Places) -> dict[str, int]:
-    """The place of the column of each role that has one."""
+    """Return the index of each column that is used, by its role."""
     roles = {
         "id": places.id,
         "invoice": places.invoice,

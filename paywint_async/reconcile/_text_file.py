@@ -1,10 +1,9 @@
-"""Files of text: in which encoding they are, and their lines, none of which may be endless.
+"""Reads text files: detects their encoding, and limits the length of their lines.
 
-An encoding is proved and not guessed: by a byte order mark, by being valid UTF-8 from the first byte
-to the last, or by the zero bytes of UTF-16. What is none of these is Windows-1252, where each of its
-bytes has a meaning there: that is what Excel and QuickBooks write, and it is told. (Detectors that
-guess from letters' frequencies, such as charset-normalizer, took the short ledgers of the tests for
-cp775 and cp1250.)
+The encoding is determined by a byte order mark, by the whole file being valid UTF-8, or by the zero
+bytes of UTF-16. Anything else is Windows-1252, which Excel and QuickBooks write, if all of its bytes
+are defined there; a note says so. (Detectors that use the frequencies of letters, such as
+charset-normalizer, took the short ledgers of the tests for cp775 and cp1250.)
 """
 
 from __future__ import annotations
@@ -22,10 +21,8 @@ from paywint_async.reconcile._errors import LedgerError
 
 MOST_CHARACTERS = 8 << 20  # of a line, and of a value
 _CHUNK = 1 << 20
-_MOST_UNPACKED, _MOST_TIMES = (
-    64 << 20,
-    200,
-)  # bytes, and how many times the file, at which it is a bomb
+# A file that unpacks to more bytes and to more times its size than these is a decompression bomb.
+_MOST_UNPACKED, _MOST_TIMES = 64 << 20, 200
 _TEXT_CONTROLS = b"\t\n\x0b\x0c\r\x1a"
 _NO_TEXT = bytes(each for each in range(32) if each not in _TEXT_CONTROLS) + b"\x7f"
 _UNDEFINED = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # in Windows-1252
@@ -41,7 +38,7 @@ _WORDS = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", "cp1252": "Windows-1252"}
 
 @attrs.frozen(kw_only=True)
 class TextFile:
-    """A file of text whose encoding is known."""
+    """A text file whose encoding is known."""
 
     path: str
     encoding: str
@@ -52,11 +49,11 @@ class TextFile:
         return _WORDS.get(self.encoding, self.encoding.upper())
 
     def lines(self) -> Iterator[str]:
-        """All lines with their ends, from the first.
+        """Yield all lines with their line ends, from the first.
 
         Raises:
-            LedgerError: the file is damaged, or has a line that no ledger has.
-            ExportError: it cannot be opened or read.
+            LedgerError: the file is damaged, or has a line that is too long.
+            ExportError: the file cannot be opened or read.
         """
         compression = compression_of(self.path)
         with translated(f"cannot read {self.path}"):
@@ -72,7 +69,7 @@ class TextFile:
 
 
 class damages_told:
-    """Tells what is wrong with a file's bytes in words about the file."""
+    """Translates errors of decoding and decompression into errors about the ledger."""
 
     def __init__(self, path: str, compression: Compression, where: Callable[[], str]) -> None:
         self._path, self._compression, self._where = path, compression, where
@@ -82,7 +79,7 @@ class damages_told:
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, UnicodeError):
-            problem = "is not text in the encoding that was told or found; --encoding names another"
+            problem = "is not text in the given or detected encoding; --encoding sets another"
         elif isinstance(error, EOFError):
             problem = "the compressed file ends too early"
         elif isinstance(error, self._compression.damages()):
@@ -96,14 +93,14 @@ class damages_told:
 
 
 def open_text(path: str, encoding: str | None = None) -> TextFile:
-    """Reads a file once and tells its encoding.
+    """Read a file once and determine its encoding.
 
     Args:
-        path: also of a compressed file.
-        encoding: as told; None: to be found.
+        path: of the file, which may be compressed.
+        encoding: if given; None: to be detected.
 
     Raises:
-        LedgerError: it is no text, or a compressed file that unpacks to far more than its size.
+        LedgerError: it is not text, or a compressed file that unpacks to far more than its size.
         ExportError: it cannot be opened or read.
     """
     found = _Encodings()
@@ -113,7 +110,7 @@ def open_text(path: str, encoding: str | None = None) -> TextFile:
 
 
 def read_chunks(path: str) -> Iterator[bytes]:
-    """All bytes of a file, unpacked, and no more of them than a ledger of its size can have."""
+    """Yield all bytes of a file, decompressed, with a limit that depends on its size."""
     compression = compression_of(path)
     with translated(f"cannot read {path}"):
         file = compression.open(path)
@@ -130,7 +127,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
 
 
 class _Encodings:
-    """What the bytes so far can be."""
+    """The encodings that the bytes so far can have."""
 
     def __init__(self) -> None:
         self._marked: str | None = None
@@ -147,7 +144,7 @@ class _Encodings:
         if self._marked and self._marked != "utf-8-sig":
             return
         if chunk.translate(None, _NO_TEXT) != chunk:
-            raise LedgerError(path, "is not a file of text", hint=NO_LEDGER)
+            raise LedgerError(path, "is not a text file", hint=NO_LEDGER)
         self._is_1252 = self._is_1252 and chunk.translate(None, _UNDEFINED) == chunk
         if self._utf_8 is not None:
             try:
@@ -170,7 +167,7 @@ class _Encodings:
         raise LedgerError(
             path,
             "is not text in UTF-8, UTF-16 or Windows-1252",
-            hint="--encoding names its encoding, or save it as 'CSV UTF-8'",
+            hint="name its encoding with --encoding, or save it as 'CSV UTF-8'",
         )
 
     def _refuse_endless_line(self, chunk: bytes, path: str) -> None:
@@ -189,11 +186,11 @@ NO_LEDGER = (
 
 def _endless(number: int | None = None) -> str:
     where = f"line {number}" if number else "a line"
-    return f"{where} is longer than {MOST_CHARACTERS:,} characters: this is no ledger"
+    return f"{where} is longer than {MOST_CHARACTERS:,} characters: this is not a ledger"
 
 
 def _marked(start: bytes) -> str | None:
-    """What a byte order mark tells, or the zero bytes of UTF-16 without one."""
+    """Return the encoding by a byte order mark, or by the zero bytes of UTF-16; else None."""
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding

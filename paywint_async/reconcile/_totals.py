@@ -1,4 +1,4 @@
-"""Counts and exact sums of both sides, by direction, outcome and status: nothing is left out."""
+"""Counts and exact sums of all rows and payments, by direction, outcome and status."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import attrs
 from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._records import PAID, LedgerRow, MatchOutcome, PaymentFact
 
-# Wide enough for any sum of real money; where it is not, that is told and not rounded.
+# Wide enough for any sum of real money; a wider sum is an error, never rounded.
 _EXACTLY = Context(prec=400, traps=[Inexact])
 
 
 def add(one: Decimal, other: Decimal) -> Decimal:
-    """The exact sum.
+    """Return the exact sum of two amounts.
 
     Raises:
-        ReconcileError: it has more than 400 digits.
+        ReconcileError: the sum has more than 400 digits.
     """
     try:
         return _EXACTLY.add(one, other)
@@ -30,30 +30,30 @@ def add(one: Decimal, other: Decimal) -> Decimal:
 
 
 def subtract(one: Decimal, other: Decimal) -> Decimal:
-    """The exact difference; raises as `add`."""
+    """Return the exact difference; raises as `add`."""
     return add(one, other.copy_negate())
 
 
 def sum_of(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum of many; raises as `add`."""
+    """Return the exact sum of amounts; raises as `add`."""
     return reduce(add, amounts, Decimal(0))
 
 
 @attrs.define
 class Sum:
-    """How many, and how much."""
+    """A count and a sum."""
 
     count: int = 0
     amount: Decimal = Decimal(0)
 
     def take(self, amount: Decimal, count: int = 1) -> None:
-        """Adds so many, of that amount in all."""
+        """Add an amount, which is the sum of `count` items."""
         self.count += count
         self.amount = add(self.amount, amount)
 
 
 class Cell(NamedTuple):
-    """The part of a side that has these three in common."""
+    """The key of one total: direction, outcome and status."""
 
     direction: str
     outcome: MatchOutcome
@@ -61,14 +61,14 @@ class Cell(NamedTuple):
 
 
 class Side:
-    """One side of the comparison: every row of the ledger, or every payment that was read."""
+    """The totals of one side: of all rows of the ledger, or of all payments that were read."""
 
     def __init__(self) -> None:
         self._cells: defaultdict[Cell, Sum] = defaultdict(Sum)
         self._fees: defaultdict[str, Sum] = defaultdict(Sum)
 
     def take(self, item: LedgerRow | PaymentFact, outcome: MatchOutcome) -> None:
-        """Counts an item, once."""
+        """Count an item, which must not be counted twice."""
         cell = Cell(item.direction, outcome, item.status)
         self._cells[cell].take(item.amount)
         is_counted = item.is_paid and outcome not in _NOT_COMPARED
@@ -76,7 +76,7 @@ class Side:
             self._fees[item.direction].take(item.fee)
 
     def fees(self, direction: str) -> Sum:
-        """What was taken off the paid amounts of a direction, and is in the sums again."""
+        """Return the fees that were deducted from a direction's paid amounts; the sums include them."""
         return self._fees[direction]
 
     def __iter__(self) -> Iterator[tuple[Cell, Sum]]:
@@ -99,7 +99,7 @@ class Side:
         outcome: MatchOutcome | None = None,
         status: str | None = None,
     ) -> Sum:
-        """All that has these in common; None: whatever."""
+        """Return the total of all items with these properties; None: any."""
         total = Sum()
         for cell, part in self._cells.items():
             asked = ((direction, cell.direction), (outcome, cell.outcome), (status, cell.status))
@@ -108,7 +108,7 @@ class Side:
         return total
 
     def paid(self, direction: str) -> Sum:
-        """The money that moved in the period, by this side's account."""
+        """Return the total that is paid in the period according to this side."""
         total = Sum()
         for outcome in MatchOutcome:
             if outcome not in _NOT_COMPARED:
@@ -122,7 +122,7 @@ _NOT_COMPARED = {MatchOutcome.OTHER_DIRECTION, MatchOutcome.OUTSIDE_PERIOD}
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """A step from the ledger's sum to Paywint's: what is paid of an outcome on each side."""
+    """A step from the ledger's sum to Paywint's: the paid totals of one outcome on both sides."""
 
     outcome: MatchOutcome
     ledger: Sum
@@ -130,13 +130,13 @@ class Step:
 
     @property
     def amount(self) -> Decimal:
-        """By how much it brings the ledger's sum nearer to Paywint's."""
+        """Paywint's amount minus the ledger's."""
         return subtract(self.paywint.amount, self.ledger.amount)
 
 
 @attrs.frozen(kw_only=True)
 class Statement:
-    """How the ledger's money becomes Paywint's, in one direction: the steps add up exactly."""
+    """The steps from the ledger's paid sum to Paywint's in one direction; they add up exactly."""
 
     direction: str
     ledger: Sum
@@ -145,12 +145,12 @@ class Statement:
 
     @property
     def difference(self) -> Decimal:
-        """What Paywint has more; the sum of all steps."""
+        """Paywint's sum minus the ledger's, which is the sum of all steps."""
         return subtract(self.paywint.amount, self.ledger.amount)
 
 
 def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
-    """The reconciliation of a direction; steps at which nothing is paid are left out."""
+    """Make the statement of a direction; steps without paid items are left out."""
     steps = []
     for outcome in MatchOutcome:
         step = Step(

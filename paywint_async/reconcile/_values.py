@@ -1,6 +1,6 @@
-"""Single values of a ledger: text, amounts, ids, directions, currencies. Pure.
+"""Parses single values of a ledger: text, amounts, ids, directions, currencies. Pure.
 
-Values are text, as in a CSV file, or already typed, as in a Parquet file.
+Values are text, as from a CSV file, or typed, as from a Parquet file.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _RULED = re.compile(r"[-–—_=*\s]+")
 
 
 def is_filled(value: Any) -> bool:
-    """Whether there is a value that is not blank."""
+    """Return whether a value is not blank."""
     return value is not None and (
         not isinstance(value, str) or (value != "" and not value.isspace())
     )
 
 
 def has_amount(value: Any) -> bool:
-    """Whether there is an amount; dashes stand for none, and so do ruled lines."""
+    """Return whether a value is filled and not only dashes or a ruled line."""
     return is_filled(value) and not (isinstance(value, str) and _RULED.fullmatch(value))
 
 
 def text_of(value: Any) -> str:
-    """The text without the marks that keep a spreadsheet from running or converting it."""
+    """Return a text without the marks that keep a spreadsheet from evaluating or converting it."""
     text = "" if value is None else str(value).strip()
     if text[:1] not in ("'", "="):
         return text
@@ -42,10 +42,10 @@ def text_of(value: Any) -> str:
 
 
 def typed_amount(value: Any) -> Decimal:
-    """The amount of a typed value.
+    """Convert a typed value to an amount.
 
     Raises:
-        ValueError: it has none, or not exactly.
+        ValueError: it is not an amount, or not an exact one.
     """
     if isinstance(value, Decimal):
         if not value.is_finite():
@@ -61,10 +61,10 @@ def typed_amount(value: Any) -> Decimal:
 
 
 def read_id(value: Any) -> UUID | None:
-    """A payment's id, also in braces; None where there is none.
+    """Parse a payment's id, also in braces; None if the value is empty.
 
     Raises:
-        ValueError: it is no UUID.
+        ValueError: it is not a UUID.
     """
     if isinstance(value, UUID):
         return value
@@ -79,10 +79,10 @@ def read_id(value: Any) -> UUID | None:
 
 
 def read_direction(value: Any) -> str:
-    """``sent`` or ``received``.
+    """Parse a direction: ``sent`` or ``received``.
 
     Raises:
-        ValueError: it is no word for either.
+        ValueError: it is not a known word for either.
     """
     word = DIRECTION_WORDS.get(text_of(value).casefold())
     if word is None:
@@ -91,7 +91,7 @@ def read_direction(value: Any) -> str:
 
 
 def check_currency(value: Any) -> None:
-    """Accepts US dollars, and nothing.
+    """Accept US dollars or an empty value.
 
     Raises:
         ValueError: it is another currency.

@@ -1,4 +1,4 @@
-"""Words of ledgers that mean something: totals, directions, statuses. Pure."""
+"""The words in ledgers for totals, directions and statuses. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DIRECTION_WORDS = {
         "received",
     ),
 }
-# Of processors and banks; other words of a status column claim no money, unless they are told.
+# Words of processors and banks; any other status is not paid, unless an option names it.
 PAID_WORDS = (
     *("success", "succeeded", "successful", "paid", "completed", "complete", "settled", "cleared"),
     *("posted", "captured", "bezahlt", "gebucht", "payé", "pagado", "pagato", "betaald", "pago"),
@@ -56,11 +56,11 @@ _TOTALS = re.compile(
 
 
 def is_total(values: Sequence[Any]) -> bool:
-    """Whether the first text of a row is a word for a total or a balance."""
+    """Return whether the first text of a row is a word for a total or a balance."""
     first = next((text for value in values if (text := str(value or "").strip())), "")
     return _TOTALS.match(first) is not None
 
 
 def is_balance(values: Sequence[Any]) -> bool:
-    """Whether any text of a row begins with such a word."""
+    """Return whether any text of a row begins with such a word."""
     return any(isinstance(value, str) and _TOTALS.match(value.strip()) for value in values)

@@ -1,8 +1,8 @@
-"""Ledgers from Excel: one sheet of an .xlsx file. Extra ``ledgers``.
+"""Reads ledgers from Excel: one sheet of an .xlsx file. Extra ``ledgers``.
 
-openpyxl reads a sheet row by row, so that what is no ledger is refused at the first row that shows it.
-(python-calamine is ten times as fast, but makes room for every cell between the first and the last:
-a sheet of two cells, A1 and XFD1048576, ends the process.)
+openpyxl reads a sheet row by row, so that an invalid file is refused at the first row that shows it.
+(python-calamine is ten times as fast, but allocates every cell between the first and the last:
+a sheet of two cells, A1 and XFD1048576, kills the process.)
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, Record, find_layout
 from paywint_async.reconcile._ledger_format import LedgerFormat
 
-_HEAD = 200  # rows among which the names of the columns are looked for
-_MOST_EMPTY_ROWS = 100_000  # one behind the other
+_HEAD = 200  # rows in which the header is searched for
+_MOST_EMPTY_ROWS = 100_000  # consecutive
 _MOST_SHEET, _MOST_STRINGS, _MOST_PART = 1 << 30, 128 << 20, 16 << 20  # bytes, unpacked
-_MOST_TEXTS = 1_000_000  # of the table of texts, which is read as a whole
+_MOST_TEXTS = 1_000_000  # entries of the table of shared strings, which is loaded completely
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _CHUNK = 1 << 20
-_MOST_TIMES = 150  # how many times its packed size a large part may have
+_MOST_TIMES = 150  # the largest compression ratio of a large part
 _LARGE = 8 << 20
 _TEXT = re.compile(rb"<(?:\w{1,8}:)?si[\s/>]")
 _LONGEST_MARK = 13  # bytes of such a tag's beginning
@@ -52,29 +52,29 @@ class SheetTable:
     unit: str = "row"
 
     def records(self) -> Iterator[Record]:
-        """All records behind the header, each as wide as that or wider where there is more."""
+        """Yield all records after the header, each at least as wide as the header."""
         width = self.layout.places.width
         for place, values in self.layout.rows(_records(self.name, self.sheet)):
             yield place, [*values, *[None] * (width - len(values))]
 
     def sources(self) -> Iterator[tuple[int, str]]:
-        """Each record's values as text, with tabs between them."""
+        """Yield each record's values as text, separated by tabs."""
         for place, values in self.records():
             yield place, "\t".join("" if value is None else str(value) for value in values)
 
     def found(self) -> list[str]:
-        """Sheet and header."""
+        """Return sheet and header, if they are unusual."""
         found = [] if self.is_only_sheet else [f"sheet {self.sheet!r}"]
         if self.layout.header_place > 1:
-            found.append(f"the columns are named in row {self.layout.header_place}")
+            found.append(f"header in row {self.layout.header_place}")
         return found
 
 
 def open_workbook(path: str, format: LedgerFormat) -> SheetTable:
-    """The table of the sheet that is told, or of the only one that has one.
+    """Open the table of the given sheet, or of the only sheet that has a table.
 
     Raises:
-        LedgerError: the file is damaged or a bomb, or no sheet or several have a table.
+        LedgerError: the file is damaged or a decompression bomb, or not exactly one sheet has a table.
     """
     _refuse_bomb(path)
     with _workbook(path) as book:
@@ -95,10 +95,10 @@ def open_workbook(path: str, format: LedgerFormat) -> SheetTable:
     if len(found) > 1:
         sheets = ", ".join(repr(each.sheet) for each in found)
         raise LedgerError(
-            path, f"has tables in the sheets {sheets}", hint="--sheet says which it is"
+            path, f"has tables in the sheets {sheets}", hint="choose one with --sheet"
         )
     if not found:
-        problem = LedgerError(path, "has no sheet that can be seen")
+        problem = LedgerError(path, "has no visible sheet")
         raise max(failures, key=lambda each: len(str(each)), default=problem)
     return found[0]
 
@@ -128,7 +128,7 @@ def _records(path: str, sheet: str) -> Iterator[Record]:
 
 
 def _without_warnings(rows: Iterator[Any]) -> Iterator[Any]:
-    """What openpyxl finds strange in a file is nothing that its reader could mend."""
+    """Suppress openpyxl's warnings about a file, about which its user can do nothing."""
     while True:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -139,7 +139,7 @@ def _without_warnings(rows: Iterator[Any]) -> Iterator[Any]:
 
 
 def _trimmed(values: Sequence[Any]) -> list[Any]:
-    """Exact values, without the empty ones at the end."""
+    """Return exact values, without the empty ones at the end."""
     width = len(values)
     while width and values[width - 1] in (None, ""):
         width -= 1
@@ -147,13 +147,13 @@ def _trimmed(values: Sequence[Any]) -> list[Any]:
 
 
 def _exact(value: Any) -> Any:
-    """Excel keeps numbers as floats, and shows 15 digits of them: those are what was typed."""
+    """Convert a float to a decimal of 15 digits, which is what Excel shows and what was typed."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value) if isinstance(value, bool | time) else value
     if isinstance(value, int):
         return Decimal(value)
     if abs(value) >= 10 ** (_EXACT_DIGITS - 2):
-        return value  # two amounts of cents can be one float: as an amount, that is refused
+        return value  # two amounts of cents can be one float; read as an amount, it is refused
     if value.is_integer():
         return Decimal(int(value))
     shortest = Decimal(repr(value))
@@ -164,7 +164,7 @@ def _exact(value: Any) -> Any:
 
 @contextmanager
 def _workbook(path: str) -> Iterator[Any]:
-    """Whatever goes wrong in a file that strangers wrote is told as that."""
+    """Open a workbook; whatever openpyxl raises becomes a LedgerError about the file."""
     with translated(f"cannot read {path}"):
         file = PLAIN.open(path)
     with file:
@@ -194,7 +194,7 @@ def _damaged(error: Exception) -> str:
 
 
 def _refuse_bomb(path: str) -> None:
-    """By the sizes of its parts, of which no more is ever unpacked."""
+    """Refuse a decompression bomb by the sizes of its parts; no more than these is unpacked."""
     with translated(f"cannot read {path}"), zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
     for part in parts:
@@ -207,8 +207,8 @@ def _refuse_bomb(path: str) -> None:
         is_read = part.filename.endswith((".xml", ".rels"))
         if is_read and (part.file_size > most or (part.file_size > _LARGE and times > _MOST_TIMES)):
             size = f"{part.file_size / 1e6:,.0f} MB ({part.filename})"
-            raise LedgerError(path, f"unpacks to {size}: no ledger is so large")
-    # Any part can be the table of texts, whatever its name.
+            raise LedgerError(path, f"unpacks to {size}: too large for a ledger")
+    # Any part can be the table of shared strings, whatever its name.
     others = [part for part in parts if not part.filename.startswith("xl/worksheets/")]
     with translated(f"cannot read {path}"), zipfile.ZipFile(path) as archive:
         for part in others:
@@ -218,7 +218,7 @@ def _refuse_bomb(path: str) -> None:
 
 
 def _count_texts(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
-    """The entries of a table of texts, none of which is kept; of a damaged part those before it."""
+    """Count the entries of a table of shared strings; of a damaged part those before the damage."""
     count, rest = 0, b""
     with suppress(*_DAMAGES), archive.open(part) as file:
         while count <= _MOST_TEXTS and (chunk := file.read(_CHUNK)):

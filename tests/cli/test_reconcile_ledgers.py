@@ -47,16 +47,16 @@ def test_a_ledger_is_explained_without_an_account(paywint: Command, tmp_path: Pa
     assert (outcome.code, outcome.err) == (0, "")
     assert {name: text.strip() for name, text in told.items()} == {
         "kind": "text with separated values",
-        "encoding": "Windows-1252 (found)",
-        "between values": "; (found)",
-        "columns named in": "line 1 (found)",
-        "description column": "'Verwendungszweck' (found)",
-        "amount column": "'Betrag' (found)",
-        "date column": "'Buchungstag' (found)",
-        "currency column": "'Währung' (found)",
-        "dates": "day/month/year (found)",
-        "amounts": "decimal comma (found)",
-        "sign": "what is negative was sent, the rest received",
+        "encoding": "Windows-1252 (detected)",
+        "delimiter": "; (detected)",
+        "header": "line 1 (detected)",
+        "description column": "'Verwendungszweck' (detected)",
+        "amount column": "'Betrag' (detected)",
+        "date column": "'Buchungstag' (detected)",
+        "currency column": "'Währung' (detected)",
+        "dates": "day/month/year (detected)",
+        "amounts": "decimal comma (detected)",
+        "sign": "negative amounts were sent, others received",
         "not used": "'Valutadatum'",
         "rows": "40 received, 1 sent",
     }
@@ -101,9 +101,9 @@ def test_a_ledger_whose_debits_are_received_gets_the_one_hint_that_it_needs(
 
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.endswith(
-        "all 40 rows are of sent payments by their columns of debits and credits, and received ones "
-        "are compared; --debit-column 'Credit' --credit-column 'Debit' reads them the other way "
-        "round, as QuickBooks Desktop needs\n"
+        "all 40 rows are of sent payments by their debit and credit columns, and received ones "
+        "are compared; --debit-column 'Credit' --credit-column 'Debit' swaps the two, "
+        "as QuickBooks Desktop needs\n"
     )
 
 
@@ -115,7 +115,7 @@ def test_what_was_found_is_one_line_on_stderr(
     found, conclusion = outcome.err.splitlines()
     assert outcome.code == 0
     assert found.startswith(
-        "paywint: read as text in Windows-1252, ';' between values, dates as day/month/year, amounts "
+        "paywint: read as text in Windows-1252, delimiter ';', dates as day/month/year, amounts "
         "with a decimal comma; columns: "
     )
     assert "not used: 'Valutadatum'" in found
@@ -238,7 +238,7 @@ def test_fees_are_a_line_of_the_statement(
     assert steps["fees"]["amount"] == "12.00"
     assert Decimal(statement["ledger"]["amount"]) == net
     assert sum(Decimal(each["ledger"]["amount"]) for each in statement["steps"]) == net
-    assert "fees taken off in the ledger" in paywint("reconcile", path, *options).out
+    assert "fees deducted in the ledger" in paywint("reconcile", path, *options).out
 
 
 def test_payouts_are_reported_in_every_report(
@@ -293,7 +293,7 @@ def test_of_several_sheets_with_tables_one_must_be_given(paywint: Command, tmp_p
     outcome = paywint("reconcile", path, "--explain")
 
     assert outcome.code == 1
-    assert "has tables in the sheets 'January', 'February'; --sheet says which it is" in outcome.err
+    assert "has tables in the sheets 'January', 'February'; choose one with --sheet" in outcome.err
     assert paywint("reconcile", path, "--explain", "--sheet", "february").code == 0
     assert "there are 'January', 'February', 'Notes'" in (
         paywint("reconcile", path, "--explain", "--sheet", "March").err

@@ -1,4 +1,4 @@
-"""Reports without files and network, and ledgers in files: what is compared, and with what result."""
+"""Fixtures: reports without files and network, and ledgers in files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_report() -> MakeReport:
 
 @pytest.fixture
 def make_payment() -> Callable[..., Payment]:
-    """`make_payment(**fields)`: a payment as the API tells it."""
+    """`make_payment(**fields)`: a payment as the API returns it."""
 
     def make(**told: Any) -> Payment:
         fields: dict[str, Any] = {

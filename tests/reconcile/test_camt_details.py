@@ -1,4 +1,4 @@
-"""An entry of CAMT.053 that books several payments is several rows, where their amounts are all there."""
+"""An entry of CAMT.053 with several transactions becomes several rows if all have their amounts."""
 
 from __future__ import annotations
 

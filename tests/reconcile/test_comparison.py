@@ -1,4 +1,4 @@
-"""A ledger and an account, read by one call of the library."""
+"""`reconcile` reads a ledger and an account's history, and compares them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def options(path: Path, direction: str = "received", **told: Any) -> ReconcileOp
 
 
 async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: Any) -> Report:
-    """What a sync wrote is spoiled, and compared with where it came from."""
+    """Change a table that a sync wrote, and compare it with its account."""
     async with (
         Emulator(hostile=True, payments=400) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
@@ -42,10 +42,10 @@ async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: 
 
 
 def leave_it(path: Path) -> None:
-    """Nothing is spoiled."""
+    """Change nothing."""
 
 
-async def test_both_directions_are_compared_each_by_itself(tmp_path: Path) -> None:
+async def test_both_directions_are_compared_separately(tmp_path: Path) -> None:
     report = await compare_with_emulator(tmp_path / "a.csv", "both", leave_it)
 
     assert report.agrees
@@ -66,7 +66,7 @@ async def test_plots_are_of_the_period_only(tmp_path: Path) -> None:
     assert report.statements[0].paywint.count == report.activities["received"].durations.count
 
 
-async def test_of_a_period_no_more_is_read_than_its_span_and_margins(tmp_path: Path) -> None:
+async def test_a_period_reads_only_its_span_and_margins(tmp_path: Path) -> None:
     ledger, zone = tmp_path / "a.csv", ZoneInfo("Asia/Kathmandu")
     async with (
         Emulator(payments=200_000) as emulator,
@@ -88,7 +88,10 @@ async def test_of_a_period_no_more_is_read_than_its_span_and_margins(tmp_path: P
     assert report.agrees
     assert report.statements[0].paywint.count > 0
     day = middle.date() - timedelta(days=44)
-    assert report.notes[-1] == f"payments created before {day} were not read, though paid later"
+    assert (
+        report.notes[-1]
+        == f"payments created before {day} were not read, even if they were paid later"
+    )
 
 
 async def count_of(client: PaywintClient, span: dict[str, datetime]) -> int:
@@ -105,7 +108,7 @@ async def test_a_period_at_the_ends_of_the_calendar_reads_up_to_them(tmp_path: P
         assert "until" not in told.span
 
 
-async def test_of_a_spoiled_ledger_just_that_is_told(tmp_path: Path) -> None:
+async def test_exactly_the_changes_of_a_ledger_are_reported(tmp_path: Path) -> None:
     def cut(path: Path) -> None:
         lines = path.read_bytes().splitlines(keepends=True)
         row = next(n for n, line in enumerate(lines) if b",success," in line and b'"' not in line)
@@ -117,7 +120,7 @@ async def test_of_a_spoiled_ledger_just_that_is_told(tmp_path: Path) -> None:
 
 
 class Scripted:
-    """In the place of an account's payments."""
+    """A listing of fixed payments in place of an account's."""
 
     def __init__(self, *payments: Payment) -> None:
         self._payments = payments
@@ -187,9 +190,7 @@ async def test_an_amount_that_could_have_an_exponent_is_read_again(
     assert report.agrees
 
 
-async def test_a_payment_in_another_currency_is_no_number_to_compare(
-    tmp_path: Path, make_payment: Any
-) -> None:
+async def test_a_payment_in_another_currency_is_refused(tmp_path: Path, make_payment: Any) -> None:
     ledger = tmp_path / "a.csv"
     ledger.write_text("payment_id,amount\n")
     payment = make_payment(currency="EUR", amount=Decimal(5))
@@ -198,7 +199,7 @@ async def test_a_payment_in_another_currency_is_no_number_to_compare(
         await reconcile(Scripted(payment), options(ledger))  # type: ignore[arg-type]
 
 
-async def test_a_long_ledger_leaves_the_loop_its_turns(tmp_path: Path) -> None:
+async def test_reading_a_long_ledger_does_not_block_the_event_loop(tmp_path: Path) -> None:
     ledger = tmp_path / "a.csv"
     ledger.write_text("date,amount\n" + "2026-01-01,1\n" * 5000)
     turns = 0

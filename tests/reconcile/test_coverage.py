@@ -1,4 +1,4 @@
-"""What makes the evidence weaker than it looks is told, and too little evidence is refused."""
+"""Notes say what weakens the evidence; a ledger without any evidence is refused."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ def test_rows_with_ids_need_no_note() -> None:
         ),
     ],
 )
-def test_without_ids_it_is_told_what_takes_their_place(rows: list[LedgerRow], wanted: str) -> None:
+def test_without_ids_a_note_names_what_rows_are_matched_by(
+    rows: list[LedgerRow], wanted: str
+) -> None:
     assert notes(rows)[0] == f"no row names a payment by its id: {wanted}"
 
 
-def test_rows_that_are_found_by_little_are_counted() -> None:
+def test_rows_with_little_evidence_are_counted() -> None:
     rows = [
         row(2, payment_id=1),
         row(3),
@@ -62,8 +64,8 @@ def test_rows_that_are_found_by_little_are_counted() -> None:
 
     assert notes(rows) == [
         "4 of 5 rows name no payment by its id",
-        "1 row without a date, found by text alone",
-        "2 rows without id, invoice number, description and date: nothing finds their payments",
+        "1 row without a date, matched by text alone",
+        "2 rows without id, invoice number, description and date: not matched to any payment",
     ]
 
 
@@ -71,7 +73,7 @@ def test_rows_of_the_other_direction_are_not_counted() -> None:
     assert notes([row(2, payment_id=1), row(3, direction="sent")]) == []
 
 
-def test_a_status_that_means_paid_in_no_row_is_told_with_its_words() -> None:
+def test_if_no_row_is_paid_a_note_names_the_status_words() -> None:
     rows = [row(2, payment_id=1, status="done"), row(3, payment_id=2, status="ok")]
 
     assert notes(rows) == [
@@ -79,7 +81,7 @@ def test_a_status_that_means_paid_in_no_row_is_told_with_its_words() -> None:
     ]
 
 
-def test_rows_that_the_period_leaves_out_are_counted() -> None:
+def test_rows_outside_the_period_are_counted() -> None:
     rows = [row(2, payment_id=1, when=day(0)), row(3, payment_id=2, when=day(40))]
 
     told = notes(rows, Period(until=day(31).date()))
@@ -87,7 +89,7 @@ def test_rows_that_the_period_leaves_out_are_counted() -> None:
     assert told == ["the period has 1 of the ledger's 2 rows"]
 
 
-def test_ids_of_which_paywint_knows_none_are_told() -> None:
+def test_a_note_says_that_no_id_is_known_to_paywint() -> None:
     rows = [row(2, payment_id=1), row(3, payment_id=2)]
 
     assert notes_with_history(rows, [paid(7)])[0] == (
@@ -96,7 +98,7 @@ def test_ids_of_which_paywint_knows_none_are_told() -> None:
     assert notes_with_history(rows, [paid(1), paid(2)]) == []
 
 
-def test_payments_outside_of_the_ledgers_days_are_told() -> None:
+def test_a_note_counts_the_payments_outside_the_ledgers_days() -> None:
     rows = [row(2, payment_id=1, when=day(1)), row(3, payment_id=2, when=day(3))]
     payments = [paid(1, when=day(1)), paid(2, when=day(3)), paid(3, when=day(0)), paid(4)]
 
@@ -107,7 +109,7 @@ def test_payments_outside_of_the_ledgers_days_are_told() -> None:
     assert notes_with_history(rows, [*payments[:2], paid(5, when=day(2))]) == []
 
 
-def test_how_days_can_decide_what_is_ambiguous_is_told() -> None:
+def test_a_note_names_the_option_that_resolves_ambiguous_days() -> None:
     rows = [row(2, description="a", when=day(1)), row(3, description="b", when=day(2))]
     payments = [paid(1, when=day(1)), paid(2, when=day(2))]
     result = match(rows, payments)
@@ -119,7 +121,7 @@ def test_how_days_can_decide_what_is_ambiguous_is_told() -> None:
     assert match(rows, payments, date_window=0).agrees
 
 
-def test_what_no_day_decides_has_no_such_note() -> None:
+def test_differences_that_days_cannot_resolve_have_no_such_note() -> None:
     rows = [row(2, description="a"), row(3, description="b")]
     result = match(rows, [paid(1), paid(2)])
 
@@ -127,7 +129,7 @@ def test_what_no_day_decides_has_no_such_note() -> None:
     assert coverage_of(rows).notes_with_history(result, date_window=3) == []
 
 
-def test_a_ledger_of_which_nothing_finds_a_payment_is_refused() -> None:
+def test_a_ledger_without_any_evidence_is_refused() -> None:
     assert refusal([row(2, when=None), row(3, when=None)]) == (
         "a.csv: no row has an id, an invoice number, a description or a date, so nothing can be "
         "compared; name a column with --id-column, --invoice-column, --description-column or "
@@ -135,7 +137,7 @@ def test_a_ledger_of_which_nothing_finds_a_payment_is_refused() -> None:
     )
 
 
-def test_a_ledger_of_the_other_direction_alone_is_refused() -> None:
+def test_a_ledger_with_only_the_other_direction_is_refused() -> None:
     assert refusal([row(2, direction="sent")]) == (
         "a.csv: the only row is of sent payments by sign, and received ones are compared; look at it"
     )

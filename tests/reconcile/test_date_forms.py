@@ -1,4 +1,4 @@
-"""Dates and times as people write them, of a told order and of a told form."""
+"""Parsing dates and times with a given order and a given format."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_a_time_is_read_with_its_half_and_zone(text: str, wanted: datetime) -> N
 
 
 @pytest.mark.parametrize("text", ["03/04/2026 13:05 PM", "03/04/2026 0:05 AM"])
-def test_an_hour_that_no_half_day_has_is_refused(text: str) -> None:
+def test_an_hour_above_12_with_am_or_pm_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a date of the form"):
         read_date(text, "dmy")
 
 
-def test_a_form_of_the_callers_is_kept_to() -> None:
+def test_a_given_format_is_the_only_one_accepted() -> None:
     assert read_date("2026|04|03", "%Y|%m|%d") == DAY
     with pytest.raises(ValueError, match="is not a date of the form"):
         read_date("03.04.2026", "%Y|%m|%d")

@@ -1,4 +1,4 @@
-"""When an invoice number stands in a description."""
+"""Which descriptions contain an invoice number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from paywint_async.reconcile._values import text_of
         ("請求書12", "ご請求 請求書12 です"),
     ],
 )
-def test_it_stands_there(invoice: str, description: str) -> None:
+def test_the_description_contains_the_invoice_number(invoice: str, description: str) -> None:
     key = invoice_key(invoice)
     assert key is not None
     assert InvoiceNumbers([key]).within(description) == {key}
@@ -49,18 +49,20 @@ def test_it_stands_there(invoice: str, description: str) -> None:
         ("INV-12", None),
     ],
 )
-def test_it_does_not(invoice: str, description: str | None) -> None:
+def test_the_description_does_not_contain_the_invoice_number(
+    invoice: str, description: str | None
+) -> None:
     key = invoice_key(invoice)
     assert key is not None
     assert InvoiceNumbers([key]).within(description) == frozenset()
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", "---"])
-def test_what_has_no_word_is_no_invoice_number(text: str | None) -> None:
+def test_a_text_without_letters_and_digits_is_no_invoice_number(text: str | None) -> None:
     assert invoice_key(text) is None
 
 
-def test_blanks_and_capitals_of_a_description_do_not_count() -> None:
+def test_spaces_and_case_of_a_description_are_ignored() -> None:
     assert description_key(" Thank\tYOU \n") == description_key("thank you") == "thank you"
     assert description_key(" ") is None
 

@@ -1,4 +1,4 @@
-"""Ledgers of CSV are read exactly, whatever their columns are called."""
+"""CSV ledgers are read exactly, with any column names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
     from backports import zstd
 
 
-def test_a_row_has_what_its_columns_say(write: Write) -> None:
+def test_a_row_has_the_values_of_its_columns(write: Write) -> None:
     path = write(
         "date,payment_id,Invoice_Number , amount,description,status\n"
         f'2026-01-31T09:30:00+01:00,{ID},INV-1,"150.75",June,Success\n'
@@ -41,7 +41,7 @@ def test_a_row_has_what_its_columns_say(write: Write) -> None:
     ]
 
 
-def test_columns_have_the_names_that_are_told(write: Write) -> None:
+def test_columns_are_found_by_the_given_names(write: Write) -> None:
     path = write("Datum;Ref;Betrag;amount\n2026-01-31;INV-1;5;7\n")
     columns = Columns(date="Datum", invoice="ref", amount="BETRAG")
 
@@ -60,7 +60,7 @@ def test_a_column_can_be_left_out(write: Write) -> None:
     assert (row.payment_id, row.status) == (None, "success")
 
 
-def test_of_the_exporters_dates_the_payments_counts_else_the_creations(write: Write) -> None:
+def test_the_payment_date_is_used_or_else_the_creation_date(write: Write) -> None:
     path = write("amount,created_at,payment_date\n1,2026-01-01,2026-01-03\n1,2026-01-02,\n")
 
     assert [row.day for row in read(path)] == [date(2026, 1, 3), date(2026, 1, 2)]
@@ -99,7 +99,9 @@ def test_an_amount_of_any_length_keeps_its_digits(write: Write) -> None:
         ("2026-01-31T09:30:15.5-0500", datetime(2026, 1, 31, 14, 30, 15, 500_000, tzinfo=UTC)),
     ],
 )
-def test_times_without_a_zone_are_of_the_ledgers(write: Write, text: str, moment: datetime) -> None:
+def test_times_without_a_zone_are_in_the_ledgers_zone(
+    write: Write, text: str, moment: datetime
+) -> None:
     (row,) = read(write(f"amount,date\n1,{text}\n"), zone=ZoneInfo("Europe/Berlin"))
 
     assert row.when == moment
@@ -122,7 +124,7 @@ def test_days_are_counted_in_the_zone(write: Write) -> None:
         ("both", "direction,amount,date\nsent,-5,\nreceived,7,\n", [("sent", 5), ("received", 7)]),
     ],
 )
-def test_a_column_or_the_sign_tells_the_direction(
+def test_a_column_or_the_sign_gives_the_direction(
     write: Write, direction: str, text: str, wanted: list[tuple[str, int]]
 ) -> None:
     rows = read(write(text), direction=direction)
@@ -138,7 +140,7 @@ def test_other_words_may_mean_paid(write: Write) -> None:
     assert [row.status for row in rows] == ["success", "success", "open"]
 
 
-def test_line_ends_in_quotes_a_bom_and_empty_lines_are_understood(write: Write) -> None:
+def test_line_breaks_in_quotes_a_bom_and_empty_lines_are_read(write: Write) -> None:
     path = write('\ufeff"amount",description,date\r\n1,"a\r\nb",\r\n\r\n2,"c ""d""",\r\n')
 
     rows = read(path)
@@ -153,7 +155,7 @@ def test_it_may_be_compressed(write: Write, ending: str, compress: Any) -> None:
     assert len(read(write(compress(b"amount,date\n1,\n"), f"books.csv{ending}"))) == 1
 
 
-def test_a_text_of_any_length_is_read_back(write: Write) -> None:
+def test_a_text_of_any_length_is_read(write: Write) -> None:
     text = "x" * 200_000
 
     (row,) = read(write(f'description,amount,date\n"{text}",1,\n'))
@@ -161,7 +163,7 @@ def test_a_text_of_any_length_is_read_back(write: Write) -> None:
     assert row.description == text
 
 
-def test_reading_a_ledger_leaves_the_csv_module_as_it_was(write: Write) -> None:
+def test_reading_a_ledger_restores_the_limit_of_the_csv_module(write: Write) -> None:
     before = csv.field_size_limit()
 
     read(write("description,amount\na,1\nb,2\n"))

@@ -1,4 +1,4 @@
-"""What a ledger shows of its form is found in all of it; what it leaves open is refused by name."""
+"""The format of a ledger is detected from all of its rows; an ambiguous one is refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from paywint_async.reconcile._number_forms import marks_of
         ('="5.00"', "5.00"),
     ],
 )
-def test_an_amount_has_the_forms_that_people_use(write: Write, text: str, amount: str) -> None:
+def test_an_amount_is_read_in_the_usual_formats(write: Write, text: str, amount: str) -> None:
     quoted = text.replace('"', '""')
 
     (row, _) = read(write(f'date,amount\n,"{quoted}"\n,1.99\n'), direction="both")
@@ -65,14 +65,14 @@ def test_one_amount_decides_how_the_others_are_read(
     assert [row.amount for row in rows] == [Decimal(each) for each in amounts]
 
 
-def test_an_amount_far_behind_decides_it(write: Write) -> None:
+def test_an_amount_after_many_rows_decides_the_format(write: Write) -> None:
     text = "date,amount\n" + ',"44.300"\n' * 3000 + ',"2,71"\n'
 
     assert read(write(text))[0].amount == 44_300
 
 
 @pytest.mark.parametrize("text", ["44.300", "44,300"])
-def test_an_amount_that_nothing_decides_is_refused(write: Write, text: str) -> None:
+def test_an_ambiguous_amount_is_refused(write: Write, text: str) -> None:
     path = write(f'date,amount\n,"{text}"\n,7\n')
 
     assert refusal(path) == (
@@ -94,7 +94,7 @@ def test_amounts_that_contradict_each_other_are_refused(write: Write) -> None:
 
 
 @pytest.mark.parametrize("text", ["1_000", "1e3", "NaN", "", "$", "1$000", "5-5", "1,2,3"])
-def test_what_is_no_amount_has_no_reading(text: str) -> None:
+def test_a_text_that_is_no_amount_has_no_reading(text: str) -> None:
     assert marks_of(text) == {}
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_amount_has_no_reading(text: str) -> None:
         (["01/01/2026", "02/02/2026"], [date(2026, 1, 1), date(2026, 2, 2)]),
     ],
 )
-def test_dates_decide_together_how_each_is_read(
+def test_all_dates_together_decide_the_order(
     write: Write, texts: list[str], days: list[date]
 ) -> None:
     rows = read(write("date,amount\n" + "".join(f'"{text}",1\n' for text in texts)))
@@ -125,7 +125,7 @@ def test_dates_decide_together_how_each_is_read(
     assert [row.day for row in rows] == days
 
 
-def test_dates_that_nothing_decides_are_refused(write: Write) -> None:
+def test_ambiguous_dates_are_refused(write: Write) -> None:
     path = write("date,amount\n03/04/2026,1\n05/06/2026,1\n")
 
     assert refusal(path) == (
@@ -144,7 +144,7 @@ def test_dates_that_contradict_each_other_are_refused(write: Write) -> None:
     assert told.endswith("--date-format dmy or --date-format mdy")
 
 
-def test_a_date_that_contradicts_the_first_thousand_rows_is_refused_where_it_stands(
+def test_a_date_that_contradicts_the_first_thousand_rows_is_refused(
     write: Write,
 ) -> None:
     text = "date,amount\n" + "31/01/2026,1.50\n" * 1500 + "01/31/2026,1.50\n"
@@ -157,7 +157,7 @@ def test_a_date_that_contradicts_the_first_thousand_rows_is_refused_where_it_sta
 @pytest.mark.parametrize(
     "text", ["2026-02-30", "TOTAL", "31/31/2026", "1/2/3", "0/1/2026", "1/2/1026"]
 )
-def test_what_is_no_day_has_no_reading(text: str) -> None:
+def test_an_invalid_date_has_no_reading(text: str) -> None:
     assert orders_of(text) == {}
 
 
@@ -176,12 +176,12 @@ def notes(path: str, **told: object) -> list[str]:
         ("date,description,amount\n,Müller,1\n".encode("cp1252"), "text in Windows-1252"),
         ("date,description,amount\n,Müller,1\n".encode("utf-16"), "text in UTF-16"),
         ("date,description,amount\n,Müller,1\n".encode("utf-16-le"), "text in UTF-16-LE"),
-        ("date;description;amount\n;Müller;1\n".encode(), "';' between values"),
-        ("date\tdescription\tamount\n\tMüller\t1\n".encode(), "tab between values"),
-        (b"Report\n\ndate,amount\n,1\n", "the columns are named in line 3"),
+        ("date;description;amount\n;Müller;1\n".encode(), "delimiter ';'"),
+        ("date\tdescription\tamount\n\tMüller\t1\n".encode(), "delimiter tab"),
+        (b"Report\n\ndate,amount\n,1\n", "header in line 3"),
     ],
 )
-def test_what_is_found_about_the_file_is_told(write: Write, data: bytes, found: str) -> None:
+def test_the_detected_file_format_is_reported(write: Write, data: bytes, found: str) -> None:
     assert notes(write(data))[0] == f"read as {found}"
 
 
@@ -189,7 +189,7 @@ def test_a_byte_order_mark_and_plain_text_need_no_note(write: Write) -> None:
     assert notes(write("\ufeffdate,description,amount\n,Müller,1.50\n")) == []
 
 
-def test_an_encoding_that_is_told_is_used(write: Write) -> None:
+def test_a_given_encoding_is_used(write: Write) -> None:
     path = write("date,description,amount\n,Мюллер,1\n".encode("koi8-r"))
 
     assert read(path, encoding="koi8-r")[0].description == "Мюллер"
@@ -201,7 +201,7 @@ def test_the_header_is_where_most_names_are(write: Write) -> None:
     assert [row.amount for row in read(path)] == [Decimal("1.50")]
 
 
-def test_a_header_line_that_is_told_is_used(write: Write) -> None:
+def test_a_given_header_line_is_used(write: Write) -> None:
     path = write("Date,Description,Amount\nDate,Amount,Description\n2026-01-01,1.50,a\n")
 
     assert [row.description for row in read(path, header_line=2)] == ["a"]
@@ -216,18 +216,16 @@ def test_without_a_header_columns_are_named_by_their_number(write: Write) -> Non
     assert [(row.description, row.amount) for row in rows] == [("a", Decimal("1.50")), ("b", 2)]
 
 
-def test_a_delimiter_that_could_be_another_is_refused(write: Write) -> None:
+def test_an_ambiguous_delimiter_is_refused(write: Write) -> None:
     told = refusal(write("date,amount,;date;amount\n"))
 
-    assert (
-        told == ": can be read with ',' and with ';' between values; --delimiter says which it is"
-    )
+    assert told == ": can be read with the delimiter ',' and with ';'; choose one with --delimiter"
 
 
-# -- rows that hold no payment ---------------------------------------------------------------------
+# -- rows that are no payments ---------------------------------------------------------------------
 
 
-def test_sections_footers_totals_and_repeated_headers_are_passed_over_and_told(
+def test_sections_footers_totals_and_repeated_headers_are_skipped_and_reported(
     write: Write,
 ) -> None:
     path = write(
@@ -244,25 +242,25 @@ def test_sections_footers_totals_and_repeated_headers_are_passed_over_and_told(
 
     assert [row.place for row in read(path)] == [3, 6]
     assert notes(path) == [
-        "passed over 2 rows with neither date nor amount (lines 2, 9)",
-        "passed over 1 row that repeat the names of the columns (line 5)",
-        "passed over 2 rows with totals or balances (lines 7, 8)",
+        "skipped 2 rows with neither date nor amount (lines 2, 9)",
+        "skipped 1 row that repeat the names of the columns (line 5)",
+        "skipped 2 rows with totals or balances (lines 7, 8)",
     ]
 
 
-def test_without_dates_a_total_is_known_by_its_sum(write: Write) -> None:
+def test_without_dates_a_total_is_recognised_by_its_sum(write: Write) -> None:
     path = write("description,amount\nRent,1.50\nTotal Energy,2\nTotal,3.50\n")
 
     assert [row.place for row in read(path)] == [2, 3]
 
 
-def test_a_row_with_an_id_is_never_passed_over(write: Write) -> None:
+def test_a_row_with_an_id_is_never_skipped(write: Write) -> None:
     path = write("payment_id,date,amount\nd4211545-cfc9-4aa0-8fcc-e4c2639e8052,,\n")
 
     assert "line 2, column 'amount': '' is not an amount: it is empty" in refusal(path)
 
 
-def test_a_dash_in_place_of_an_amount_is_none(write: Write) -> None:
+def test_a_dash_is_an_empty_amount(write: Write) -> None:
     (row,) = read(write("date,debit,credit\n2026-01-01,-,1.50\n"))
 
     assert (row.direction, row.amount) == ("received", Decimal("1.50"))
@@ -271,7 +269,7 @@ def test_a_dash_in_place_of_an_amount_is_none(write: Write) -> None:
 # -- debits, credits, directions, fees, ids --------------------------------------------------------
 
 
-def test_credit_is_received_and_debit_is_sent_unless_told_the_other_way(write: Write) -> None:
+def test_credit_is_received_and_debit_is_sent_unless_the_options_swap_them(write: Write) -> None:
     path = write("date,Debit,Credit\n2026-01-01,1.50,\n2026-01-02,,2.50\n")
     swapped = Columns(debit="Credit", credit="Debit")
 
@@ -280,7 +278,7 @@ def test_credit_is_received_and_debit_is_sent_unless_told_the_other_way(write: W
     assert directions == [["sent", "received"], ["received", "sent"]]
 
 
-def test_debits_may_have_a_sign_besides_their_column(write: Write) -> None:
+def test_debits_may_be_negative_in_their_column(write: Write) -> None:
     path = write("date,debit,credit\n2026-01-01,-1.50,0.00\n2026-01-02,0,2.50\n")
 
     assert [(row.direction, str(row.amount)) for row in read(path)] == [
@@ -296,18 +294,20 @@ def test_a_row_of_both_debit_and_credit_is_refused(write: Write) -> None:
 
 
 @pytest.mark.parametrize("words", [("CR", "DR"), ("Credit", "Debit"), ("H", "S")])
-def test_a_column_of_words_tells_the_direction(write: Write, words: tuple[str, str]) -> None:
+def test_a_column_of_direction_words_gives_the_direction(
+    write: Write, words: tuple[str, str]
+) -> None:
     rows = read(write(f"date,amount,Type\n,1.50,{words[0]}\n,2.50,{words[1]}\n"), direction="both")
 
     assert [row.direction for row in rows] == ["received", "sent"]
 
 
-def test_a_column_with_other_words_tells_no_direction(write: Write) -> None:
+def test_a_column_with_other_words_gives_no_direction(write: Write) -> None:
     assert read(write("date,amount,Type\n,1.50,Debit\n,2.50,Payment\n"))[0].direction == "received"
 
 
 @pytest.mark.parametrize("fees", [("0.30", "0.00"), ("-0.30", "")])
-def test_a_fee_is_added_again_whatever_its_sign(write: Write, fees: tuple[str, str]) -> None:
+def test_a_fee_is_added_back_whatever_its_sign(write: Write, fees: tuple[str, str]) -> None:
     path = write(f"date,Net,Fee\n,2.41,{fees[0]}\n,5.00,{fees[1]}\n")
 
     rows = read(path, Columns(amount="Net", fee="Fee"))
@@ -318,7 +318,7 @@ def test_a_fee_is_added_again_whatever_its_sign(write: Write, fees: tuple[str, s
     ]
 
 
-def test_ids_in_a_column_of_another_name_are_used_where_all_are_ids(write: Write) -> None:
+def test_a_column_of_another_name_is_used_if_all_its_values_are_ids(write: Write) -> None:
     identity = "{D4211545-CFC9-4AA0-8FCC-E4C2639E8052}"
 
     (row, _) = read(write(f"Reference,amount,date\n{identity},1.50,\n,2,\n"))
@@ -336,7 +336,7 @@ def test_ids_in_two_columns_are_refused(write: Write) -> None:
     )
 
 
-def test_ids_in_a_column_that_is_not_used_are_told(write: Write) -> None:
+def test_an_unused_column_of_ids_is_reported(write: Write) -> None:
     path = write("Token,amount,date\nd4211545-cfc9-4aa0-8fcc-e4c2639e8052,1.50,\n")
 
     assert "not used, though it looks like ids of payments: 'Token' (--id-column)" in notes(path)

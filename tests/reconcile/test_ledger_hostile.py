@@ -1,4 +1,4 @@
-"""What is no ledger is refused in words about the file, soon and in little memory."""
+"""A file that is not a ledger is refused quickly, in little memory, with a message about the file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def book() -> bytes:
 
 
 def book_with(name: str, change: Callable[[bytes], bytes]) -> bytes:
-    """A workbook of which one part is another."""
+    """A workbook with one of its parts replaced."""
     file = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(book())) as source,
@@ -80,7 +80,7 @@ def wide_sheet() -> bytes:
 def camt(
     amount: str = "5", indicator: str = "CRDT", day: str = "2026-01-02", details: str = ""
 ) -> bytes:
-    """A statement of one entry."""
+    """A statement with one entry."""
     return (
         "<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.02'><BkToCstmrStmt><Stmt>"
         f"<Ntry><Amt Ccy='USD'>{amount}</Amt><CdtDbtInd>{indicator}</CdtDbtInd>"
@@ -117,13 +117,13 @@ def camt(
             b"SQLite format 3\x00" + bytes(90),
             "is a SQLite database; name it as sqlite:///FILE",
         ),
-        ("a.csv", b"<!DOCTYPE html><html>", "is a web page, whatever its name says"),
-        ("a.xls", b"<html><table>", "is a web page, whatever its name says"),
-        ("a.csv", b'{"date": "2026-01-01"}\n', "is a JSON document; JSON lines"),
-        ("a.csv", b"date,amount\n\x00\x01\x02", "is not a file of text"),
-        ("a.xml", b"<?xml version='1.0'?><a/>", "is XML, but no CAMT.053 statement and no OFX"),
-        ("a.xlsx", b"date,amount\n", "is no Excel file, though its name says so"),
-        ("a.ofx", b"date,amount\n", "is no OFX file, though its name says so"),
+        ("a.csv", b"<!DOCTYPE html><html>", "is a web page, despite its name"),
+        ("a.xls", b"<html><table>", "is a web page, despite its name"),
+        ("a.csv", b'{"date": "2026-01-01"}\n', "is a JSON document; write JSON lines"),
+        ("a.csv", b"date,amount\n\x00\x01\x02", "is not a text file"),
+        ("a.xml", b"<?xml version='1.0'?><a/>", "is XML, but neither CAMT.053 nor OFX"),
+        ("a.xlsx", b"date,amount\n", "is not in the format Excel, despite its name"),
+        ("a.ofx", b"date,amount\n", "is not in the format OFX, despite its name"),
         ("a.xlsx", b"PK\x03\x04" + bytes(100), "is a damaged Excel file or archive (ZIP)"),
         ("a.xlsx", book()[:-40], "is a damaged Excel file or archive (ZIP)"),
         ("a.xlsx", book_with(SHEET, lambda data: data[:200]), "is a damaged Excel file"),
@@ -135,12 +135,12 @@ def camt(
         (
             "a.xml",
             b"<?xml version='1.0'?>" + ENTITIES + b"<Document>&k;<BkToCstmrStmt/></Document>",
-            "has a document type and entities, which no statement of a bank has: not read",
+            "has a document type and entities, which no bank statement has: not read",
         ),
         (
             "a.xml",
             b"<Document><BkToCstmrStmt>" + b"<a>" * 100_000,
-            "has elements in elements without end: not read",
+            "has too deeply nested elements: not read",
         ),
         ("a.xml", b"<Document><BkToCstmrStmt><Stmt>", "is not XML: cut off, or damaged"),
         (
@@ -154,7 +154,7 @@ def camt(
             b"<OFX><STMTTRN><TRNAMT>1,000.00<DTPOSTED>20260101</STMTTRN>",
             "line 1, column 'TRNAMT': '1,000.00' is not an amount of OFX",
         ),
-        ("a.sta", b":20:A\r\n:25:1\r\n:60F:x\r\n:61:none\r\n", "is not MT940 that can be read"),
+        ("a.sta", b":20:A\r\n:25:1\r\n:60F:x\r\n:61:none\r\n", "cannot be read as MT940"),
         ("a.xlsb", zipped(**{"xl/workbook.bin": b"x"}), "is a binary Excel file (.xlsb)"),
         ("a.ods", zipped(**{"content.xml": b"x", "mimetype": b"y"}), "is an OpenDocument file"),
         ("a.docx", zipped(**{"word/document.xml": b"x"}), "is a Word document"),
@@ -170,7 +170,7 @@ def camt(
         ("a.xml", camt(amount="1,000.00"), "'1,000.00' is not an amount of CAMT.053"),
         ("a.xml", camt(indicator="PLUS"), "'PLUS' is neither CRDT nor DBIT"),
         ("a.xml", camt(day="soon"), "'soon' is not a date of CAMT.053"),
-        ("a.xml", camt(details="x" * 3_000_000), "has a text without end: not read"),
+        ("a.xml", camt(details="x" * 3_000_000), "has a too long text: not read"),
         (
             "a.csv.gz",
             gzip.compress(gzip.compress(b"date,amount\n", mtime=0), mtime=0),
@@ -185,7 +185,7 @@ def camt(
     ],
     ids=lambda value: value if isinstance(value, str) else "data",  # an archive tells the time
 )
-def test_what_is_no_ledger_is_refused_in_words_about_the_file(
+def test_a_file_that_is_not_a_ledger_is_refused_with_a_message_about_the_file(
     tmp_path: Path, name: str, data: bytes, wanted: str
 ) -> None:
     path = tmp_path / name
@@ -232,7 +232,7 @@ def bomb_of_excel() -> bytes:
 
 @pytest.mark.slow
 def texts_without_end() -> bytes:
-    """A workbook whose table of texts is a part of another name."""
+    """A workbook whose table of shared strings is in a part with another name."""
     kind = b"spreadsheetml.sharedStrings+xml"
     override = b'<Override PartName="/xl/a.xml" ContentType="application/vnd.openxmlformats-'
     override += b"officedocument." + kind + b'"/></Types>'
@@ -250,9 +250,9 @@ def texts_without_end() -> bytes:
         ("a.csv", columns_without_end, "a line is longer than 8,388,608 characters"),
         ("a.csv", a_quotation_mark_that_is_never_closed, "is a quotation mark never closed?"),
         ("a.csv.gz", bomb_of_gzip, "unpacks to more than 200 times its size: not read"),
-        ("a.xml", attributes_without_end, "has an element with attributes without end: not read"),
-        ("a.jsonl", names_without_end, "has more than 100,000 texts: this is no ledger"),
-        ("a.xlsx", bomb_of_excel, "no ledger is so large"),
+        ("a.xml", attributes_without_end, "has an element with too long attributes: not read"),
+        ("a.jsonl", names_without_end, "has more than 100,000 texts: this is not a ledger"),
+        ("a.xlsx", bomb_of_excel, "too large for a ledger"),
         ("a.xlsx", texts_without_end, "has more than 1,000,000 different texts"),
         ("a.xlsx", wide_sheet, "empty rows follow each other"),
     ],

@@ -1,4 +1,4 @@
-"""Ledgers of JSON lines and of Parquet: as exact as those of CSV, and refused as plainly."""
+"""Ledgers in JSON lines and Parquet are read as exactly as CSV, with equally clear errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:
         ('{"amount": 1, "date": ""}\n{"amount"\n', ", line 2: is not JSON: "),
         ('{"amount": NaN, "date": ""}\n', ", line 1: is not JSON: "),
         ('{"amount": true, "date": ""}\n', ", line 1, column 'amount': True is not an amount"),
-        ('{"sum": 1}\n', ": has no column 'amount', tell its name; there are 'sum'"),
+        ('{"sum": 1}\n', ": has no column 'amount'; there are 'sum'"),
         (
             '{"amount": "44,300", "date": ""}\n',
             ", line 1, column 'amount': '44,300' is not an amount such as 1234.50",
@@ -52,7 +52,7 @@ def test_numbers_of_json_lines_keep_their_digits(write: Write) -> None:
         ('{"amount":1,"date":"","amount" :2}\n', ", line 1, column 'amount': is there twice"),
     ],
 )
-def test_what_is_no_row_of_json_is_refused(write: Write, text: str, wanted: str) -> None:
+def test_an_invalid_line_of_json_is_refused(write: Write, text: str, wanted: str) -> None:
     assert refusal(write(text, "books.jsonl")).startswith(wanted)
 
 
@@ -91,11 +91,11 @@ def test_a_time_of_parquet_beyond_the_calendar_is_refused(tmp_path: Path) -> Non
 
     told = refusal(parquet(tmp_path / "a.parquet", amount=["1"], date=far))
 
-    assert told == ": is not a Parquet file that can be read: date value out of range"
+    assert told == ": cannot be read as Parquet: date value out of range"
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.bool_()])
-def test_floats_have_lost_their_cents_and_are_refused(tmp_path: Path, kind: pa.DataType) -> None:
+def test_amounts_as_floats_are_refused(tmp_path: Path, kind: pa.DataType) -> None:
     path = parquet(tmp_path / "a.parquet", amount=pa.array([1], pa.int8()).cast(kind), date=[""])
 
     assert refusal(path) == (
@@ -104,13 +104,13 @@ def test_floats_have_lost_their_cents_and_are_refused(tmp_path: Path, kind: pa.D
     )
 
 
-def test_a_row_of_parquet_is_named_by_its_number(tmp_path: Path) -> None:
+def test_an_error_names_the_number_of_a_parquet_row(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", amount=["1", "$1"], date=["", ""])
 
     assert refusal(path).startswith(", row 2, column 'amount': '$1' is not an amount")
 
 
-def test_the_parts_of_a_directory_are_one_ledger(tmp_path: Path) -> None:
+def test_the_files_of_a_directory_are_one_ledger(tmp_path: Path) -> None:
     folder = tmp_path / "books"
     folder.mkdir()
     parquet(folder / "b.parquet", amount=["3"], date=[""])
@@ -120,8 +120,8 @@ def test_the_parts_of_a_directory_are_one_ledger(tmp_path: Path) -> None:
     assert [(row.place, row.amount) for row in read(str(folder))] == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_a_directory_without_parquet_and_a_file_that_is_none_are_told(
+def test_a_directory_without_parquet_and_an_invalid_file_are_refused(
     tmp_path: Path, write: Write
 ) -> None:
     assert refusal(str(tmp_path)) == ": holds no Parquet files"
-    assert ": is not a Parquet file that can be read: " in refusal(write("amount\n", "a.parquet"))
+    assert ": cannot be read as Parquet: " in refusal(write("amount\n", "a.parquet"))

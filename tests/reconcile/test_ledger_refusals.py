@@ -1,4 +1,4 @@
-"""What of a CSV ledger cannot be read exactly is refused, with the line and the column."""
+"""A value of a CSV ledger that cannot be read exactly is refused; the message names line and column."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_amount_in_another_currency_is_refused(write: Write, text: str) -> No
         ),
         (
             "amount,date,status\n1,,\n",
-            ", line 2, column 'status': '' is empty; where no row has a status, name no status column",
+            ", line 2, column 'status': '' is empty (--status-column \"\" ignores the column)",
         ),
         (
             "amount,date,direction\n1,,up\n",
@@ -83,7 +83,7 @@ def test_an_amount_in_another_currency_is_refused(write: Write, text: str) -> No
         ("\n\n", ": is empty: the first line has to name the columns"),
         (
             "5.00,2026-01-31\n",
-            ": has no column 'amount', tell its name; there are '5.00', '2026-01-31'; --amount-column "
+            ": has no column 'amount'; there are '5.00', '2026-01-31'; --amount-column "
             "names it, or --debit-column and --credit-column",
         ),
         (
@@ -98,13 +98,13 @@ def test_a_refusal_names_line_and_column(write: Write, text: str, wanted: str) -
     assert refusal(write(text)) == wanted
 
 
-def test_a_column_that_was_told_has_to_be_there(write: Write) -> None:
+def test_a_missing_column_that_an_option_names_is_refused(write: Write) -> None:
     told = refusal(write("amount,date\n"), Columns(invoice="Ref"))
 
     assert told == ", column 'Ref': is not there; there are 'amount', 'date'"
 
 
-def test_columns_of_the_same_name_that_nobody_needs_are_let_be(write: Write) -> None:
+def test_unused_columns_may_have_the_same_name(write: Write) -> None:
     assert len(read(write("amount,date,note,note\n1,,a,b\n"))) == 1
 
 
@@ -116,12 +116,12 @@ def test_sent_payments_of_both_signs_are_refused(write: Write) -> None:
     )
 
 
-def test_a_row_without_a_date_is_in_no_period(write: Write) -> None:
+def test_a_row_without_a_date_is_refused_with_a_period(write: Write) -> None:
     assert refusal(write("amount,date\n5,\n"), needs_dates=True) == (
-        ", line 2, column 'date': has no date, and so is in no period"
+        ", line 2, column 'date': has no date, which a period needs"
     )
     assert refusal(write(f"amount,payment_id\n5,{ID}\n"), needs_dates=True) == (
-        ", line 2: has no date, and so is in no period"
+        ", line 2: has no date, which a period needs"
     )
 
 
@@ -131,7 +131,7 @@ def test_a_day_at_the_end_of_the_calendar_is_refused(write: Write) -> None:
     assert told == ", line 2, column 'date': '0001-01-01T00:00Z' is out of the calendar"
 
 
-def test_a_long_value_is_not_shown_whole(write: Write) -> None:
+def test_a_long_value_is_shortened_in_the_message(write: Write) -> None:
     assert re.fullmatch(
         r", line 2, column 'amount': '9{39}… has more than 60 digits",
         refusal(write(f"amount,date\n{'9' * 61},\n")),
@@ -144,8 +144,8 @@ def test_a_long_value_is_not_shown_whole(write: Write) -> None:
         (
             "books.csv",
             b"amount,date\n1,\xff\x81\n",
-            ": is not text in UTF-8, UTF-16 or Windows-1252; --encoding names its encoding, or save it "
-            "as 'CSV UTF-8'",
+            ": is not text in UTF-8, UTF-16 or Windows-1252; name its encoding with --encoding, or "
+            "save it as 'CSV UTF-8'",
         ),
         (
             "books.csv.gz",
@@ -159,11 +159,11 @@ def test_a_long_value_is_not_shown_whole(write: Write) -> None:
         ),
     ],
 )
-def test_a_damaged_file_is_told(write: Write, name: str, data: bytes, wanted: str) -> None:
+def test_a_damaged_file_is_refused(write: Write, name: str, data: bytes, wanted: str) -> None:
     assert refusal(write(data, name)).endswith(wanted)
 
 
 @pytest.mark.parametrize("name", ["books.csv", "books.csv.gz", "books.parquet"])
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ExportError, match=r"cannot read .*No such file or directory"):
         read(f"{tmp_path}/{name}")

@@ -1,4 +1,4 @@
-"""What is matched, and what each difference is called: one behaviour a test, without files."""
+"""What is matched, and the kind of each difference, without files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paywint_async.reconcile import Evidence, Kind, MatchOutcome, Period, Reconc
 # -- by id -----------------------------------------------------------------------------------------
 
 
-def test_books_that_say_the_same_agree() -> None:
+def test_equal_books_agree() -> None:
     result = match([row(2, payment_id=1), row(3, 20, payment_id=2)], [paid(2, 20), paid(1)])
 
     assert (result.agrees, found(result)) == (True, [])
@@ -30,13 +30,13 @@ def test_a_row_whose_payment_is_unknown_is_missing_at_paywint() -> None:
     assert found(match([row(2, payment_id=7)], [])) == [("missing_at_paywint", [2], [])]
 
 
-def test_so_is_one_that_calls_its_unknown_payment_failed() -> None:
+def test_a_row_with_an_unknown_id_is_missing_at_paywint_even_if_it_failed() -> None:
     unknown = row(2, payment_id=7, status="failed")
 
     assert found(match([unknown], [])) == [("missing_at_paywint", [2], [])]
 
 
-def test_a_row_that_names_a_payment_belongs_to_no_other() -> None:
+def test_a_row_that_names_a_payment_matches_no_other() -> None:
     result = match([row(2, payment_id=7)], [paid(1)])
 
     assert found(result) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
@@ -52,7 +52,7 @@ def test_a_payment_that_is_not_paid_needs_no_row(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "expired", "processing"])
-def test_a_row_that_calls_such_a_payment_paid_differs_in_status(status: str) -> None:
+def test_a_row_that_says_that_an_unpaid_payment_is_paid_differs_in_status(status: str) -> None:
     result = match([row(2, payment_id=1)], [paid(1, status=status, reason="no money")])
 
     assert found(result) == [("status", [2], [1])]
@@ -61,11 +61,11 @@ def test_a_row_that_calls_such_a_payment_paid_differs_in_status(status: str) -> 
     )
 
 
-def test_a_row_that_does_not_know_yet_that_it_was_paid_differs_in_status() -> None:
+def test_a_row_with_an_outdated_status_differs_in_status() -> None:
     assert found(match([row(2, payment_id=1, status="open")], [paid(1)])) == [("status", [2], [1])]
 
 
-def test_words_of_the_ledgers_own_for_what_is_not_paid_are_no_difference() -> None:
+def test_an_unknown_status_word_of_an_unpaid_row_is_no_difference() -> None:
     assert match([row(2, payment_id=1, status="open")], [paid(1, status="pending")]).agrees
     stale = match([row(2, payment_id=1, status="pending")], [paid(1, status="expired")])
     assert found(stale) == [("status", [2], [1])]
@@ -78,7 +78,7 @@ def test_status_and_amount_may_both_differ() -> None:
     assert result.ledger.sum(outcome=MatchOutcome.STATUS).count == 1
 
 
-def test_of_several_rows_of_a_payment_the_one_that_agrees_is_the_original() -> None:
+def test_if_several_rows_name_a_payment_the_one_that_agrees_is_the_original() -> None:
     rows = [row(2, 11, payment_id=1), row(3, payment_id=1), row(4, payment_id=1, status="failed")]
 
     result = match(rows, [paid(1)])
@@ -86,7 +86,7 @@ def test_of_several_rows_of_a_payment_the_one_that_agrees_is_the_original() -> N
     assert found(result) == [("duplicate", [2, 3], []), ("duplicate", [4, 3], [])]
 
 
-def test_a_doubled_row_without_a_payment_is_both() -> None:
+def test_a_doubled_row_without_a_payment_is_missing_and_duplicate() -> None:
     result = match([row(2, payment_id=7), row(3, payment_id=7)], [])
 
     assert found(result) == [("missing_at_paywint", [2], []), ("duplicate", [3, 2], [])]
@@ -119,7 +119,7 @@ def test_an_invoice_number_is_found_in_the_description() -> None:
     assert match(rows, payments).agrees
 
 
-def test_what_an_invoice_differs_in_is_told_with_how_it_was_found() -> None:
+def test_a_difference_of_an_invoice_has_its_evidence() -> None:
     result = match(
         [row(2, 11, invoice="INV-12", when=day(90))], [paid(1, description="for INV-12")]
     )
@@ -129,7 +129,7 @@ def test_what_an_invoice_differs_in_is_told_with_how_it_was_found() -> None:
     assert result.differences[0].explanation == "the ledger has 1.00 more than Paywint"
 
 
-def test_the_payment_that_came_counts_and_not_the_attempts_before() -> None:
+def test_the_paid_payment_is_matched_and_not_the_failed_attempts_before() -> None:
     payments = [paid(1, status="failed", description="INV-1"), paid(2, description="INV-1")]
 
     assert match([row(2, invoice="INV-1")], payments).agrees
@@ -170,7 +170,7 @@ def test_an_invoice_booked_twice_is_a_duplicate_whatever_the_days() -> None:
     assert found(match(rows, [paid(1, description="INV-1")])) == [("duplicate", [3, 2], [])]
 
 
-def test_an_invoice_paid_in_two_parts_is_told_apart_by_amount_or_day() -> None:
+def test_two_parts_of_an_invoice_are_matched_by_amount_or_day() -> None:
     rows = [row(2, 10, invoice="INV-1", when=None), row(3, 5, invoice="INV-1", when=None)]
     payments = [paid(1, 5, description="INV-1"), paid(2, 10, description="INV-1")]
     assert match(rows, payments).agrees
@@ -220,7 +220,7 @@ def test_a_whole_description_is_found_within_the_window() -> None:
     assert found(far) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
 
 
-def test_without_a_date_a_description_and_amount_of_its_own_is_enough() -> None:
+def test_without_a_date_a_unique_description_and_amount_is_enough() -> None:
     rows = [row(2, description="Rent", when=None), row(3, 20, description="Power", when=None)]
     payments = [paid(1, 20, description="power", when=day(90)), paid(2, description="Rent")]
 
@@ -247,7 +247,7 @@ def test_without_a_date_two_payments_of_a_description_and_amount_are_ambiguous()
     )
 
 
-def test_without_dates_rows_that_say_the_same_share_their_payments() -> None:
+def test_without_dates_equal_rows_are_interchangeable() -> None:
     rows = [row(place, description="Rent", when=None) for place in (2, 3)]
 
     assert match(rows, [paid(n, description="Rent", when=day(n)) for n in (1, 2)]).agrees
@@ -264,7 +264,7 @@ def test_a_description_far_from_its_date_is_no_match() -> None:
 
 
 @pytest.mark.parametrize(("days", "agrees"), [(-4, False), (-3, True), (3, True), (4, False)])
-def test_the_window_has_both_its_ends(days: int, agrees: bool) -> None:
+def test_the_window_includes_both_ends(days: int, agrees: bool) -> None:
     assert match([row(2, when=day(10 + days))], [paid(1, when=day(10))]).agrees is agrees
 
 
@@ -282,7 +282,7 @@ def test_several_assignments_are_ambiguous() -> None:
     assert match(rows, payments, date_window=0).agrees
 
 
-def test_the_only_assignment_is_found_though_each_has_a_choice() -> None:
+def test_the_only_assignment_is_found_though_each_row_has_several_candidates() -> None:
     rows = [row(2, when=day(1)), row(3, when=day(6))]
     payments = [paid(1, when=day(0)), paid(2, when=day(4))]
 
@@ -293,7 +293,7 @@ def test_a_row_with_two_candidates_is_ambiguous() -> None:
     assert found(match([row(2)], [paid(1), paid(2)])) == [("ambiguous", [2], [1, 2])]
 
 
-def test_rows_that_say_the_same_are_interchangeable() -> None:
+def test_equal_rows_are_interchangeable() -> None:
     rows = [row(2), row(3)]
 
     assert match(rows, [paid(1), paid(2, when=day(2))]).agrees
@@ -314,14 +314,14 @@ def test_a_row_without_a_date_is_not_found_by_its_amount() -> None:
     assert found(result) == [("missing_at_paywint", [2], []), ("missing_in_ledger", [], [1])]
 
 
-def test_a_row_of_which_only_a_failed_payment_is_known_differs_in_status() -> None:
+def test_a_row_that_fits_only_a_failed_payment_differs_in_status() -> None:
     result = match([row(2)], [paid(1, status="expired", when=day(1))])
 
     assert found(result) == [("status", [2], [1])]
     assert pairs_by(result, Kind.STATUS) == ["amount_and_date"]
 
 
-def test_what_is_certain_goes_first() -> None:
+def test_the_most_certain_match_is_made_first() -> None:
     rows = [row(2), row(3, payment_id=1), row(4, invoice="INV-1")]
     payments = [paid(3), paid(2, description="INV-1"), paid(1)]
 
@@ -333,7 +333,7 @@ def test_what_is_certain_goes_first() -> None:
 JANUARY = Period(since=date(2026, 1, 1), until=date(2026, 1, 31))
 
 
-def test_outside_of_the_period_nothing_is_missing() -> None:
+def test_nothing_outside_the_period_is_missing() -> None:
     rows = [row(2, payment_id=1), row(3, payment_id=8, when=day(40))]
     payments = [paid(1), paid(2, when=day(-1)), paid(3, when=day(31))]
 
@@ -344,13 +344,13 @@ def test_outside_of_the_period_nothing_is_missing() -> None:
     assert result.paywint.sum(outcome=MatchOutcome.OUTSIDE_PERIOD).count == 2
 
 
-def test_both_ends_of_the_period_belong_to_it() -> None:
+def test_both_ends_of_the_period_are_included() -> None:
     result = match([], [paid(1, when=day(0)), paid(2, when=day(30))], period=JANUARY)
 
     assert [each[0] for each in found(result)] == ["missing_in_ledger"] * 2
 
 
-def test_a_pair_across_its_end_agrees_and_counts_on_the_side_that_is_inside() -> None:
+def test_a_pair_across_the_end_of_the_period_counts_on_the_side_that_is_inside() -> None:
     result = match([row(2, payment_id=1, when=day(30))], [paid(1, when=day(31))], period=JANUARY)
 
     assert result.agrees
@@ -358,13 +358,13 @@ def test_a_pair_across_its_end_agrees_and_counts_on_the_side_that_is_inside() ->
     assert result.paywint.paid("received").amount == 0
 
 
-def test_a_pair_across_its_end_that_differs_is_told() -> None:
+def test_a_pair_across_the_end_of_the_period_that_differs_is_reported() -> None:
     result = match([row(2, 9, payment_id=1, when=day(30))], [paid(1, when=day(31))], period=JANUARY)
 
     assert found(result) == [("amount", [2], [1])]
 
 
-def test_a_pair_outside_of_it_is_not_told() -> None:
+def test_a_pair_outside_the_period_is_not_reported() -> None:
     rows = [row(2, 9, payment_id=1, when=day(31))]
 
     assert match(rows, [paid(1, when=day(32))], period=JANUARY).agrees
@@ -383,6 +383,6 @@ def test_sums_keep_every_digit() -> None:
     )
 
 
-def test_a_sum_that_cannot_be_exact_is_refused() -> None:
+def test_a_sum_that_is_not_exact_is_refused() -> None:
     with pytest.raises(ReconcileError, match="cannot be added exactly"):
         match([], [paid(1, "1E+500"), paid(2, "0.01")])

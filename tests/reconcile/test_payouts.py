@@ -1,4 +1,4 @@
-"""A row that sums the payments of whole days is recognised, and never where two runs of days make it."""
+"""A row that sums all payments of some days is recognised if only one range of days is possible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from comparison_samples import day, found, match, paid, row
 from paywint_async.reconcile import Evidence
 
 
-def test_a_row_that_sums_the_payments_of_days_is_their_payout() -> None:
+def test_a_row_with_the_sum_of_some_days_is_their_payout() -> None:
     payments = [paid(1, 10, when=day(0)), paid(2, 20, when=day(0)), paid(3, 5, when=day(1))]
 
     result = match([row(2, 35, when=day(3))], payments)
@@ -30,7 +30,7 @@ def test_each_payout_has_its_own_days() -> None:
     assert match(rows, payments).agrees
 
 
-def test_a_payout_of_which_a_payment_is_missing_is_none() -> None:
+def test_a_sum_without_one_of_the_payments_is_no_payout() -> None:
     payments = [paid(1, 10, when=day(0)), paid(2, 20, when=day(0)), paid(3, 5, when=day(0))]
 
     result = match([row(2, 30, when=day(1))], payments)
@@ -38,7 +38,7 @@ def test_a_payout_of_which_a_payment_is_missing_is_none() -> None:
     assert [each[0] for each in found(result)] == ["missing_at_paywint"] + ["missing_in_ledger"] * 3
 
 
-def test_a_sum_that_two_runs_of_days_make_is_not_guessed() -> None:
+def test_a_sum_of_two_possible_ranges_of_days_is_no_payout() -> None:
     payments = [paid(n, 10, when=day(n // 2)) for n in range(4)]
 
     result = match([row(2, 20, when=day(3))], payments)
@@ -47,7 +47,7 @@ def test_a_sum_that_two_runs_of_days_make_is_not_guessed() -> None:
     assert len(found(result)) == 5
 
 
-def test_two_rows_that_want_the_same_days_get_none() -> None:
+def test_two_rows_with_the_same_days_are_no_payouts() -> None:
     payments = [paid(1, 10, when=day(0)), paid(2, 20, when=day(0))]
 
     result = match([row(2, 30, when=day(1)), row(3, 30, when=day(2))], payments)
@@ -55,7 +55,7 @@ def test_two_rows_that_want_the_same_days_get_none() -> None:
     assert result.payouts == ()
 
 
-def test_a_payout_comes_after_its_days_and_soon() -> None:
+def test_a_payout_is_booked_at_most_ten_days_after_its_days() -> None:
     payments = [paid(1, 10, when=day(10)), paid(2, 20, when=day(10))]
 
     assert not match([row(2, 30, when=day(9))], payments).agrees

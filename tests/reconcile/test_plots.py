@@ -1,4 +1,4 @@
-"""What the plots are made of: spans of time, durations, and axes that can be read."""
+"""The parts of the plots: buckets of time, durations, and readable axes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_durations_are_known_to_a_tenth() -> None:
     assert durations.below(600) == pytest.approx(10, abs=1)
 
 
-def test_what_is_under_way_has_not_ended() -> None:
+def test_payments_in_progress_are_not_in_the_success_rate() -> None:
     activity = Activity()
     for number, status in enumerate(("success", "failed", "pending", "retried")):
         activity.take(paid(number, status=status), None)
@@ -67,7 +67,7 @@ def test_what_is_under_way_has_not_ended() -> None:
     assert activity.by_status.total() == 4
 
 
-def test_a_bar_that_towers_above_all_others_is_cut_off_and_marked() -> None:
+def test_an_outlier_is_cut_off_and_marked() -> None:
     values = [Bar(label=str(n), value=10, told="10") for n in range(20)]
     values.append(Bar(label="the big one", value=1e6, told="1,000,000"))
 
@@ -92,7 +92,7 @@ def test_any_values_can_be_drawn_within_the_frame(values: list[float]) -> None:
     assert len(list(drawing.iter("rect"))) == len(values)
 
 
-def test_a_line_has_gaps_where_nothing_is_known() -> None:
+def test_a_line_has_gaps_without_values() -> None:
     values = [Bar(label=str(n), value=v, told="") for n, v in enumerate((1, math.nan, 0.5, 0.25))]
 
     drawing = ElementTree.fromstring(line("a", "A", values))
@@ -127,5 +127,5 @@ def test_axes_have_short_numbers(value: float, text: str) -> None:
     ("seconds", "text"),
     [(5, "5 seconds"), (600, "10.0 minutes"), (7200, "2.0 hours"), (864_000, "10.0 days")],
 )
-def test_durations_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
+def test_durations_are_shown_in_their_largest_unit(seconds: float, text: str) -> None:
     assert lasting(seconds) == text

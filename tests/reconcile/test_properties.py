@@ -1,4 +1,4 @@
-"""Random books: exactly what was spoiled is found, in whatever order, and all sums add up."""
+"""Random books: exactly the changed rows are found, in any order, and all sums add up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32)
 
 
 def make_history(chance: random.Random, size: int) -> list[PaymentFact]:
-    """Amounts are few and days are near, so that nearly everything could be mistaken."""
+    """Use few amounts and near days, so that many rows and payments fit each other."""
     return [
         paid(
             number + 1,
@@ -64,7 +64,7 @@ def book(
 
 @attrs.define
 class Spoiled:
-    """A ledger with differences, each in another row, and what they have to be found as."""
+    """A ledger with differences, each in another row, and the kinds that are expected."""
 
     rows: list[LedgerRow]
     expected: Counter[tuple[str, int]]
@@ -100,7 +100,7 @@ def spoil(rows: list[LedgerRow], chance: random.Random) -> Spoiled:
 
 
 def told(result: MatchResult, name: Callable[[LedgerRow], int]) -> Counter[tuple[str, int]]:
-    """What was found: the kind, and the number of the payment (else the row) that it is about."""
+    """Return the differences found: the kind, and the number of the payment or else of the row."""
     return Counter(
         (kind, payments[0] if payments else name(difference.rows[0]))
         for difference, (kind, _, payments) in zip(result.differences, found(result), strict=True)
@@ -117,7 +117,7 @@ def number_by_invoice(row: LedgerRow) -> int:
 
 
 @given(seeds, st.integers(0, 40))
-def test_exactly_what_was_spoiled_is_found_by_id(seed: int, size: int) -> None:
+def test_exactly_the_changed_rows_are_found_by_id(seed: int, size: int) -> None:
     chance = random.Random(seed)
     history = make_history(chance, size)
     spoiled = spoil(book(history, by_id), chance)
@@ -129,7 +129,7 @@ def test_exactly_what_was_spoiled_is_found_by_id(seed: int, size: int) -> None:
 
 
 @given(seeds, st.integers(0, 40))
-def test_exactly_what_was_spoiled_is_found_by_invoice(seed: int, size: int) -> None:
+def test_exactly_the_changed_rows_are_found_by_invoice(seed: int, size: int) -> None:
     chance = random.Random(seed)
     history = [each for each in make_history(chance, size) if each.is_paid]
     history = [attrs.evolve(each, amount=Decimal(n)) for n, each in enumerate(history, 1)]
@@ -150,7 +150,7 @@ def test_exactly_what_was_spoiled_is_found_by_invoice(seed: int, size: int) -> N
     assert told(result, number_by_invoice) == expected
 
 
-# -- books of no sense at all ----------------------------------------------------------------------
+# -- random rows and payments ----------------------------------------------------------------------
 
 amounts = st.sampled_from(("5", "7.50", "7.5", "0.01"))
 days = st.one_of(st.none(), st.integers(0, 12).map(day))
@@ -201,7 +201,7 @@ def without_places(result: MatchResult) -> Counter[Any]:
 
 @settings(max_examples=150)
 @given(some_rows, some_payments, periods, which, seeds)
-def test_the_order_of_neither_side_matters(
+def test_the_result_does_not_depend_on_any_order(
     rows: list[LedgerRow],
     payments: list[PaymentFact],
     period: Period,
@@ -227,7 +227,7 @@ def test_the_order_of_neither_side_matters(
 
 @settings(max_examples=150)
 @given(some_rows, some_payments, periods, which)
-def test_matched_and_different_are_the_whole_of_each_side(
+def test_matched_and_different_items_are_all_items_of_each_side(
     rows: list[LedgerRow],
     payments: list[PaymentFact],
     period: Period,
@@ -281,7 +281,7 @@ def test_no_difference_means_that_the_sums_are_the_same(
     st.lists(st.integers(0, 9), min_size=1, max_size=5),
     st.integers(0, 3),
 )
-def test_an_assignment_is_made_only_where_trying_all_finds_a_single_one(
+def test_an_assignment_is_made_only_if_brute_force_finds_exactly_one(
     row_days: list[int], payment_days: list[int], window: int
 ) -> None:
     rows = [row(n, when=day(each), description=f"row {n}") for n, each in enumerate(row_days)]
@@ -316,7 +316,7 @@ def test_an_assignment_is_made_only_where_trying_all_finds_a_single_one(
 def components(
     rows: int, payments: int, near: set[tuple[int, int]]
 ) -> list[tuple[list[int], list[int]]]:
-    """Whoever is near somebody of the other side, directly or by others; by growing, naively."""
+    """Find a connected component by adding neighbours until none is left."""
     left = {("row", n) for n in range(rows)} | {("payment", n) for n in range(payments)}
     made = []
     while left:

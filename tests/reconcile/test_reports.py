@@ -1,4 +1,4 @@
-"""What people and programs are shown: complete, exact, and harmless whatever the names are."""
+"""Reports for people and programs: complete, exact, and safe with any text in them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Page(HTMLParser):
         self.text.setdefault(self._open[-1] if self._open else "", []).append(data)
 
     def rows(self, table: str) -> int:
-        """How many differences there are."""
+        """The number of differences."""
         assert table == "differences"
         return sum(tag == "tr" and "data-kind" in told for tag, told in self.elements)
 
@@ -83,7 +83,7 @@ def test_a_document_has_its_amounts_without_an_exponent(make_report: MakeReport)
     assert {each["amount"] for each in told["totals"]["ledger"]} == {"0.0000001"}
 
 
-def test_a_document_has_all_that_is_known(make_report: MakeReport) -> None:
+def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
     rows = [row(2, "10.50", payment_id=1, invoice="INV-1"), row(3, 20, payment_id=2)]
 
     told = document(make_report(rows, [paid(1, "10.5"), paid(2, "19.99", party="Anna")]))
@@ -186,7 +186,7 @@ def test_text_that_looks_like_the_document_does_not_break_it(make_report: MakeRe
     assert [each["payments"][0]["party"] for each in told["differences"]] == names
 
 
-def test_a_ledgers_name_may_have_bytes_that_are_no_text(make_report: MakeReport) -> None:
+def test_a_ledgers_name_may_have_bytes_that_are_not_text(make_report: MakeReport) -> None:
     report = make_report(ledger=os.fsdecode(b"b\xffoks.csv"))
 
     assert document(report)["ledger"] == "b?oks.csv"
@@ -206,7 +206,7 @@ def test_the_text_shows_the_sums_and_each_difference(make_report: MakeReport) ->
         "amounts differ            1   9.00        1  1,234.50   +1,225.50",
         "twice in the ledger       1   9.00        0      0.00       -9.00",
         "missing at Paywint        1   5.00        0      0.00       -5.00",
-        "paid in all               3  23.00        1  1,234.50   +1,211.50",
+        "total paid                3  23.00        1  1,234.50   +1,211.50",
         "",
         "matched: 1 by id",
         "",
@@ -225,7 +225,7 @@ def test_the_text_shows_the_sums_and_each_difference(make_report: MakeReport) ->
     assert "00000000-0000-0000-0000-000000000001" in lines[12]
 
 
-def test_no_more_differences_than_asked_for_and_that_is_said(make_report: MakeReport) -> None:
+def test_the_limit_of_differences_is_kept_and_mentioned(make_report: MakeReport) -> None:
     lines = list(text_lines(make_report([], many(30)), 10))
 
     assert (
@@ -234,7 +234,7 @@ def test_no_more_differences_than_asked_for_and_that_is_said(make_report: MakeRe
     assert "and 20 more: see --limit, --json and --html" in lines
 
 
-def test_of_a_large_ambiguous_group_a_few_are_shown(make_report: MakeReport) -> None:
+def test_a_few_of_a_large_ambiguous_group_are_shown(make_report: MakeReport) -> None:
     lines = list(text_lines(make_report([row(2)], [paid(n) for n in range(1, 9)]), 10))
 
     assert sum("00000000-0000" in line for line in lines) == 5
@@ -242,7 +242,9 @@ def test_of_a_large_ambiguous_group_a_few_are_shown(make_report: MakeReport) -> 
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_terminal_is_told_nothing_but_text(make_report: MakeReport, name: str) -> None:
+def test_control_characters_are_not_written_to_a_terminal(
+    make_report: MakeReport, name: str
+) -> None:
     rows = [row(2, payment_id=1, status=name), row(3, 7, description=name)]
 
     lines = list(text_lines(make_report(rows, [paid(1, status="failed", reason=name)]), 10))
@@ -283,7 +285,7 @@ def test_names_are_text_and_only_the_pages_own_script_may_run(
     assert policy.startswith("default-src 'none'; ")
 
 
-def test_the_page_asks_nobody_for_anything(make_report: MakeReport) -> None:
+def test_the_page_loads_nothing(make_report: MakeReport) -> None:
     text = make_page(make_report([row(2, payment_id=9)], many(50))).decode()
 
     assert not re.search(r"(?:src|href)=|url\(|@import|https?://|\sstyle=", text)
@@ -309,14 +311,14 @@ def test_each_plot_is_a_drawing_with_a_title_and_its_numbers(
     assert text.count("<details>") == len(drawings)
 
 
-def test_books_that_agree_are_said_to(make_report: MakeReport) -> None:
+def test_a_page_says_that_the_books_agree(make_report: MakeReport) -> None:
     text = make_page(make_report([row(2, payment_id=1)], [paid(1)])).decode()
 
     assert "The books agree</h1>" in text
     assert 'id="table"' not in text
 
 
-def test_many_differences_stay_a_page_and_the_rest_is_said(make_report: MakeReport) -> None:
+def test_a_page_shows_the_first_differences_and_counts_the_rest(make_report: MakeReport) -> None:
     page = make_page(make_report([], many(3000)))
 
     assert Page(page).rows("differences") == 1000
@@ -324,13 +326,13 @@ def test_many_differences_stay_a_page_and_the_rest_is_said(make_report: MakeRepo
     assert len(page) < 1_500_000
 
 
-def test_a_column_is_sorted_by_values_and_not_by_their_looks(make_report: MakeReport) -> None:
+def test_a_column_is_sorted_by_its_values_and_not_by_its_text(make_report: MakeReport) -> None:
     page = make_page(make_report([row(2, "1234567.50", payment_id=7)], [])).decode()
 
     assert 'data-key="1234567.50"><bdi>1,234,567.50</bdi></td>' in page
 
 
-def test_a_page_appears_as_a_whole_or_not_at_all(make_report: MakeReport, tmp_path: Path) -> None:
+def test_a_page_is_written_atomically(make_report: MakeReport, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     target.write_text("last month's")
     os.link(target, tmp_path / "kept.html")

@@ -1,4 +1,4 @@
-"""Numbers of an Excel file are what was typed, or refused where a float cannot tell two amounts apart."""
+"""Numbers of an Excel file are read as typed, or refused if a float has too few digits for cents."""
 
 from __future__ import annotations
 
