@@ -185,7 +185,8 @@ def aiohttp(session: nox.Session, release: str) -> None:
 def exactly_once(session: nox.Session) -> None:
     """Listings, ranges and spans against 10,000 random histories for each kind of change."""
     install_tests(session)
-    tests = [f"tests/pagination/test_{name}.py" for name in ("planner", "ranges", "span_planner")]
+    rooms = ("planner", "ranges", "span_planner", "oldest_first")
+    tests = [f"tests/pagination/test_{room}.py" for room in rooms]
     run_pytest(session, *tests, HISTORIES="10000")
 
 

@@ -63,7 +63,11 @@ class CheckpointEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DisorderEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A list is not in the order of ``created_at``: for a span of time, all of it is read."""
+    """A list is not in the order of ``created_at``.
+
+    For a span of time, all of it is read; with ``oldest_first``, its payments come in its own order, from
+    its oldest end.
+    """
 
     direction: str
 

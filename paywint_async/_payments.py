@@ -17,9 +17,9 @@ from paywint_async._find_created import find_candidates
 from paywint_async._messages import Handler, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
 from paywint_async._pagination.iterator import ListingIterator
-from paywint_async._pagination.listing import PaymentListing, read_span
+from paywint_async._pagination.listing import PaymentListing, read_selection
 from paywint_async._pagination.merge import HistoryListing
-from paywint_async._pagination.position import Span
+from paywint_async._pagination.position import Selection
 from paywint_async._pagination.run import PageSource
 from paywint_async._tracking import PaymentWatch, Tracker
 
@@ -158,6 +158,7 @@ class Payments:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        oldest_first: bool = False,
         rows_per_page: int = 100,
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
@@ -172,47 +173,54 @@ class Payments:
         Args:
             since: payments created then or later; with a time zone. None: from the first one on.
             until: payments created before then; with a time zone. None: up to the newest one.
+            oldest_first: in the order of time, whatever the server's order; a newest-first list is read
+                from its end. Where the list is not in the order of ``created_at``, its own order is
+                kept, from its oldest end; `DisorderEvent` tells it.
             rows_per_page: 10, 20, 50 or 100; 100 needs the fewest requests.
             max_concurrency: requests in flight at most; None: the client's.
-            checkpoint: of an earlier listing of this direction; resumes right after it, in the same
-                span, which it remembers and which need not be given again.
+            checkpoint: of an earlier listing of this direction; resumes right after it. It remembers
+                span and order, which need not be given again.
 
         Raises:
-            InvalidRequestError: an argument is invalid.
+            InvalidRequestError: an argument is invalid, or the checkpoint is of another span or order.
         """
-        span = read_span(since, until)
-        return self._listing(Direction.SENT, span, rows_per_page, max_concurrency, checkpoint)
+        selection = read_selection(since, until, oldest_first)
+        return self._listing(Direction.SENT, selection, rows_per_page, max_concurrency, checkpoint)
 
     def received(
         self,
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        oldest_first: bool = False,
         rows_per_page: int = 100,
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> PaymentListing:
         """Returns a listing of the payments this account has received; arguments as `sent`."""
-        span = read_span(since, until)
-        return self._listing(Direction.RECEIVED, span, rows_per_page, max_concurrency, checkpoint)
+        selection = read_selection(since, until, oldest_first)
+        return self._listing(
+            Direction.RECEIVED, selection, rows_per_page, max_concurrency, checkpoint
+        )
 
     def history(
         self,
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        oldest_first: bool = False,
         rows_per_page: int = 100,
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> HistoryListing:
-        """Returns a listing of both directions, read concurrently and merged newest first; as `sent`.
+        """Returns a listing of both directions, read concurrently and merged by time; as `sent`.
 
         ``max_concurrency`` bounds both directions together, ``checkpoint`` is of an earlier history.
         """
         sources = [self._source(direction, rows_per_page) for direction in Direction]
         concurrency = self._concurrency(max_concurrency)
-        span = read_span(since, until)
-        return HistoryListing(sources, concurrency, checkpoint, self._iterators.add, span)
+        selection = read_selection(since, until, oldest_first)
+        return HistoryListing(sources, concurrency, checkpoint, self._iterators.add, selection)
 
     async def wait_until_final(
         self, payment_id: UUID | str, *, timeout: float, poll: float = 1.0
@@ -290,14 +298,14 @@ class Payments:
     def _listing(
         self,
         direction: Direction,
-        span: Span | None,
+        selection: Selection,
         rows_per_page: int,
         max_concurrency: int | None,
         checkpoint: dict[str, Any] | None,
     ) -> PaymentListing:
         source = self._source(direction, rows_per_page)
         concurrency = self._concurrency(max_concurrency)
-        return PaymentListing(source, concurrency, checkpoint, self._iterators.add, span)
+        return PaymentListing(source, concurrency, checkpoint, self._iterators.add, selection)
 
     def _source(self, direction: Direction, rows_per_page: int) -> PageSource:
         rows = _arguments.check_rows_per_page(rows_per_page)

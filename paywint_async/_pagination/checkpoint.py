@@ -1,7 +1,7 @@
 """A position as the JSON of a checkpoint.
 
 Version 1 of the value, all fields required (`Position` has the same, some under clearer names);
-version 2 where the listing is of a span of time, which an earlier release must not take for a whole one:
+version 2 where the listing is of a span of time or oldest first, which an earlier release would not see:
 
 | field | meaning |
 | --- | --- |
@@ -23,6 +23,8 @@ version 2 where the listing is of a span of time, which an earlier release must 
 | ``since``, ``until`` | version 2: the span of time, ISO 8601 with a zone, or null |
 | ``closed`` | version 2: true where newer payments were there already, so that none can come into it |
 | ``filtered`` | version 2: true where the counts are of all payments that were read, also outside it |
+| ``oldest_first`` | version 2: true where the payments are delivered in the order of time |
+| ``from_end`` | version 2: true where the list is read from its end for that |
 | ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
 """
 
@@ -36,15 +38,20 @@ from typing import Any
 from uuid import UUID
 
 from paywint_async._errors import InvalidRequestError
-from paywint_async._pagination.position import Key, Order, Position, Span
+from paywint_async._pagination.position import Key, Order, Position, Selection, Span
 
 VERSION = 1
-_SPAN_VERSION = 2
+_SELECTION_VERSION = 2
 
 # What a field is called in the JSON value, and here.
 _COUNTS = {name: name for name in ("snapshot", "expected", "delivered", "remaining")}
 _COUNTS["floor"] = "low_watermark"
-_MARKS = {"closed": "is_closed", "filtered": "is_filtered"}
+_MARKS = {
+    "closed": "is_closed",
+    "filtered": "is_filtered",
+    "oldest_first": "is_oldest_first",
+    "from_end": "is_from_end",
+}
 _KEYS = {name: name for name in ("last", "head", "due")} | {"floor_head": "earlier_head"}
 
 
@@ -57,27 +64,32 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
     value["tail"] = None if position.tail is None else _id(position.tail)
     value["changed"] = position.is_changed
     value["finished"] = position.is_finished
-    if span := position.span:
-        value |= {"version": _SPAN_VERSION, "since": _iso(span.since), "until": _iso(span.until)}
+    if position.span or position.is_oldest_first:
+        span = position.span or Span()
+        value |= {
+            "version": _SELECTION_VERSION,
+            "since": _iso(span.since),
+            "until": _iso(span.until),
+        }
         value |= {name: getattr(position, field) for name, field in _MARKS.items()}
     return value | {"check": _check(value)}
 
 
-def from_json(value: object, direction: str, span: Span | None = None) -> Position:
+def from_json(value: object, direction: str, selection: Selection | None = None) -> Position:
     """The position that a checkpoint holds.
 
     Args:
         value: the checkpoint.
         direction: what is listed.
-        span: where one is given along, it must be the checkpoint's.
+        selection: where a span or oldest first is given along, it must be the checkpoint's.
 
     Raises:
-        InvalidRequestError: damaged, or of another version, direction or span.
+        InvalidRequestError: damaged, or of another version, direction, span or order.
     """
     if not isinstance(value, Mapping):
         raise _refused("must be the value of a listing's checkpoint")
-    if value.get("version") not in (VERSION, _SPAN_VERSION):
-        known = f"{VERSION} and {_SPAN_VERSION}"
+    if value.get("version") not in (VERSION, _SELECTION_VERSION):
+        known = f"{VERSION} and {_SELECTION_VERSION}"
         raise _refused(f"has version {value.get('version')!r}; this release reads {known}")
     if value.get("check") != _check({k: v for k, v in value.items() if k != "check"}):
         raise _refused("is damaged: its check does not fit its content")
@@ -87,10 +99,19 @@ def from_json(value: object, direction: str, span: Span | None = None) -> Positi
         position = _parse(value)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _refused("is damaged: a field is missing or ill-typed") from None
-    if span is not None and span != position.span:
-        its = "the whole list" if position.span is None else f"{position.span}"
-        raise _refused(f"is of {its}, not of {span}; a span cannot be changed while it is read")
+    if selection is not None:
+        _check_selection(position, selection)
     return position
+
+
+def _check_selection(position: Position, selection: Selection) -> None:
+    span = selection.span
+    if span is not None and span != position.span:
+        its = "the whole list" if position.span is None else f"payments {position.span}"
+        problem = f"is of {its}, not of payments {span}; a span cannot be changed while it is read"
+        raise _refused(problem)
+    if selection.is_oldest_first and not position.is_oldest_first:
+        raise _refused("is of a listing in the server's order; oldest_first cannot continue it")
 
 
 def _parse(value: Mapping[str, Any]) -> Position:
@@ -99,10 +120,10 @@ def _parse(value: Mapping[str, Any]) -> Position:
         field: tuple(UUID(text).int for text in value[name]) for name, field in _KEYS.items()
     }
     tail = None if value["tail"] is None else UUID(value["tail"]).int
-    if value["version"] == _SPAN_VERSION:
+    if value["version"] == _SELECTION_VERSION:
         since, until = (_time(value[name]) for name in ("since", "until"))
         fields |= {field: bool(value[name]) for name, field in _MARKS.items()}
-        fields["span"] = Span(since=since, until=until)
+        fields["span"] = Span(since=since, until=until) if since or until else None
     order, is_changed = Order(value["order"]), bool(value.get("changed"))
     return Position(order=order, tail=tail, is_changed=is_changed, **fields)
 

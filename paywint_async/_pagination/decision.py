@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from paywint_async._pagination.position import Key, Order
 
@@ -25,7 +26,7 @@ class Contradiction(Exception):
 
 
 class PageAnswer(msgspec.Struct, frozen=True):
-    """One page as the server returned it: opaque records with their keys and times."""
+    """One page: opaque records with their keys and times, in the order in which the list is read."""
 
     page_no: int
     total: int
@@ -33,15 +34,34 @@ class PageAnswer(msgspec.Struct, frozen=True):
     keys: Sequence[Key]
     times: Sequence[datetime]
     page: Any = None
+    is_from_end: bool = False  # the list is read from its end: offsets count from there
+
+    def read_from_end(self) -> PageAnswer:
+        """The same page of the list read from its end."""
+        if self.is_from_end:
+            return self
+        records, keys, times = self.records[::-1], self.keys[::-1], self.times[::-1]
+        return replace(self, records=records, keys=keys, times=times, is_from_end=True)
 
     def first_offset(self, rows: int) -> int:
         """The offset of its first record, with ``rows`` records a page."""
+        if self.is_from_end:
+            return max(0, self.total - self.page_no * rows)
         return (self.page_no - 1) * rows
 
     def fits(self, rows: int) -> bool:
         """Whether it is as long as its own total says."""
-        rest = self.total - self.first_offset(rows)
+        rest = self.total - (self.page_no - 1) * rows
         return len(self.keys) == max(0, min(rows, rest))
+
+    def shows_end(self, rows: int) -> bool:
+        """Whether it proves that nothing follows its last record."""
+        return self.page_no == 1 if self.is_from_end else self.total < self.page_no * rows
+
+    def is_sorted(self) -> bool:
+        """Whether its times all rise or all fall, as far as they differ, and some do."""
+        steps = {(later > earlier) - (later < earlier) for earlier, later in pairwise(self.times)}
+        return len(steps - {0}) == 1
 
     def order(self) -> Order:
         """The order that its times show."""
@@ -52,9 +72,14 @@ class PageAnswer(msgspec.Struct, frozen=True):
         return Order.NEWEST_FIRST if falls > rises else Order.OLDEST_FIRST
 
 
-def page_of(offset: int, rows: int) -> int:
-    """The page that shows an offset."""
-    return max(0, offset) // rows + 1
+def order_of_ends(first: PageAnswer, last: PageAnswer) -> Order:
+    """The order of a list of which single records are out of it, by its first and last page."""
+    half = (len(first.times) + 1) // 2
+    begin, end = sorted(list(first.times)[:half]), sorted(list(last.times)[-half:])
+    if not begin or not end or begin[len(begin) // 2] == end[len(end) // 2]:
+        return last.order() if first.order() is Order.UNKNOWN else first.order()
+    is_falling = begin[len(begin) // 2] > end[len(end) // 2]
+    return Order.NEWEST_FIRST if is_falling else Order.OLDEST_FIRST
 
 
 class Decision(msgspec.Struct, frozen=True):

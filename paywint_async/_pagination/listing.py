@@ -14,7 +14,7 @@ from paywint_async._errors import ClientClosedError, InvalidRequestError
 from paywint_async._models import Payment, PaymentPage
 from paywint_async._pagination.checkpoint import from_json
 from paywint_async._pagination.iterator import ListingIterator, MappedIterator
-from paywint_async._pagination.position import Order, Position, Span
+from paywint_async._pagination.position import Order, Position, Selection, Span
 from paywint_async._pagination.run import PageSource, Run
 
 # What few programs need is imported by those that ask for it.
@@ -155,18 +155,18 @@ class PaymentListing(Listing[Payment]):
         max_concurrency: int,
         checkpoint: dict[str, Any] | None,
         register: Register,
-        span: Span | None = None,
+        selection: Selection,
     ) -> None:
         super().__init__(checkpoint, register)
         self._source = source
         self._max_concurrency = max_concurrency
-        self._span = span
-        self._start = read_start(checkpoint, source.direction, span)
+        self._start = read_start(checkpoint, source.direction, selection)
+        self._selection = selection if self._start is None else self._start.selection
 
     def __repr__(self) -> str:
-        source = self._source
-        progress = self._progress([self._start])
-        return f"<PaymentListing {source.direction}, {progress}, pages of {source.rows_per_page}>"
+        source, progress = self._source, self._progress([self._start])
+        what = f"{source.direction}{self._selection}"
+        return f"<PaymentListing {what}, {progress}, pages of {source.rows_per_page}>"
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
@@ -216,7 +216,7 @@ class PaymentListing(Listing[Payment]):
             raise InvalidRequestError("checkpoint", "a listing that continues another is not split")
         from paywint_async._pagination.splitting import split
 
-        return await split(self._source, parts, self._span)
+        return await split(self._source, parts, self._selection)
 
     def pages(self, limit: int | None = None) -> ListingIterator[PaymentPage]:
         """The same payments page by page; a page holds only records that are due, at least one.
@@ -253,24 +253,29 @@ class PaymentListing(Listing[Payment]):
         return self._begin(_Payments(run), (run,))
 
     def _open(self, limit: int | None) -> Run:
-        return Run(self._source, self._max_concurrency, self._start, limit=limit, span=self._span)
+        selection = self._selection
+        return Run(self._source, self._max_concurrency, self._start, selection, limit=limit)
 
 
-def read_start(checkpoint: object, direction: str, span: Span | None = None) -> Position | None:
+def read_start(checkpoint: object, direction: str, selection: Selection) -> Position | None:
     """The position that a caller's checkpoint holds; InvalidRequestError where it is not one."""
-    return None if checkpoint is None else from_json(checkpoint, direction, span)
+    return None if checkpoint is None else from_json(checkpoint, direction, selection)
 
 
-def read_span(since: object, until: object) -> Span | None:
-    """The span between two moments; None where neither is given.
+def read_selection(since: object, until: object, oldest_first: object) -> Selection:
+    """Which payments are listed, and in which order.
 
     Raises:
-        InvalidRequestError: one is no datetime with a time zone, or they are the wrong way round.
+        InvalidRequestError: a moment is no datetime with a time zone, they are the wrong way round, or
+            ``oldest_first`` is neither true nor false.
     """
     begin, end = _check_moment("since", since), _check_moment("until", until)
     if begin and end and end < begin:
         raise InvalidRequestError("until", f"must not be before since, {begin.isoformat()}")
-    return Span(since=begin, until=end) if begin or end else None
+    if not isinstance(oldest_first, bool):
+        raise InvalidRequestError("oldest_first", f"must be True or False, not {oldest_first!r}")
+    span = Span(since=begin, until=end) if begin or end else None
+    return Selection(span=span, is_oldest_first=oldest_first)
 
 
 def _check_moment(name: str, value: object) -> datetime | None:

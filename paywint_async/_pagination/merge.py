@@ -11,7 +11,7 @@ from paywint_async._models import Direction, HistoryEntry, Payment
 from paywint_async._pagination.checkpoint import VERSION
 from paywint_async._pagination.iterator import ListingIterator
 from paywint_async._pagination.listing import Listing, Register, read_start
-from paywint_async._pagination.position import Order, Span
+from paywint_async._pagination.position import Order, Selection
 from paywint_async._pagination.run import PageSource, Run
 
 if TYPE_CHECKING:
@@ -63,9 +63,12 @@ class _Side:
 class _Entries(ListingIterator[HistoryEntry]):
     """The entries of both sides, merged."""
 
-    def __init__(self, sides: list[_Side], limit: int | None, max_concurrency: int) -> None:
+    def __init__(
+        self, sides: list[_Side], limit: int | None, max_concurrency: int, *, is_oldest_first: bool
+    ) -> None:
         super().__init__([side.run for side in sides])
         self._sides = sides
+        self._is_oldest_first = is_oldest_first
         self._left = limit
         self._max_concurrency = max_concurrency
 
@@ -77,7 +80,7 @@ class _Entries(ListingIterator[HistoryEntry]):
         self._sides = await _filled(self._sides, self._max_concurrency)
         if not self._sides:
             return None
-        side = _due(self._sides)
+        side = _due(self._sides, is_oldest_first=self._is_oldest_first)
         entry = HistoryEntry(direction=side.direction, payment=side.head)
         side.advance()
         if self._left is not None:
@@ -108,9 +111,9 @@ class _Batches(ListingIterator["RecordBatch"]):
 class HistoryListing(Listing[HistoryEntry]):
     """Payments of both directions as one stream of `HistoryEntry`, newest first.
 
-    On an oldest-first server it merges oldest first. Entries of the same instant come sent first.
-    Each direction keeps the server's order and its own snapshot; together they have at most
-    ``max_concurrency`` requests in flight. Raises and Cancellation: as `PaymentListing`.
+    With ``oldest_first``, or on an oldest-first server, it merges oldest first. Entries of the same
+    instant come sent first. Each direction keeps its own order and its own snapshot; together they
+    have at most ``max_concurrency`` requests in flight. Raises and Cancellation: as `PaymentListing`.
     """
 
     def __init__(
@@ -119,19 +122,21 @@ class HistoryListing(Listing[HistoryEntry]):
         max_concurrency: int,
         checkpoint: dict[str, Any] | None,
         register: Register,
-        span: Span | None = None,
+        selection: Selection,
     ) -> None:
         super().__init__(checkpoint, register)
         self._sources = sources
         self._max_concurrency = max_concurrency
         given = _open_checkpoint(checkpoint)
-        self._starts = [read_start(given[s.direction], s.direction, span) for s in sources]
-        # One direction may not have a position yet, where the other one has the span of both.
-        self._span = next((start.span for start in self._starts if start), span)
+        self._starts = [read_start(given[s.direction], s.direction, selection) for s in sources]
+        # One direction may not have a position yet, where the other one has the selection of both.
+        selections = (start.selection for start in self._starts if start)
+        self._selection = next(selections, selection)
 
     def __repr__(self) -> str:
         rows = self._sources[0].rows_per_page
-        return f"<HistoryListing {self._progress(self._starts)}, pages of {rows}>"
+        what = f"{self._selection}, " if f"{self._selection}" else " "
+        return f"<HistoryListing{what}{self._progress(self._starts)}, pages of {rows}>"
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
@@ -166,7 +171,9 @@ class HistoryListing(Listing[HistoryEntry]):
 
     def _iterate(self, limit: int | None) -> ListingIterator[HistoryEntry]:
         sides = self._open()
-        entries = _Entries(sides, limit, self._max_concurrency)
+        entries = _Entries(
+            sides, limit, self._max_concurrency, is_oldest_first=self._selection.is_oldest_first
+        )
         return self._begin(entries, [side.run for side in sides])
 
     def _open(self) -> list[_Side]:
@@ -181,9 +188,9 @@ class HistoryListing(Listing[HistoryEntry]):
                 source,
                 share,
                 start,
+                self._selection,
                 slots=slots,
                 limit=0 if is_resumed and start and start.is_finished else None,
-                span=self._span,
             )
             for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
         ]
@@ -198,11 +205,11 @@ async def _filled(sides: list[_Side], max_concurrency: int) -> list[_Side]:
     return left
 
 
-def _due(sides: list[_Side]) -> _Side:
+def _due(sides: list[_Side], *, is_oldest_first: bool) -> _Side:
     if len(sides) == 1:
         return sides[0]
     first, second = sides
-    if Order.OLDEST_FIRST in (first.run.order, second.run.order):
+    if is_oldest_first or Order.OLDEST_FIRST in (first.run.order, second.run.order):
         return second if second.head.created_at < first.head.created_at else first
     return second if second.head.created_at > first.head.created_at else first
 

@@ -12,6 +12,7 @@ delivers a *snapshot*: the records of the first answer, whose total is its highe
 
 An oldest-first server lists ranks upwards: arrivals come behind, offset is rank less one, the record
 due next stands at offset `snapshot - remaining`, and the read ends on a record seen once, the `tail`.
+`oldest_first` reads a newest-first list in that way, from its end.
 
 **The proof.** An answer to page p of R rows shows the offsets from (p - 1)·R on. Its records from
 next_offset on are delivered only if the page is as long as its total says, what it shows before
@@ -38,19 +39,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import TypeAlias
 
-from paywint_async._pagination.decision import (
-    ContinuityError,
-    Contradiction,
-    Decision,
-    PageAnswer,
-    page_of,
-)
-from paywint_async._pagination.position import Key, Order, Position
+from paywint_async._pagination.decision import ContinuityError, Contradiction, Decision, PageAnswer
+from paywint_async._pagination.lookup import pages_around
+from paywint_async._pagination.position import Key, Order, Position, page_of
 from paywint_async._pagination.progress import Progress
 
 Steps: TypeAlias = Generator[Decision, PageAnswer, PageAnswer]
+Found: TypeAlias = Generator[Decision, PageAnswer, tuple[PageAnswer, int] | None]
 
-_NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # where something is looked for, around its expected page
 _PATIENCE = 12  # fruitless requests in a row; a contradiction weighs as much as four of them
 _CONTRADICTION = 4
 _MISFIT = "its length does not fit its total"
@@ -66,9 +62,11 @@ class Planner:
             and the position stays the one given.
     """
 
+    _BLANK = Position()  # where a read begins
+
     def __init__(self, rows: int, start: Position | None = None, limit: int | None = None) -> None:
         self._rows, self._start, self._limit = rows, start, limit
-        self.progress = Progress(start or Position())
+        self.progress = Progress(start or self._BLANK)
         self._is_open = limit == 0 and start is not None  # whether the snapshot is known
         self._is_streaming = False
         self._is_seeking = False  # a span is looked up, which has a patience of its own
@@ -115,8 +113,10 @@ class Planner:
         elif self._is_outrun:
             return None  # pages requested ahead may come too late forever: the due one is sought
         else:
-            page = max(page, self._last_page + 1)
-            if page > self._last_needed_page() or (self._kept and page >= self._kept.page_no):
+            step = -1 if self._at.is_from_end else 1
+            page = step * max(step * page, step * self._last_page + 1)
+            kept = self._kept and page * step >= self._kept.page_no * step
+            if kept or page * step > self._last_needed_page() * step:
                 return None
         self._last_page = page
         return page
@@ -139,6 +139,8 @@ class Planner:
         if is_sought:
             self._drift = max(0, answer.total - self._total)
         self._total = answer.total if is_sought else max(self._total, answer.total)
+        if self._at.is_from_end:
+            answer = answer.read_from_end()
         decision = self._steps.send(answer)
         self._is_sought = decision.ask_first is not None
         is_wasted = is_sought and not self._is_seeking and fruitless == self._fruitless
@@ -158,34 +160,26 @@ class Planner:
 
     # -- pages -----------------------------------------------------------------------------------
 
+    def _page_of(self, offset: int) -> int:
+        return self._at.page_of(offset, self._total, self._rows)
+
     def _due_page(self, *, back: int = 0) -> int:
         # After a fruitless request, as many more arrivals are expected as came during that one.
-        return page_of(self._at.next_offset(self._total + self._drift) - back, self._rows)
+        total = self._total + self._drift
+        return self._at.page_of(self._at.next_offset(total) - back, total, self._rows)
 
     def _last_needed_page(self) -> int:
         offset = self._at.next_offset(self._total)
         end = offset + self._at.remaining - (1 if self._at.ends_before_the_list else 0)
         if self._limit is not None:
             end = min(end, offset + self._limit - self.progress.handed - 1)
-        return page_of(end, self._rows)
+        return self._page_of(end)
 
-    def _pages_around(self, guess: Callable[[int], list[int]]) -> Iterator[int]:
-        """The pages of offsets where something should stand, then those around; anew as they move."""
-        guesses: list[int] = []
-        tried: set[int] = set()
-        while True:
-            pages = [page_of(offset, self._rows) for offset in guess(self._total)]
-            if guesses != (guesses := pages):
-                tried.clear()
-            around = (guesses[0] + step for step in _NEIGHBOURS)
-            last = page_of(self._total, self._rows)
-            page = next((p for p in (*guesses, *around) if 1 <= p <= last and p not in tried), None)
-            if page is None:
-                raise ContinuityError(
-                    "the payments read last are not in this history (another account's?)"
-                )
-            tried.add(page)
-            yield page
+    def _pages_around(self, offsets: Callable[[int], list[int]]) -> Iterator[int]:
+        return pages_around(
+            lambda: [self._page_of(offset) for offset in offsets(self._total)],
+            lambda: page_of(self._total, self._rows),
+        )
 
     def _get(self, page_no: int) -> Steps:
         """Requests one page by itself, until it is as long as its total says."""
@@ -236,6 +230,9 @@ class Planner:
         self._is_open = False
         first = yield from self._get(1)
         self.progress.detect_order(first)
+        return (yield from self._open_with(first))
+
+    def _open_with(self, first: PageAnswer) -> Steps:
         if self._start and self._arrivals_are_behind(first, self._start):
             return (yield from self._extend(self._start, first))
         self.progress.at = at = self._at.opened(first.total)
@@ -292,26 +289,34 @@ class Planner:
             return shown
         return (yield Decision(offer=shown))
 
-    def _find_anchor(
-        self, answer: PageAnswer
-    ) -> Generator[Decision, PageAnswer, tuple[PageAnswer, int] | None]:
+    def _find_anchor(self, answer: PageAnswer) -> Found:
         """The answer that shows where the record due next stands, and its offset; None: not here."""
         first, known = answer.first_offset(self._rows), self.progress.known
         if due := {*self._at.due} & {*answer.keys}:
-            return answer, first + min(map(answer.keys.index, due))
+            return (yield from self._find_due(answer, min(map(answer.keys.index, due))))
         if self._at.is_ascending and not known:
-            return answer, 0  # nothing was delivered: the list's first record is due
+            return (answer, 0) if first == 0 else None  # nothing was delivered: the first is due
         found = known.find(answer.keys)
         if not found:
             return None
-        offset = first + found[-1] + 1
-        if answer.keys[found[-1]] == known.last or answer.total <= first + self._rows:
+        offset, end = first + found[-1] + 1, first + len(answer.keys)
+        if answer.keys[found[-1]] == known.last or answer.total <= end:
             return answer, offset
-        following = yield from self._get(answer.page_no + 1)  # the last may have been pushed there
+        page_no = self._at.page_of(end, answer.total, self._rows)  # the last may be there meanwhile
+        following = yield from self._get(page_no)
         further = yield from self._find_anchor(following)
         if further or following.total != answer.total:
             return further
-        return (following if offset == first + self._rows else answer), offset  # it was deleted
+        return (following if offset == end else answer), offset  # it was deleted
+
+    def _find_due(self, answer: PageAnswer, index: int) -> Found:
+        """The same by the records that are to come first; the page before may show an earlier one."""
+        first = answer.first_offset(self._rows)
+        if index or first == 0 or answer.keys[0] == self._at.due[0]:
+            return answer, first + index
+        before = yield from self._get(self._at.page_of(first - 1, answer.total, self._rows))
+        found = yield from self._find_anchor(before)
+        return found if found or before.total != answer.total else (before, first)
 
     def _probe(self, answer: PageAnswer | None = None) -> Generator[Decision, PageAnswer, bool]:
         """Looks the snapshot's far end up; True: the answer given shows it."""
@@ -359,13 +364,10 @@ class Planner:
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)
         due = max(0, min(len(answer.keys) - skip, at.remaining))
-        if at.span is not None:
-            due = self._count_due(answer, skip, due)
-        elif self._limit is not None:
-            due = min(due, self._limit - progress.handed)
+        due = self._count_due(answer, skip, due)
         if self._must_be_newer(answer, due):
             self._kept = None
-            return Decision(ask_first=answer.page_no)
+            return Decision(ask_first=self._due_page())
         if skip == 0 and progress.known and self._is_seam_unproved(answer):
             return Decision(ask_first=self._due_page(back=1), offer=answer)
         if problem := progress.problem(answer, skip, due, first):
@@ -375,7 +377,7 @@ class Planner:
             if key != disputed:  # believed where a second answer says the same
                 problem = "the times of two pages contradict the order of the list"
                 raise Contradiction(answer, problem, key)
-        if answer.total < answer.page_no * self._rows:
+        if answer.shows_end(self._rows):
             self._is_end_seen = True
         records = progress.deliver(answer, skip, due) if due else ()
         if due or progress.known.overlap(answer.keys, skip):
@@ -386,7 +388,7 @@ class Planner:
 
     def _count_due(self, answer: PageAnswer, skip: int, due: int) -> int:
         """How many records behind the first ``skip`` are due; by their ranks, ``due``."""
-        raise NotImplementedError
+        return due if self._limit is None else min(due, self._limit - self.progress.handed)
 
     def _must_be_newer(self, answer: PageAnswer, due: int) -> bool:
         """Oldest first, an insertion shifts what follows: the newest answer must show the end."""

@@ -18,6 +18,11 @@ ANCHORS = 8  # ids kept to prove a place: all of them would have to be deleted t
 Key: TypeAlias = int  # a payment's id as an integer: UUID objects hash in Python, integers in C
 
 
+def page_of(offset: int, rows: int) -> int:
+    """The page that shows an offset."""
+    return max(0, offset) // rows + 1
+
+
 class Order(StrEnum):
     """In which order the server lists. None is published; detected from the data."""
 
@@ -34,7 +39,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         bounds = (("since", self.since), ("until", self.until))
-        return "payments " + " ".join(f"{name} {time.isoformat()}" for name, time in bounds if time)
+        return " ".join(f"{name} {time.isoformat()}" for name, time in bounds if time)
 
     def contains(self, time: datetime) -> bool:
         """Whether a moment is in it."""
@@ -43,6 +48,23 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     def begins_after(self, time: datetime) -> bool:
         """Whether a moment is before it."""
         return self.since is not None and time < self.since
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which records of a list are read, and in which order.
+
+    Args:
+        span: those created within it; None: all.
+        is_oldest_first: in the order of time; else in the server's.
+    """
+
+    span: Span | None = None
+    is_oldest_first: bool = False
+
+    def __str__(self) -> str:
+        """What follows the name of a list."""
+        order = " oldest first" if self.is_oldest_first else ""
+        return order if self.span is None else f"{order} {self.span}"
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +87,15 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     is_filtered: bool = (
         False  # the list is read whatever its times, and delivered as far as they fit
     )
+    is_oldest_first: bool = False  # it is to be delivered in the order of time
+    is_from_end: bool = (
+        False  # so a newest-first list is read from its end; offsets count from there
+    )
+
+    @property
+    def selection(self) -> Selection:
+        """What the listing reads."""
+        return Selection(span=self.span, is_oldest_first=self.is_oldest_first)
 
     @property
     def is_by_time(self) -> bool:
@@ -79,7 +110,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_ascending(self) -> bool:
         """Whether ranks are read upwards. An unknown order counts as newest first."""
-        return self.order is Order.OLDEST_FIRST
+        return self.is_from_end or self.order is Order.OLDEST_FIRST
 
     @property
     def is_undecided(self) -> bool:
@@ -92,6 +123,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         if self.span is None or self.is_filtered:
             return self.low_watermark > 0 or self.is_ascending
         return self.is_ascending and not self.is_closed
+
+    def page_of(self, offset: int, total: int, rows: int) -> int:
+        """The page that shows an offset, in a list of that total."""
+        return page_of(total - 1 - max(0, offset) if self.is_from_end else offset, rows)
 
     def next_offset(self, total: int) -> int:
         """The offset at which the record due next stands, in a list of that total."""
@@ -112,12 +147,15 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             is_changed=self.is_changed,
             span=self.span,
             is_filtered=self.span is not None,
+            is_oldest_first=self.is_oldest_first,
         )
 
     def extended(self) -> Position:
-        """From a finished read: one of what has arrived behind it; oldest first."""
+        """From a finished read: one of what has arrived behind it; ranks upwards."""
         return Position(
-            order=Order.OLDEST_FIRST,
+            order=self.order if self.is_from_end else Order.OLDEST_FIRST,
+            is_oldest_first=self.is_oldest_first,
+            is_from_end=self.is_from_end,
             snapshot=self.snapshot,
             last=self.last,
             head=self.head or self.earlier_head,

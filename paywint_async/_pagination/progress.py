@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import compress
+from itertools import compress, pairwise
 from typing import Any
 
 from msgspec.structs import replace
@@ -78,7 +78,8 @@ class Progress:
     def time_jumps(self, time: datetime) -> bool:
         """Whether a record of that time cannot follow the one delivered last, in the list's order."""
         last = self._last_time
-        if last is None or self.is_disordered or self.at.order is Order.UNKNOWN:
+        is_out_of_order = self.at.is_filtered and self.is_disordered
+        if last is None or is_out_of_order or self.at.order is Order.UNKNOWN:
             return False
         return time < last if self.at.is_ascending else time > last
 
@@ -126,6 +127,11 @@ class Progress:
         if self.at.order is Order.UNKNOWN and (order := answer.order()) is not Order.UNKNOWN:
             self._is_order_shown, self.at = True, replace(self.at, order=order)
 
+    def settle_order(self, order: Order) -> None:
+        """Notes the order of the list, which is not asked for again; UNKNOWN: it shows nowhere."""
+        self._is_order_shown = order is not Order.UNKNOWN
+        self.at = replace(self.at, order=order)
+
     def extend(self, answer: PageAnswer, offset: int, skip: int) -> None:
         """Begins behind an earlier read's last record, ``offset``; it should stand where it did."""
         is_still = skip and offset == self.at.snapshot and self.known.agree(answer.keys, skip)
@@ -158,6 +164,10 @@ class Progress:
             keys, records = list(compress(keys, is_new)), list(compress(records, is_new))
         self.known.add(keys)
         self.at = self.at.with_delivered(keys, shown)
+        if self.at.is_oldest_first and not self.is_disordered:
+            times = [*answer.times][skip : skip + due]
+            begin = self._last_time or times[0]
+            self.is_disordered = any(one > other for one, other in pairwise((begin, *times)))
         self._last_time = answer.times[skip + due - 1]
         if self.at.is_filtered:
             records = self._filter(answer, keys, records)

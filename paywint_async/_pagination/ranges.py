@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from paywint_async._errors import IncompleteHistoryError
 from paywint_async._pagination.checkpoint import to_json
-from paywint_async._pagination.decision import ContinuityError, PageAnswer, page_of
-from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span
+from paywint_async._pagination.decision import ContinuityError, PageAnswer, order_of_ends
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Selection, page_of
 from paywint_async._pagination.span import DisorderError, SpanSearch
 
 _PATIENCE = 12  # consecutive answers without the records they were requested for
@@ -65,7 +65,7 @@ class ListingRange:
 
 
 def cut(
-    rows: int, parts: int, span: Span | None = None
+    rows: int, parts: int, selection: Selection | None = None
 ) -> Generator[int, PageAnswer, list[Position]]:
     """Yields the pages it has to see, is sent their answers, and returns where the ranges begin.
 
@@ -73,13 +73,14 @@ def cut(
         rows: records a page.
         parts: how many ranges are wanted; there are fewer where they would be shorter than a page,
             and one where equal times do not tell the order.
-        span: only what was created within it.
+        selection: of which records, and in which order; None: all, in the server's.
 
     Raises:
         ContinuityError: the answers never show what their totals say, or a span was asked for and the
             list is not in the order of time.
     """
-    whole = yield from (_open(rows) if span is None else _seek(rows, span))
+    selection = selection or Selection()
+    whole = yield from (_open if selection.span is None else _seek)(rows, selection)
     starts = [replace(whole, due=whole.head)] if whole.expected else []
     for delivered in (
         [] if whole.order is Order.UNKNOWN else _boundaries(whole.expected, rows, parts)
@@ -89,10 +90,15 @@ def cut(
     return starts
 
 
-def _open(rows: int) -> Generator[int, PageAnswer, Position]:
+def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Position]:
     """The whole list."""
     first = yield from _get_first_page(rows)
-    whole = Position(order=first.order()).opened(first.total)
+    order, is_oldest_first = first.order(), selection.is_oldest_first
+    if is_oldest_first and not first.is_sorted() and first.total > rows:
+        order = order_of_ends(first, (yield page_of(first.total - 1, rows)))
+    whole = Position(order=order, is_oldest_first=is_oldest_first).opened(first.total)
+    if is_oldest_first and order is Order.NEWEST_FIRST:
+        return replace(whole, is_from_end=True, tail=first.keys[0])
     if whole.is_ascending:
         # The end comes first, as in a listing: what is deleted before it is seen shifts rows unseen.
         *_, tail = yield from _keys_before(replace(whole, remaining=0), rows)
@@ -101,10 +107,12 @@ def _open(rows: int) -> Generator[int, PageAnswer, Position]:
     return replace(whole, head=tuple(first.keys[:ANCHORS]))
 
 
-def _seek(rows: int, span: Span) -> Generator[int, PageAnswer, Position]:
+def _seek(rows: int, selection: Selection) -> Generator[int, PageAnswer, Position]:
     """A span of the list."""
+    assert selection.span is not None
+    search = SpanSearch(selection.span, rows, is_oldest_first=selection.is_oldest_first)
     try:
-        found = yield from SpanSearch(span, rows).run()
+        found = yield from search.run()
     except DisorderError as disorder:
         raise ContinuityError(str(disorder)) from None
     return replace(found.position, head=found.position.due, due=())
@@ -146,11 +154,13 @@ def _keys_before(start: Position, rows: int) -> Generator[int, PageAnswer, tuple
     """The keys right before the record that is due next."""
     total = start.snapshot
     for _ in range(_PATIENCE):
-        answer = yield page_of(start.next_offset(total) - 1, rows)
+        answer = yield start.page_of(start.next_offset(total) - 1, total, rows)
         if not answer.fits(rows):
             continue
         if start.is_ascending and answer.total < start.snapshot:
             raise ContinuityError("payments were deleted meanwhile")
+        if start.is_from_end:
+            answer = answer.read_from_end()
         total = answer.total
         index = start.next_offset(total) - answer.first_offset(rows)
         if 0 < index <= len(answer.keys):

@@ -15,9 +15,8 @@ from paywint_async._messages import Response
 from paywint_async._models import Direction, Payment, PaymentPage
 from paywint_async._pagination.checkpoint import to_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
-from paywint_async._pagination.planner import Planner
-from paywint_async._pagination.position import Order, Position, Span
-from paywint_async._pagination.span_planner import SpanPlanner
+from paywint_async._pagination.oldest_first import make_planner
+from paywint_async._pagination.position import Order, Position, Selection
 from paywint_async._pagination.window import Window
 
 Fetched: TypeAlias = tuple[int, Response]
@@ -35,7 +34,8 @@ class _Times(Sequence[datetime]):
         return len(self._payments)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._payments[index].created_at
+        found = self._payments[index]
+        return _Times(found) if isinstance(index, slice) else found.created_at
 
 
 class PageSource(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ class Run:
         source: where pages come from.
         size: pages that may wait or be under way.
         start: where an earlier read stopped.
+        selection: what is read; that of ``start`` where there is one.
         limit: payments wanted at most.
-        span: only payments created within it; None: that of ``start``.
         slots: shared with other runs, to bound their requests in flight together.
     """
 
@@ -68,14 +68,15 @@ class Run:
         self,
         source: PageSource,
         size: int,
-        start: Position | None = None,
+        start: Position | None,
+        selection: Selection,
         *,
         limit: int | None = None,
-        span: Span | None = None,
         slots: asyncio.Semaphore | None = None,
     ) -> None:
         self._source = source
-        self._planner = _plan(source.rows_per_page, span, start, limit)
+        selection = start.selection if start else selection
+        self._planner = make_planner(source.rows_per_page, selection, start, limit)
         self._is_disorder_told = False
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
@@ -223,11 +224,6 @@ class Run:
             ranks=progress.doubtful_ranks,
             checkpoint=self.checkpoint,
         )
-
-
-def _plan(rows: int, span: Span | None, start: Position | None, limit: int | None) -> Planner:
-    span = start.span if start else span
-    return Planner(rows, start, limit) if span is None else SpanPlanner(rows, span, start, limit)
 
 
 async def read_answer(source: PageSource, fetched: Fetched) -> PageAnswer:

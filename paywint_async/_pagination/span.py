@@ -25,8 +25,8 @@ from itertools import pairwise, takewhile
 import msgspec
 from msgspec.structs import replace
 
-from paywint_async._pagination.decision import ContinuityError, PageAnswer, page_of
-from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span
+from paywint_async._pagination.decision import ContinuityError, PageAnswer, order_of_ends
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span, page_of
 
 Asking = Generator[int, PageAnswer, PageAnswer]
 
@@ -86,10 +86,11 @@ class SpanSearch:
     Args:
         span: the times.
         rows: records a page.
+        is_oldest_first: whether the span is to be delivered in the order of time.
     """
 
-    def __init__(self, span: Span, rows: int) -> None:
-        self._span, self._rows = span, rows
+    def __init__(self, span: Span, rows: int, *, is_oldest_first: bool = False) -> None:
+        self._span, self._rows, self._is_oldest_first = span, rows, is_oldest_first
         self._newest: Sequence[Key] = ()  # of the list, when it was looked at first
         self._first: PageAnswer | None = None
         self._forget()
@@ -158,7 +159,7 @@ class SpanSearch:
         if is_closed and end.shown_by is not reference:
             yield from self._confirm(edges)
         position = self._position(begin.lower, max(begin.lower, end.lower), is_closed=is_closed)
-        is_first = not is_closed and not self._is_ascending
+        is_first = not is_closed and not position.is_ascending
         return FoundSpan(position, self._total, first if is_first else None)
 
     def _compare_ends(self) -> Generator[int, PageAnswer, Order]:
@@ -167,12 +168,7 @@ class SpanSearch:
         first = last = self._first
         if first.total > self._rows:
             last = yield page_of(first.total - 1, self._rows)
-        half = (len(first.times) + 1) // 2
-        begin, end = sorted(list(first.times)[:half]), sorted(list(last.times)[-half:])
-        if not begin or not end or begin[len(begin) // 2] == end[len(end) // 2]:
-            return Order.UNKNOWN
-        is_falling = begin[len(begin) // 2] > end[len(end) // 2]
-        return Order.NEWEST_FIRST if is_falling else Order.OLDEST_FIRST
+        return order_of_ends(first, last)
 
     def _ask(self, page_no: int) -> Asking:
         for _ in range(_PATIENCE):
@@ -312,16 +308,20 @@ class SpanSearch:
 
     def _position(self, low: int, high: int, *, is_closed: bool) -> Position:
         size, keys = high - low, self._keys
-        ranks = range(low + 1, high + 1) if self._is_ascending else range(high, low, -1)
+        is_from_end = self._is_oldest_first and self._order is Order.NEWEST_FIRST
+        is_upwards = is_from_end or self._is_ascending
+        ranks = range(low + 1, high + 1) if is_upwards else range(high, low, -1)
         due = takewhile(lambda key: key is not None, map(keys.get, ranks[:ANCHORS]))
         return Position(
             span=self._span,
             order=self._order,
             snapshot=high,
-            low_watermark=0 if self._is_ascending else low,
+            low_watermark=0 if is_upwards else low,
             expected=size,
             remaining=size,
             due=tuple(key for key in due if key is not None),
-            tail=keys[high] if self._is_ascending and size else None,
+            tail=keys[high] if is_upwards and size else None,
             is_closed=is_closed,
+            is_oldest_first=self._is_oldest_first,
+            is_from_end=is_from_end,
         )

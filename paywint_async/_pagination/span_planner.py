@@ -25,14 +25,15 @@ from bisect import bisect_left
 from collections.abc import Generator
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from paywint_async._pagination.decision import (
     ContinuityError,
     Contradiction,
     Decision,
     PageAnswer,
-    page_of,
 )
-from paywint_async._pagination.planner import Planner, Steps
+from paywint_async._pagination.planner import Found, Planner, Steps
 from paywint_async._pagination.position import Key, Order, Position, Span
 from paywint_async._pagination.span import DisorderError, FoundSpan, SpanSearch
 
@@ -57,7 +58,7 @@ class SpanPlanner(Planner):
         self, rows: int, span: Span, start: Position | None = None, limit: int | None = None
     ) -> None:
         self._span = span
-        self._search = SpanSearch(span, rows)
+        self._search = SpanSearch(span, rows, is_oldest_first=self._BLANK.is_oldest_first)
         self._is_resumed = start is not None and not start.is_finished
         self._is_edge_seen = self._is_resumed  # what stands before the span's first payment
         if start and start.is_finished and start.is_closed:
@@ -77,7 +78,7 @@ class SpanPlanner(Planner):
     def _begin(self) -> Steps:
         start = self._start
         if start is None or (start.is_finished and not start.head):
-            self.progress.begin(Position(span=self._span))
+            self.progress.begin(replace(self._BLANK, span=self._span))
             return self._open()
         return super()._begin()
 
@@ -94,12 +95,16 @@ class SpanPlanner(Planner):
         return self._anchor() if self._is_begun else self._open()
 
     def _filter_all(self, order: Order) -> None:
-        self.progress.begin_span(Position(span=self._span, order=order, is_filtered=True))
+        whole = replace(self._BLANK, span=self._span, order=order, is_filtered=True)
+        self.progress.begin_span(whole)
         self.progress.is_disordered = True
 
     def _open(self) -> Steps:
         if not self._at.is_filtered:
             self._is_open = self._is_end_seen = False
+            self.progress.at = replace(
+                self._at, is_from_end=False
+            )  # the search turns no page round
             found = yield from self._seek()
             if isinstance(found, FoundSpan):
                 return (yield self._begin_at(found))
@@ -137,12 +142,10 @@ class SpanPlanner(Planner):
             self._last_page = self._due_page(back=1)
             return Decision(ask_first=self._last_page)
         seen = self._at.next_offset(found.total) + len(found.first.keys)
-        self._last_page = page_of(seen, self._rows) - 1
+        self._last_page = self._page_of(seen) - 1
         return Decision(offer=found.first)
 
-    def _find_anchor(
-        self, answer: PageAnswer
-    ) -> Generator[Decision, PageAnswer, tuple[PageAnswer, int] | None]:
+    def _find_anchor(self, answer: PageAnswer) -> Found:
         is_known = self.progress.known or not {*self._at.due}.isdisjoint(answer.keys)
         if self._at.is_by_time and not is_known:
             return None
@@ -165,7 +168,7 @@ class SpanPlanner(Planner):
         _, end = self._shown_span(answer)
         if at.ends_before_the_list or offset + taken < first + end:  # a limit cut it
             return
-        self._is_end_seen = end < len(answer.keys) or answer.total < answer.page_no * self._rows
+        self._is_end_seen = end < len(answer.keys) or answer.shows_end(self._rows)
         if self._is_end_seen or at.remaining < 0:
             self.progress.at = at.placed(offset + taken, answer.total, 0)
 

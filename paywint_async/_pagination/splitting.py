@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from paywint_async._errors import IncompleteHistoryError
 from paywint_async._pagination.decision import ContinuityError
-from paywint_async._pagination.position import Span
+from paywint_async._pagination.position import Selection
 from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async._pagination.run import PageSource, read_answer
 
 
-async def split(source: PageSource, parts: int, span: Span | None = None) -> list[ListingRange]:
+async def split(source: PageSource, parts: int, selection: Selection) -> list[ListingRange]:
     """A snapshot's ranges; one request at a time, about one for each.
 
     Raises:
         IncompleteHistoryError: the answers contradict each other.
         PaywintError: whatever the requests raise.
     """
-    asking = cut(source.rows_per_page, parts, span)
+    asking = cut(source.rows_per_page, parts, selection)
     try:
         page_no = next(asking)
         while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -24,7 +25,7 @@ from paywint_async import (
 )
 from paywint_async._pagination.checkpoint import from_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
-from paywint_async._pagination.position import ANCHORS, Position
+from paywint_async._pagination.position import ANCHORS, Position, Selection, Span
 from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async.emulator import Emulator
 
@@ -40,9 +41,12 @@ def split(
     rows: int = 10,
     kinds: tuple[str, ...] = (),
     rate: float = 0.3,
+    selection: Selection | None = None,
 ) -> tuple[list[ListingRange], list[int]]:
     """The ranges, and what the first answer could see."""
-    ranges, seen = split_and_see(history, parts, random=random, rows=rows, kinds=kinds, rate=rate)
+    ranges, seen = split_and_see(
+        history, parts, random=random, rows=rows, kinds=kinds, rate=rate, selection=selection
+    )
     return ranges, seen[0]
 
 
@@ -54,9 +58,10 @@ def split_and_see(
     rows: int = 10,
     kinds: tuple[str, ...] = (),
     rate: float = 0.3,
+    selection: Selection | None = None,
 ) -> tuple[list[ListingRange], list[list[int]]]:
     """The ranges, and what each answer could see."""
-    asking, seen = cut(rows, parts), []
+    asking, seen = cut(rows, parts, selection), []
     try:
         page_no = next(asking)
         while True:
@@ -131,6 +136,28 @@ def test_ranges_read_apart_are_the_snapshot_while_payments_arrive(
         for _ in range(random.choice((0, 3, 10, 1000)) if kinds else 0):
             history.insert()
         assert read(history, ranges, random, kinds) == snapshot, seed
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_ranges_read_apart_in_the_order_of_time_are_the_snapshot_while_payments_arrive(
+    is_whole: bool, is_oldest_first: bool
+) -> None:
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        history = History(
+            random.choice(SIZES), is_oldest_first=is_oldest_first, ties=random.choice((1, 1, 3, 25))
+        )
+        ends = sorted(EPOCH + timedelta(seconds=random.randrange(history.size + 2)) for _ in "12")
+        span = None if is_whole else Span(since=ends[0], until=random.choice((ends[1], None)))
+        selection = Selection(span=span, is_oldest_first=True)
+        ranges, seen = split(history, 3, random=random, kinds=("insert",), selection=selection)
+        for _ in range(random.choice((0, 3, 10, 1000))):
+            history.insert()
+        delivered = read(history, ranges, random, ("insert",))
+        expected = [key for key in seen if not span or span.contains(history.times[key])]
+        times = [history.times[key] for key in delivered]
+        assert (sorted(delivered), times) == (sorted(expected), sorted(times)), seed
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "insert"])

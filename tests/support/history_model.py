@@ -13,9 +13,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
-from paywint_async._pagination.planner import Planner
-from paywint_async._pagination.position import Position, Span
-from paywint_async._pagination.span_planner import SpanPlanner
+from paywint_async._pagination.oldest_first import make_planner
+from paywint_async._pagination.position import Position, Selection, Span
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")
@@ -136,15 +135,16 @@ class Reader:
         stop_after: int | None = None,
         limit: int | None = None,
         span: Span | None = None,
+        is_time_ordered: bool = False,
         on_delivered: Callable[[History, int], None] = lambda history, delivered: None,
     ) -> None:
         self.on_delivered = on_delivered
         self.history, self.random, self.rows, self.window = history, random, rows, window
         self.kinds, self.change_rate, self.stop_after = kinds, change_rate, stop_after
         self.span = span
-        self.planner = (
-            SpanPlanner(rows, span, start, limit) if span else Planner(rows, start, limit)
-        )
+        selection = Selection(span=span, is_oldest_first=is_time_ordered)
+        selection = start.selection if start else selection
+        self.planner = make_planner(rows, selection, start, limit)
         self.ask_first = self.planner.first_page
         self.slots: deque[Slot] = deque()
         self.requests = 0

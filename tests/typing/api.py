@@ -201,6 +201,7 @@ async def listings(client: PaywintClient) -> None:
     async with client.payments.received() as payments:
         async for payment in payments:
             assert_type(payment, Payment)
+    assert_type(client.payments.received(oldest_first=True), PaymentListing)
     resumed = client.payments.received(checkpoint=received.checkpoint)
     assert_type(resumed, PaymentListing)
     for part in await client.payments.sent().split(4):
@@ -213,7 +214,7 @@ async def listings(client: PaywintClient) -> None:
         assert_type(entry, HistoryEntry)
         assert_type(entry.direction, Direction)
         assert_type(entry.payment, Payment)
-    history = client.payments.history(checkpoint=None)
+    history = client.payments.history(checkpoint=None, oldest_first=True)
     assert_type(history, HistoryListing)
     assert_type(history.total, int | None)
     assert_type(await history.collect(limit=10), list[HistoryEntry])

@@ -1,0 +1,36 @@
+"""Which pages are requested where something is looked up in a list that changes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from paywint_async._pagination.decision import ContinuityError
+
+_NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # around the page where it is expected first
+
+
+def pages_around(guess: Callable[[], list[int]], last: Callable[[], int]) -> Iterator[int]:
+    """The pages where something should stand, then those around; anew where the guess has changed.
+
+    Args:
+        guess: the pages where it should stand, by all that is known now.
+        last: the list's last page.
+
+    Raises:
+        ContinuityError: it is on none of them.
+    """
+    guesses: list[int] = []
+    tried: set[int] = set()
+    while True:
+        pages = guess()
+        if guesses != (guesses := pages):
+            tried.clear()
+        around = (guesses[0] + step for step in _NEIGHBOURS)
+        allowed = range(1, last() + 1)
+        page = next((p for p in (*guesses, *around) if p in allowed and p not in tried), None)
+        if page is None:
+            raise ContinuityError(
+                "the payments read last are not in this history (another account's?)"
+            )
+        tried.add(page)
+        yield page
