@@ -1,6 +1,6 @@
-"""What demos and tests do to the emulated account: arrivals, deletions, the lives of payments, time.
+"""The methods with which demos and tests change the emulated account: arrivals, statuses, time.
 
-It is the part of `Emulator` that needs no socket.
+This is the part of `Emulator` that needs no socket.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import Direction
-from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._lifecycle import Lifecycle
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import PLANNABLE, SUCCESS, Change
@@ -18,122 +18,123 @@ _MOST_DOLLARS = 10**20
 
 
 class Controls:
-    """Handles on one account; each first lets in what is due by now.
+    """The methods that change an account. Each first applies the events that are due.
 
     Args:
-        ledger: The account.
-        timetable_us: What becomes of a new link by itself, as `Lives` takes it.
-        refunded_status: The status of a payment that was refunded whole.
+        book: The account.
+        timetable_us: Scheduled changes of a new link, as for `Lifecycle`.
+        refunded_status: The status of a completely refunded payment.
     """
 
     def __init__(
         self,
-        ledger: PaymentBook,
+        book: PaymentBook,
         timetable_us: Sequence[tuple[int, str]],
         *,
         refunded_status: str = SUCCESS,
     ) -> None:
-        self._ledger = ledger
+        self._book = book
         self._clock = Clock()
-        self._lives = Lives(ledger, timetable_us, refunded_status=refunded_status)
+        self._lifecycle = Lifecycle(book, timetable_us, refunded_status=refunded_status)
 
     def arrive(self, direction: Direction, count: int = 1) -> None:
-        """Let that many payments of a direction come now. For tests.
+        """Add new payments of a direction now. For tests.
 
         Raises:
-            ValueError: No such direction, a negative count, or more than the calendar has room for.
+            ValueError: Unknown direction, negative count, or the payments would be after the year 9000.
         """
         if count < 0:
             raise ValueError(f"count must not be negative: {count}")
         now_us = self._settle()
-        self._ledger.check_growth(direction, count)
-        self._ledger.arrive(direction, count, now_us)
+        self._book.check_growth(direction, count)
+        self._book.arrive(direction, count, now_us)
         self._changed()
 
     def delete(self, direction: Direction, rank: int) -> None:
-        """Take a payment out, which no API call can do. For tests of what clients make of it.
+        """Delete a payment, which no call of the API can do. For tests of clients.
 
         Args:
-            rank: Its number counted from the oldest payment ever, from 1; others keep theirs.
+            direction: Of the payment.
+            rank: Its number, counted from the oldest payment ever, which is 1; others keep theirs.
 
         Raises:
-            ValueError: No such direction or rank.
+            ValueError: Unknown direction or rank.
         """
         self._settle()
-        self._ledger.history(direction).delete(rank)
+        self._book.history(direction).delete(rank)
         self._changed()
 
     def history(self, direction: Direction) -> list[str]:
-        """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
+        """Return all ids of a direction, newest first whatever `order` is. For tests; takes O(N).
 
         Raises:
-            ValueError: No such direction.
+            ValueError: Unknown direction.
         """
         self._settle()
-        return self._ledger.ids(direction)
+        return self._book.ids(direction)
 
     def payment(self, payment_id: object) -> EmulatedPayment:
-        """A payment's facts as they are now.
+        """Return the current state of a payment.
 
         Raises:
             LookupError: No such payment.
         """
         self._settle()
-        return self._ledger.payment(str(payment_id))
+        return self._book.payment(str(payment_id))
 
     def count(self, direction: Direction) -> int:
-        """How many payments a direction has now."""
+        """Return the current number of payments of a direction."""
         self._settle()
-        return self._ledger.history(direction).total
+        return self._book.history(direction).total
 
     def newest(
         self, direction: Direction, from_rank: int | None = None
     ) -> Iterator[tuple[int, EmulatedPayment]]:
-        """Payments with their ranks, newest first, from a rank on."""
-        history = self._ledger.history(direction)
+        """Yield payments with their ranks, newest first, starting at a rank."""
+        history = self._book.history(direction)
         newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
         for rank in range(newest, 0, -1):
             if history.holds(rank):
                 yield rank, history.payment(rank)
 
     def now_us(self) -> int:
-        """The emulator's time, in Unix microseconds."""
+        """Return the emulator's time, in Unix microseconds."""
         return self._clock.now_us()
 
     async def move(self, payment_id: object, status: str) -> None:
-        """The payment takes that status. Raises as `pay`."""
+        """Change the status of a payment. Raises as `pay`."""
         self._change(payment_id, status)
 
     async def open(self, payment_id: object) -> None:
-        """The payer looks at the link. Raises as `pay`."""
+        """The payer opens the link. Raises as `pay`."""
         self._change(payment_id, "opened")
 
     async def process(self, payment_id: object) -> None:
-        """The payer has decided to pay; the money is on its way. Raises as `pay`."""
+        """The payer pays; the payment is being processed. Raises as `pay`."""
         self._change(payment_id, "processing")
 
     async def settle(self, payment_id: object) -> None:
-        """The money has left the payer and has not arrived yet. Raises as `pay`."""
+        """The money has left the payer but has not arrived yet. Raises as `pay`."""
         self._change(payment_id, "settling")
 
     async def refund(self, payment_id: object, amount: Decimal | int | str | None = None) -> str:
-        """Money of a payment that succeeded goes back, whole or in parts.
+        """Refund a successful payment, completely or partly.
 
         Args:
             payment_id: Its id.
-            amount: Dollars; None: all that was not refunded yet.
+            amount: Dollars; None: everything that is not refunded yet.
 
         Returns:
             The refund's `refund_transaction_id`.
 
         Raises:
             LookupError: No such payment.
-            ValueError: It did not succeed, or the amount is no such part of it.
+            ValueError: The payment did not succeed, or the amount is more than is left.
         """
         return self._refund(payment_id, None if amount is None else _in_cents(amount))
 
     async def refund_fee(self, payment_id: object, amount: Decimal | int | str = "0.30") -> str:
-        """The fee of a payment that succeeded goes back. Returns and raises as `refund`."""
+        """Refund the fee of a successful payment. Returns and raises as `refund`."""
         return self._refund(payment_id, _in_cents(amount), is_fee=True)
 
     async def pay(self, payment_id: object) -> None:
@@ -144,12 +145,12 @@ class Controls:
 
         Raises:
             LookupError: No such payment.
-            ValueError: Its status allows it no more.
+            ValueError: Its status does not allow this any more.
         """
         self._change(payment_id, "success")
 
     async def fail(self, payment_id: object, reason: str | None = None) -> None:
-        """The payment fails, for this reason. Raises as `pay`."""
+        """The payment fails for a reason. Raises as `pay`."""
         self._change(payment_id, "failed", reason)
 
     async def reject(self, payment_id: object, reason: str | None = None) -> None:
@@ -157,45 +158,45 @@ class Controls:
         self._change(payment_id, "rejected", reason)
 
     async def expire(self, payment_id: object) -> None:
-        """The link is not good any more. Raises as `pay`."""
+        """The link expires. Raises as `pay`."""
         self._change(payment_id, "expired")
 
     async def retry(self, payment_id: object) -> str:
-        """The payer tries once more what failed, expired or was rejected.
+        """The payer retries a payment that failed, expired or was rejected.
 
         Returns:
-            The id of the new payment; the old one is `retried` now.
+            The id of the new payment; the old one has the status `retried`.
 
         Raises:
             as `pay`.
         """
         self._settle()
-        new = self._lives.retry(str(payment_id), self._clock.now_us())
+        new = self._lifecycle.retry(str(payment_id), self._clock.now_us())
         self._changed()
         return new.payment_id
 
     def schedule(self, payment_id: object, status: str, *, after: float) -> None:
-        """Let a payment take that status so many seconds from now, if it still can then.
+        """Schedule a status change, which is skipped if it is not possible any more when it is due.
 
         Raises:
             LookupError: No such payment.
-            ValueError: No such status, or a time out of range.
+            ValueError: Unknown status, or `after` (seconds) is out of range.
         """
         if status not in PLANNABLE:
             raise ValueError(f"status must be one of {', '.join(PLANNABLE)}, not {status!r}")
         if not 0 <= after <= 1e9:
             raise ValueError(f"after must be from 0 to 1e9 seconds: {after!r}")
-        self._ledger.place(str(payment_id))
+        self._book.place(str(payment_id))
         at_us = self._clock.now_us() + round(after * 1_000_000)
-        self._lives.schedule(str(payment_id), status, at_us)
+        self._lifecycle.schedule(str(payment_id), status, at_us)
         self._changed()
 
     def advance(self, seconds: float) -> None:
-        """Move the emulator's clock ahead: links expire, the timetable goes on.
+        """Move the emulator's clock ahead: links expire, and scheduled changes happen.
 
         Raises:
-            ValueError: By less than nothing, more than thirty years, or further than the year 9000;
-                then nothing is moved.
+            ValueError: `seconds` is negative, more than thirty years, or leads beyond the year 9000;
+                then the clock is unchanged.
         """
         self.check_advance(seconds)
         self._clock.advance(seconds)
@@ -203,28 +204,28 @@ class Controls:
         self._changed()
 
     def check_advance(self, seconds: float) -> None:
-        """ValueError where `advance` would raise one."""
+        """Raise ValueError if `advance` would."""
         self._clock.check_advance(seconds)
-        self._ledger.check_settle(self._clock.now_us() / 1_000_000 + seconds)
+        self._book.check_settle(self._clock.now_us() / 1_000_000 + seconds)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
-        """Hear of every change of a payment, in order, in the loop's next turn.
+        """Call a listener for every change of a payment, in order, in the next iteration of the loop.
 
         Args:
-            listener: What it raises goes to the event loop's exception handler.
+            listener: Its exceptions go to the event loop's exception handler.
 
         Returns:
-            What ends it when called.
+            A function that ends the subscription.
         """
 
         def tell(change: Change) -> None:
-            # Not from here: a listener must not run, or fail, in the middle of a change.
+            # Not called directly: a listener must not run, or fail, in the middle of a change.
             asyncio.get_running_loop().call_soon(listener, change)
 
-        return self._lives.subscribe(tell)
+        return self._lifecycle.subscribe(tell)
 
     def timeline(self, payment_id: object) -> list[tuple[str, int]]:
-        """The statuses a payment has had here, oldest first, each with its Unix microseconds.
+        """Return the statuses that a payment has had here, oldest first, each with its Unix microseconds.
 
         Raises:
             LookupError: No such payment.
@@ -232,14 +233,14 @@ class Controls:
         return [(change.payment.status, change.at_us) for change in self.changes(payment_id)]
 
     def changes(self, payment_id: object) -> list[Change]:
-        """The same with the payment as it was then."""
+        """Return the changes of a payment, oldest first. Raises as `timeline`."""
         self._settle()
-        self._ledger.place(str(payment_id))
-        return self._lives.timeline(str(payment_id))
+        self._book.place(str(payment_id))
+        return self._lifecycle.timeline(str(payment_id))
 
     def _refund(self, payment_id: object, cents: int | None, *, is_fee: bool = False) -> str:
         now_us = self._settle()
-        refund = self._lives.refund(str(payment_id), cents, now_us, is_fee=is_fee)
+        refund = self._lifecycle.refund(str(payment_id), cents, now_us, is_fee=is_fee)
         self._changed()
         return refund.refund_transaction_id
 
@@ -247,25 +248,27 @@ class Controls:
         self, payment_id: object, status: str, reason: str | None = None
     ) -> EmulatedPayment:
         self._settle()
-        payment = self._lives.change(str(payment_id), status, self._clock.now_us(), reason=reason)
+        payment = self._lifecycle.change(
+            str(payment_id), status, self._clock.now_us(), reason=reason
+        )
         self._changed()
         return payment
 
     def _settle(self) -> int:
         now_us = self._clock.now_us()
-        self._ledger.settle(now_us)
-        self._lives.settle(now_us)
+        self._book.settle(now_us)
+        self._lifecycle.settle(now_us)
         return now_us
 
     def _changed(self) -> None:
-        """Called after each change, and when the timetable may have grown."""
+        """Do nothing; `Emulator` overrides this, which is called after each change."""
 
 
 def _in_cents(amount: Decimal | int | str) -> int:
-    """Dollars as cents.
+    """Convert dollars to cents.
 
     Raises:
-        ValueError: It is no number of dollars and cents.
+        ValueError: It is not a positive number with at most two decimals.
     """
     if isinstance(amount, float | bool):
         raise ValueError(f"amount must be a Decimal, an int or text, not {amount!r}")

@@ -1,8 +1,7 @@
-"""A record from its rank, made when asked: (seed, direction, rank) decides what it holds.
+"""Generates a record on demand from seed, direction and rank.
 
-What all histories have in common; what is in a record is `HostileGenerator`'s or
-`EverydayGenerator`'s. It holds no history and no clock, so a million payments cost nothing until
-somebody reads them.
+This is common to all histories; `HostileGenerator` and `EverydayGenerator` fill in the content. No
+record is stored, so a million payments cost nothing until they are read.
 """
 
 import struct
@@ -20,7 +19,7 @@ _DRAW = struct.Struct(f">{TAG_BYTES}x QQQ HI BBBBB")
 
 
 class Chance(NamedTuple):
-    """The randomness of a record, one number for each thing that varies; as `_DRAW` reads it."""
+    """The random numbers of a record, one for each property; `_DRAW` unpacks them."""
 
     jitter: int
     settling: int
@@ -36,7 +35,7 @@ class Chance(NamedTuple):
 
 @attrs.frozen
 class Party:
-    """Somebody who pays or is paid."""
+    """A payer or payee."""
 
     party_id: str
     name: str
@@ -44,7 +43,7 @@ class Party:
 
 @attrs.frozen(kw_only=True)
 class Slot:
-    """The place of a record: which payment it is, whose, and when it was made."""
+    """The id, direction, rank and time of a record."""
 
     payment_id: str
     direction: Direction
@@ -53,7 +52,7 @@ class Slot:
 
 
 class Generator(ABC):
-    """The generated part of a seed's history.
+    """Generates the records of a seed's history.
 
     Args:
         identity: The seed's ids and randomness.
@@ -65,16 +64,16 @@ class Generator(ABC):
         self._parties = [self._make_party(index) for index in range(_PARTIES)]
 
     def somebody(self, purpose: str) -> Party:
-        """One of the other parties; the same for the same purpose."""
+        """Return one of the other parties, always the same for the same purpose."""
         return self._parties[self._identity.bits(purpose)[0]]
 
     def created_at_us(self, direction: Direction, rank: int, calendar: Calendar) -> int:
-        """When the payment of this rank was made, in Unix microseconds."""
+        """Return the time of creation of the payment of a rank, in Unix microseconds."""
         chance = Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))
         return calendar.created_at_us(rank, chance.jitter)
 
     def payment(self, direction: Direction, rank: int, calendar: Calendar) -> EmulatedPayment:
-        """The payment of this rank."""
+        """Return the payment of a rank."""
         draw = self._identity.draw(direction, rank)
         chance = Chance(*_DRAW.unpack_from(draw))
         slot = Slot(
@@ -94,8 +93,8 @@ class Generator(ABC):
 
     @abstractmethod
     def _name(self, index: int, bits: int) -> str:
-        """The name of the party of this number."""
+        """Return the name of a party."""
 
     @abstractmethod
     def _fill(self, slot: Slot, chance: Chance) -> EmulatedPayment:
-        """What happens to be in this record."""
+        """Return the record of a slot."""
