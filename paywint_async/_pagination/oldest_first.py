@@ -104,10 +104,10 @@ class OldestFirstPlanner(Planner):
                 return answer
             self._lose_patience(1, _OUTRUN)
 
-    def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
+    def _take(self, answer: PageAnswer, disputed: Key | None) -> Decision:
         if self._is_begin_unproved(answer):
             return Decision(ask_first=answer.page_no + 1, offer=answer)
-        decision = super()._take(answer, disputed, is_anchored=is_anchored)
+        decision = super()._take(answer, disputed)
         if decision.offer is not answer or not self._at.is_from_end:
             return decision
         if answer is self._waiting and self._sought_total < answer.total:

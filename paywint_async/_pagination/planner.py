@@ -241,7 +241,6 @@ class Planner:
             return first
         if at.is_ascending:
             # A deletion before the probe would have shifted rows unseen: all are read after it.
-            self._last_page = 0
             return (yield Decision())
         if not self._at.remaining and not {*first.keys[:1]} <= {*at.earlier_head}:
             raise Contradiction(first, "it shows new payments, and its total none")
@@ -280,7 +279,7 @@ class Planner:
                 break
             claimed, answer = moved, (yield from self._get(shown.page_no))
         self.progress.pass_over(shown, skip)
-        self._last_page, self._agreed_total = shown.page_no, shown.total
+        self._last_page = shown.page_no
         at = self._at
         if at.remaining < 0:
             raise ContinuityError("fewer payments are left than were already read")
@@ -335,7 +334,6 @@ class Planner:
         return answer is given
 
     def _stream(self, answer: PageAnswer, disputed: Key | None) -> Steps:
-        is_anchored = True  # the answer itself shows what stands before its first new record
         while True:
             if not answer.fits(self._rows):
                 raise Contradiction(answer, _MISFIT)
@@ -344,17 +342,13 @@ class Planner:
             if was_ascending != self._at.is_ascending:
                 yield from self._probe()  # so far the two orders agreed; now the end is elsewhere
                 answer = yield Decision()
-            elif self._at.is_undecided and answer.total != self._at.snapshot:
-                answer = yield from self._anchor()  # only its place tells on which side they arrived
-                is_anchored = True
             else:
                 # No page is held here while the next one is decoded: its memory is used again.
                 held = [answer]
                 del answer
-                answer = yield self._take(held.pop(), disputed, is_anchored=is_anchored)
-                is_anchored = False
+                answer = yield self._take(held.pop(), disputed)
 
-    def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
+    def _take(self, answer: PageAnswer, disputed: Key | None) -> Decision:
         """Delivers what is due of an answer."""
         progress, first = self.progress, answer.first_offset(self._rows)
         at = progress.at
@@ -372,7 +366,7 @@ class Planner:
             return Decision(ask_first=self._due_page(back=1), offer=answer)
         if problem := progress.problem(answer, skip, due, first):
             raise Contradiction(answer, problem)
-        if due and not is_anchored and progress.time_jumps(answer.times[skip]):
+        if due and progress.time_jumps(answer.times[skip]):
             key = answer.keys[skip]
             if key != disputed:  # believed where a second answer says the same
                 problem = "the times of two pages contradict the order of the list"

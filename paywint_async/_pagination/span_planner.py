@@ -151,13 +151,13 @@ class SpanPlanner(Planner):
             return None
         return (yield from super()._find_anchor(answer))
 
-    def _take(self, answer: PageAnswer, disputed: Key | None, *, is_anchored: bool) -> Decision:
+    def _take(self, answer: PageAnswer, disputed: Key | None) -> Decision:
         if not self._at.is_by_time:
-            return super()._take(answer, disputed, is_anchored=is_anchored)
+            return super()._take(answer, disputed)
         offset, passed = self._at.next_offset(answer.total), self.progress.passed
         if offset == answer.first_offset(self._rows) and not self._is_edge_seen:
             return Decision(ask_first=self._due_page(back=1), offer=answer)
-        decision = super()._take(answer, disputed, is_anchored=is_anchored)
+        decision = super()._take(answer, disputed)
         if decision.ask_first is None:
             self._note_end(answer, offset, self.progress.passed - passed)
         return decision

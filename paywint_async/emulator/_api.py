@@ -1,7 +1,7 @@
-"""The five operations over HTTP: authentication, validation and answers.
+"""The five operations over HTTP: who may ask, what is asked, which answer goes out.
 
-It reads requests and writes responses; `PaymentBook` has the account, and `Emulator` starts the
-server. Every request first waits for the latency; then state is read and answered without waiting.
+It reads requests and writes responses; what they are about is the ledger's, when the server runs is
+`Emulator`'s. Every request first waits out the latency, then state is read and answered at once.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from aiohttp import web
 
 from paywint_async.emulator import _wire
 from paywint_async.emulator._deviations import Deviations
-from paywint_async.emulator._fault_settings import FaultSettings
+from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._form import InvalidBody
 from paywint_async.emulator._identity import Direction, Identity
-from paywint_async.emulator._lifecycle import Lifecycle
+from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._traffic import Journal, RecordedExchange
@@ -29,7 +29,7 @@ from paywint_async.emulator._validation import (
 PAYMENTS = "/api/user-api/payment"
 RECEIVED_PATH = f"{PAYMENTS}/list/payment-received"
 SENT_PATH = f"{PAYMENTS}/list/payment-sent"
-"""Assumed, by analogy to the list of received payments."""
+"""Assumed by symmetry."""
 CHECKOUT_TOKEN = "/api/checkout/token/developer"
 
 _GUARDED = "/api/"
@@ -48,24 +48,24 @@ class Api:
     """The operations of one account.
 
     Args:
-        book: The account's payments.
-        lifecycle: Changes of its payments.
-        identity: Its credentials.
-        journal: Records each request.
-        clock: Returns the event loop's time, in seconds.
-        now_us: Returns the emulator's time, in Unix microseconds.
-        settle: Applies the events that are due; returns the time, in Unix microseconds.
-        changed: Called after something was created, before the answer.
-        origin: Returns the server's own base URL, with which payment links begin.
-        fault_settings: Latency, request limit and failures.
-        deviations: Differences of the answers from what is assumed of the API.
-        options: The path of the list of sent payments, and the form of an empty page.
+        ledger: The account's state.
+        lives: What happens to its payments.
+        identity: Whose credentials are asked for.
+        journal: Where each request is noted.
+        clock: The event loop's time, in seconds.
+        now_us: The emulator's time, in Unix microseconds.
+        settle: Brings the account up to now; gives the time, in Unix microseconds.
+        changed: To be called when something was made, before it is answered.
+        origin: The server's own address, which payment links begin with.
+        switches: Latency, request limit and failures.
+        deviations: How the answers differ from what is assumed of the API.
+        options: Where the list of sent payments is, and what an empty page looks like.
     """
 
     def __init__(
         self,
-        book: PaymentBook,
-        lifecycle: Lifecycle,
+        ledger: PaymentBook,
+        lives: Lives,
         identity: Identity,
         *,
         journal: Journal,
@@ -74,13 +74,13 @@ class Api:
         settle: Callable[[], int],
         changed: Callable[[], None],
         origin: Callable[[], str],
-        fault_settings: FaultSettings,
+        switches: Switches,
         deviations: Deviations,
         options: EmulatorOptions,
     ) -> None:
         self._options = options
-        self._book = book
-        self._lifecycle = lifecycle
+        self._ledger = ledger
+        self._lives = lives
         self._now_us = now_us
         self._settle = settle
         self._changed = changed
@@ -89,11 +89,11 @@ class Api:
         self._journal = journal
         self._clock = clock
         self._origin = origin
-        self._fault_settings = fault_settings
+        self._switches = switches
         self._deviations = deviations
 
     def application(self) -> web.Application:
-        """Make the web application with its routes, journal and checks."""
+        """The routes, behind the journal and the guards."""
         app = web.Application(middlewares=[self._note, self._guard], client_max_size=_LARGEST_BODY)
         post, get = app.router.add_post, app.router.add_get
         post(f"{PAYMENTS}/create-payment-link", self._create_link, name="create_link")
@@ -132,12 +132,12 @@ class Api:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        # Keys and limit are checked on arrival, as by a gateway; the latency comes after.
+        # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
         if _is_page(request):
             return await _page(request, handler)
         refusal = self._refusal(request)
-        if self._fault_settings.latency:
-            await asyncio.sleep(self._fault_settings.latency)
+        if self._switches.latency:
+            await asyncio.sleep(self._switches.latency)
         if refusal is not None:
             return refusal
         try:
@@ -154,26 +154,26 @@ class Api:
         request[_IS_PAYER] = _has_keys(request, self._payer)
         if not is_account and not request[_IS_PAYER]:
             return _failure(401, "Invalid API key or API secret")
-        bucket = self._fault_settings.bucket
+        bucket = self._switches.bucket
         wait = bucket.take(self._clock()) if bucket else 0
         if wait:
             message = f"Too many requests, try again in {wait} s"
             return _failure(429, message, {"Retry-After": str(wait)})
-        if self._fault_settings.fails():
+        if self._switches.fails():
             return _failure(503, "The emulator was told to fail now and then")
         return None
 
     async def _create_link(self, request: web.Request) -> web.Response:
         asked = link_request(await _body(request))
         now_us = self._settle()
-        payment = self._book.create_link(
+        payment = self._ledger.create_link(
             _seen_by(request, "received"),
             amount=asked.amount,
             description=asked.description,
             invoice_number=asked.invoice_number,
             now_us=now_us,
         )
-        self._lifecycle.create(payment)
+        self._lives.create(payment)
         self._changed()
         link = f"{self._origin()}/pay/{payment.payment_id}"
         data = _wire.payment_link(payment.payment_id, link)
@@ -185,7 +185,7 @@ class Api:
             problem = (("path", "payment_id"), "Input should be a valid UUID", "uuid_parsing")
             return _json(_wire.problems([problem]), 422)
         now_us = self._settle()
-        row = self._book.find(payment_id)
+        row = self._ledger.find(payment_id)
         if row is None:
             return _failure(404, "Payment not found")
         return _json(_wire.envelope(row, "Payment retrieved", now_us))
@@ -196,7 +196,7 @@ class Api:
             request[_PAGE_NO] = asked.page_no
             now_us = self._settle()
             rows = self._deviations.rows(asked.rows_per_page)
-            page = self._book.page(_seen_by(request, direction), asked.page_no, rows)
+            page = self._ledger.page(_seen_by(request, direction), asked.page_no, rows)
             body = _wire.payment_list(
                 page.rows,
                 page.total,
@@ -211,19 +211,19 @@ class Api:
     async def _create_token(self, request: web.Request) -> web.Response:
         check_token_request(await _body(request))
         now_us = self._settle()
-        issued = self._book.create_token(now_us)
+        issued = self._ledger.create_token(now_us)
         self._changed()
         data = _wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(_wire.envelope(data, "Checkout token created", now_us))
 
 
 def _is_page(request: web.Request) -> bool:
-    """Return whether a request is for an HTML page, which is neither recorded nor delayed."""
+    """Whether it is for people: neither counted nor slowed down."""
     return request.path == "/" or request.path.startswith(_PAGES)
 
 
 async def _page(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    # Against cross-site request forgery: other sites must not submit these forms.
+    # A page of somebody else's must not press the buttons of this one.
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin not in (None, f"http://{request.host}"):
         raise web.HTTPForbidden
@@ -235,13 +235,13 @@ def _has_keys(request: web.Request, keys: tuple[bytes, bytes]) -> bool:
         request.headers.get(name, "").encode(errors="surrogateescape")
         for name in ("X-Api-Key", "X-Api-Secret")
     )
-    # Both are always compared, so that the time does not reveal which is wrong.
+    # Both are compared, whichever is wrong: the time says nothing about either.
     matches = [compare_digest(*pair) for pair in zip(given, keys, strict=True)]
     return all(matches)
 
 
 def _seen_by(request: web.Request, direction: Direction) -> Direction:
-    """Return the account's direction: what the payer of a request sent, the account received."""
+    """The account's name for what the asker calls so: what the payer sent, it received."""
     return _OTHER_SIDE[direction] if request[_IS_PAYER] else direction
 
 
@@ -252,7 +252,7 @@ async def _body(request: web.Request) -> bytes:
     try:
         body = request[_BODY] = await request.read()
     except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
-        # The API has no 413 and 400: an unreadable body is a 422 like any other invalid one.
+        # 413 and 400 are no statuses of the API; an unreadable body is a 422 like any other.
         message = f"Input should be readable JSON: {type(error).__name__}"
         raise InvalidBody([(("body",), message, "json_invalid")]) from None
     return body

@@ -1,4 +1,4 @@
-"""Computes the times of generated payments from their ranks. Pure."""
+"""When generated payments were made: dates computed from a payment's number. Pure."""
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import attrs
 
 HOSTILE_START_US = 1_420_070_400_000_000
-"""2015-01-01T00:00:00Z, the beginning of a hostile history."""
+"""2015-01-01T00:00:00Z, where a hostile history begins."""
 HOSTILE_STEP_US = 300_000_000
 """Five minutes."""
 
@@ -30,42 +30,43 @@ class Calendar:
     step_us: int
 
     def created_at_us(self, rank: int, jitter: int) -> int:
-        """Return the time of a payment's creation in Unix microseconds, which increases with the rank."""
-        # The jitter is less than the step, so the times are strictly increasing.
+        """When the payment of this rank was made, in Unix microseconds; it grows with the rank."""
+        # The jitter stays below the step: that alone makes the times strictly increasing.
         return self.interval_start_us(rank) + jitter % self.step_us
 
     def interval_start_us(self, rank: int) -> int:
-        """Return the earliest time that the payment of a rank can have."""
+        """No earlier than this is the payment of this rank."""
         return self.first_us + (rank - self.first_rank) * self.step_us
 
 
 def hostile_calendar() -> Calendar:
-    """Return the calendar of a hostile history: a payment every five minutes since 2015."""
+    """A payment every five minutes since 2015, whatever the date is."""
     return Calendar(first_us=HOSTILE_START_US, step_us=HOSTILE_STEP_US)
 
 
 def calendar_until(end_us: int, payments: int) -> Calendar:
-    """Return a calendar that ends at a time: a payment every twenty minutes, within three years."""
+    """So many payments before this time: one in twenty minutes, or as many as three years need."""
     step_us = max(1, min(_USUAL_STEP_US, _LONGEST_SPAN_US // max(payments, 1)))
     return Calendar(first_us=end_us - payments * step_us, step_us=step_us)
 
 
 def end_of_history_us(today: date) -> int:
-    """Return the end of a history: half an hour after a day's beginning in UTC, so that it is past."""
+    """Half an hour after this day's begin in UTC: the day counts, and nearly nothing of it has to
+    have passed."""
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
     return int(midnight.timestamp()) * 1_000_000 + _HOUR_US // 2
 
 
 def day_of(unix_us: int) -> date:
-    """Return the last day of a history that is created now: the previous day before 01:00 UTC."""
+    """The day on which a history ends that is made now: in a day's first hour the day before."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_us - _HOUR_US)).date()
 
 
 class Calendars:
-    """The calendars of a history: each applies from its first rank up to the next one's.
+    """The calendars of a history: each holds from its first rank on, until the next one does.
 
     Args:
-        first: The calendar from rank 1 on.
+        first: Holds from rank 1.
     """
 
     def __init__(self, first: Calendar) -> None:
@@ -74,23 +75,23 @@ class Calendars:
 
     @property
     def latest(self) -> Calendar:
-        """The calendar of the next payment."""
+        """The one of the next payment."""
         return self._calendars[-1]
 
     def of(self, rank: int) -> Calendar:
-        """Return the calendar of the payment of a rank."""
+        """The one of the payment of this rank."""
         return self._calendars[bisect_right(self._first_ranks, rank) - 1]
 
     def append(self, calendar: Calendar) -> None:
-        """Add a calendar, whose first rank must not be before that of an earlier one."""
+        """Let this one hold from its first rank on; none that holds may begin later."""
         self._calendars.append(calendar)
         self._first_ranks.append(calendar.first_rank)
 
     def go_on_after(self, rank: int, created_at_us: int) -> None:
-        """Continue after a payment's time at the usual intervals."""
+        """Let the payments after this one have times after its time, at the usual intervals."""
         step_us = self._calendars[0].step_us
         self.append(Calendar(first_rank=rank + 1, first_us=created_at_us + 1, step_us=step_us))
 
     def forget(self) -> None:
-        """Remove all calendars but the first."""
+        """Keep the first one alone."""
         del self._calendars[1:], self._first_ranks[1:]

@@ -1,16 +1,16 @@
-"""The emulator's clock: the event loop's time on the wall clock's date, plus what tests add."""
+"""The emulator's time: the event loop's pace, the wall's date, and whatever tests add to it."""
 
 import asyncio
 import time
 
 LATEST_US = 221_845_392_000_000_000
-"""The year 9000: Python's calendar ends with 9999, and payments have times after the clock's."""
+"""The year 9000: the calendar ends with 9999, and payments have times after the clock's."""
 
 _SLEPT_US = 60_000_000
 
 
 class Clock:
-    """A clock in Unix microseconds that never goes back while it runs, and can be moved ahead."""
+    """Unix microseconds that never go back while it runs, and that can be moved ahead."""
 
     def __init__(self) -> None:
         self._added_us = 0
@@ -18,7 +18,7 @@ class Clock:
         self._anchor: tuple[asyncio.AbstractEventLoop, float, int] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Follow the time of an event loop from now on, also of a virtual one."""
+        """Follow this loop from now on: a loop whose time jumps takes the emulator along."""
         self._anchor = (loop, loop.time(), max(_wall_us(), self._reached_us))
 
     def stop(self) -> None:
@@ -27,41 +27,41 @@ class Clock:
         self._anchor = None
 
     def now_us(self) -> int:
-        """Return the time in Unix microseconds."""
+        """The time, in Unix microseconds."""
         if self._anchor is None:
             return max(_wall_us(), self._reached_us) + self._added_us
         loop, since, wall_us = self._anchor
         paced_us = wall_us + int((loop.time() - since) * 1_000_000)
-        # A loop's clock stops while the machine is suspended; small differences have other causes.
+        # A loop's clock stands still while the machine sleeps; small differences are no sleep.
         if _wall_us() - paced_us > _SLEPT_US:
             self.start(loop)
             return self.now_us()
         return paced_us + self._added_us
 
     def unmoved_us(self) -> int:
-        """Return the time without what was added by `advance`."""
+        """The time without what was added: when things really happen."""
         return self.now_us() - self._added_us
 
     @property
     def added_us(self) -> int:
-        """By how much it was moved ahead in all."""
+        """By how much it was moved ahead, in all."""
         return self._added_us
 
     def restore(self, added_us: int) -> None:
-        """Set what an earlier run had added."""
+        """Take over what an earlier run had added."""
         self._added_us = added_us
 
     def advance(self, seconds: float) -> None:
-        """Move the clock ahead.
+        """Move it ahead.
 
         Raises:
-            ValueError: `seconds` is negative, more than thirty years, or leads into the year 9000.
+            ValueError: By less than nothing, more than thirty years, or into the year 9000.
         """
         self.check_advance(seconds)
         self._added_us += round(seconds * 1_000_000)
 
     def check_advance(self, seconds: float) -> None:
-        """Raise ValueError if `advance` would."""
+        """ValueError where it cannot be moved by that."""
         if not 0 <= seconds <= 1e9:
             raise ValueError(f"seconds must be from 0 to 1e9: {seconds!r}")
         if self.now_us() + seconds * 1_000_000 >= LATEST_US:

@@ -1,7 +1,7 @@
-"""The console at `/`: HTML pages of payments and their timelines, requests, webhooks and settings.
+"""The console at `/`: payments and their timelines, requests, webhooks, switches. For eyes only.
 
-Everything is rendered on the server and works without a script; the script only reloads the main
-part of the page every second.
+Everything is rendered on the server and works without a script; the script merely fetches the same
+page again, every second, and swaps its middle.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from aiohttp import web
 
 from paywint_async.emulator import _form_body, _rendering, _transitions
 from paywint_async.emulator._controls import Controls
-from paywint_async.emulator._fault_settings import FaultSettings
+from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import DIRECTIONS
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._traffic import Journal
 from paywint_async.emulator._webhooks import WebhookFaults, Webhooks
 
 _ROWS = 50
-_LOOKED_AT = 20_000  # payments that a filter looks through at most
+_LOOKED_AT = 20_000  # payments: a filter that finds nothing in so many stops looking
 _ACTIONS = {"opened": "Open", "processing": "Process", "success": "Pay", "failed": "Fail"} | {
     "settling": "Settle",
     "rejected": "Reject",
@@ -30,29 +30,25 @@ _ACTIONS = {"opened": "Open", "processing": "Process", "success": "Pay", "failed
 
 
 class Console:
-    """The pages for the person who runs the emulator.
+    """The pages of whoever runs the emulator.
 
     Args:
         controls: The account.
         journal: The requests.
         webhooks: The deliveries.
-        fault_settings: The settings that can be changed while it runs.
+        switches: What can be turned while it runs.
     """
 
     def __init__(
-        self,
-        controls: Controls,
-        journal: Journal,
-        webhooks: Webhooks,
-        fault_settings: FaultSettings,
+        self, controls: Controls, journal: Journal, webhooks: Webhooks, switches: Switches
     ) -> None:
         self._controls = controls
         self._journal = journal
         self._webhooks = webhooks
-        self._fault_settings = fault_settings
+        self._switches = switches
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
+        """Its routes."""
         router.add_get("/", self._payments)
         router.add_get("/console/payments/{payment_id}", self._payment)
         router.add_post("/console/payments/{payment_id}", self._change)
@@ -168,14 +164,14 @@ class Console:
         raise web.HTTPSeeOther("/console/settings")
 
     def _apply(self, given: dict[str, str]) -> None:
-        """Apply all settings, or none if one is invalid; then move the clock."""
+        """All of it or, where something is wrong, nothing; then the clock is moved."""
         fields = [field.name for field in attrs.fields(WebhookFaults)]
         faults = WebhookFaults(**{name: float(given.get(name) or 0) for name in fields})
         advance = float(given.get("advance") or 0)
         self._controls.check_advance(advance)
         url = given.get("webhook_url") or None
         self._webhooks.check(url)
-        self._fault_settings.turn(
+        self._switches.turn(
             latency=float(given.get("latency") or 0),
             rate_limit=float(given["rate_limit"]) if given.get("rate_limit") else None,
             failures=float(given.get("failures") or 0),
@@ -186,11 +182,11 @@ class Console:
     def _render_settings(
         self, given: dict[str, str] | None = None, *, problem: str = "", status: int = 200
     ) -> web.Response:
-        """Render the form with the current settings, or with rejected input."""
-        fault_settings = self._fault_settings
-        numbers = {"latency": fault_settings.latency, "failures": fault_settings.failures}
+        """The form with what holds now, or with what somebody has just typed."""
+        switches = self._switches
+        numbers = {"latency": switches.latency, "failures": switches.failures}
         numbers |= attrs.asdict(self._webhooks.faults)
-        limit = "" if fault_settings.rate_limit is None else f"{fault_settings.rate_limit:g}"
+        limit = "" if switches.rate_limit is None else f"{switches.rate_limit:g}"
         values = {"rate_limit": limit, "webhook_url": self._webhooks.url or "", "advance": ""}
         values |= {name: f"{number:g}" for name, number in numbers.items()}
         return _rendering.page(

@@ -1,6 +1,6 @@
-"""The methods with which demos and tests change the emulated account: arrivals, statuses, time.
+"""What demos and tests do to the emulated account: arrivals, deletions, the lives of payments, time.
 
-This is the part of `Emulator` that needs no socket.
+It is the part of `Emulator` that needs no socket.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import Direction
-from paywint_async.emulator._lifecycle import Lifecycle
+from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import PLANNABLE, SUCCESS, Change
@@ -18,123 +18,122 @@ _MOST_DOLLARS = 10**20
 
 
 class Controls:
-    """The methods that change an account. Each first applies the events that are due.
+    """Handles on one account; each first lets in what is due by now.
 
     Args:
-        book: The account.
-        timetable_us: Scheduled changes of a new link, as for `Lifecycle`.
-        refunded_status: The status of a completely refunded payment.
+        ledger: The account.
+        timetable_us: What becomes of a new link by itself, as `Lives` takes it.
+        refunded_status: The status of a payment that was refunded whole.
     """
 
     def __init__(
         self,
-        book: PaymentBook,
+        ledger: PaymentBook,
         timetable_us: Sequence[tuple[int, str]],
         *,
         refunded_status: str = SUCCESS,
     ) -> None:
-        self._book = book
+        self._ledger = ledger
         self._clock = Clock()
-        self._lifecycle = Lifecycle(book, timetable_us, refunded_status=refunded_status)
+        self._lives = Lives(ledger, timetable_us, refunded_status=refunded_status)
 
     def arrive(self, direction: Direction, count: int = 1) -> None:
-        """Add new payments of a direction now. For tests.
+        """Let that many payments of a direction come now. For tests.
 
         Raises:
-            ValueError: Unknown direction, negative count, or the payments would be after the year 9000.
+            ValueError: No such direction, a negative count, or more than the calendar has room for.
         """
         if count < 0:
             raise ValueError(f"count must not be negative: {count}")
         now_us = self._settle()
-        self._book.check_growth(direction, count)
-        self._book.arrive(direction, count, now_us)
+        self._ledger.check_growth(direction, count)
+        self._ledger.arrive(direction, count, now_us)
         self._changed()
 
     def delete(self, direction: Direction, rank: int) -> None:
-        """Delete a payment, which no call of the API can do. For tests of clients.
+        """Take a payment out, which no API call can do. For tests of what clients make of it.
 
         Args:
-            direction: Of the payment.
-            rank: Its number, counted from the oldest payment ever, which is 1; others keep theirs.
+            rank: Its number counted from the oldest payment ever, from 1; others keep theirs.
 
         Raises:
-            ValueError: Unknown direction or rank.
+            ValueError: No such direction or rank.
         """
         self._settle()
-        self._book.history(direction).delete(rank)
+        self._ledger.history(direction).delete(rank)
         self._changed()
 
     def history(self, direction: Direction) -> list[str]:
-        """Return all ids of a direction, newest first whatever `order` is. For tests; takes O(N).
+        """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
 
         Raises:
-            ValueError: Unknown direction.
+            ValueError: No such direction.
         """
         self._settle()
-        return self._book.ids(direction)
+        return self._ledger.ids(direction)
 
     def payment(self, payment_id: object) -> EmulatedPayment:
-        """Return the current state of a payment.
+        """A payment's facts as they are now.
 
         Raises:
             LookupError: No such payment.
         """
         self._settle()
-        return self._book.payment(str(payment_id))
+        return self._ledger.payment(str(payment_id))
 
     def count(self, direction: Direction) -> int:
-        """Return the current number of payments of a direction."""
+        """How many payments a direction has now."""
         self._settle()
-        return self._book.history(direction).total
+        return self._ledger.history(direction).total
 
     def newest(
         self, direction: Direction, from_rank: int | None = None
     ) -> Iterator[tuple[int, EmulatedPayment]]:
-        """Yield payments with their ranks, newest first, starting at a rank."""
-        history = self._book.history(direction)
+        """Payments with their ranks, newest first, from a rank on."""
+        history = self._ledger.history(direction)
         newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
         for rank in range(newest, 0, -1):
             if history.holds(rank):
                 yield rank, history.payment(rank)
 
     def now_us(self) -> int:
-        """Return the emulator's time, in Unix microseconds."""
+        """The emulator's time, in Unix microseconds."""
         return self._clock.now_us()
 
     async def move(self, payment_id: object, status: str) -> None:
-        """Change the status of a payment. Raises as `pay`."""
+        """The payment takes that status. Raises as `pay`."""
         self._change(payment_id, status)
 
     async def open(self, payment_id: object) -> None:
-        """The payer opens the link. Raises as `pay`."""
+        """The payer looks at the link. Raises as `pay`."""
         self._change(payment_id, "opened")
 
     async def process(self, payment_id: object) -> None:
-        """The payer pays; the payment is being processed. Raises as `pay`."""
+        """The payer has decided to pay; the money is on its way. Raises as `pay`."""
         self._change(payment_id, "processing")
 
     async def settle(self, payment_id: object) -> None:
-        """The money has left the payer but has not arrived yet. Raises as `pay`."""
+        """The money has left the payer and has not arrived yet. Raises as `pay`."""
         self._change(payment_id, "settling")
 
     async def refund(self, payment_id: object, amount: Decimal | int | str | None = None) -> str:
-        """Refund a successful payment, completely or partly.
+        """Money of a payment that succeeded goes back, whole or in parts.
 
         Args:
             payment_id: Its id.
-            amount: Dollars; None: everything that is not refunded yet.
+            amount: Dollars; None: all that was not refunded yet.
 
         Returns:
             The refund's `refund_transaction_id`.
 
         Raises:
             LookupError: No such payment.
-            ValueError: The payment did not succeed, or the amount is more than is left.
+            ValueError: It did not succeed, or the amount is no such part of it.
         """
         return self._refund(payment_id, None if amount is None else _in_cents(amount))
 
     async def refund_fee(self, payment_id: object, amount: Decimal | int | str = "0.30") -> str:
-        """Refund the fee of a successful payment. Returns and raises as `refund`."""
+        """The fee of a payment that succeeded goes back. Returns and raises as `refund`."""
         return self._refund(payment_id, _in_cents(amount), is_fee=True)
 
     async def pay(self, payment_id: object) -> None:
@@ -145,12 +144,12 @@ class Controls:
 
         Raises:
             LookupError: No such payment.
-            ValueError: Its status does not allow this any more.
+            ValueError: Its status allows it no more.
         """
         self._change(payment_id, "success")
 
     async def fail(self, payment_id: object, reason: str | None = None) -> None:
-        """The payment fails for a reason. Raises as `pay`."""
+        """The payment fails, for this reason. Raises as `pay`."""
         self._change(payment_id, "failed", reason)
 
     async def reject(self, payment_id: object, reason: str | None = None) -> None:
@@ -158,45 +157,45 @@ class Controls:
         self._change(payment_id, "rejected", reason)
 
     async def expire(self, payment_id: object) -> None:
-        """The link expires. Raises as `pay`."""
+        """The link is not good any more. Raises as `pay`."""
         self._change(payment_id, "expired")
 
     async def retry(self, payment_id: object) -> str:
-        """The payer retries a payment that failed, expired or was rejected.
+        """The payer tries once more what failed, expired or was rejected.
 
         Returns:
-            The id of the new payment; the old one has the status `retried`.
+            The id of the new payment; the old one is `retried` now.
 
         Raises:
             as `pay`.
         """
         self._settle()
-        new = self._lifecycle.retry(str(payment_id), self._clock.now_us())
+        new = self._lives.retry(str(payment_id), self._clock.now_us())
         self._changed()
         return new.payment_id
 
     def schedule(self, payment_id: object, status: str, *, after: float) -> None:
-        """Schedule a status change, which is skipped if it is not possible any more when it is due.
+        """Let a payment take that status so many seconds from now, if it still can then.
 
         Raises:
             LookupError: No such payment.
-            ValueError: Unknown status, or `after` (seconds) is out of range.
+            ValueError: No such status, or a time out of range.
         """
         if status not in PLANNABLE:
             raise ValueError(f"status must be one of {', '.join(PLANNABLE)}, not {status!r}")
         if not 0 <= after <= 1e9:
             raise ValueError(f"after must be from 0 to 1e9 seconds: {after!r}")
-        self._book.place(str(payment_id))
+        self._ledger.place(str(payment_id))
         at_us = self._clock.now_us() + round(after * 1_000_000)
-        self._lifecycle.schedule(str(payment_id), status, at_us)
+        self._lives.schedule(str(payment_id), status, at_us)
         self._changed()
 
     def advance(self, seconds: float) -> None:
-        """Move the emulator's clock ahead: links expire, and scheduled changes happen.
+        """Move the emulator's clock ahead: links expire, the timetable goes on.
 
         Raises:
-            ValueError: `seconds` is negative, more than thirty years, or leads beyond the year 9000;
-                then the clock is unchanged.
+            ValueError: By less than nothing, more than thirty years, or further than the year 9000;
+                then nothing is moved.
         """
         self.check_advance(seconds)
         self._clock.advance(seconds)
@@ -204,28 +203,28 @@ class Controls:
         self._changed()
 
     def check_advance(self, seconds: float) -> None:
-        """Raise ValueError if `advance` would."""
+        """ValueError where `advance` would raise one."""
         self._clock.check_advance(seconds)
-        self._book.check_settle(self._clock.now_us() / 1_000_000 + seconds)
+        self._ledger.check_settle(self._clock.now_us() / 1_000_000 + seconds)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
-        """Call a listener for every change of a payment, in order, in the next iteration of the loop.
+        """Hear of every change of a payment, in order, in the loop's next turn.
 
         Args:
-            listener: Its exceptions go to the event loop's exception handler.
+            listener: What it raises goes to the event loop's exception handler.
 
         Returns:
-            A function that ends the subscription.
+            What ends it when called.
         """
 
         def tell(change: Change) -> None:
-            # Not called directly: a listener must not run, or fail, in the middle of a change.
+            # Not from here: a listener must not run, or fail, in the middle of a change.
             asyncio.get_running_loop().call_soon(listener, change)
 
-        return self._lifecycle.subscribe(tell)
+        return self._lives.subscribe(tell)
 
     def timeline(self, payment_id: object) -> list[tuple[str, int]]:
-        """Return the statuses that a payment has had here, oldest first, each with its Unix microseconds.
+        """The statuses a payment has had here, oldest first, each with its Unix microseconds.
 
         Raises:
             LookupError: No such payment.
@@ -233,14 +232,14 @@ class Controls:
         return [(change.payment.status, change.at_us) for change in self.changes(payment_id)]
 
     def changes(self, payment_id: object) -> list[Change]:
-        """Return the changes of a payment, oldest first. Raises as `timeline`."""
+        """The same with the payment as it was then."""
         self._settle()
-        self._book.place(str(payment_id))
-        return self._lifecycle.timeline(str(payment_id))
+        self._ledger.place(str(payment_id))
+        return self._lives.timeline(str(payment_id))
 
     def _refund(self, payment_id: object, cents: int | None, *, is_fee: bool = False) -> str:
         now_us = self._settle()
-        refund = self._lifecycle.refund(str(payment_id), cents, now_us, is_fee=is_fee)
+        refund = self._lives.refund(str(payment_id), cents, now_us, is_fee=is_fee)
         self._changed()
         return refund.refund_transaction_id
 
@@ -248,27 +247,25 @@ class Controls:
         self, payment_id: object, status: str, reason: str | None = None
     ) -> EmulatedPayment:
         self._settle()
-        payment = self._lifecycle.change(
-            str(payment_id), status, self._clock.now_us(), reason=reason
-        )
+        payment = self._lives.change(str(payment_id), status, self._clock.now_us(), reason=reason)
         self._changed()
         return payment
 
     def _settle(self) -> int:
         now_us = self._clock.now_us()
-        self._book.settle(now_us)
-        self._lifecycle.settle(now_us)
+        self._ledger.settle(now_us)
+        self._lives.settle(now_us)
         return now_us
 
     def _changed(self) -> None:
-        """Do nothing; `Emulator` overrides this, which is called after each change."""
+        """Called after each change, and when the timetable may have grown."""
 
 
 def _in_cents(amount: Decimal | int | str) -> int:
-    """Convert dollars to cents.
+    """Dollars as cents.
 
     Raises:
-        ValueError: It is not a positive number with at most two decimals.
+        ValueError: It is no number of dollars and cents.
     """
     if isinstance(amount, float | bool):
         raise ValueError(f"amount must be a Decimal, an int or text, not {amount!r}")

@@ -1,6 +1,6 @@
-"""Differences from what the SDK assumes of the API, each implemented as a change of the answers.
+"""Ways in which the API can differ from what clients assume of it, each a change of the answers.
 
-They are applied to complete answers, so that the rest of the emulator need not know about them.
+Applied to the finished answer, so that the rest of the emulator knows nothing of them.
 """
 
 import re
@@ -30,14 +30,14 @@ _Change = Callable[[web.Response, str | None], web.Response]
 
 @attrs.frozen
 class _Deviation:
-    """One difference: its description, and the change of an operation's answer."""
+    """One difference: what it is, and what it does to the answer of an operation."""
 
     description: str
     change: _Change
 
 
 def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _Change:
-    """Make a change of the bodies of successful answers, of some operations or of all."""
+    """Rewrites the bodies of successes, of these operations or of all."""
 
     def apply(response: web.Response, operation: str | None) -> web.Response:
         body = response.body
@@ -117,11 +117,11 @@ _ALL: dict[str, _Deviation] = {
         _of_bodies(lambda body: _STATUS.sub(b'"status":null', body, count=1)),
     ),
     "times-without-zone": _Deviation(
-        "Times have no time zone.",
+        "Times do not say their zone.",
         _of_bodies(lambda body: _TIME.sub(rb'\1"', body)),
     ),
     "short-ids": _Deviation(
-        "Ids of payments in lists are not UUIDs.",
+        "Ids of payments in lists are no UUIDs.",
         _of_bodies(
             lambda body: _PAYMENT_ID.sub(rb'"payment_id":"pay_\1"', body),
             "list_sent",
@@ -134,20 +134,20 @@ _ALL: dict[str, _Deviation] = {
     ),
     "small-pages": _Deviation(f"A page has {_CAPPED_ROWS} payments at most.", lambda each, _: each),
     "other-webhook-amounts": _Deviation(
-        "The amount in a webhook differs from that of its payment.", lambda each, _: each
+        "The amount of a webhook is not that of its payment.", lambda each, _: each
     ),
-    "missing-is-400": _Deviation("An unknown payment is answered with 400.", _of_status(404, 400)),
-    "invalid-is-400": _Deviation("An invalid request is answered with 400.", _of_status(422, 400)),
+    "missing-is-400": _Deviation("An unknown payment is answered 400.", _of_status(404, 400)),
+    "invalid-is-400": _Deviation("An invalid request is answered 400.", _of_status(422, 400)),
     "connections-close": _Deviation("Each answer ends its connection.", _close),
-    "always-gzip": _Deviation("Answers are always compressed.", _compress),
+    "always-gzip": _Deviation("Answers are compressed, whether asked for or not.", _compress),
 }
 
 DEVIATIONS = {name: each.description for name, each in _ALL.items()}
-"""The description of each deviation by its name."""
+"""What each name means."""
 
 
 class Deviations:
-    """The deviations of one emulator.
+    """Those that an emulator has.
 
     Args:
         names: Keys of `DEVIATIONS`.
@@ -158,24 +158,24 @@ class Deviations:
 
     def __init__(self, names: Collection[str]) -> None:
         for name in [names] if isinstance(names, str) else names:
-            # A single string is refused, too, although it is a collection of strings.
+            # One name alone is refused, too: it is no collection of names, though it has letters.
             if name not in _ALL or isinstance(names, str):
                 raise ValueError(f"deviations must be a list of {', '.join(_ALL)}, not {names!r}")
         self._names = frozenset(names)
         self._changes = [each.change for name, each in _ALL.items() if name in self._names]
 
     def rows(self, asked: int) -> int:
-        """Return the largest number of payments on a page, given the requested number."""
+        """How many payments a page has at most, where so many were asked for."""
         return min(asked, _CAPPED_ROWS) if "small-pages" in self._names else asked
 
     def webhook(self, body: bytes) -> bytes:
-        """Apply the deviations to the body of a webhook."""
+        """The body of a webhook, changed."""
         if "other-webhook-amounts" not in self._names:
             return body
         return _WEBHOOK_AMOUNT.sub(rb"\g<1>1\g<2>", body)
 
     def apply(self, response: web.StreamResponse, operation: str | None) -> web.StreamResponse:
-        """Apply the deviations to an answer."""
+        """The answer, changed."""
         for change in self._changes:
             if isinstance(response, web.Response):
                 response = change(response, operation)

@@ -1,4 +1,4 @@
-"""Generates the records of a small company, the default history."""
+"""Records such as a small company has them; what a newcomer sees."""
 
 from paywint_async.emulator._everyday_catalogue import (
     COMPANIES,
@@ -19,7 +19,7 @@ from paywint_async.emulator._transitions import EXPIRED, FINAL, PROCESSING, SUCC
 _COMPANY_EVERY = 5
 _LINK_LIFE_US = 24 * 3600 * 1_000_000
 _SLOW_US = (24 * 3600 * 1_000_000, 48 * 3600 * 1_000_000)
-"""The shortest time until a payment is settled, and how much longer it can take."""
+"""The least time after which it is settled, and how much longer it may take."""
 _QUICK_US = (5_000_000, 600_000_000)
 _AMOUNTS = (
     (55, 3_00, 99_99),
@@ -31,7 +31,7 @@ _AMOUNTS = (
 
 
 class EverydayGenerator(Generator):
-    """Amounts from 3 to 25,000 dollars, plain names, most payments paid, none in the future.
+    """Amounts from 3 to 25,000 dollars, plain names, most of it paid, none of it in the future.
 
     Args:
         identity: The seed's ids and randomness.
@@ -75,7 +75,7 @@ class EverydayGenerator(Generator):
         )
 
     def _outcome(self, slot: Slot, chance: Chance, *, is_slow: bool) -> tuple[str, int | None]:
-        """Return the status, and when it was reached if it is final."""
+        """The status, and when it was reached where it is final."""
         status, created_us = STATUSES[chance.status], slot.created_at_us
         if created_us >= self._end_us:  # it arrives while the emulator runs
             return status, created_us + 1 if status in FINAL else None
@@ -90,7 +90,7 @@ class EverydayGenerator(Generator):
 
 
 def _amount(money: int) -> str:
-    """Return an amount as JSON encoders write a float: `45.0`, `4.5`, `150.75`."""
+    """Dollars as JSON encoders write a float: `45.0`, `4.5`, `150.75`."""
     share, money = money % 100, money // 100
     least, most = next((least, most) for below, least, most in _AMOUNTS if share < below)
     cents = least + money % (most - least + 1)

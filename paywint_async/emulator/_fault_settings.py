@@ -1,4 +1,4 @@
-"""The settings that can be changed while the emulator runs: latency, request limit, failures."""
+"""What can be turned while the emulator runs: latency, request limit, failing answers."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._traffic import TokenBucket
 
 
-class FaultSettings:
-    """Latency, request limit and failures of the API.
+class Switches:
+    """How the API behaves.
 
     Args:
-        identity: Its seed decides which requests fail.
-        latency: Seconds each request waits before it is answered.
+        identity: Which requests fail follows from its seed.
+        latency: Seconds each request waits before state is read and answered.
         rate_limit: Requests per second; None: no limit.
         failures: The share of requests that are answered with 503, from 0 to 1.
     """
@@ -26,10 +26,10 @@ class FaultSettings:
         self.turn(latency=latency, rate_limit=rate_limit, failures=failures)
 
     def turn(self, *, latency: float, rate_limit: float | None, failures: float) -> None:
-        """Change all settings, or none if one is invalid.
+        """Set all of them, or none.
 
         Raises:
-            ValueError: A setting is out of range; the message names it.
+            ValueError: One of them is out of its range; the message names it.
         """
         _check("latency", latency, 0, 3600)
         _check("failures", failures, 0, 1)
@@ -40,7 +40,7 @@ class FaultSettings:
         self.latency, self.rate_limit, self.failures = latency, rate_limit, failures
 
     def fails(self) -> bool:
-        """Decide whether the next request fails."""
+        """Whether the request that comes now is one of those that fail."""
         if not self.failures:
             return False
         self._asked += 1

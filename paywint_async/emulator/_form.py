@@ -1,6 +1,6 @@
-"""Reads the fields of a JSON object, with the error messages of FastAPI.
+"""A JSON object read field by field, with FastAPI's words for what is wrong in it.
 
-Knows neither HTTP nor the meaning of the fields.
+Bytes to values; it knows neither HTTP nor what the fields are for.
 """
 
 import json
@@ -9,17 +9,17 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, cast
 
-# Larger numbers overflow a float; and a number with a huge exponent could fill the memory.
+# Beyond the range of a double nobody reads the number; refused, it cannot fill the memory either.
 _LARGEST_EXPONENT = 308
 
 Problem = tuple[tuple[str | int, ...], str, str]
-"""Location, message and type: one entry of `detail` in a 422."""
+"""Location, message, type: one entry of a 422's `detail`."""
 
 _Fault = tuple[str, str]
 
 
 class InvalidBody(Exception):
-    """The body is invalid; `problems` says where and why."""
+    """The body is refused; `problems` says where and why."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
@@ -27,16 +27,16 @@ class InvalidBody(Exception):
 
 
 class Form:
-    """A JSON object whose problems are collected until `check`.
+    """A JSON object whose problems are gathered until `check`.
 
-    A method that finds a problem records it and returns a placeholder of the right type, so that one
+    A reader that finds a problem notes it and returns a stand-in of the right type, so that one
     answer names every problem.
 
     Args:
         body: The request's bytes.
 
     Raises:
-        InvalidBody: The bytes are not a JSON object.
+        InvalidBody: The bytes are no JSON object.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -44,27 +44,27 @@ class Form:
         self._fields = _object(body)
 
     def refuse(self, where: tuple[str | int, ...], message: str, kind: str) -> None:
-        """Record a problem at a place of the body."""
+        """Note a problem at this place of the body."""
         self._problems.append((("body", *where), message, kind))
 
     def check(self) -> None:
-        """Raise if there was a problem.
+        """Stop where there was a problem.
 
         Raises:
-            InvalidBody: With every recorded problem.
+            InvalidBody: With every problem that was noted.
         """
         if self._problems:
             raise InvalidBody(self._problems)
 
     def money(self, name: str, *, at_most: Decimal | None = None) -> Decimal:
-        """Read a required amount: positive, written with at most two decimals."""
+        """A required amount: positive, at most two decimals as it is written."""
         number = self._number(name, ("Input should be a valid decimal", "decimal_type"))
         if number is not None:
             self._note(name, _money_fault(number, at_most))
         return number or Decimal(0)
 
     def integer(self, name: str, *, at_least: int = 1, among: Collection[int] = ()) -> int:
-        """Read a required integer; `10.0` is one, as in JSON Schema."""
+        """A required whole number; `10.0` is one, as it is in JSON Schema."""
         number = self._number(name, ("Input should be a valid integer", "int_type"))
         if number is not None:
             self._note(name, _integer_fault(number, at_least, among))
@@ -79,7 +79,7 @@ class Form:
         pattern: re.Pattern[str] | None = None,
         nullable: bool = True,
     ) -> str | None:
-        """Read an optional string; lengths count code points."""
+        """An optional string; lengths count code points."""
         value = self._fields.get(name)
         if value is None and (nullable or name not in self._fields):
             return None
@@ -109,7 +109,7 @@ class Form:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         value: Any = json.loads(body.decode(), parse_float=Decimal, parse_constant=_no_constant)
-    # Deep nesting raises RecursionError, a huge exponent ArithmeticError; neither must be a 500.
+    # Deep nesting overflows the stack, an absurd exponent the decimal type; neither is a 500.
     except (ValueError, ArithmeticError, RecursionError) as error:
         message = f"JSON decode error: {type(error).__name__}"
         raise InvalidBody([(("body",), message, "json_invalid")]) from None
@@ -120,7 +120,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is no JSON")
 
 
 def _money_fault(number: Decimal, at_most: Decimal | None) -> _Fault | None:

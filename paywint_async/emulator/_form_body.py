@@ -1,6 +1,6 @@
-"""Parses URL-encoded form bodies, as browsers send them; anything else is answered with 4xx.
+"""What a form of the pages says, as browsers send it. Whoever sends anything else is told so, by 4xx.
 
-aiohttp's own reader accepts more content types, and raises many kinds of errors on invalid bodies.
+aiohttp's own reader takes more kinds, and fails on what is none in as many ways.
 """
 
 from urllib.parse import parse_qsl
@@ -12,16 +12,16 @@ _MOST_FIELDS = 100
 
 
 async def fields(request: web.Request) -> dict[str, str]:
-    """Return the form's fields by name; none if the body is empty.
+    """The form's fields by name; none where nothing was sent.
 
     Raises:
-        HTTPException: 413, 415, or 400 if the body is not a valid form.
+        HTTPException: 413, 415, or 400 where the body is no such form.
     """
     try:
         body = await request.read()
     except web.RequestPayloadError:
         problem = web.HTTPBadRequest(text="the body cannot be read: it is not what was announced\n")
-        problem.force_close()  # the rest of the connection cannot be separated from the body
+        problem.force_close()  # what else comes on this connection cannot be told from the body
         raise problem from None
     if not body:
         return {}
@@ -37,4 +37,4 @@ async def fields(request: web.Request) -> dict[str, str]:
     except UnicodeDecodeError:
         raise web.HTTPBadRequest(text="the form is not in UTF-8\n") from None
     except ValueError:
-        raise web.HTTPBadRequest(text="the body is not a form: send name=value&…\n") from None
+        raise web.HTTPBadRequest(text="the body is no form: send name=value&…\n") from None

@@ -1,7 +1,8 @@
-"""Generates a record on demand from seed, direction and rank.
+"""A record from its rank, made when asked: (seed, direction, rank) decides what it holds.
 
-This is common to all histories; `HostileGenerator` and `EverydayGenerator` fill in the content. No
-record is stored, so a million payments cost nothing until they are read.
+What all histories have in common; what is in a record is `HostileGenerator`'s or
+`EverydayGenerator`'s. It holds no history and no clock, so a million payments cost nothing until
+somebody reads them.
 """
 
 import struct
@@ -19,7 +20,7 @@ _DRAW = struct.Struct(f">{TAG_BYTES}x QQQ HI BBBBB")
 
 
 class Chance(NamedTuple):
-    """The random numbers of a record, one for each property; `_DRAW` unpacks them."""
+    """The randomness of a record, one number for each thing that varies; as `_DRAW` reads it."""
 
     jitter: int
     settling: int
@@ -35,7 +36,7 @@ class Chance(NamedTuple):
 
 @attrs.frozen
 class Party:
-    """A payer or payee."""
+    """Somebody who pays or is paid."""
 
     party_id: str
     name: str
@@ -43,7 +44,7 @@ class Party:
 
 @attrs.frozen(kw_only=True)
 class Slot:
-    """The id, direction, rank and time of a record."""
+    """The place of a record: which payment it is, whose, and when it was made."""
 
     payment_id: str
     direction: Direction
@@ -52,7 +53,7 @@ class Slot:
 
 
 class Generator(ABC):
-    """Generates the records of a seed's history.
+    """The generated part of a seed's history.
 
     Args:
         identity: The seed's ids and randomness.
@@ -64,16 +65,16 @@ class Generator(ABC):
         self._parties = [self._make_party(index) for index in range(_PARTIES)]
 
     def somebody(self, purpose: str) -> Party:
-        """Return one of the other parties, always the same for the same purpose."""
+        """One of the other parties; the same for the same purpose."""
         return self._parties[self._identity.bits(purpose)[0]]
 
     def created_at_us(self, direction: Direction, rank: int, calendar: Calendar) -> int:
-        """Return the time of creation of the payment of a rank, in Unix microseconds."""
+        """When the payment of this rank was made, in Unix microseconds."""
         chance = Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))
         return calendar.created_at_us(rank, chance.jitter)
 
     def payment(self, direction: Direction, rank: int, calendar: Calendar) -> EmulatedPayment:
-        """Return the payment of a rank."""
+        """The payment of this rank."""
         draw = self._identity.draw(direction, rank)
         chance = Chance(*_DRAW.unpack_from(draw))
         slot = Slot(
@@ -93,8 +94,8 @@ class Generator(ABC):
 
     @abstractmethod
     def _name(self, index: int, bits: int) -> str:
-        """Return the name of a party."""
+        """The name of the party of this number."""
 
     @abstractmethod
     def _fill(self, slot: Slot, chance: Chance) -> EmulatedPayment:
-        """Return the record of a slot."""
+        """What happens to be in this record."""

@@ -1,7 +1,7 @@
-"""One direction of the history: the existing ranks, and the row of each.
+"""One direction of the history: which ranks exist, and the row of each.
 
 A rank is a payment's number counted from the oldest, and never changes. It knows neither clocks nor
-HTTP; its owner adds the payments.
+HTTP; whoever holds it says when a payment comes.
 """
 
 from bisect import bisect_left, insort
@@ -16,25 +16,25 @@ from paywint_async.emulator._identity import Direction
 from paywint_async.emulator._payment import EmulatedPayment
 
 CACHED_ROWS = 131_072
-"""The number of cached rows, about 90 MB: enough that a benchmark of 100,000 payments measures its
-client, not this server. In a longer history, read from end to end, each row would be evicted before it
-is needed again, so only `RECENT_ROWS` are cached."""
+"""Rendered rows kept, about 90 MB once that many have been read: a benchmark of 100,000 payments
+then measures its client, not this server. Of a longer history, read from end to end, each row would
+be gone before it is asked for again, so only the `RECENT_ROWS` are kept."""
 
 RECENT_ROWS = 2_048
-"""Enough for the rows that a client requests twice because pages shifted or an answer was lost."""
+"""Those that a client asks for twice, since pages were shifted or an answer was lost."""
 
 _SECOND_US = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
 class SavedHistory:
-    """The parts of a direction's history that its seed does not determine, or the unsaved ones.
+    """What a direction's history is made of besides its seed, or the unsaved part of that.
 
     Args:
         size: The rank of the newest payment.
-        payments: The changed payments by rank; True marks those that were appended.
-        deleted: The deleted ranks.
-        arrivals: The calendars of payments that arrived while it ran, in their order.
+        payments: By rank, those that were changed or, where True, written at the end.
+        deleted: The ranks that were taken out.
+        arrivals: The calendars of payments that came at a time of their own, in their order.
     """
 
     size: int
@@ -47,10 +47,10 @@ class History:
     """The payments of one direction.
 
     Args:
-        generator: Generates the records.
-        direction: Of the payments.
-        size: The number of payments at the beginning.
-        calendar: Their times.
+        generator: Makes the records nobody wrote.
+        direction: Whose records.
+        size: How many there are at the beginning.
+        calendar: When those were made.
         render: Writes a payment as JSON.
     """
 
@@ -80,32 +80,32 @@ class History:
 
     @property
     def total(self) -> int:
-        """The number of payments that the listing shows."""
+        """How many payments the listing shows."""
         return self._newest_rank - len(self._deleted)
 
     @property
     def newest_rank(self) -> int:
-        """The rank of the latest payment, deleted or not; 0 if there was none."""
+        """The rank of the payment that came last, deleted or not; 0 where none came."""
         return self._newest_rank
 
     @property
     def next_rank(self) -> int:
-        """The rank of the next payment."""
+        """The rank of the next payment to come."""
         return self._newest_rank + 1
 
     def time_after(self, count: int) -> int:
-        """Return the latest time that `count` more payments can have, in Unix microseconds."""
+        """No later than this would be the last of so many more payments, in Unix microseconds."""
         latest = self._calendars.latest
         return latest.interval_start_us(self._newest_rank + 1) + count * self._usual_step_us
 
     def grow(self, count: int) -> None:
-        """Add generated payments at the times that follow."""
+        """Let that many generated payments come, at the times that follow."""
         self._newest_rank += count
 
     def grow_now(self, count: int, now_us: int) -> None:
-        """Add generated payments just before a time, at most a second apart.
+        """Let that many generated payments come just before this time, a second apart at most.
 
-        Their times are after those of all others, whatever the time is.
+        They come after all others, whatever the clock says.
         """
         if not count:
             return
@@ -119,12 +119,12 @@ class History:
         self._newest_rank += count
 
     def next_time(self, now_us: int) -> int:
-        """Return the time of a payment created now: later than any other, whatever the clock says."""
+        """The time for a payment that comes now: later than any other, whatever the clock says."""
         newest = self._newest_rank
         return max(now_us, self._time(newest) + 1) if newest else now_us
 
     def write(self, payment: EmulatedPayment) -> None:
-        """Append a payment that is not generated; its time must be `next_time`."""
+        """Append a payment that was not generated; its time must be `next_time`."""
         rank = self.next_rank
         self._calendars.go_on_after(rank, payment.created_at_us)
         self._appended.add(rank)
@@ -133,11 +133,11 @@ class History:
         self._newest_rank = rank
 
     def restore(self, saved: SavedHistory) -> None:
-        """Replace the state by a saved one."""
+        """Take over what was saved, in place of what there is now."""
         self._calendars.forget()
         appended = {rank for rank, (_payment, is_appended) in saved.payments.items() if is_appended}
         self._written = {rank: payment for rank, (payment, _) in saved.payments.items()}
-        # If payments arrived just after an appended one, their calendar is the later one.
+        # Where payments arrived just after a written one, their calendar is the later one.
         changes = [(rank + 1, 0, rank) for rank in appended]
         changes += [(each.first_rank, 1, index) for index, each in enumerate(saved.arrivals)]
         for _first_rank, is_arrival, index in sorted(changes):
@@ -150,7 +150,7 @@ class History:
         self.mark_saved()
 
     def unsaved(self) -> SavedHistory:
-        """Return the changes since `mark_saved`."""
+        """What has changed since `mark_saved`."""
         written = {rank: (self._written[rank], rank in self._appended) for rank in self._unsaved}
         return SavedHistory(
             size=self._newest_rank,
@@ -160,19 +160,19 @@ class History:
         )
 
     def mark_saved(self) -> None:
-        """Mark all changes as saved."""
+        """What is unsaved now has been saved."""
         self._unsaved, self._unsaved_deletions, self._unsaved_arrivals = set(), [], []
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether anything was written, deleted or arrived since `mark_saved`."""
+        """Whether something was written, deleted or came at its own time since `mark_saved`."""
         return bool(self._unsaved or self._unsaved_deletions or self._unsaved_arrivals)
 
     def delete(self, rank: int) -> None:
-        """Delete a payment; the others keep their ranks.
+        """Take a payment out of the listing; the others keep their ranks.
 
         Raises:
-            ValueError: No payment has this rank.
+            ValueError: There is no payment of this rank.
         """
         if not self.holds(rank):
             raise ValueError(f"no {self._direction} payment of rank {rank} to delete")
@@ -180,26 +180,26 @@ class History:
         self._unsaved_deletions.append(rank)
 
     def holds(self, rank: int) -> bool:
-        """Return whether a payment has this rank."""
+        """Whether there is a payment of this rank."""
         index = bisect_left(self._deleted, rank)
         return 1 <= rank <= self._newest_rank and self._deleted[index : index + 1] != [rank]
 
     def row(self, rank: int) -> bytes:
-        """Return the payment of a rank as JSON."""
+        """The payment of this rank as JSON."""
         written = self._written.get(rank)
         return self._render(written) if written else self._generated_row(rank)
 
     def payment(self, rank: int) -> EmulatedPayment:
-        """Return the payment of a rank."""
+        """The payment of this rank as facts."""
         return self._written.get(rank) or self._generate(rank)
 
     def replace(self, rank: int, payment: EmulatedPayment) -> None:
-        """Replace the payment of a rank; its id and time of creation must be the same."""
+        """Put other facts in the place of this rank's; id and time of creation stay."""
         self._written[rank] = payment
         self._unsaved.add(rank)
 
     def ranks(self, first: int, last: int) -> list[int]:
-        """Return the ranks at positions counted from the oldest, both ends included, ascending."""
+        """The ranks at these positions, counted from the oldest, both ends included, ascending."""
         first, last = max(first, 1), min(last, self.total)
         if not self._deleted:
             return list(range(first, last + 1))

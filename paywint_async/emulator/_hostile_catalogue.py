@@ -1,7 +1,7 @@
-"""The words of generated payments: names in many scripts, notes, reasons, amounts. Data only.
+"""The words a generated payment is made of: names of many scripts, notes, reasons, amounts.
 
-The values are chosen to break code that is careless with text or money: markup, quotes, formulas,
-line breaks, right-to-left scripts, amounts that a float cannot represent.
+Data only. The values are chosen to hurt code that is careless with text or money: markup, quotes,
+formulas, line breaks, right-to-left scripts, digits that a float does not keep.
 """
 
 from itertools import product

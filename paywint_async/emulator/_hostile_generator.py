@@ -1,4 +1,4 @@
-"""Generates records that break code that is careless with text or money, for tests."""
+"""Records that hurt code which is careless with text or money; the test suite's history."""
 
 from paywint_async.emulator._generator import Chance, Generator, Slot
 from paywint_async.emulator._hostile_catalogue import (
@@ -20,7 +20,7 @@ _Sides = tuple[str | None, str | None, str | None, str | None]
 
 
 class HostileGenerator(Generator):
-    """Very large amounts, amounts that a float cannot hold, all scripts, markup, formulas, nulls."""
+    """Trillions, digits that a float loses, names of all scripts, markup, formulas, gaps."""
 
     def _name(self, index: int, bits: int) -> str:
         names = HARD_NAMES if index % _HARD_NAME_EVERY == 0 else NAMES
@@ -46,7 +46,7 @@ class HostileGenerator(Generator):
         )
 
     def _sides(self, slot: Slot, chance: Chance) -> _Sides:
-        """Return the ids and names of payer and payee; those of the other party are sometimes unknown."""
+        """Payer's id and name, then payee's; of the other side each is unknown now and then."""
         other = self._party(chance)
         other_id = other.party_id if chance.gaps & 0x0F else None
         other_name = other.name if chance.gaps >> 4 else None

@@ -16,7 +16,7 @@ _LOW_BITS = 62
 
 
 class Identity:
-    """The credentials, ids and random numbers of one seed.
+    """The names and numbers of one seed.
 
     A payment id is a version 4 UUID whose 122 free bits are a 74-bit tag (a hash of direction and
     rank) and the 48-bit place (rank and direction) hidden under a pad made from that tag. So an id
@@ -31,35 +31,35 @@ class Identity:
         self._prefixes = {name: self._key + name.encode() for name in DIRECTIONS}
         self.api_key = self.uuid("api key")
         self.api_secret = f"pw_emulator_{self.bits('api secret').hex()[:48]}"
-        # The other party of the account's payments.
+        # Whoever is on the other side of the account's payments.
         self.payer_key = self.uuid("payer key")
         self.payer_secret = f"pw_emulator_{self.bits('payer secret').hex()[:48]}"
 
     def bits(self, purpose: str) -> bytes:
-        """Return 64 bytes that depend only on the seed and on the purpose."""
+        """64 bytes that depend on the seed and on the purpose only."""
         return blake2b(self._key + b"/" + purpose.encode()).digest()
 
     def uuid(self, purpose: str) -> str:
-        """Return a version 4 UUID that depends only on the seed and on the purpose."""
+        """A version 4 UUID that depends on the seed and on the purpose only."""
         bits = self.bits(purpose)
         return _version_4(int.from_bytes(bits[:6], "big"), _tag(bits[6:]))
 
     def draw(self, direction: Direction, rank: int) -> bytes:
-        """Return the 64 random bytes of a record; the first `TAG_BYTES` are part of its id."""
+        """The 64 bytes of randomness behind a record; the first `TAG_BYTES` also name it."""
         return blake2b(self._prefixes[direction] + rank.to_bytes(8, "big")).digest()
 
     def payment_id(self, direction: Direction, rank: int, draw: bytes | None = None) -> str:
-        """Return the id of the payment of a rank, as a lower-case UUID.
+        """The id of the payment of this rank, as a lower-case UUID.
 
         Args:
-            draw: The record's random bytes, if the caller has them already.
+            draw: The record's randomness, where the caller has drawn it already.
         """
         tag = _tag(draw if draw is not None else self.draw(direction, rank))
         place = rank << 1 | DIRECTIONS.index(direction)
         return _version_4(place ^ self._pad(tag), tag)
 
     def locate(self, payment_id: str) -> tuple[Direction, int] | None:
-        """Return direction and rank of an id of this seed; None for any other id.
+        """The direction and rank behind an id of this seed; None where the id is not one.
 
         Args:
             payment_id: A UUID in its hyphenated form, in either case.
@@ -68,7 +68,7 @@ class Identity:
         tag = (number >> 64 & 0xFFF) << _LOW_BITS | number & (1 << _LOW_BITS) - 1
         place = number >> 80 ^ self._pad(tag)
         direction, rank = DIRECTIONS[place & 1], place >> 1
-        # Only an id of this seed encodes to itself; this also checks version and variant.
+        # Only a true id encodes to itself: this also checks the version and the variant.
         if self.payment_id(direction, rank) != payment_id.lower():
             return None
         return direction, rank

@@ -1,6 +1,6 @@
-"""Changes the account's payments, at once or on a timetable, and notifies listeners.
+"""What happens to the account's payments: changes now, changes on a timetable, who is told.
 
-Nothing here awaits or reads a clock: the caller passes the time.
+Nothing here awaits and nothing looks at a clock: whoever holds it says what time it is.
 """
 
 import heapq
@@ -17,25 +17,25 @@ from paywint_async.emulator._transitions import Change, Refund
 Listener = Callable[[Change], None]
 
 
-class Lifecycle:
-    """The changes of one account's payments.
+class Lives:
+    """The lives of one account's payments.
 
     Args:
-        book: The payments.
-        timetable_us: Scheduled changes of each new link, as (microseconds after its creation,
-            status); a change that is not possible when it is due is skipped.
-        refunded_status: The status of a completely refunded payment.
+        ledger: Where they are.
+        timetable_us: What becomes of a new link by itself, as (microseconds after it was made,
+            status); a step that is not possible any more when it is due is left out.
+        refunded_status: The status of a payment that was refunded whole.
     """
 
     def __init__(
         self,
-        book: PaymentBook,
+        ledger: PaymentBook,
         timetable_us: Sequence[tuple[int, str]],
         *,
         refunded_status: str = _transitions.SUCCESS,
     ) -> None:
         self._refunded_status = refunded_status
-        self._book = book
+        self._ledger = ledger
         self._timetable = timetable_us
         self._due: list[tuple[int, int, str, str]] = []
         self._number = count()
@@ -44,58 +44,60 @@ class Lifecycle:
 
     @property
     def next_due_us(self) -> int | None:
-        """The time of the next scheduled change, or None."""
+        """When the timetable has something to do next."""
         return self._due[0][0] if self._due else None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call a listener at once for every change; it must not raise. Returns an unsubscriber."""
+        """Call it with every change, at once; it must not raise. What comes back ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def timeline(self, payment_id: str) -> list[Change]:
-        """Return the changes of a payment, oldest first; a generated payment has none at first."""
+        """What has happened to a payment here, oldest first; generated ones begin empty."""
         return list(self._timelines.get(payment_id.lower(), ()))
 
     def create(self, payment: EmulatedPayment) -> None:
-        """Record a new payment, and schedule its changes."""
+        """Note that this payment was made, and plan what becomes of it."""
         self._plan(payment)
         self._note(Change(payment=payment, previous=None, at_us=payment.created_at_us))
 
     def change(
         self, payment_id: str, status: str, now_us: int, *, reason: str | None = None
     ) -> EmulatedPayment:
-        """Change the status of a payment.
+        """Move a payment on.
 
         Raises:
             LookupError: No such payment.
-            IllegalChange: The new status is not possible.
+            IllegalChange: That status cannot come next.
         """
-        before = self._book.payment(payment_id)
+        before = self._ledger.payment(payment_id)
         if status == _transitions.RETRIED:
-            raise _transitions.IllegalChange("use `retry` to retry a payment: it creates a new one")
+            raise _transitions.IllegalChange(
+                "a payment is retried by `retry`, which makes a new one"
+            )
         after = _transitions.changed(before, status, now_us, reason)
         if status not in _transitions.UNPAID and status != _transitions.EXPIRED:
-            payer_id, payer_name = self._book.payer_of(before)
+            payer_id, payer_name = self._ledger.payer_of(before)
             after = attrs.evolve(after, payer_id=payer_id, payer_name=payer_name)
-        self._book.replace(after)
+        self._ledger.replace(after)
         self._note(Change(payment=after, previous=before.status, at_us=now_us))
         return after
 
     def retry(self, payment_id: str, now_us: int) -> EmulatedPayment:
-        """Create a new payment in place of one that failed, expired or was rejected.
+        """Put a new payment in the place of one that came to nothing.
 
         Returns:
-            The new payment; the old one gets the status `retried`.
+            The new one; the old one is `retried`.
 
         Raises:
             LookupError: No such payment.
-            IllegalChange: The payment has not failed, expired or been rejected.
+            IllegalChange: It has not failed, expired or been rejected.
         """
-        before = self._book.payment(payment_id)
+        before = self._ledger.payment(payment_id)
         _transitions.check_change(before, _transitions.RETRIED)
-        new = self._book.repeat(before, now_us)
+        new = self._ledger.repeat(before, now_us)
         after = attrs.evolve(before, status=_transitions.RETRIED)
-        self._book.replace(after)
+        self._ledger.replace(after)
         self._note(
             Change(
                 payment=after,
@@ -110,35 +112,35 @@ class Lifecycle:
     def refund(
         self, payment_id: str, cents: int | None, now_us: int, *, is_fee: bool = False
     ) -> Refund:
-        """Refund money.
+        """Give money back.
 
         Args:
-            cents: The amount; None: everything that is not refunded yet.
-            is_fee: Whether the payment's fee is refunded.
+            cents: How much; None: all that was not refunded yet.
+            is_fee: Whether it is of the payment's fee.
 
         Raises:
             LookupError: No such payment.
-            IllegalChange: The payment did not succeed, or the amount is more than is left.
+            IllegalChange: It did not succeed, or so much is not left.
         """
-        before = self._book.payment(payment_id)
+        before = self._ledger.payment(payment_id)
         after, given = _transitions.refunded(
             before, cents, is_fee=is_fee, full_status=self._refunded_status
         )
         refund = Refund(
-            refund_transaction_id=self._book.refund_id(after),
+            refund_transaction_id=self._ledger.refund_id(after),
             amount=f"{given // 100}.{given % 100:02d}",
             is_fee=is_fee,
         )
-        self._book.replace(after)
+        self._ledger.replace(after)
         self._note(Change(payment=after, previous=before.status, at_us=now_us, refund=refund))
         return refund
 
     def schedule(self, payment_id: str, status: str, at_us: int) -> None:
-        """Schedule a status change, which is skipped if it is not possible when it is due."""
+        """Let a payment take that status at that time, should it still be possible then."""
         heapq.heappush(self._due, (at_us, next(self._number), payment_id, status))
 
     def settle(self, now_us: int) -> None:
-        """Apply the scheduled changes that are due, in the order of their times."""
+        """Do what was due by then, in the order of its times."""
         while self._due and self._due[0][0] <= now_us:
             at_us, _number, payment_id, status = heapq.heappop(self._due)
             try:
@@ -147,10 +149,10 @@ class Lifecycle:
                 else:
                     self.change(payment_id, status, at_us)
             except (LookupError, _transitions.IllegalChange):
-                continue  # the payment has changed otherwise, or was deleted
+                continue  # it went another way, or was deleted: that is what "planned" means
 
     def restore(self, timeline: list[Change]) -> None:
-        """Restore the changes of a payment, oldest first; there is at least one."""
+        """Take over what has happened to a payment, oldest first and at least one change."""
         payment = timeline[-1].payment
         self._timelines[payment.payment_id] = timeline
         if timeline[0].previous is None and payment.status not in _transitions.FINAL:

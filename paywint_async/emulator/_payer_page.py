@@ -1,4 +1,4 @@
-"""The HTML page of a payment link, on which a payer pays or declines."""
+"""The page behind a payment link: what a payer sees, and what a payer can do."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,11 +14,11 @@ _Act = Callable[[str], Awaitable[Any]]
 
 
 class PayerPage:
-    """`/pay/{payment_id}`: visiting it opens the payment; its buttons pay, decline or expire it.
+    """`/pay/{payment_id}`: looking at it opens the payment; its buttons pay, decline or expire it.
 
     Args:
         controls: The account.
-        redirect_url: Where the payer is redirected afterwards, with `id` and `status`; None: nowhere.
+        redirect_url: Where the payer is sent afterwards, with `id` and `status`; None: nowhere.
     """
 
     def __init__(self, controls: Controls, redirect_url: str | None) -> None:
@@ -26,7 +26,7 @@ class PayerPage:
         self._redirect_url = redirect_url
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
+        """Its routes."""
         router.add_get("/pay/{payment_id}", self._show)
         router.add_post("/pay/{payment_id}", self._act)
 
@@ -46,7 +46,7 @@ class PayerPage:
         action = (await _form_body.fields(request)).get("action", "")
         try:
             await self._do(action, payment.payment_id)
-        except _transitions.IllegalChange:  # changed in another tab; show the current state
+        except _transitions.IllegalChange:  # another tab was quicker; the page says what holds now
             return self._render(self._controls.payment(payment.payment_id), status=409)
         raise web.HTTPSeeOther(self._after(self._controls.payment(payment.payment_id)))
 
@@ -80,7 +80,7 @@ class PayerPage:
         )
 
     def _after(self, payment: EmulatedPayment) -> str:
-        """Return the URL of the redirect; an expired link has none, since none is published."""
+        """Where the payer goes next; an expired link leads nowhere, as no redirect is published."""
         if self._redirect_url is None or payment.status not in ("success", "failed", "rejected"):
             return f"/pay/{payment.payment_id}"
         parts = urlsplit(self._redirect_url)

@@ -1,14 +1,15 @@
-"""The emulator's record of a payment, in exact units. Knows no JSON."""
+"""One payment as the emulator holds it, in units that lose nothing. It knows no JSON."""
 
 import attrs
 
 
 @attrs.frozen(kw_only=True)
 class EmulatedPayment:
-    """A payment with the fields of the API, except that times are Unix microseconds.
+    """A payment's facts; the fields are the API's, save that times are Unix microseconds.
 
-    `amount` is text with exactly the digits of the answer. The API does not return `invoice_number`,
-    `refunded_cents` (the sum of the refunds) and `refunds` (the number of refunds, also of fees).
+    `amount` is text: the very digits that go on the wire. `invoice_number` is kept for the account,
+    the API never shows it. Nor does it show `refunded_cents`, what was paid back, and `refunds`, the
+    number of refunds, those of fees counted, too.
     """
 
     payment_id: str

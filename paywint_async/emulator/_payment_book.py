@@ -1,7 +1,7 @@
-"""The account's state: the payments of both directions, arrivals, and created links.
+"""The account's state: both directions, the payments that keep arriving, the links that are made.
 
-Nothing here awaits, so every answer is consistent. The caller passes the time: monotonic seconds
-for the arrivals, Unix microseconds for payments.
+Nothing here awaits, so every answer comes from one moment. Time is handed in: monotonic seconds
+for the arrivals, Unix microseconds for what goes on the wire.
 """
 
 import re
@@ -32,7 +32,7 @@ _TOKEN_LIFE_US = 15 * 60 * 1_000_000
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """One page of a listing: its rows as JSON, and the number of all payments."""
+    """One page of a listing: its rows as JSON, and how many payments there are in all."""
 
     rows: list[bytes]
     total: int
@@ -47,9 +47,9 @@ class IssuedToken:
 
 
 class Arrivals:
-    """Counts the payments that have arrived since the clock was started, at a constant rate.
+    """How many payments have come since the clock was started, at a steady rate.
 
-    They are computed on demand, without a task or timer: the same clock gives the same payments.
+    Counted when somebody asks, without a task or a timer: the same clock gives the same payments.
 
     Args:
         per_second: Payments per second.
@@ -61,33 +61,33 @@ class Arrivals:
         self._taken = 0
 
     def start(self, now: float) -> None:
-        """Start counting at a monotonic time."""
+        """Begin to count at this monotonic time."""
         self._since, self._taken = now, 0
 
     def stop(self) -> None:
-        """Stop arrivals until it is started again."""
+        """Let none come until it is started again."""
         self._since = None
 
     def waiting(self, now: float) -> int:
-        """Return how many arrive from the last `take` until a time."""
+        """How many will have come by this time, since the last `take`."""
         if self._since is None:
             return 0
         return int((now - self._since) * self._per_second) - self._taken
 
     def take(self, now: float) -> int:
-        """Return how many have arrived since the last call."""
+        """How many have come since the last call."""
         new = self.waiting(now)
         self._taken += new
         return new
 
 
 class PaymentBook:
-    """The payments of the emulated account.
+    """Everything the emulated account has.
 
     Args:
         identity: The seed's ids and randomness.
-        payments: Number of payments of each direction at the beginning.
-        arrivals: The payments that arrive while it runs.
+        payments: Length of each direction's history at the beginning.
+        arrivals: What keeps coming.
         order: Which end of the history page 1 shows.
         today: The day on which the history ends; None: a hostile history, which begins in 2015.
         render: Writes a payment as JSON.
@@ -113,11 +113,11 @@ class PaymentBook:
 
     @property
     def today(self) -> date | None:
-        """The day on which the generated history ends; None: it is hostile."""
+        """The day on which the generated history ends; None: it is a hostile one."""
         return self._today
 
     def end_on(self, today: date) -> None:
-        """Set the day on which the generated history ends, before anything is changed."""
+        """Let the generated history end on this day; nothing may have been changed yet."""
         self._make_histories(today)
 
     def _make_histories(self, today: date | None) -> None:
@@ -141,15 +141,15 @@ class PaymentBook:
         }
 
     def settle(self, now_us: int) -> None:
-        """Add the payments that have arrived by a time (Unix microseconds), in both directions."""
+        """Let in what has arrived by this time (Unix microseconds), in both directions."""
         count = self._arrivals.take(now_us / 1_000_000)
         for direction in DIRECTIONS:
             self.arrive(direction, count, now_us)
 
     def arrive(self, direction: Direction, count: int, now_us: int) -> None:
-        """Add generated payments of a direction now.
+        """Let that many generated payments of a direction come now.
 
-        In a hostile history their times follow those of the others, in 2015 and later.
+        Those of a hostile history have the times that follow the others', in 2015 and later.
         """
         history = self.history(direction)
         if self._today is None:
@@ -158,33 +158,33 @@ class PaymentBook:
             history.grow_now(count, now_us)
 
     def check_settle(self, now: float) -> None:
-        """Raise ValueError if the arrivals until a time would be after the year 9000."""
+        """ValueError where the calendar has no room for what will have arrived by this time."""
         for direction in DIRECTIONS:
             self.check_growth(direction, self._arrivals.waiting(now))
 
     def check_growth(self, direction: Direction, count: int) -> None:
-        """Raise ValueError if `count` more payments would be after the year 9000."""
+        """ValueError where the calendar has no room for so many more payments."""
         if count and self.history(direction).time_after(count) >= LATEST_US:
             raise ValueError(f"all payments must be before the year 9000: {count} are too many")
 
     def history(self, direction: Direction) -> History:
-        """Return the history of a direction.
+        """One direction.
 
         Raises:
-            ValueError: Unknown direction.
+            ValueError: No such direction.
         """
         if direction not in self._histories:
             raise ValueError(f"direction must be 'sent' or 'received', not {direction!r}")
         return self._histories[direction]
 
     def ids(self, direction: Direction) -> list[str]:
-        """Return all ids of a direction, newest first."""
+        """Every id of a direction, newest first."""
         history = self.history(direction)
         ranks = reversed(history.ranks(1, history.total))
         return [self._identity.payment_id(direction, rank) for rank in ranks]
 
     def page(self, direction: Direction, page_no: int, rows_per_page: int) -> Page:
-        """Return a page of the current list; a page after the last one is empty."""
+        """One page as it stands now; a page behind the last one is empty."""
         history = self._histories[direction]
         total, skipped = history.total, (page_no - 1) * rows_per_page
         if self._order == "oldest":
@@ -194,15 +194,15 @@ class PaymentBook:
         return Page(rows=[history.row(rank) for rank in ranks], total=total)
 
     def find(self, payment_id: str) -> bytes | None:
-        """Return the payment of an id as JSON, of either direction; None if there is none."""
+        """The payment of this id as JSON, whichever its direction; None where there is none."""
         place = self._locate(payment_id)
         return None if place is None else self._histories[place[0]].row(place[1])
 
     def place(self, payment_id: str) -> tuple[Direction, int]:
-        """Return direction and rank of the payment of an id.
+        """The direction and rank of the payment of this id.
 
         Raises:
-            LookupError: No such payment.
+            LookupError: There is none.
         """
         place = self._locate(payment_id)
         if place is None:
@@ -210,26 +210,26 @@ class PaymentBook:
         return place
 
     def payment(self, payment_id: str) -> EmulatedPayment:
-        """Return the payment of an id; raise LookupError if there is none."""
+        """The payment of this id; LookupError where there is none."""
         direction, rank = self.place(payment_id)
         return self._histories[direction].payment(rank)
 
     def replace(self, payment: EmulatedPayment) -> None:
-        """Replace the payment with the same id; raise LookupError if there is none."""
+        """Put other facts in the place of those of its id; LookupError where there are none."""
         direction, rank = self.place(payment.payment_id)
         self._histories[direction].replace(rank, payment)
 
     def payer_of(self, payment: EmulatedPayment) -> tuple[str, str]:
-        """Return id and name of the payer: those of the payment, else some determined by its id."""
+        """Id and name of the one who pays: as noted, else somebody who follows from the id."""
         somebody = self._generator.somebody(payment.payment_id)
         return payment.payer_id or somebody.party_id, payment.payer_name or somebody.name
 
     def refund_id(self, payment: EmulatedPayment) -> str:
-        """Return the id of the payment's latest refund."""
+        """The id of the payment's latest refund."""
         return self._identity.uuid(f"refund {payment.payment_id} {payment.refunds}")
 
     def repeat(self, payment: EmulatedPayment, now_us: int) -> EmulatedPayment:
-        """Append and return a pending payment with the same request, for a retry."""
+        """Append a pending payment that asks for the same once more; returns it."""
         direction, _rank = self.place(payment.payment_id)
         history = self._histories[direction]
         new = attrs.evolve(
@@ -258,7 +258,7 @@ class PaymentBook:
         invoice_number: str | None,
         now_us: int,
     ) -> EmulatedPayment:
-        """Append a pending payment: received for the account's link, sent for the other party's."""
+        """Append a pending payment: received is the account's own link, sent the other side's."""
         history, account = self._histories[direction], self._generator.account
         payment_id = self._identity.payment_id(direction, history.next_rank)
         is_own = direction == "received"
@@ -283,7 +283,7 @@ class PaymentBook:
         return payment
 
     def create_token(self, now_us: int) -> IssuedToken:
-        """Return a new checkout token; the seed determines the sequence of tokens."""
+        """A checkout token; the sequence of them follows from the seed."""
         self.tokens += 1
         bits = self._identity.bits(f"checkout token {self.tokens}")
         return IssuedToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)

@@ -1,6 +1,6 @@
-"""Renders the HTML templates, escaped, with headers that forbid other content.
+"""HTML out: the templates beside this module, escaped, with headers that let nothing else in.
 
-This is the only user of Jinja2, which is an extra: without it the API works, and the pages name it.
+The only user of Jinja2 here, which is an extra: without it the API works, and the pages say what lacks.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _STATIC = {"console.css": "text/css", "console.js": "text/javascript"}
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """Render a template into an answer."""
+    """A template as an answer."""
     environment = _environment()
     if environment is None:
         return web.Response(status=501, text=_MISSING)
@@ -36,7 +36,7 @@ def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
 
 
 async def static(request: web.Request) -> web.Response:
-    """Answer with the style sheet or the script."""
+    """The style sheet and the script."""
     name = request.match_info["name"]
     if name not in _STATIC:
         raise web.HTTPNotFound

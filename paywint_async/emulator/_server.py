@@ -1,6 +1,6 @@
-"""`Emulator`: starts and stops the emulated API.
+"""`Emulator`: the emulated API's life cycle, and the handles that demos and tests turn.
 
-It owns the listening socket and connects the parts. `PaymentBook` has the account, `Api` the HTTP.
+It owns the listening socket and wires the parts; the account is the `PaymentBook`'s, HTTP is `Api`'s.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from paywint_async.emulator._calendar import day_of
 from paywint_async.emulator._console import Console
 from paywint_async.emulator._controls import Controls
 from paywint_async.emulator._deviations import Deviations
-from paywint_async.emulator._fault_settings import FaultSettings
+from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payer_page import PayerPage
@@ -38,67 +38,66 @@ from paywint_async.emulator._wire import (
 )
 
 _SHUTDOWN_SECONDS = 0.25
-_LONGEST_WAIT = 3600.0  # seconds; a later event sets its timer again after this time
+_LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
 
 
 class Emulator(Controls, WebhookControls):
-    """The Paywint API on loopback, with an emulated account.
+    """The Paywint API on loopback, with a made-up account behind it.
 
     `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
-    generates the same history, byte for byte, on the same day; with `today`, on any day.
+    gives the same history, byte for byte, on the same day; `today` makes it the same on any day.
 
-    The history resembles that of a small company: payments of 3 to 25,000 dollars, every twenty
-    minutes (more often if they would span more than three years). It ends just after the beginning of
-    the current day in UTC, by the machine's clock when the emulator is created (in the first hour of a
-    day: of the previous day). No payment is dated in the future. With `hostile`, the history is for
-    tests: very large amounts, amounts that a float cannot represent, markup, formulas, all scripts,
-    missing values; one payment every five minutes since 2015, whatever the date is, and a longer
-    history begins with the shorter one. Events while the emulator runs have the time of the event
-    loop, which starts with the machine's time.
+    The history is that of a small company: payments of 3 to 25,000 dollars, one in twenty minutes
+    (more often where they would reach back more than three years), the last of them just after
+    today's begin in UTC, by the machine's clock when the emulator is made (in the first hour of a
+    day: yesterday's). Nothing is dated in the future. With `hostile` it is what tests need instead:
+    trillions, digits that a float loses, markup, formulas, all scripts and every gap, one payment
+    in five minutes since 2015, whatever the date is; a longer one begins with the shorter one.
+    What happens while it runs has the time of the event loop, beginning with the machine's.
 
     Args:
-        payments: Number of payments at the start in each direction; 0 to 100,000,000.
-        seed: Any integer; determines keys, ids and all records.
-        hostile: Whether to use the hostile history.
-        today: The day on which the history ends (unless it is hostile); None: the current day in UTC.
-        latency: Seconds each request waits before it is answered, up to 3600.
-        rate_limit: Requests per second, from 0.001. More, after a burst of one second's requests, are
-            answered with 429 and `Retry-After`. None: no limit.
+        payments: Length of the history at the start, in each direction; 0 to 100,000,000.
+        seed: Any integer; decides keys, ids and every record.
+        hostile: Whether the history is the hostile one.
+        today: The day on which the other one ends; None: the current one, in UTC.
+        latency: Seconds each request waits before state is read and answered, up to 3600.
+        rate_limit: Requests per second, from 0.001; above it, after a burst of one second's worth,
+            the answer is 429 with `Retry-After`. None: no limit.
         failures: Share of the requests that are answered with 503, from 0 to 1.
-        arrivals: New payments per second in each direction while it runs, up to 10,000.
+        arrivals: Payments per second that keep coming in each direction while it runs, up to
+            10,000.
         host: Address to listen on.
-        port: Port to listen on; 0: any free port.
+        port: Port to listen on; 0 takes a free one.
         order: Which end page 1 of a listing shows: "newest" (assumed of Paywint) or "oldest".
-        expire_after: Seconds until a new link expires; by default a day.
-        timetable: Scheduled status changes of each new link, as (seconds after its creation, status),
+        expire_after: Seconds for which a new link can be paid; a day.
+        timetable: What becomes of each new link by itself, as (seconds after it was made, status),
             such as `[(2, "opened"), (3, "processing"), (5, "success")]`.
-        state: An SQLite file that keeps created and changed payments across restarts; it is created
-            if missing, and is valid only for the same `payments`, `seed`, `order` and `hostile`. The
-            history keeps ending on the day of the first run.
-        webhook_url: URL on this machine that receives a webhook for each change; also an attribute.
-        webhook_secret: Secret with which webhooks are signed, see `webhooks`; None: unsigned.
-        webhook_faults: Faults of the deliveries.
+        state: An SQLite file, made where missing, in which what was made and changed outlives the
+            emulator; for the same `payments`, `seed`, `order` and `hostile` only. The day on which
+            the history ends stays the one of its first run.
+        webhook_url: Where each change is told, on this machine; also an attribute.
+        webhook_secret: Signs the webhooks, as `webhooks` describes; None: they are not signed.
+        webhook_faults: What goes wrong with them on purpose.
         webhook_retry_delays: Seconds before the second and the third attempt of a delivery; one
-            minute and five minutes by default, as Paywint publishes.
-        webhook_amounts: Unit of amounts in webhooks, about which Paywint's pages contradict each
-            other: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
-        redirect_url: URL to which the payer's page redirects, with `id` and `status`.
-        refund_event: Name of the refund event: Paywint's page describes "payment.refunded" and shows
-            "payment.refund".
-        refunded_status: Status of a completely refunded payment, which is not published.
-        sent_path: Path of the list of sent payments below `/api/`, which is not published.
+            minute and five, as Paywint publishes.
+        webhook_amounts: The unit of amounts in webhooks, which Paywint's pages contradict each
+            other about: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
+        redirect_url: Where the payer's page leads back to, with `id` and `status`.
+        refund_event: The name of the event of a refund: Paywint's page is about "payment.refunded"
+            and shows "payment.refund".
+        refunded_status: The status of a payment that was refunded whole, which nobody has published.
+        sent_path: Where the list of sent payments is, below `/api/`; nobody has published that.
         empty_records: `records` of a page without payments: "list" (`[]`) or "null".
-        empty_total: `totalRecords` if there are no payments: "zero", "null" or "absent".
-        extra_fields: Whether payments and webhooks have the fields that only Paywint's documentation
-            for platforms shows, such as `processing_fee` and `transaction_id`.
-        deviations: Names of differences from what the SDK assumes of Paywint, such as
-            "amounts-as-text"; an unknown name is refused with a list of all. `paywint doctor` detects
-            each of them.
+        empty_total: `totalRecords` where there is no payment: "zero", "null" or "absent".
+        extra_fields: Whether payments and webhooks have fields that only Paywint's site for
+            platforms shows, such as `processing_fee` and `transaction_id`.
+        deviations: Names of ways in which it differs from what is assumed of Paywint, such as
+            "amounts-as-text"; an unknown name is refused with a list of all. `paywint doctor` finds each.
 
     Raises:
-        ValueError: An argument is out of range; the message names it.
+        ValueError: An argument is out of its range; the message names it.
 
-    Source: `paywint-api.md`, which also lists what is assumed about error shapes and limits.
+    Source: the API is `paywint-api.md`, error shapes and limits of it are assumed there.
     """
 
     def __init__(
@@ -167,7 +166,7 @@ class Emulator(Controls, WebhookControls):
             refunded_status=refunded_status,
         )
         self._deviations = Deviations(deviations)
-        self._fault_settings = FaultSettings(
+        self._switches = Switches(
             self._identity, latency=latency, rate_limit=rate_limit, failures=failures
         )
         self._journal = Journal(
@@ -186,7 +185,7 @@ class Emulator(Controls, WebhookControls):
             retry_delays=webhook_retry_delays,
         )
         self._state = None if state is None else self._remember(os.fspath(state))
-        self._lifecycle.subscribe(self._webhooks.note)
+        self._lives.subscribe(self._webhooks.note)
         self._timer: asyncio.TimerHandle | None = None
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -194,10 +193,10 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def url(self) -> str:
-        """The base URL at which it serves; it stays the same after a restart.
+        """The address at which it listens; it stays the same after a restart.
 
         Raises:
-            RuntimeError: `port` is 0 and the emulator was never started, so there is no port yet.
+            RuntimeError: It was never started with `port=0`, so there is no port yet.
         """
         if not self._port:
             raise RuntimeError("the emulator has no url before it is started: await start() first")
@@ -206,59 +205,59 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def api_key(self) -> str:
-        """The `X-Api-Key` it accepts, a UUID; determined by the seed."""
+        """The `X-Api-Key` it accepts, in UUID form; follows from the seed."""
         return self._identity.api_key
 
     @property
     def api_secret(self) -> str:
-        """The `X-Api-Secret` it accepts; determined by the seed."""
+        """The `X-Api-Secret` it accepts; follows from the seed."""
         return self._identity.api_secret
 
     @property
     def payer_key(self) -> str:
-        """The `X-Api-Key` of the other party of the account's payments.
+        """The `X-Api-Key` of whoever is on the other side of the account's payments.
 
-        With it and `payer_secret`, the API shows the same payments with directions swapped: what the
-        account received was sent, and what it sent was received.
+        With it and `payer_secret` the API shows the same payments from there: what the account
+        received was sent, and what it sent was received.
         """
         return self._identity.payer_key
 
     @property
     def payer_secret(self) -> str:
-        """The `X-Api-Secret` that belongs to `payer_key`."""
+        """The `X-Api-Secret` that goes with `payer_key`."""
         return self._identity.payer_secret
 
     @property
     def journal(self) -> Journal:
-        """The journal of requests: `exchanges` are the latest 10,000; `subscribe` reports new ones."""
+        """The journal of requests: `exchanges` are the latest 10,000, `subscribe` tells of more."""
         return self._journal
 
     @property
     def requests(self) -> list[RecordedExchange]:
-        """The latest 10,000 requests, in the order in which they finished."""
+        """The latest 10,000 requests, in the order in which they were finished."""
         return list(self._journal.exchanges)
 
     @property
     def request_count(self) -> int:
-        """The number of all requests so far."""
+        """How many requests have come, all counted."""
         return self._journal.request_count
 
     @property
     def in_flight(self) -> int:
-        """The number of requests being served now."""
+        """How many requests are being served now."""
         return self._journal.in_flight
 
     @property
     def peak_in_flight(self) -> int:
-        """The largest number of requests served at the same time."""
+        """The most requests that were being served at one time."""
         return self._journal.peak_in_flight
 
     async def start(self) -> None:
-        """Start serving. After `aclose` it can be started again, with the same history and port.
+        """Begin to serve. After `aclose` it may be started again: same history, same port.
 
         Raises:
-            RuntimeError: The emulator is running.
-            OSError: The port is in use, or the host is not an address of this machine.
+            RuntimeError: It is running.
+            OSError: The port is taken, or the host is not this machine's.
         """
         if self._runner is not None:
             raise RuntimeError(f"the emulator is already running at {self.url}")
@@ -268,7 +267,7 @@ class Emulator(Controls, WebhookControls):
             self._clock.start(loop)
             self._arrivals.start(self._clock.now_us() / 1_000_000)
             if self._state is not None:
-                self._state.open(self._book, self._lifecycle, self._clock)
+                self._state.open(self._ledger, self._lives, self._clock)
             await runner.setup()
             await web.TCPSite(runner, self._settings.host, self._port).start()
         except BaseException:
@@ -280,9 +279,9 @@ class Emulator(Controls, WebhookControls):
         self._changed()
 
     async def aclose(self) -> None:
-        """Stop serving and close every connection; closing again has no effect.
+        """Stop serving and close every connection; closing twice is harmless.
 
-        Requests in flight have a quarter of a second to finish, then they are aborted.
+        Requests in flight have a quarter of a second to finish, then they are cut off.
         """
         runner, self._runner = self._runner, None
         if runner is None:
@@ -323,13 +322,13 @@ class Emulator(Controls, WebhookControls):
         if made.today is not None:
             identity["today"] = made.today
         file = StateFile(path, identity)
-        self._lifecycle.subscribe(file.note)
+        self._lives.subscribe(file.note)
         return file
 
     def _changed(self) -> None:
         if self._state is not None:
-            self._state.save(self._book, self._clock)
-        due_us = self._lifecycle.next_due_us
+            self._state.save(self._ledger, self._clock)
+        due_us = self._lives.next_due_us
         if self._loop is None or due_us is None:
             return
         if self._timer is not None:
@@ -348,8 +347,8 @@ class Emulator(Controls, WebhookControls):
 
     def _make_runner(self, loop: asyncio.AbstractEventLoop) -> web.AppRunner:
         api = Api(
-            self._book,
-            self._lifecycle,
+            self._ledger,
+            self._lives,
             self._identity,
             journal=self._journal,
             clock=loop.time,
@@ -357,14 +356,14 @@ class Emulator(Controls, WebhookControls):
             settle=self._settle_request,
             changed=self._changed,
             origin=lambda: self.url,
-            fault_settings=self._fault_settings,
+            switches=self._switches,
             deviations=self._deviations,
             options=self._settings,
         )
         app = api.application()
         PayerPage(self, self._settings.redirect_url).add_to(app.router)
-        Console(self, self._journal, self._webhooks, self._fault_settings).add_to(app.router)
-        # A disconnected client cancels its request, so `in_flight` counts only requests with a client.
+        Console(self, self._journal, self._webhooks, self._switches).add_to(app.router)
+        # A client that goes away ends its request: `in_flight` is what somebody still waits for.
         return web.AppRunner(
             app,
             access_log=None,

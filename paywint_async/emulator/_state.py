@@ -1,7 +1,7 @@
-"""Keeps created and changed payments in an SQLite file across restarts.
+"""A file that outlives the emulator: what was made and changed, in SQLite.
 
-Only what the seed does not determine is written, after each request or change, in one transaction.
-The file is valid for one seed, size and order, and is used by one emulator at a time.
+Only what does not follow from the seed is written, each time the account was asked or changed, in
+one transaction. The file belongs to one seed, size and order, and to one emulator at a time.
 """
 
 import json
@@ -14,7 +14,7 @@ from paywint_async.emulator._calendar import Calendar
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._history import SavedHistory
 from paywint_async.emulator._identity import DIRECTIONS, Direction
-from paywint_async.emulator._lifecycle import Lifecycle
+from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import Change, Refund
@@ -41,11 +41,11 @@ class StateFile:
     """The file of one emulator.
 
     Args:
-        path: Of the file, which is created if missing.
-        identity: The arguments that determine the history; a file with others is refused.
+        path: Made where missing.
+        identity: What the history follows from, by name; a file of another one is refused.
 
     Raises:
-        ValueError: The file belongs to another emulator, or is not a state file.
+        ValueError: The file is of another emulator, or no such file.
     """
 
     def __init__(self, path: str, identity: dict[str, object]) -> None:
@@ -55,19 +55,19 @@ class StateFile:
         self._changes: list[Change] = []
         self._database: sqlite3.Connection | None = None
 
-    def open(self, book: PaymentBook, lifecycle: Lifecycle, clock: Clock) -> None:
-        """Load the account's state; from then on `save` writes.
+    def open(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
+        """Bring the account to where the file has it; from then on `save` writes.
 
         Raises:
             RuntimeError: The account was changed while the file was closed.
         """
-        if self._changes or any(book.history(d).has_unsaved for d in DIRECTIONS):
+        if self._changes or any(ledger.history(d).has_unsaved for d in DIRECTIONS):
             raise RuntimeError(
                 f"payments were changed while {self._path} was closed: "
                 "with a state file, change them while the emulator runs"
             )
         try:
-            # Waiting for a lock would block the event loop.
+            # No waiting for somebody else's lock: it would hold up the event loop.
             self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._refuse_strangers()
@@ -76,7 +76,7 @@ class StateFile:
             self._database.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
             self._add_missing_columns()
             self._check()
-            self._load(book, lifecycle, clock)
+            self._load(ledger, lives, clock)
         except sqlite3.Error as error:
             self.close()
             is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
@@ -87,34 +87,34 @@ class StateFile:
             raise
 
     def note(self, change: Change) -> None:
-        """Keep a change until the next `save`."""
+        """Remember a change until the next `save`."""
         self._changes.append(change)
 
-    def save(self, book: PaymentBook, clock: Clock) -> None:
-        """Write all changes, in one transaction."""
+    def save(self, ledger: PaymentBook, clock: Clock) -> None:
+        """Write whatever is new, all of it or nothing."""
         if self._database is None:
             return
-        facts = {"clock": str(clock.added_us), "tokens": str(book.tokens)}
-        if book.today is not None:
-            facts["today"] = book.today.isoformat()
+        facts = {"clock": str(clock.added_us), "tokens": str(ledger.tokens)}
+        if ledger.today is not None:
+            facts["today"] = ledger.today.isoformat()
         for direction in DIRECTIONS:
-            facts[f"size {direction}"] = str(book.history(direction).newest_rank)
-        has_unsaved = any(book.history(direction).has_unsaved for direction in DIRECTIONS)
+            facts[f"size {direction}"] = str(ledger.history(direction).newest_rank)
+        has_unsaved = any(ledger.history(direction).has_unsaved for direction in DIRECTIONS)
         if facts == self._saved_facts and not self._changes and not has_unsaved:
             return
         with self._database:
             self._database.execute("BEGIN")
             self._write_facts(facts)
             for direction in DIRECTIONS:
-                self._write_history(direction, book.history(direction).unsaved())
+                self._write_history(direction, ledger.history(direction).unsaved())
             self._write_changes()
         # Only now: what could not be written is tried again with the next change.
         for direction in DIRECTIONS:
-            book.history(direction).mark_saved()
+            ledger.history(direction).mark_saved()
         self._changes, self._saved_facts = [], facts
 
     def close(self) -> None:
-        """Close the file; closing again has no effect."""
+        """Give the file back; closing twice is harmless."""
         database, self._database = self._database, None
         if database is not None:
             database.close()
@@ -136,10 +136,10 @@ class StateFile:
     def _refuse_strangers(self) -> None:
         tables = {name for (name,) in self._execute("SELECT name FROM sqlite_schema")}
         if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
-            raise ValueError(f"{self._path} is the database of another program, not a state file")
+            raise ValueError(f"{self._path} is some other program's database, not a state file")
 
     def _add_missing_columns(self) -> None:
-        """Upgrade a file of 0.1, which had no refunds."""
+        """Bring a file of 0.1, which knew no refunds, up to date."""
         columns = {row[1] for row in self._execute("PRAGMA table_info(changes)")}
         if "refund" not in columns:
             self._execute("ALTER TABLE changes ADD COLUMN refund TEXT")
@@ -156,14 +156,14 @@ class StateFile:
                 )
         self._write_facts(self._identity)
 
-    def _load(self, book: PaymentBook, lifecycle: Lifecycle, clock: Clock) -> None:
+    def _load(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
         facts = self._read_facts()
         clock.restore(int(facts.get("clock", 0)))
-        book.tokens = int(facts.get("tokens", 0))
+        ledger.tokens = int(facts.get("tokens", 0))
         if "today" in facts:
-            book.end_on(date.fromisoformat(facts["today"]))
+            ledger.end_on(date.fromisoformat(facts["today"]))
         for direction in DIRECTIONS:
-            history = book.history(direction)
+            history = ledger.history(direction)
             rows = self._rows("SELECT rank, is_appended, facts FROM payments", direction)
             payments = {rank: (_from_json(text), bool(new)) for rank, new, text in rows}
             history.restore(
@@ -175,7 +175,7 @@ class StateFile:
                 )
             )
         for timeline in self._read_timelines().values():
-            lifecycle.restore(timeline)
+            lives.restore(timeline)
 
     def _read_arrivals(self, direction: Direction) -> list[Calendar]:
         rows = self._execute(

@@ -1,4 +1,4 @@
-"""The request limit and the journal of requests. Neither reads a clock or knows HTTP."""
+"""The request limit and the journal of requests. Both are told the time; neither knows HTTP."""
 
 import math
 import re
@@ -9,18 +9,17 @@ import attrs
 
 JOURNAL_LENGTH = 10_000
 BODY_LENGTH = 1000
-"""The number of characters of a body that are kept."""
+"""Characters of a body that are remembered."""
 
 
 @attrs.frozen(kw_only=True)
 class RecordedExchange:
-    """A request and its answer.
+    """One request that was served.
 
-    `at_us` is the time of the request, in Unix microseconds of the emulator's clock; `started` and
-    `finished` are in seconds of the event loop's clock. `operation` is the name of the operation, such
-    as "create_link", or None if the API has no such operation. `status` is None if the client
-    disconnected before the answer; `page_no` is set for listings. Bodies are shortened, without
-    credentials.
+    `at_us` is when it came, in Unix microseconds of the emulator's clock; `started` and `finished`
+    are seconds of the event loop's. `operation` is what was asked for, such as "create_link"; None
+    where it is none of the API's. `status` is None where the client went away before the answer;
+    `page_no` is set for listings. Of the bodies there is the beginning, without credentials.
     """
 
     at_us: int
@@ -31,31 +30,31 @@ class RecordedExchange:
     started: float
     finished: float
     page_no: int | None
-    # As bytes: as text, ten thousand could take 40 MB, since one emoji makes each character four bytes.
+    # As text, ten thousand of them would take 40 MB: one emoji makes every character four bytes.
     _request: bytes = attrs.field(alias="request")
     _response: bytes = attrs.field(alias="response")
 
     @property
     def request_body(self) -> str:
-        """The beginning of the request's body."""
+        """Its beginning."""
         return self._request.decode()
 
     @property
     def response_body(self) -> str:
-        """The beginning of the answer's body; empty if there was no answer."""
+        """Its beginning; empty where there was no answer."""
         return self._response.decode()
 
     @property
     def duration(self) -> float:
-        """Seconds from request to answer, including the latency."""
+        """Seconds from its coming to its answer, the latency included."""
         return self.finished - self.started
 
 
 class Journal:
-    """Counts every request, and keeps the latest `JOURNAL_LENGTH`.
+    """Counts every request, and remembers the latest `JOURNAL_LENGTH`.
 
     Args:
-        secrets: Texts that are masked everywhere, like checkout tokens.
+        secrets: What is blotted out wherever it stands, besides checkout tokens.
     """
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
@@ -69,36 +68,36 @@ class Journal:
         self.exchanges: deque[RecordedExchange] = deque(maxlen=JOURNAL_LENGTH)
 
     def open(self) -> None:
-        """Count a new request."""
+        """A request has come."""
         self.request_count += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def close(self, exchange: RecordedExchange) -> None:
-        """Record a request that was answered, or aborted by its client."""
+        """A request has been served, or given up by its client."""
         self.in_flight -= 1
         self.exchanges.append(exchange)
         for listener in tuple(self._listeners):
             listener(exchange)
 
     def subscribe(self, listener: Callable[[RecordedExchange], object]) -> Callable[[], None]:
-        """Call a listener for every exchange; it must not raise. Returns a function to unsubscribe."""
+        """Call it with every exchange; it must not raise. What comes back ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def blot(self, text: str) -> str:
-        """Return a text with credentials masked."""
+        """The text without credentials."""
         return self._secrets.sub("***", text)
 
     def excerpt(self, body: bytes) -> bytes:
-        """Return the beginning of a body as UTF-8, with credentials masked."""
-        # More than is kept is searched: a secret may cross the cut.
+        """The beginning of a body as UTF-8, fit to be kept."""
+        # More than is kept is searched: a secret may lie across the cut.
         beginning = body[: BODY_LENGTH + self._longest].decode(errors="replace")
         return self.blot(beginning)[:BODY_LENGTH].encode()
 
 
 class TokenBucket:
-    """Limits the rate of requests, with a burst of one second's requests.
+    """Lets so many requests through a second, after a burst of one second's worth.
 
     Args:
         rate: Requests per second.
@@ -111,10 +110,10 @@ class TokenBucket:
         self._filled_at = 0.0
 
     def take(self, now: float) -> int:
-        """Request permission for one request at a monotonic time.
+        """Ask for one request at this monotonic time.
 
         Returns:
-            0 if it is allowed, else the whole seconds until the next is, at least 1.
+            0 where it may pass, else the whole seconds after which there is room, at least 1.
         """
         grown = self._tokens + (now - self._filled_at) * self._rate
         self._tokens, self._filled_at = min(self._burst, grown), now

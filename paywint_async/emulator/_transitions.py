@@ -1,11 +1,11 @@
-"""The state machine of a payment: which status may follow which, and the changes of fields. Pure.
+"""The life of one payment: which status may follow which, and what that does to its facts. Pure.
 
     pending, initiated → opened → processing → settling → success | failed
                     └──────┴──── rejected | expired
 
-A link is `pending` when it is created, as published. A payment that failed, was rejected or expired
-can be retried: it becomes `retried`, and a new payment with a new id replaces it. A payment that
-succeeded can be refunded, completely or partly; whether that changes the status is not published.
+A link is `pending` when it is made, as is published. What failed, was rejected or has expired can be
+retried: it becomes `retried`, and a new payment with a new id takes its place. What succeeded can be
+refunded, whole or in parts; whether that changes the status is not published.
 """
 
 import attrs
@@ -31,17 +31,17 @@ _NEXT: dict[str, tuple[str, ...]] = {
 }
 STATUSES = tuple(_NEXT)
 PLANNABLE = tuple(status for status in _NEXT if status not in ("pending", REFUNDED))
-"""The statuses that can be scheduled; a timetable must not retry, since it would never end."""
+"""What a payment can be told to become; a timetable may not retry, it would never end."""
 FINAL = frozenset({*_ENDS, "retried", REFUNDED})
 UNPAID = frozenset({"pending", "initiated", "opened"})
-"""The statuses in which a payer can still pay or decline, and a link can expire."""
+"""What a payer can still decide about, and what expires."""
 
 _NO_REASON = "Declined by the emulator"
 
 
 @attrs.frozen(kw_only=True)
 class Refund:
-    """A refund of a payment or (`is_fee`) of its fee; `amount` is in dollars."""
+    """Money that went back, of the payment or (`is_fee`) of its fee; `amount` is in dollars."""
 
     refund_transaction_id: str
     amount: str
@@ -50,10 +50,10 @@ class Refund:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One change of a payment.
+    """One step of a payment's life.
 
-    `retry_payment_id` is set if it was retried; `previous` is None for its creation; `refund` is set
-    if money was refunded.
+    `retry_payment_id` is set on `retried`; `previous` is None for the payment's beginning; `refund`
+    is set where money went back.
     """
 
     payment: EmulatedPayment
@@ -64,23 +64,23 @@ class Change:
 
 
 class IllegalChange(ValueError):
-    """A payment cannot change from its status to the requested one."""
+    """A payment cannot go from the status it has to that one."""
 
 
 def next_statuses(payment: EmulatedPayment) -> tuple[str, ...]:
-    """Return the statuses that may follow."""
+    """What the payment can become."""
     return _NEXT[payment.status]
 
 
 def check_change(payment: EmulatedPayment, status: str) -> None:
-    """Check that a status may follow.
+    """Whether the status may come next.
 
     Raises:
-        IllegalChange: It may not; the message names those that may.
+        IllegalChange: It may not; the message says what may.
     """
     allowed = _NEXT[payment.status]
     if status not in allowed:
-        choices = " or ".join(allowed) or "nothing else"
+        choices = " or ".join(allowed) or "nothing any more"
         raise IllegalChange(
             f"payment {payment.payment_id} is {payment.status} and can become {choices}, "
             f"not {status!r}"
@@ -90,14 +90,14 @@ def check_change(payment: EmulatedPayment, status: str) -> None:
 def changed(
     payment: EmulatedPayment, status: str, now_us: int, reason: str | None
 ) -> EmulatedPayment:
-    """Return the payment with its next status.
+    """The payment in its next status.
 
     Args:
-        now_us: The time of the change; becomes `payment_date` if the status is final.
-        reason: Of a failure or rejection.
+        now_us: When it changes; becomes `payment_date` where it ends.
+        reason: Why it failed or was rejected.
 
     Raises:
-        IllegalChange: The status may not follow.
+        IllegalChange: That status cannot come next.
     """
     check_change(payment, status)
     if status == "failed":
@@ -115,7 +115,7 @@ def changed(
 
 
 def refundable_cents(payment: EmulatedPayment) -> int:
-    """Return how much can still be refunded."""
+    """How much can still be refunded."""
     if payment.status != SUCCESS:
         return 0
     return _cents(payment.amount) - payment.refunded_cents
@@ -124,21 +124,21 @@ def refundable_cents(payment: EmulatedPayment) -> int:
 def refunded(
     payment: EmulatedPayment, cents: int | None, *, is_fee: bool, full_status: str
 ) -> tuple[EmulatedPayment, int]:
-    """Return the payment after a refund, and the refunded cents.
+    """The payment after a refund, and the cents that went back.
 
     Args:
-        cents: The amount; None: everything that is not refunded yet.
-        is_fee: Whether the fee is refunded, which is possible for any payment that succeeded.
-        full_status: The status after a complete refund.
+        cents: How much; None: all that was not refunded yet.
+        is_fee: Whether it is of the fee, which may be refunded of any payment that succeeded.
+        full_status: What the payment's status is once all of it went back.
 
     Raises:
-        IllegalChange: The payment did not succeed, or the amount is more than is left.
+        IllegalChange: It did not succeed, or so much is not left.
     """
     left = _cents(payment.amount) - payment.refunded_cents
     given = left if cents is None else cents
     if payment.status != SUCCESS and not (is_fee and payment.status == REFUNDED):
         raise IllegalChange(
-            f"payment {payment.payment_id} is {payment.status}: only a successful payment can be refunded"
+            f"payment {payment.payment_id} is {payment.status}: only what succeeded can be refunded"
         )
     if given <= 0 or (given > left and not is_fee):
         raise IllegalChange(

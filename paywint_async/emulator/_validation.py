@@ -1,7 +1,7 @@
-"""Validates the body of each operation.
+"""JSON in: what the body of each operation may hold.
 
 The limits are those of the published Payment section. "At most two decimals", the digits of a phone
-number and "email or phone" are stricter than the OpenAPI file, which does not mention them.
+and "email or phone" are stricter than the OpenAPI file, which does not say them.
 """
 
 import re
@@ -63,7 +63,7 @@ def page_request(body: bytes) -> PageRequest:
 
 
 def check_token_request(body: bytes) -> None:
-    """Validate the body of the checkout token operation.
+    """Look through the body of the checkout token operation.
 
     Raises:
         InvalidBody: It breaks a rule.

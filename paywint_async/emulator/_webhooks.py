@@ -1,8 +1,8 @@
-"""Delivers a webhook to one URL for each change of a payment, as Paywint publishes it.
+"""Webhooks out: each change of a payment, told to one URL as Paywint publishes it.
 
-At most three attempts, until an answer is 2xx; the events of one payment are delivered in order, one
-after the other. Paywint publishes no signature scheme, so the emulator uses Standard Webhooks: the
-header `webhook-signature` has `v1,` and the base64 of
+At most three attempts, until an answer is 2xx; the events of one payment leave in their order, one
+after the other. Signed with a scheme of the emulator's own, since Paywint publishes none: that of
+Standard Webhooks, header `webhook-signature` with `v1,` and the base64 of
 HMAC-SHA256(secret, "{webhook-id}.{webhook-timestamp}.{body}").
 """
 
@@ -28,11 +28,11 @@ PUBLISHED = frozenset(
     | {"expired"}
 )
 RETRY_DELAYS = (60.0, 300.0)
-"""Seconds before the second and the third attempt, as published by Paywint."""
+"""Seconds before the second and the third attempt, as Paywint publishes them."""
 KEPT = 100_000
-"""The number of deliveries that are kept."""
+"""Deliveries remembered."""
 
-# A strict pattern instead of a URL parser: parser and HTTP client could read a strange URL differently.
+# Spelled out: about a URL that is odd, what checks it and what opens it could disagree.
 _OWN_URL = re.compile(
     r"https?://(localhost|127\.0\.0\.1|\[::1\])(:(?P<port>[0-9]{1,5}))?"
     r"([/?#][^\s\\\x00-\x20\x7f\ud800-\udfff]*)?",
@@ -47,13 +47,13 @@ _seconds: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1e9)]
 
 @attrs.frozen(kw_only=True)
 class WebhookFaults:
-    """Faults of the deliveries; the seed decides which deliveries have them.
+    """What goes wrong on the way, drawn from the seed.
 
     Args:
-        delay: Seconds before the first attempt of each delivery, up to 1e9.
-        duplicate: Probability that an event is delivered twice, with the same id.
-        reorder: Probability that later events of the payment can be delivered before it.
-        drop: Probability that an event is not delivered.
+        delay: Seconds each delivery waits before its first attempt, up to 1e9.
+        duplicate: Probability that a delivery is made twice, with the same id.
+        reorder: Probability that later events of the payment may overtake it.
+        drop: Probability that nothing is sent at all.
     """
 
     delay: float = attrs.field(default=0.0, validator=_seconds)
@@ -64,11 +64,12 @@ class WebhookFaults:
 
 @attrs.define(kw_only=True)
 class Delivery:
-    """The delivery of one event, and its outcome.
+    """One event on its way, and what came of it.
 
-    `delivery_id` is the event's `id`, which for a refund is the payment's id; `number` is unique.
-    `attempts` has the status of each answer, or the reason why there was none; `attempted_us` has the
-    time of each attempt, in Unix microseconds of the emulator's clock. `outcome` is
+    `delivery_id` is the event's `id`: all refunds of a payment have the payment's, `number` is of
+    this one alone.
+    `attempts` holds the status of each answer, or the reason why there was none, `attempted_us` when
+    each began, in Unix microseconds of the emulator's clock; `outcome` is
     "pending", "delivered", "failed" (no 2xx in three attempts) or "dropped" (a fault).
     """
 
@@ -88,15 +89,15 @@ class Webhooks:
     """The deliveries of one emulator.
 
     Args:
-        identity: Its seed determines ids and faults.
+        identity: Ids and faults follow from its seed.
         clock: The emulator's time.
-        url: The receiver, on loopback; None: no webhooks are created.
-        secret: The secret of the signature; None: unsigned.
-        change_body: Changes each body, for deviations.
-        faults: The faults of the deliveries.
-        unit: The unit of the amounts.
-        refund_name: The name of the refund event.
-        has_more: Whether bodies have fields that are not published for developers.
+        url: Where they go; None: nowhere, and none is made. Loopback only.
+        secret: What they are signed with; None: not at all.
+        change_body: Makes each body another one on purpose.
+        faults: What goes wrong on purpose.
+        unit: Of the amounts.
+        refund_name: Of the event of a refund.
+        has_more: Whether they have fields that are not published for developers.
         retry_delays: Seconds before the second and the third attempt.
 
     Raises:
@@ -131,27 +132,27 @@ class Webhooks:
         self._lines: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
-        self._room = asyncio.Semaphore(_AT_ONCE)  # bound to a loop, so each start makes a new one
+        self._room = asyncio.Semaphore(_AT_ONCE)  # of one loop, so each start makes another
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
 
     @property
     def url(self) -> str | None:
-        """The receiver, or None. Setting a URL that is not http(s) on loopback raises ValueError."""
+        """Where they go; None: nowhere. Setting another than http(s) on loopback is a ValueError."""
         return self._url
 
     @url.setter
     def url(self, url: str | None) -> None:
-        """Send webhooks there from now on."""
+        """Send there from now on."""
         self._url = None if url is None else check_url(url)
 
     @staticmethod
     def check(url: str | None) -> None:
-        """Raise ValueError if the URL is not http(s) on loopback."""
+        """ValueError where webhooks cannot go there."""
         if url is not None:
             check_url(url)
 
     def start(self) -> None:
-        """Start delivering, first the waiting events."""
+        """Send what is waiting, and from now on at once."""
         self._room = asyncio.Semaphore(_AT_ONCE)
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
         self._session = aiohttp.ClientSession(
@@ -161,7 +162,7 @@ class Webhooks:
             self._run(self._empty(name))
 
     async def aclose(self) -> None:
-        """Stop the deliveries in progress; their outcome stays "pending"."""
+        """Break off what is under way; it stays "pending"."""
         session, self._session = self._session, None
         tasks = list(self._tasks)
         for task in tasks:
@@ -172,7 +173,7 @@ class Webhooks:
             await session.close()
 
     def note(self, change: Change) -> None:
-        """Create the event of a change, if its status has a published event and there is a receiver."""
+        """Tell of a change, where its status has a published event and there is a URL."""
         payment = change.payment
         is_published = change.refund is not None or payment.status in PUBLISHED
         if self._url is None or not is_published:
@@ -221,21 +222,21 @@ class Webhooks:
         return payment_id, name, body
 
     async def settled(self) -> None:
-        """Wait until no delivery is in progress or waiting for its next attempt."""
+        """Return once nothing is under way or waiting for its next attempt."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
 
     async def resend(self, what: Delivery | str) -> Delivery:
-        """Deliver a webhook again, with the same id, whatever its outcome was.
+        """Make a delivery once more, with the same id, whatever became of it.
 
         Args:
-            what: The delivery, or an id: if several have it, the latest.
+            what: The delivery, or its id: of several with one, the latest.
 
         Raises:
             LookupError: No such delivery.
             RuntimeError: The emulator is not running.
 
-        Cancellation: The delivery stops. If the emulator closes first, it stays pending.
+        Cancellation: The delivery is broken off. Where the emulator closes first, it stays pending.
         """
         self._check_started()
         delivery = what if isinstance(what, Delivery) else self._latest(what)
@@ -248,16 +249,14 @@ class Webhooks:
         return delivery
 
     def begin_resend(self, delivery: Delivery) -> asyncio.Task[None]:
-        """Start to deliver a webhook again, without waiting for the outcome. Raises as `resend`."""
+        """The same without waiting for what comes of it. Raises as `resend`."""
         self._check_started()
         delivery.outcome = "pending"
         return self._run(self._deliver(delivery))
 
     def _check_started(self) -> None:
         if self._session is None:
-            raise RuntimeError(
-                "the emulator delivers webhooks only while it runs: await start() first"
-            )
+            raise RuntimeError("the emulator delivers nothing before it is started: await start()")
 
     def _latest(self, delivery_id: str) -> Delivery:
         for delivery in reversed(self.deliveries):
@@ -272,7 +271,7 @@ class Webhooks:
             delivery.outcome = "dropped"
             return
         is_astray = reorder < self.faults.reorder
-        # In a separate queue, so that later events of the payment can be delivered before it.
+        # A line of its own: whatever else happens to the payment overtakes it.
         name = f"astray {delivery.number}" if is_astray else delivery.payment_id
         line = self._lines.setdefault(name, deque())
         line.append(delivery)
@@ -280,7 +279,7 @@ class Webhooks:
             self._run(self._empty(name, after=wait * _LONGEST_DETOUR if is_astray else 0.0))
 
     def _draw(self) -> tuple[float, ...]:
-        """Return four numbers from 0 to 1, determined by the seed and the number of the delivery."""
+        """Four numbers from 0 to 1, as the seed has them for this delivery."""
         bits = self._identity.bits(f"webhook faults {self._count}")
         return tuple(int.from_bytes(bits[i : i + 8], "big") / 2**64 for i in range(0, 32, 8))
 
@@ -330,14 +329,10 @@ class Webhooks:
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
         if self.secret is not None:
-            timestamp = (
-                self._clock.unmoved_us() // 1_000_000
-            )  # moving the clock must not make the signature too old
+            timestamp = self._clock.unmoved_us() // 1_000_000  # moving it makes no replay
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
-            key = self.secret.encode(
-                "utf-8", "surrogatepass"
-            )  # an environment variable can contain any bytes
+            key = self.secret.encode("utf-8", "surrogatepass")  # whatever an environment may hold
             headers["webhook-signature"] = sign(key, delivery.delivery_id, timestamp, delivery.body)
         return headers
 
@@ -350,16 +345,16 @@ def _reason(error: Exception) -> str:
 
 
 def sign(key: bytes, delivery_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature`."""
+    """The value of `webhook-signature`."""
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
 def check_url(url: str) -> str:
-    """Return the URL if it is on this machine.
+    """The URL, where it is one of this machine's own.
 
     Raises:
-        ValueError: It is not http(s) on loopback.
+        ValueError: It is not.
     """
     found = _OWN_URL.fullmatch(url)
     if found is None or not 0 < int(found["port"] or 80) < 65_536:

@@ -1,6 +1,6 @@
-"""Writes the JSON of every answer from templates.
+"""JSON out: the bytes of every answer, joined from templates.
 
-It is deliberately written by hand: amounts keep their digits, and no code is shared with the SDK.
+Written by hand on purpose: amounts keep their digits, and no code is shared with the SDK's codec.
 """
 
 import uuid
@@ -22,12 +22,12 @@ _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def instant(unix_us: int) -> str:
-    """Format a time as the API does: UTC, six decimals, `Z`."""
+    """A time as the API writes it: UTC, six decimals, `Z`."""
     return f"{(_UNIX + timedelta(microseconds=unix_us)).isoformat(timespec='microseconds')}Z"
 
 
 def payment_row(payment: EmulatedPayment) -> bytes:
-    """Write a payment as a JSON object, with its fields in the order of the published table."""
+    """A payment as a JSON object, its fields in the order of the published table."""
     paid_us = payment.payment_date_us
     return (
         f'{{"payment_id":"{payment.payment_id}"'
@@ -48,7 +48,7 @@ def payment_row(payment: EmulatedPayment) -> bytes:
 
 
 def with_platform_fields(payment: EmulatedPayment) -> bytes:
-    """Write a payment with the additional fields of Paywint's documentation for platforms."""
+    """The same with the fields that payments have on Paywint's site for platforms."""
     more = (
         f',"processing_fee":0.3,"delivery_fee":0,"invoice_no":{_text(payment.invoice_number)}'
         f',"transaction_id":"{_transaction_id(payment)}","card_id":null,"bank_id":null}}'
@@ -64,14 +64,14 @@ def payment_list(
     empty_records: EmptyRecords = "list",
     empty_total: EmptyTotal = "zero",
 ) -> bytes:
-    """Write a page of a listing, in the list envelope.
+    """A page of a listing, in the list envelope.
 
     Args:
-        rows: The page's payments as JSON.
-        total: The number of all payments.
-        now_us: The time of the answer, in Unix microseconds.
-        empty_records: The form of `records` without payments.
-        empty_total: The form of a total of 0.
+        rows: Its payments as JSON.
+        total: How many there are in all.
+        now_us: When it is answered, in Unix microseconds.
+        empty_records: What stands in the place of no payments.
+        empty_total: What stands in the place of a total of 0.
     """
     has_null = empty_records == "null" and not rows
     records = b"null" if has_null else b"[" + b",".join(rows) + b"]"
@@ -85,18 +85,18 @@ def payment_list(
 
 
 def envelope(data: bytes, message: str, now_us: int) -> bytes:
-    """Write an answer with one object, in the envelope."""
+    """An answer with one object, in the envelope."""
     head = f'{{"success":true,"message":{_text(message)},"data":'.encode()
     return head + data + b',"queryGeneratedTime":%s}' % _seconds(now_us)
 
 
 def payment_link(payment_id: str, link: str) -> bytes:
-    """Write the data of Create Payment Link."""
+    """What Create Payment Link gives back."""
     return f'{{"payment_id":"{payment_id}","payment_link":{_text(link)}}}'.encode()
 
 
 def checkout_token(token: str, expires_at_us: int) -> bytes:
-    """Write the data of the checkout token operation."""
+    """What the checkout token operation gives back."""
     return f'{{"checkout_token":"{token}","expires_at":"{instant(expires_at_us)}"}}'.encode()
 
 
@@ -110,15 +110,15 @@ def event(
     unit: AmountUnit,
     has_more: bool = False,
 ) -> bytes:
-    """Write the body of a webhook.
+    """The body of a webhook.
 
     Args:
-        name: The event's name.
-        delivery_id: The event's id.
-        payment: The payment at the time of the event.
-        generated_us: The time of the event, in Unix microseconds.
-        retry_payment_id: The payment that replaces this one, on `payment.retried`.
-        unit: The unit of the amount: Paywint's pages show cents, dollars, and dollars as text.
+        name: The event's.
+        delivery_id: Its id.
+        payment: What it is about, as it was then.
+        generated_us: When the event was made, in Unix microseconds.
+        retry_payment_id: The payment that takes this one's place, on `payment.retried`.
+        unit: Of the amount: Paywint's pages show cents, dollars, and dollars as text.
         has_more: Whether the data has fields that are not published for developers.
     """
     more = ""
@@ -140,15 +140,15 @@ def event(
 def refund_event(
     name: str, payment_id: str, *, status: str, amount: str, refund_id: str, generated_us: int
 ) -> bytes:
-    """Write the body of a webhook about a refund, whose id is the payment's.
+    """The body of a webhook about a refund: its id is the payment's, and so is not its own.
 
     Args:
-        name: The event's name.
-        payment_id: The payment's id.
+        name: The event's.
+        payment_id: The payment's.
         status: "completed" for a payment, "success" for a fee.
-        amount: As written by `amount_text`.
+        amount: As `amount_text` writes it.
         refund_id: The `refund_transaction_id`.
-        generated_us: The time of the event, in Unix microseconds.
+        generated_us: When the event was made, in Unix microseconds.
     """
     return (
         f'{{"event":"{name}","id":"{payment_id}","data":{{"payment_id":"{payment_id}"'
@@ -158,12 +158,12 @@ def refund_event(
 
 
 def failure(message: str) -> bytes:
-    """Write an error in the API's own shape."""
+    """An error in the API's own shape."""
     return f'{{"success":false,"message":{_text(message)}}}'.encode()
 
 
 def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
-    """Write the body of a 422 in FastAPI's shape, from (location, message, type)."""
+    """A 422 in FastAPI's shape, from (location, message, type)."""
     detail = ",".join(
         f'{{"loc":{_encode(list(loc))},"msg":{_text(message)},"type":{_text(kind)}}}'
         for loc, message, kind in rows
@@ -172,7 +172,7 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
 
 
 def amount_text(amount: str, unit: AmountUnit) -> str:
-    """Write an amount in dollars as JSON in the unit of webhooks."""
+    """An amount in dollars as a webhook has it, as JSON."""
     if unit == "dollars":
         return amount
     whole = cents(amount)
@@ -184,8 +184,8 @@ def _transaction_id(payment: EmulatedPayment) -> uuid.UUID:
 
 
 def cents(amount: str) -> int:
-    """Convert dollars to cents."""
-    # By its digits: a Decimal would round an amount longer than its context.
+    """Dollars as cents."""
+    # By its digits: a Decimal would round what is longer than its context.
     dollars, _point, rest = amount.partition(".")
     return int(dollars + rest.ljust(2, "0"))
 

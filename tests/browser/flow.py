@@ -149,7 +149,7 @@ def test_a_buyer_declines(page: Page, started: dict[str, str]) -> None:
 def test_a_link_that_expired_cannot_be_paid(page: Page, started: dict[str, str]) -> None:
     page.goto(started["shop"])
     page.get_by_role("button", name="Both").click()
-    page.get_by_text("Other outcomes").click()
+    page.get_by_text("Let something else happen").click()
     page.get_by_role("button", name="Let the link expire").click()
     expect(page.get_by_role("status")).to_have_text("This link has expired")
     expect(page.get_by_role("button", name=re.compile("Pay"))).to_have_count(0)

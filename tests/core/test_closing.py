@@ -34,7 +34,7 @@ class TestClosing:
         async with FaultServer() as server:
             client = connect(server)
             await client.aclose()
-            with pytest.raises(ClientClosedError, match="the client is closed"):
+            with pytest.raises(ClientClosedError, match=r"^the client is closed; make a new one$"):
                 await client.payments.page("sent", 1)
         assert server.connections == 0
 

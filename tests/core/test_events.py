@@ -55,6 +55,7 @@ async def test_every_attempt_retry_and_cooldown_is_reported() -> None:
     (request,) = [event for event in events if isinstance(event, RequestEvent)]
     assert (request.operation, request.attempt, request.status) == ("sent", 3, 200)
     assert request.bytes_received > 0
+    assert 0 <= request.seconds < 5
 
 
 async def test_pages_and_checkpoints_are_reported() -> None:
@@ -81,6 +82,7 @@ async def test_an_attempt_without_an_answer_is_reported_too() -> None:
     requests = [event for event in events if isinstance(event, RequestEvent)]
     assert [(e.status, e.attempt) for e in requests] == [(None, 1), (None, 2), (None, 3), (None, 4)]
     assert all(e.seconds == pytest.approx(1, abs=0.1) for e in requests)
+    assert {e.bytes_received for e in requests} == {0}
 
 
 async def test_a_hook_that_raises_disturbs_nothing_and_is_logged(

@@ -21,6 +21,7 @@ from paywint_async import (
     PaymentPage,
     PaymentStatus,
 )
+from paywint_async._record_json import Record
 
 ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
 MOMENT = datetime(2025, 6, 16, 10, 4, 51, 739761, tzinfo=UTC)
@@ -38,6 +39,10 @@ RECORDS = [
     PaymentPage(records=(PAYMENT,), total_records=1, page_no=1, rows_per_page=10),
     HistoryEntry(direction=Direction.SENT, payment=PAYMENT),
 ]
+
+
+def test_each_record_is_among_the_examples():
+    assert {*Record.__subclasses__()} == {type(record) for record in RECORDS}
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fault_server import GOOD, SILENCE, FaultServer
+from virtual_time import pass_time
 
 from paywint_async import (
     ConfigurationError,
@@ -14,7 +15,9 @@ from paywint_async import (
     InvalidRequestError,
     PaywintClient,
     Request,
+    RequestTimeoutError,
     Response,
+    RetryPolicy,
 )
 from paywint_async._middleware.budget import RetryBudget
 from paywint_async._middleware.slow_start import FIRST_IN_FLIGHT, SlowStart
@@ -59,8 +62,6 @@ async def test_requests_that_hang_free_their_places() -> None:
 
 
 async def test_a_turn_that_comes_too_late_is_a_timeout_that_sent_nothing() -> None:
-    from paywint_async import RequestTimeoutError, RetryPolicy
-
     async with (
         FaultServer(SILENCE) as server,
         PaywintClient(
@@ -68,11 +69,104 @@ async def test_a_turn_that_comes_too_late_is_a_timeout_that_sent_nothing() -> No
         ) as client,
     ):
         calls = [client.payments.create_link(5) for _ in range(20)]
+        started = asyncio.get_running_loop().time()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         waited = [error for error in outcomes if isinstance(error, RequestTimeoutError)]
         assert len(waited) == 4
-        assert not any(error.sent for error in waited)
+        assert not any(error.sent or error.attempts for error in waited)
+        assert asyncio.get_running_loop().time() - started < 0.6
         assert len(server.requests) == 16
+
+
+REQUEST = Request(operation="get", method="GET", path="/")
+
+
+class Crowd:
+    """Requests that hang behind a slow start; ``sent`` counts those that have a place."""
+
+    def __init__(self, slow_start: SlowStart) -> None:
+        self.slow_start, self.sent = slow_start, 0
+        self.tasks: list[asyncio.Task[Response]] = []
+
+    async def add(self, number: int) -> None:
+        for _ in range(number):
+            self.tasks.append(asyncio.ensure_future(self.slow_start(REQUEST, self._hang)))
+        await asyncio.sleep(0)
+
+    async def leave(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+
+    async def _hang(self, request: Request) -> Response:
+        self.sent += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def answer_some(slow_start: SlowStart, *statuses: int) -> None:
+    for status in statuses:
+
+        async def answered(request: Request, status: int = status) -> Response:
+            return Response(status=status)
+
+        await slow_start(REQUEST, answered)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "places"),
+    [((), 16), ((200,), 16), ((200, 204), 17), ((200,) * 7, 19), ((400, 429, 503, 404), 16)],
+)
+async def test_every_two_successes_and_no_refusals_allow_one_more(
+    statuses: tuple[int, ...], places: int
+) -> None:
+    slow_start = SlowStart()
+    await answer_some(slow_start, *statuses)
+    crowd = Crowd(slow_start)
+    await crowd.add(40)
+    assert crowd.sent == places
+    await crowd.leave()
+
+
+async def test_requests_that_end_or_are_cancelled_leave_as_many_places_as_before() -> None:
+    slow_start = SlowStart()
+    for _ in range(3):
+        crowd = Crowd(slow_start)
+        await crowd.add(40)
+        assert crowd.sent == 16
+        for waiting in crowd.tasks[16:]:
+            waiting.cancel()
+        await asyncio.sleep(0)
+        await crowd.leave()
+
+
+def test_what_was_learned_holds_in_the_next_event_loop() -> None:
+    slow_start = SlowStart()
+    asyncio.run(answer_some(slow_start, *[200] * 8))
+
+    async def crowd_in() -> int:
+        crowd = Crowd(slow_start)
+        await crowd.add(40)
+        await crowd.leave()
+        return crowd.sent
+
+    assert asyncio.run(crowd_in()) == 20
+
+
+async def test_each_request_frees_its_place_a_second_after_it_began() -> None:
+    crowd = Crowd(SlowStart())
+    await crowd.add(14)
+    await pass_time(0.5)
+    await crowd.add(1)
+    await pass_time(0.4)
+    await crowd.add(30)
+    sent = [crowd.sent]
+    for _ in range(3):
+        await pass_time(0.2)  # 1.1, 1.3 and 1.5 s after the first
+        sent.append(crowd.sent)
+    assert sent == [16, 30, 30, 31]
+    await crowd.leave()
 
 
 async def test_a_waiter_cancelled_at_its_very_turn_passes_it_on() -> None:

@@ -33,6 +33,7 @@ from paywint_async import (
     ServerError,
     TransportError,
 )
+from paywint_async._middleware.slow_start import FIRST_IN_FLIGHT
 from paywint_async.emulator import Emulator
 
 ONCE = RetryPolicy(max_attempts=1)
@@ -372,6 +373,17 @@ class TestClosingAView:
             await asyncio.wait([call, closing])
         assert call.cancelled()
 
+    async def test_together_with_its_client_is_one_end(self, connect):
+        async with FaultServer(SILENCE) as server:
+            client = connect(server)
+            view = client.with_options()
+            call = asyncio.ensure_future(read(view))
+            await pass_time(1)
+            await view.aclose()
+            await client.aclose()  # before the call could notice
+            with pytest.raises(ClientClosedError):
+                await call
+
     async def test_leaves_the_task_as_it_was(self, connect):
         async def caller(view: PaywintClient) -> int:
             with pytest.raises(ClientClosedError):
@@ -437,6 +449,28 @@ async def test_closing_a_client_ends_a_call_that_waits_for_its_turn_at_once(conn
         with pytest.raises(ClientClosedError) as caught:
             await call
     assert (now() - start, caught.value.sent) == (0, False)
+
+
+async def test_a_call_that_was_closed_while_it_waited_for_its_first_turn_was_not_sent(connect):
+    async with FaultServer(*[SILENCE] * FIRST_IN_FLIGHT) as server:
+        client = connect(server)
+        calls = [
+            asyncio.ensure_future(client.payments.create_link(5))
+            for _ in range(FIRST_IN_FLIGHT + 1)
+        ]
+        await pass_time(0.1)
+        await client.aclose()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in outcomes[:-1]] == [OutcomeUnknownError] * FIRST_IN_FLIGHT
+    assert isinstance(outcomes[-1], ClientClosedError)
+    assert (outcomes[-1].sent, outcomes[-1].attempts) == (False, 0)
+
+
+async def test_a_call_that_is_over_is_not_kept(connect):
+    async with FaultServer() as server:
+        client = connect(server)
+        await read(client)
+        assert client._scope._running == set()
 
 
 async def test_a_call_that_no_connection_was_made_for_was_not_sent(connect):

@@ -248,12 +248,12 @@ async def test_no_timer_outlives_it():
 
 def emulator_link(emulator):
     """A link without HTTP."""
-    payment = emulator._book.create_link(
+    payment = emulator._ledger.create_link(
         "received",
         amount="1",
         description=None,
         invoice_number=None,
         now_us=emulator._clock.now_us(),
     )
-    emulator._lifecycle.create(payment)
+    emulator._lives.create(payment)
     return payment.payment_id

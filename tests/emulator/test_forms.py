@@ -31,7 +31,7 @@ def state_of(account, payment_id):
         emulator._clock.added_us,
         emulator.webhook_url,
         emulator.webhook_faults,
-        vars(emulator._fault_settings),
+        vars(emulator._switches),
     )
 
 
@@ -40,8 +40,8 @@ def state_of(account, payment_id):
     [
         (FORM, b"action=pay&status=opened&drop=1&x=\xff", 400, "UTF-8"),
         (FORM, b"action=pay&status=opened&drop=1&x=%ff", 400, "UTF-8"),
-        (FORM, b"action=pay&status=opened&drop=1&garbage", 400, "not a form"),
-        (FORM, b'{"action": "pay"}', 400, "not a form"),
+        (FORM, b"action=pay&status=opened&drop=1&garbage", 400, "no form"),
+        (FORM, b'{"action": "pay"}', 400, "no form"),
         (FORM, b"&".join(b"a%d=1" % n for n in range(1000)), 400, "too many fields"),
         (FORM, b"action=" + b"x" * 70_000, 413, "size"),
         (f"{FORM}; charset=klingon", b"action=pay&status=opened", 415, "UTF-8"),

@@ -173,7 +173,7 @@ async def test_a_generated_payment_that_is_final_stays(serve):
     async with serve(payments=200) as account:
         rows = await account.everything("received")
         paid = next(row["payment_id"] for row in rows if row["status"] == "success")
-        with pytest.raises(IllegalChange, match="nothing else"):
+        with pytest.raises(IllegalChange, match="nothing any more"):
             await account.emulator.fail(paid)
 
 

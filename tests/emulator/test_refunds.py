@@ -97,7 +97,7 @@ async def test_only_what_succeeded_can_be_refunded(serve, step):
             await account.emulator.process(payment_id)
         await getattr(account.emulator, step)(payment_id)
         for refund in (account.emulator.refund, account.emulator.refund_fee):
-            with pytest.raises(ValueError, match="only a successful payment can be refunded"):
+            with pytest.raises(ValueError, match="only what succeeded can be refunded"):
                 await refund(payment_id)
 
 

@@ -132,7 +132,7 @@ async def test_another_programs_database_is_refused_and_left_alone(file):
         database.execute("CREATE TABLE thesis (page TEXT)")
     database.close()
     before = file.read_bytes()
-    with pytest.raises(ValueError, match="the database of another program"):
+    with pytest.raises(ValueError, match="some other program's database"):
         await Emulator(state=file).start()
     assert file.read_bytes() == before
 

@@ -113,7 +113,7 @@ async def test_an_unknown_delivery_cannot_be_made_again(serve):
 
 
 async def test_nothing_is_made_again_by_an_emulator_that_does_not_run():
-    with pytest.raises(RuntimeError, match="only while it runs"):
+    with pytest.raises(RuntimeError, match="before it is started"):
         await Emulator().resend("x")
 
 

@@ -12,7 +12,6 @@ import pytest
 from history_model import History, Reader, Reading
 
 from paywint_async._pagination.checkpoint import from_json, to_json
-from paywint_async._pagination.decision import PageAnswer
 from paywint_async._pagination.position import Position
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
@@ -102,23 +101,12 @@ def test_a_read_of_equal_times_resumes_on_either_side_of_the_arrivals(
 def test_a_read_of_equal_times_resumes_though_each_answer_finds_new_arrivals(
     is_oldest_first: bool,
 ) -> None:
-    history = BusyHistory(100, is_oldest_first=is_oldest_first, ties=1000)
+    history = History(100, is_oldest_first=is_oldest_first, ties=1000)
     snapshot, first = history.listed(), stop_after(history, 35)
     history.arrivals = 1
     rest = resume(history, first.position)
     assert rest.doubt is None
     assert first.delivered + rest.delivered == snapshot
-
-
-class BusyHistory(History):
-    """So many payments arrive before each answer."""
-
-    arrivals = 0
-
-    def answer(self, page_no: int, rows: int) -> PageAnswer:
-        for _ in range(self.arrivals):
-            self.insert()
-        return super().answer(page_no, rows)
 
 
 @pytest.mark.parametrize("taken", [30, 35, 40])

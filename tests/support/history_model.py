@@ -37,6 +37,8 @@ class History:
     has_repeated: bool = False
     before: list[int] = field(default_factory=list)  # what a lagging replica still shows
     seen: list[int] = field(default_factory=list)
+    arrivals: int = 0  # so many payments arrive before each answer
+    asked: list[int] = field(default_factory=list)  # the pages, one after another
 
     def __post_init__(self) -> None:
         for _ in range(self.size):
@@ -80,6 +82,9 @@ class History:
         return self.keys[:] if self.is_oldest_first else self.keys[::-1]
 
     def answer(self, page_no: int, rows: int) -> PageAnswer:
+        self.asked.append(page_no)
+        for _ in range(self.arrivals):
+            self.insert()
         self.seen = keys = self.listed() if self.lag is None else self.lag
         total = max(0, len(keys) + self.total_error)
         if self.repeats_page is not None and page_no > 1:

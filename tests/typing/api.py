@@ -237,6 +237,7 @@ async def failures(client: PaywintClient) -> None:
         assert_type(error.path, str)
     except OutcomeUnknownError as error:
         assert_type(error.started_at, datetime)
+        assert_type(await client.payments.find_created(error), Payment | None)
     except IncompleteHistoryError as error:
         assert_type(error.missing, int | None)
     except WaitTimeoutError as error:

@@ -1,0 +1,203 @@
+"""The rules of the planner that one history shows: where it asks, how long it tries, what it forgets."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from history_model import History, Reader, Reading
+
+from paywint_async._pagination.decision import PageAnswer
+from paywint_async._pagination.planner import Planner
+from paywint_async._pagination.position import Position
+
+
+def read(
+    history: History, start: Position | None = None, *, rows: int = 10, window: int = 1
+) -> Reading:
+    return Reader(history, Random(0), rows=rows, window=window, start=start).read()
+
+
+def stopped_after(history: History, count: int) -> Position:
+    position = Reader(history, Random(0), rows=10, window=1, stop_after=count).read().position
+    assert position is not None
+    return position
+
+
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("arrivals", [10, 25, 60])
+def test_a_snapshot_ends_though_pages_of_payments_arrive_with_each_answer(
+    arrivals: int, window: int
+) -> None:
+    history = History(200)
+    snapshot, history.arrivals = history.listed(), arrivals
+    reading = read(history, window=window)
+    assert reading.doubt is None
+    assert reading.delivered[-200:] == snapshot
+    assert len(reading.delivered) == len(set(reading.delivered)) == 200 + arrivals
+
+
+class Hastening(History):
+    """Before each answer, twice as many payments arrive as before the one before it."""
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        self.arrivals = max(10, 2 * self.arrivals)
+        return super().answer(page_no, rows)
+
+
+def test_payments_that_arrive_ever_faster_end_the_read_in_doubt() -> None:
+    history = Hastening(100)
+    reading = read(history)
+    assert reading.doubt == "payments arrive faster than they can be read"
+    assert reading.requests <= 20
+
+
+class Stuck(History):
+    """Answers every page with the payments of the first one."""
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        answer = super().answer(1, rows)
+        return PageAnswer(page_no, answer.total, answer.records, answer.keys, answer.times)
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_answers_that_contradict_again_and_again_end_the_read_in_doubt(
+    is_oldest_first: bool,
+) -> None:
+    history = Stuck(100, is_oldest_first=is_oldest_first)
+    reading = read(history)
+    problem = "a payment that was already delivered stands further on again"
+    assert reading.doubt == f"page 2: {problem}"
+    assert reading.requests <= 8
+
+
+def test_a_lagging_answer_makes_the_pages_around_be_looked_at_again() -> None:
+    history = LagsOnce(200)
+    start = stopped_after(history, 98)  # what was delivered last stands on one page
+    rest = history.listed()[98:]
+    history.before = history.listed()
+    for _ in range(40):
+        history.insert()
+    history.lags_at = 14  # where the page due next is now
+    reading = read(history, start)
+    assert history.lags_at is None
+    assert (reading.doubt, reading.delivered) == (None, rest)
+
+
+class LagsOnce(History):
+    """The first answer to one page is from before the latest arrivals."""
+
+    lags_at: int | None = None
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        if page_no == self.lags_at:
+            self.lag, self.lags_at = self.before, None
+        return super().answer(page_no, rows)
+
+
+@pytest.mark.parametrize("size", [0, 5, 25])
+def test_only_pages_that_exist_are_looked_at_for_what_is_not_there(size: int) -> None:
+    start = stopped_after(History(100), 37)
+    other = History(size)
+    other.keys = [key + 1_000 for key in other.keys]
+    other.times = {key + 1_000: time for key, time in other.times.items()}
+    assert read(other, start).doubt is not None
+    assert {*other.asked[1:]} <= {*range(1, max(1, -(-size // 10)) + 1)}
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_checkpoint_before_the_first_payment_completes_its_snapshot_despite_a_wrong_answer(
+    is_oldest_first: bool,
+) -> None:
+    history = History(55, is_oldest_first=is_oldest_first)
+    snapshot = history.listed()
+    reader = Reader(history, Random(0), rows=10, window=1, stop_after=1)
+    reader.read()
+    start = reader.planner.position(unhanded=10)
+    assert start is not None
+    assert (start.delivered, start.expected) == (0, 55)
+    for _ in range(7):
+        history.insert()
+    history.total_error = 1
+    reading = read(history, start)
+    assert (reading.doubt, reading.delivered) == (None, snapshot)
+
+
+def test_oldest_first_the_snapshot_stays_that_of_the_first_answer_though_a_later_one_was_wrong() -> (
+    None
+):
+    history = Misfit(55, is_oldest_first=True)
+    snapshot = history.listed()
+    history.arrivals, history.misfits_at = 1, 3  # the first page, read again after the end
+    reading = read(history)
+    assert len(history.asked) > 3
+    assert (reading.doubt, len(reading.delivered)) == (None, 55 + 1)
+    assert reading.delivered == [*snapshot, 56]
+
+
+class Misfit(History):
+    """The answer with one number has a total that its length does not fit."""
+
+    misfits_at = 0
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        if len(self.asked) + 1 == self.misfits_at:
+            self.total_error = -len(self.keys)
+        return super().answer(page_no, rows)
+
+
+def test_requests_are_made_ahead_again_once_the_read_has_caught_up_with_the_arrivals() -> None:
+    history, planner = History(200), Planner(10)
+    assert planner.first_page is not None
+    planner.accept(history.answer(planner.first_page, 10))
+    due, ahead = (planner.take_next_page(is_idle=is_idle) for is_idle in (True, False))
+    assert (due, ahead) == (2, 3)
+    for _ in range(40):
+        history.insert()
+    planner.accept(history.answer(2, 10))
+    planner.accept(history.answer(3, 10))  # payments alone that were not there at the beginning
+    assert planner.take_next_page(is_idle=False) is None
+    offers: list[PageAnswer] = []
+    asked, records = planner.take_next_page(is_idle=True), ()
+    while not records:
+        answer = offers.pop() if asked is None else history.answer(asked, 10)
+        decision = planner.accept(answer)
+        offers += [decision.offer] if decision.offer else []
+        asked, records = decision.ask_first, decision.records
+    assert planner.take_next_page(is_idle=False) is not None
+
+
+def test_oldest_first_an_end_that_was_not_known_before_the_interruption_is_proved_as_well() -> None:
+    history = History(100, is_oldest_first=True, ties=1000)  # no time tells the order
+    start = stopped_after(history, 35)
+    for _ in range(7):
+        history.insert()
+
+    def delete(history: History, delivered: int) -> None:
+        if 60 in history.keys:
+            history.keys.remove(60)
+
+    reader = Reader(history, Random(0), rows=10, window=1, start=start, on_delivered=delete)
+    assert reader.read().doubt is not None
+
+
+def test_what_was_delivered_last_cannot_stand_among_what_an_earlier_read_delivered() -> None:
+    history = History(30)
+    finished = read(history).position
+    for _ in range(20):
+        history.insert()
+    part = Reader(history, Random(0), rows=10, window=1, start=finished, stop_after=5).read()
+    history.keys = [*range(1, 30), *range(46, 51), *range(30, 46)]
+    reading = read(history, part.position)
+    assert reading.delivered == []
+    assert reading.doubt == "fewer payments are left than were already read"
+
+
+def test_no_page_behind_the_last_one_is_requested_where_the_latest_payment_was_deleted() -> None:
+    history = History(55)
+    start = stopped_after(history, 53)
+    history.keys.remove(3)
+    history.asked.clear()
+    reading = read(history, start)
+    assert (reading.doubt, reading.delivered) == (None, [2, 1])
+    assert {*history.asked} == {6}

@@ -1,0 +1,80 @@
+"""An operation of the API stands everywhere: typed, tested, documented, answered by the emulator."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import paywint_async
+from paywint_async import _codec, _protocol
+from paywint_async._payments import Payments
+from paywint_async.emulator import Emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = "\n".join(
+    path.read_text("utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+)
+METHODS = {
+    name: method
+    for name, method in inspect.getmembers(Payments, inspect.isfunction)
+    if not name.startswith("_")
+}
+CALLS = [
+    name
+    for name, function in inspect.getmembers(_protocol, inspect.isfunction)
+    if str(inspect.signature(function).return_annotation).startswith("Call[")
+]
+OPENAPI = yaml.safe_load((ROOT / "tests" / "paywint-openapi.yaml").read_text("utf-8"))
+
+
+def called_on_payments(*paths: Path) -> set[str]:
+    """The methods that these files call on ``….payments``."""
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    return {each.attr for each in attributes if ast.unparse(each.value).endswith("payments")}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_is_type_checked_from_outside(name: str) -> None:
+    assert name in called_on_payments(ROOT / "tests" / "typing" / "api.py")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_is_tested(name: str) -> None:
+    assert name in called_on_payments(*(ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_page_of_the_docs_tells_each_method(name: str) -> None:
+    assert re.search(rf"payments\.{name}\b|`{name}[`(]", DOCS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_call_has_a_method_that_names_its_errors_and_its_source(name: str) -> None:
+    documentation = inspect.getdoc(METHODS[name]) or ""
+    assert "Raises:" in documentation
+    assert "Source:" in documentation
+
+
+@pytest.mark.parametrize("record", _codec._RECORDS, ids=lambda record: record.__name__)
+def test_each_record_is_public(record: type) -> None:
+    assert record.__name__ in paywint_async.__all__
+
+
+async def test_the_emulator_answers_what_the_openapi_file_describes_and_nothing_else() -> None:
+    described = {
+        (method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item
+    }
+    async with Emulator() as emulator:
+        assert emulator._runner is not None
+        routes = {
+            (route.method, route.resource.canonical)
+            for route in emulator._runner.app.router.routes()
+            if route.resource is not None and route.resource.canonical.startswith("/api/")
+        }
+    assert routes == described
