@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from paywint_async._accounts.places import places
 from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary, OnReport
 from paywint_async._config import RateLimit, RetryPolicy, check_count
 from paywint_async._errors import ConfigurationError, IncompleteHistoryError, PaywintError
+from paywint_async._pagination.listing import read_selection
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -45,6 +47,8 @@ async def export_accounts(
     rate_limit: RateLimit | None = None,
     split_above: int = 100_000,
     attempts: int = 3,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> ExportSummary:
     """Brings an output for each account up to date, on the workers of a Dask cluster.
 
@@ -67,11 +71,16 @@ async def export_accounts(
         rate_limit: of each account, or of each range.
         split_above: an account with more payments is read concurrently in ranges of about this size.
         attempts: for each account, where the network, the API or the disk fails.
+        since: payments created then or later; with a time zone. An output remembers its span, which
+            cannot be changed later. A span is read in one piece, whatever its size.
+        until: payments created before then; with a time zone.
 
     Returns:
         A report of each account; of those that failed, with the error.
 
     Raises:
+        InvalidRequestError: ``since`` or ``until`` is no moment with a time zone, or they are the wrong
+            way round; nothing was begun.
         ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
             nothing was begun.
         TransportError: the scheduler cannot be reached.
@@ -85,7 +94,10 @@ async def export_accounts(
         rate_limit=_checked("rate_limit", rate_limit, RateLimit),
         split_above=check_count("split_above", split_above),
         attempts=check_count("attempts", attempts),
+        since=since,
+        until=until,
     )
+    read_selection(since, until, oldest_first=False)
     jobs = _jobs(accounts, destination, options)
     try:
         from paywint_async._accounts.cluster import opened
@@ -143,11 +155,14 @@ class _AccountProgress:
     def report(self, status: AccountStatus, **known: Any) -> AccountReport:
         done = max(self.plan.held + sum(self.read.values()), self.written)
         payments = known.pop("payments", min(done, self.plan.total))
+        total = self.plan.total or None
+        if self.plan.is_of_span:
+            total = payments if status is AccountStatus.COMPLETE else None
         return AccountReport(
             account=self.job.account.name,
             status=status,
             payments=payments,
-            total=self.plan.total or None,
+            total=total,
             new=max(0, payments - self.plan.held),
             seconds=0.0 if self.started is None else time.monotonic() - self.started,
             attempts=self.attempts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import attrs
@@ -24,6 +25,8 @@ class Options:
     rate_limit: RateLimit | None = None
     split_above: int = 100_000
     attempts: int = 3
+    since: datetime | None = None
+    until: datetime | None = None
     pause: float = 5.0  # seconds before the second attempt; before the third twice that, and so on
 
 
@@ -34,6 +37,11 @@ class Job:
     account: Account
     output: str
     options: Options
+
+    @property
+    def span(self) -> dict[str, Any]:
+        """The listing's options for the span of time."""
+        return {"since": self.options.since, "until": self.options.until}
 
     def open_client(self) -> PaywintClient:
         """The client of the account; resolves its secrets on this worker.
@@ -68,12 +76,14 @@ class Part:
 class Plan:
     """What is to be done for an account.
 
-    The output already has ``held`` of the ``total`` payments of the account. The ``parts`` must be read
-    before the output can be written; without any, the account is read in one piece.
+    The output already has ``held`` of the ``total`` payments of the account; of a span of time, how many
+    it is to have is not known yet. The ``parts`` must be read before the output can be written; without
+    any, the account is read in one piece.
     """
 
     held: int
     total: int
+    is_of_span: bool = False
     parts: tuple[Part, ...] = ()
 
 

@@ -23,7 +23,8 @@ class AccountStatus(StrEnum):
 class AccountReport:
     """The progress or the result of the export of one account.
 
-    ``payments`` counts those in its output, ``new`` those that this call has added, ``changed`` those
+    ``payments`` counts those in its output, ``total`` those that it is to have (None: not known yet, as
+    of a span of time until it is complete), ``new`` those that this call has added, ``changed`` those
     whose status this call has updated. ``seconds`` counts from when a worker began the account.
     ``attempts`` is how often its longest step was begun, including on workers that were killed.
     ``error`` is the reason of a failure; what was committed stays, and the next call continues there.

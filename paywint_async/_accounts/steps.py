@@ -32,7 +32,7 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export._errors import translated
-from paywint_async.export._reading import delivered, exported_count
+from paywint_async.export._reading import delivered, exported_count, is_of_a_span
 
 _IN_USE_FOR = 60  # seconds: a worker without its scheduler ends within this time
 
@@ -61,7 +61,7 @@ async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> Ste
 
 
 async def plan(job: Job) -> Plan:
-    """Plans the export of an account; a large one that is new is split.
+    """Plans the export of an account; a large one that is new, and of which all is read, is split.
 
     The account is requested first, so that one that cannot be read leaves no output.
 
@@ -73,10 +73,14 @@ async def plan(job: Job) -> Plan:
         sizes = {each: await _count(client.payments, each) for each in job.account.directions}
         total = sum(sizes.values())
         start = await _look_at_output(job)
-        if start is None and total > job.options.split_above and staging.is_possible:
+        is_of_span = any(job.span.values()) if start is None else is_of_a_span(start)
+        if is_of_span:
+            staging.remove()
+        elif start is None and total > job.options.split_above and staging.is_possible:
             await _split(job, client.payments, sizes, staging)
     is_open = start is None or not _is_finished(start)
-    return Plan(held=exported_count(start), total=total, parts=staging.parts if is_open else ())
+    parts = staging.parts if is_open else ()
+    return Plan(held=exported_count(start), total=total, is_of_span=is_of_span, parts=parts)
 
 
 async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
@@ -129,7 +133,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
         def read(start: Checkpoint | None) -> Reading[Any]:
             is_staged = bool(staging.parts) and not (start and _is_finished(start))
             source = staging.payments() if is_staged else client.payments
-            last.append(reader(source, direction)(start))
+            last.append(reader(source, direction, **job.span)(start))
             return last[0]
 
         async def before(start: Checkpoint | None) -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from paywint_async import PaywintClient
+from paywint_async import DisorderEvent, Event, PaywintClient
 from paywint_async._cli.options import UsageError
+from paywint_async._cli.report import say
 
 if TYPE_CHECKING:
     from paywint_async.emulator import Emulator
@@ -28,14 +29,29 @@ def make_emulator(**arguments: Any) -> Emulator:
 
 
 @asynccontextmanager
-async def open_account(payments: int | None, latency: float) -> AsyncIterator[PaywintClient]:
-    """A client of the account of the environment; of an emulator where ``payments`` is given."""
+async def open_account(
+    payments: int | None = None, latency: float = 0.0
+) -> AsyncIterator[PaywintClient]:
+    """A client of the account of the environment; of an emulator where ``payments`` is given.
+
+    A list that is not in the order of time is told on stderr.
+    """
     if payments is None:
-        async with PaywintClient.from_env() as client:
+        async with PaywintClient.from_env(on_event=_tell_disorder) as client:
             yield client
         return
     async with (
         make_emulator(payments=payments, latency=latency) as emulator,
-        PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
+        PaywintClient(
+            emulator.api_key, emulator.api_secret, base_url=emulator.url, on_event=_tell_disorder
+        ) as client,
     ):
         yield client
+
+
+def _tell_disorder(event: Event) -> None:
+    if isinstance(event, DisorderEvent):
+        say(
+            f"the list of {event.direction} payments is not in the order of created_at: all of it is "
+            "read, and its own order is kept"
+        )

@@ -53,6 +53,7 @@ async def export(
     since: Moment | None = None,
     until: Moment | None = None,
     timezone: str = "UTC",
+    oldest_first: Flag = False,
     format: FormatName | None = None,
     spreadsheet: Flag = False,
     output: Output = "-",
@@ -82,6 +83,9 @@ async def export(
         Only payments created up to the end of that day, or before that time.
     timezone
         Time zone of the days, such as Europe/Berlin.
+    oldest_first
+        Write the payments in the order of time, whatever the server's order, so that what is appended
+        later keeps the file sorted.
     format
         The format of a file; by default that of its ending, or jsonl if it has none.
     spreadsheet
@@ -101,6 +105,7 @@ async def export(
         checkpoint=checkpoint,
         options={
             **read_span(since, until, timezone),
+            "oldest_first": oldest_first,
             "max_concurrency": concurrency,
             "rows_per_page": rows_per_page,
         },

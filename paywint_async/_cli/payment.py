@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from cyclopts import App
 
 from paywint_async import PaywintClient
+from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, read_span
-from paywint_async._cli.options import Number
+from paywint_async._cli.options import Flag, Number
 from paywint_async.export import (
     PAYMENTS,
     Format,
@@ -45,9 +46,10 @@ async def list_(
     since: Moment | None = None,
     until: Moment | None = None,
     timezone: str = "UTC",
+    oldest_first: Flag = False,
     limit: Number | None = None,
 ) -> None:
-    """Print payments in the order of the server.
+    """Print payments in the order of the server, or of time.
 
     Parameters
     ----------
@@ -60,13 +62,15 @@ async def list_(
         Only payments created up to the end of that day, or before that time.
     timezone
         Time zone of the days, such as Europe/Berlin.
+    oldest_first
+        Print the payments in the order of time, whatever the server's order.
     limit
         How many; all by default.
     """
-    span = read_span(since, until, timezone)
-    async with PaywintClient.from_env() as client:
+    span: dict[str, Any] = read_span(since, until, timezone)
+    async with open_account() as client:
         make = client.payments.sent if direction == "sent" else client.payments.received
-        listing = make(since=span.get("since"), until=span.get("until"))
+        listing = make(oldest_first=oldest_first, **span)
         if limit is None:
             sink = StreamSink("-", _LINES)
             await transfer(lambda _: PaymentReading(listing), sink)

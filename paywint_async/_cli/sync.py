@@ -42,6 +42,7 @@ async def sync(
     direction: Selection = "received",
     since: Moment | None = None,
     timezone: str = "UTC",
+    oldest_first: Flag = False,
     format: FormatName | None = None,
     spreadsheet: Flag = False,
     watch: Seconds | None = None,
@@ -67,6 +68,9 @@ async def sync(
         2026-10-01T09:30:00Z. The destination remembers it; it cannot be changed later.
     timezone
         Time zone of that day, such as Europe/Berlin.
+    oldest_first
+        Write new payments in the order of time, whatever the server's order. The destination remembers
+        it; it cannot be changed later.
     format
         The format of a file; by default that of its ending.
     spreadsheet
@@ -88,7 +92,7 @@ async def sync(
         direction=direction,
         format=file_format,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
-        span=read_span(since, None, timezone),
+        selection={**read_span(since, None, timezone), "oldest_first": oldest_first},
     )
     async with open_account(emulator, emulator_latency) as client:
         await (job.run(client) if watch is None else job.watch(client, watch))
@@ -108,13 +112,13 @@ class _Job:
     direction: Selection
     format: Format | None = None
     options: dict[str, int]
-    span: dict[str, Any] = attrs.field(factory=dict)
+    selection: dict[str, Any] = attrs.field(factory=dict)
     done: int = 0
 
     async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
         started = time.monotonic()
         table = make_table(self.output, self.direction, self.format)
-        read = reader(client.payments, self.direction, **self.span, **self.options)
+        read = reader(client.payments, self.direction, **self.selection, **self.options)
         refresh = Refresh(client.payments, self.direction, **self.options)
         try:
             with progress_bar(is_wanted=True) as show:

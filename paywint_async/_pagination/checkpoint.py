@@ -23,6 +23,7 @@ version 2 where the listing is of a span of time or oldest first, which an earli
 | ``since``, ``until`` | version 2: the span of time, ISO 8601 with a zone, or null |
 | ``closed`` | version 2: true where newer payments were there already, so that none can come into it |
 | ``filtered`` | version 2: true where the counts are of all payments that were read, also outside it |
+| ``handed`` | version 2: how many payments were delivered in all, by earlier reads, too |
 | ``oldest_first`` | version 2: true where the payments are delivered in the order of time |
 | ``from_end`` | version 2: true where the list is read from its end for that |
 | ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
@@ -72,6 +73,7 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
             "until": _iso(span.until),
         }
         value |= {name: getattr(position, field) for name, field in _MARKS.items()}
+        value["handed"] = position.handed
     return value | {"check": _check(value)}
 
 
@@ -123,6 +125,7 @@ def _parse(value: Mapping[str, Any]) -> Position:
     if value["version"] == _SELECTION_VERSION:
         since, until = (_time(value[name]) for name in ("since", "until"))
         fields |= {field: bool(value[name]) for name, field in _MARKS.items()}
+        fields["handed"] = int(value["handed"])
         fields["span"] = Span(since=since, until=until) if since or until else None
     order, is_changed = Order(value["order"]), bool(value.get("changed"))
     return Position(order=order, tail=tail, is_changed=is_changed, **fields)

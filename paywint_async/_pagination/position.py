@@ -87,6 +87,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     is_filtered: bool = (
         False  # the list is read whatever its times, and delivered as far as they fit
     )
+    handed: int = 0  # delivered in all, earlier reads included; not what was filtered out
     is_oldest_first: bool = False  # it is to be delivered in the order of time
     is_from_end: bool = (
         False  # so a newest-first list is read from its end; offsets count from there
@@ -148,6 +149,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             span=self.span,
             is_filtered=self.span is not None,
             is_oldest_first=self.is_oldest_first,
+            handed=self.handed,
         )
 
     def extended(self) -> Position:
@@ -162,6 +164,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             is_changed=self.is_changed,
             span=self.span,
             is_filtered=self.span is not None,
+            handed=self.handed,
         )
 
     def extended_to(self, total: int, offset: int) -> Position:

@@ -85,7 +85,7 @@ class Progress:
 
     def position(self, unhanded: int) -> Position:
         """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
-        at = self.at
+        at, handed = self.at, self.at.handed + self.handed - unhanded
         if at.is_filtered and unhanded:  # what was filtered out before them counts as delivered
             unhanded = self._batch_size - self._places[-unhanded]
         is_over = at.remaining + unhanded == 0
@@ -96,6 +96,7 @@ class Progress:
             order=at.order if self._is_order_shown else Order.UNKNOWN,
             snapshot=at.snapshot - (0 if self._is_told else self._shift),  # the next read tells it
             delivered=at.delivered - unhanded,
+            handed=handed,
             remaining=at.remaining + unhanded,
             last=last[-ANCHORS:],
             # After a short read, the earlier one's records come right behind.

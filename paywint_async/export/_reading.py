@@ -132,12 +132,18 @@ def delivered(checkpoint: Checkpoint | None) -> int:
     return 0 if checkpoint.get("finished") else int(checkpoint.get("delivered", 0))
 
 
+def is_of_a_span(checkpoint: Checkpoint) -> bool:
+    """Whether it is of a span of time, not of a whole listing."""
+    sides = [checkpoint, *(checkpoint.get(direction) for direction in ("sent", "received"))]
+    return any(side and (side.get("since") or side.get("until")) for side in sides)
+
+
 def exported_count(checkpoint: Checkpoint | None) -> int:
-    """How many payments an output has whose checkpoint this is: all above and below the gap."""
+    """How many payments an output has whose checkpoint this is."""
     if checkpoint is None:
         return 0
     if "snapshot" not in checkpoint:  # of both directions
         return sum(exported_count(checkpoint.get(direction)) for direction in ("sent", "received"))
-    if "since" in checkpoint:  # of a span of time, whose ranks do not begin at one
-        return int(checkpoint["delivered"])
-    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])
+    if "handed" in checkpoint:  # of a span of time, say, whose ranks do not begin at one
+        return int(checkpoint["handed"])
+    return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])  # all above and below the gap
