@@ -3,13 +3,15 @@
 import ast
 from pathlib import Path
 
+from package_sources import syntax_of
+
 from paywint_async import emulator
 
 PACKAGE = Path(emulator.__file__).parent
 
 
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(syntax_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

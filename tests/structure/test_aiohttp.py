@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import aiohttp
 import pytest
+from package_sources import FILES, PACKAGE, syntax_of
 
-import paywint_async
-
-PACKAGE = Path(paywint_async.__file__).parent
 DOCUMENTED_MODULES = {"aiohttp", "aiohttp.web"}
-SOURCES = {
-    str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8"))
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
 
 
 def imported_modules(tree: ast.AST) -> list[str]:
@@ -28,7 +21,11 @@ def imported_modules(tree: ast.AST) -> list[str]:
     return [name for name in found if name.partition(".")[0] == "aiohttp"]
 
 
-USERS = {name: tree for name, tree in SOURCES.items() if imported_modules(tree)}
+USERS = {
+    str(path.relative_to(PACKAGE)): syntax_of(path)
+    for path in FILES
+    if "aiohttp" in path.read_text("utf-8") and imported_modules(syntax_of(path))
+}
 
 
 @pytest.mark.parametrize("module", USERS)

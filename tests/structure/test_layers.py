@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import package_sources
 import pytest
-
-import paywint_async
-
-PACKAGE = Path(paywint_async.__file__).parent
+from package_sources import PACKAGE, syntax_of
 
 # The README's layer table. A part imports from layers below its own, and from itself.
 LAYERS = {
@@ -150,7 +148,7 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+FILES = {name_of(path): path for path in package_sources.FILES}
 MODULES = [name for name in FILES if name != "__init__"]
 PARTS = {name.partition(".")[0] for name in MODULES}
 
@@ -164,7 +162,7 @@ def imports(module: str) -> tuple[str, ...]:
 def _imports(module: str) -> Iterator[str]:
     path = FILES[module]
     home = ["paywint_async", *path.relative_to(PACKAGE).parent.parts]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(syntax_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

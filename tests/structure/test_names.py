@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from pathlib import Path
 
-import paywint_async
+from package_sources import FILES, syntax_of
 
-PACKAGE = Path(paywint_async.__file__).parent
 # A webhook's receiver states by a protocol what it needs of the client.
 SHARED = {"Wakes"}
 
@@ -16,8 +14,8 @@ SHARED = {"Wakes"}
 def test_no_two_classes_have_the_same_name() -> None:
     names = Counter(
         node.name
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.parse(path.read_text("utf-8")).body
+        for path in FILES
+        for node in syntax_of(path).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
 

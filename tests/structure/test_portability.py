@@ -6,11 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import package_sources
 import pytest
+from package_sources import PACKAGE, syntax_of
 
-import paywint_async
-
-PACKAGE = Path(paywint_async.__file__).parent
 PLATFORM = PACKAGE / "export" / "_posix.py"
 
 # The Python documentation: "Availability: Unix" or "not Windows".
@@ -27,7 +26,7 @@ ATTRIBUTES = {
     "socket": {"AF_UNIX", "SO_REUSEPORT"},
 }  # fmt: skip
 METHODS = {"add_signal_handler"}  # of an event loop
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PLATFORM]
+FILES = [path for path in package_sources.FILES if path != PLATFORM]
 
 
 def posix_only(tree: ast.AST) -> Iterator[str]:
@@ -46,13 +45,13 @@ def posix_only(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_a_module_uses_nothing_that_only_posix_has(path: Path) -> None:
-    assert list(posix_only(ast.parse(path.read_text("utf-8")))) == []
+    assert list(posix_only(syntax_of(path))) == []
 
 
 def names_of(module: str) -> set[str]:
     """The functions and constants that a module defines for others."""
     names = set()
-    for node in ast.parse((PACKAGE / "export" / f"{module}.py").read_text("utf-8")).body:
+    for node in syntax_of(PACKAGE / "export" / f"{module}.py").body:
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign):
@@ -68,6 +67,6 @@ def test_the_module_for_windows_has_the_same_names() -> None:
 
 def test_the_module_for_it_uses_it() -> None:
     """So that the search finds what it looks for."""
-    found = set(posix_only(ast.parse(PLATFORM.read_text("utf-8"))))
+    found = set(posix_only(syntax_of(PLATFORM)))
 
     assert {"fcntl", "select", "os.O_NOFOLLOW", "os.fchmod", "os.pread"} <= found
