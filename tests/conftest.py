@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -21,6 +22,11 @@ from virtual_time import VirtualTimeLoop
 pytest_plugins = ("pytester",)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Modules are compiled once for all processes, whatever the caller's environment says: without that,
+# each worker rewrites every test's assertions and each process that a test starts compiles it all.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 hypothesis.settings.register_profile("paywint", deadline=None)  # a busy machine fails no test
 # `nox -s mutants` runs each test many times in one process, and must find the same each time.
