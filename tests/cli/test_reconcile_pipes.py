@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +20,45 @@ EMULATED = ("--emulator", 50)
 
 
 @pytest.fixture
-def temporary(tmp_path: Path) -> Path:
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory in which the command keeps temporary files."""
     folder = tmp_path / "temporary"
     folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # what this process found before
     return folder
 
 
 @pytest.fixture
-def piped(start: Command, end: Command, temporary: Path) -> Command:
+def piped(paywint: Command, temporary: Path) -> Command:
     """`piped(data, *arguments)`: the command with these bytes on its stdin, through a pipe."""
 
     def run(data: bytes, *arguments: object) -> Any:
-        reading, writing = os.pipe()
-        thread = threading.Thread(target=_write, args=(writing, data))
-        thread.start()
-        environment = os.environ | {"TMPDIR": str(temporary)}
-        process = start("reconcile", *arguments, stdin=reading, env=environment)
-        os.close(reading)
-        outcome = end(process)
-        thread.join()
-        return outcome
+        with stdin_from(data):
+            return paywint("reconcile", *arguments)
 
     return run
 
 
+@contextmanager
+def stdin_from(data: bytes) -> Iterator[None]:
+    """This process's file descriptor 0 is a pipe from which the data can be read."""
+    reading, writing = os.pipe()
+    former = os.dup(0)
+    os.dup2(reading, 0)
+    os.close(reading)
+    thread = threading.Thread(target=_write, args=(writing, data))
+    thread.start()
+    try:
+        yield
+    finally:
+        os.dup2(former, 0)  # closes the pipe, so that writing ends
+        os.close(former)
+        thread.join()
+
+
 def _write(fd: int, data: bytes) -> None:
-    with open(fd, "wb") as pipe:
+    with suppress(BrokenPipeError), open(fd, "wb") as pipe:
         pipe.write(data)
 
 
@@ -136,8 +150,7 @@ def test_waiting_for_a_pipe_is_interrupted_and_nothing_is_left(
     code: int,
 ) -> None:
     reading, writing = os.pipe()
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    process = start("reconcile", "-", *EMULATED, stdin=reading, env=environment)
+    process = start("reconcile", "-", *EMULATED, stdin=reading)
     os.close(reading)
     os.write(writing, b"Date,Amount\n")
     wait_until(process, lambda: any(map(os.path.getsize, temporary.iterdir())))

@@ -195,11 +195,11 @@ async def test_no_record_of_a_faulty_run_shows_a_secret(connect, records, monkey
 
 
 class TestTheVariable:
-    def run(self, level: str, program: str = ONE_CALL) -> str:
+    def run(self, program: str, **variables: str) -> str:
         package = str(Path(paywint_async.__file__).parents[1])
         finished = subprocess.run(
             [sys.executable, "-c", program],
-            env=os.environ | {"PYTHONPATH": package, "PAYWINT_LOG": level},
+            env=os.environ | {"PYTHONPATH": package} | variables,
             capture_output=True,
             text=True,
             check=False,
@@ -208,23 +208,23 @@ class TestTheVariable:
         assert finished.stdout == ""
         return finished.stderr
 
-    @pytest.mark.parametrize("level", ["debug", "DEBUG"])
-    def test_prints_each_attempt_to_standard_error(self, level):
-        (line,) = self.run(level).splitlines()
-        assert " DEBUG paywint_async: sent: attempt 1: POST " in line
-
-    @pytest.mark.parametrize("level", ["", "info", "warning", "error"])
-    def test_prints_no_success_above_that(self, level):
-        assert self.run(level) == ""
+    def test_prints_each_attempt_once_from_its_level_on(self):
+        """Of each level in turn, each with a client of its own; a process starts slowly."""
+        levels = ["", "error", "warning", "info", "debug", "DEBUG"]
+        each = "asyncio.run(main()); print('---', file=sys.stderr)"
+        program = ONE_CALL.replace("import asyncio, sys", "import asyncio, os, sys").replace(
+            "asyncio.run(main())", f"for os.environ['PAYWINT_LOG'] in {levels}: {each}"
+        )
+        *silent, first, second, rest = self.run(program).split("---\n")
+        assert (silent, rest) == (["", "", "", ""], "")
+        for printed in (first, second):
+            (line,) = printed.splitlines()
+            assert " DEBUG paywint_async: sent: attempt 1: POST " in line
 
     def test_leaves_printing_to_an_application_that_does_it(self):
         own = "import logging; logging.basicConfig(format='own: %(message)s')\n"
-        (line,) = self.run("debug", own + ONE_CALL).splitlines()
+        (line,) = self.run(own + ONE_CALL, PAYWINT_LOG="debug").splitlines()
         assert line.startswith("own: sent: attempt 1")
-
-    def test_prints_once_however_many_clients_there_are(self):
-        again = ONE_CALL.replace("asyncio.run(main())", "asyncio.run(main()); asyncio.run(main())")
-        assert len(self.run("debug", again).splitlines()) == 2
 
     def test_that_is_no_level_is_refused(self, monkeypatch):
         monkeypatch.setenv("PAYWINT_LOG", "loud")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -21,12 +22,7 @@ MODULES = {
 }
 READ_BY = {"Excel": ("ledgers", ("openpyxl", "defusedxml"))}  # where it is not the same
 KINDS = {each.name: each for each in DESTINATIONS if each.extra}
-WRITTEN = [(name, module) for name, modules in MODULES.items() for module in modules]
-READ = [
-    (name, module)
-    for name, modules in MODULES.items()
-    for module in READ_BY.get(name, ("", modules))[1]
-]
+ALL = sorted({*sum(MODULES.values(), ()), *sum((each for _, each in READ_BY.values()), ())})
 
 WRITE = "make_table({output!r}, 'received')"
 COMPARE = """
@@ -41,41 +37,50 @@ asyncio.run(read())
 """
 
 
-def message_without(module: str, program: str) -> str:
-    """What the ConfigurationError says with which a program ends where a module is missing."""
+def messages_without(module: str, programs: list[str]) -> list[str]:
+    """What the ConfigurationErrors say with which programs end, in a process without a module."""
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
         "from paywint_async import ConfigurationError\n"
         "from paywint_async.export import make_table\n"
-        f"try:\n    exec({program!r})\n"
-        "except ConfigurationError as error:\n    print(error)\n"
+        f"for program in {programs!r}:\n"
+        "    try:\n        exec(program)\n"
+        "    except ConfigurationError as error:\n        print(error)\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def test_every_destination_with_an_extra_is_tried() -> None:
     assert set(MODULES) == set(KINDS)
 
 
-@pytest.mark.parametrize(("name", "module"), WRITTEN)
-def test_writing_without_a_module_names_the_extra(name: str, module: str) -> None:
-    kind = KINDS[name]
+@pytest.mark.parametrize("module", ALL)
+def test_without_a_module_writing_and_reading_name_the_extra(module: str, tmp_path: Path) -> None:
+    uses = [*writing(module), *reading(module, tmp_path)]
 
-    message = message_without(module, WRITE.format(output=kind.examples[0]))
+    messages = messages_without(module, [program for program, _ in uses])
 
-    assert message.endswith(f"need an extra: pip install 'paywint-async[{kind.extra}]'\n")
+    assert [message.partition(" need an extra: ")[2] for message in messages] == [
+        f"pip install 'paywint-async[{extra}]'" for _, extra in uses
+    ]
 
 
-@pytest.mark.parametrize(("name", "module"), READ)
-def test_reading_without_a_module_names_the_extra(name: str, module: str, tmp_path: Path) -> None:
-    kind = KINDS[name]
-    extra = READ_BY.get(name, (kind.extra, ()))[0]
-    output = kind.examples[0]
-    if kind.reader == "xlsx":
-        output = str(tmp_path / output)
-        openpyxl.Workbook().save(output)
+def writing(module: str) -> Iterator[tuple[str, str | None]]:
+    """Programs that write by means of a module, each with the extra that has it."""
+    for name, modules in MODULES.items():
+        if module in modules:
+            yield WRITE.format(output=KINDS[name].examples[0]), KINDS[name].extra
 
-    message = message_without(module, COMPARE.format(output=output))
 
-    assert message.endswith(f"need an extra: pip install 'paywint-async[{extra}]'\n")
+def reading(module: str, folder: Path) -> Iterator[tuple[str, str | None]]:
+    """Programs that read by means of a module, each with the extra that has it."""
+    for name, modules in MODULES.items():
+        kind = KINDS[name]
+        extra, needed = READ_BY.get(name, (kind.extra, modules))
+        output = kind.examples[0]
+        if kind.reader == "xlsx":
+            output = str(folder / output)
+            openpyxl.Workbook().save(output)
+        if module in needed:
+            yield COMPARE.format(output=output), extra

@@ -230,7 +230,6 @@ def bomb_of_excel() -> bytes:
     return book_with(SHEET, lambda data: data.replace(b"<sheetData>", b"<sheetData>" + blanks))
 
 
-@pytest.mark.slow
 def texts_without_end() -> bytes:
     """A workbook whose table of shared strings is in a part with another name."""
     kind = b"spreadsheetml.sharedStrings+xml"
@@ -244,6 +243,7 @@ def texts_without_end() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "make", "wanted"),
     [
