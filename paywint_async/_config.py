@@ -105,7 +105,10 @@ class Credentials:
     def are_in(self, texts: Iterable[str]) -> bool:
         """Whether one of the texts contains the key or the secret."""
         text = "\n".join(texts)
-        return any(v in text for v in map(str, self.__headers.values()) if _is_distinctive(v))
+        for value in map(str, self.__headers.values()):
+            if _is_distinctive(value) and value in text:
+                return True
+        return False
 
     def redact(self, data: bytes) -> bytes:
         """``data`` with key and secret replaced by ``***``, in case an answer echoes them."""

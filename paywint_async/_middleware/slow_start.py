@@ -46,7 +46,7 @@ class SlowStart:
         try:
             response = await handler(request)
         finally:
-            place.free()
+            places.free(place)
         if response.status < 400:
             self._is_half = not self._is_half
             if not self._is_half:
@@ -68,17 +68,18 @@ class _Places:
         self.loop = loop
         self._left = room
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held: deque[_Place] = deque()  # in the order of taking; freed ones are removed later
+        self._held: dict[int, float] = {}  # places, in the order of taking: until when
+        self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self) -> _Place | None:
-        """Takes a place if one is left."""
+    def take(self) -> int | None:
+        """Takes a place, above zero, if one is left."""
         if not self._left:
             return None
         self._left -= 1
         return self._hold()
 
-    async def wait(self, request: Request) -> _Place:
+    async def wait(self, request: Request) -> int:
         """Waits for a place and takes it.
 
         Raises:
@@ -116,36 +117,22 @@ class _Places:
             self.give_back()
         turn.cancel()
 
-    def _hold(self) -> _Place:
-        held = self._held
-        while held and held[0].is_free:
-            held.popleft()
-        place = _Place(self, self.loop.time() + HELD_AT_MOST)
-        held.append(place)
+    def free(self, place: int) -> None:
+        """Gives a place back when its request ends, unless it was held for too long before."""
+        if self._held.pop(place, None) is not None:
+            self.give_back()
+
+    def _hold(self) -> int:
+        self._last += 1
+        until = self._held[self._last] = self.loop.time() + HELD_AT_MOST
         if self._timer is None:
-            self._timer = self.loop.call_at(place.until, self._free_late_ones)
-        return place
+            self._timer = self.loop.call_at(until, self._free_late_ones)
+        return self._last
 
     def _free_late_ones(self) -> None:
-        self._timer = None
-        held, now = self._held, self.loop.time()
-        while held and (held[0].is_free or held[0].until <= now):
-            held.popleft().free()
-        if held:
-            self._timer = self.loop.call_at(held[0].until, self._free_late_ones)
-
-
-class _Place:
-    """One place; freed once, when its request ends or after `HELD_AT_MOST`."""
-
-    __slots__ = ("_places", "is_free", "until")
-
-    def __init__(self, places: _Places, until: float) -> None:
-        self._places = places
-        self.until = until
-        self.is_free = False
-
-    def free(self) -> None:
-        if not self.is_free:
-            self.is_free = True
-            self._places.give_back()
+        self._timer, now = None, self.loop.time()
+        for place, until in list(self._held.items()):
+            if until > now:
+                self._timer = self.loop.call_at(until, self._free_late_ones)
+                return
+            self.free(place)

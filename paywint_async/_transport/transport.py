@@ -195,7 +195,10 @@ class Transport:
             **self._proxy_arguments(),
         )
         try:
-            body = await self._read(pool, answer)
+            if answer.content.is_eof():  # all of it has come
+                body = self._check_size(answer.content.read_nowait())
+            else:
+                body = await self._read(pool, answer)
         except BaseException:
             answer.close()
             raise
@@ -210,9 +213,10 @@ class Transport:
         return {} if self._proxy is None else self._proxy.arguments()
 
     def _headers_of(self, request: Request) -> dict[str, str]:
-        headers = self._headers if request.body is None else self._headers_with_body
-        if not isinstance(request.body, bytes | None):  # aiohttp would guess what it means
-            raise TypeError(f"a request's body must be bytes, not {type(request.body).__name__}")
+        body = request.body
+        headers = self._headers if body is None else self._headers_with_body
+        if body is not None and not isinstance(body, bytes):  # aiohttp would guess what it means
+            raise TypeError(f"a request's body must be bytes, not {type(body).__name__}")
         if not request.headers:
             return headers
         extra = {k: v for k, v in _checked(request.headers).items() if k.lower() != "content-type"}
@@ -221,9 +225,10 @@ class Transport:
 
     def _respond(self, answer: aiohttp.ClientResponse, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if _may_echo(answer.status, body):
+        may_echo = _may_echo(answer.status, body)
+        if may_echo:
             body = self._credentials.redact(body)
-        if _may_echo(answer.status, body) or self._credentials.are_in(headers.values()):
+        if may_echo or self._credentials.are_in(headers.values()):
             headers = {name: self._redacted(value) for name, value in headers.items()}
         return Response(status=answer.status, headers=headers, body=body)
 
@@ -236,9 +241,12 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + seconds
         return deadline if request.deadline is None else min(deadline, request.deadline)
 
+    def _check_size(self, body: bytes) -> bytes:
+        if len(body) > self._max_response_bytes:
+            raise TooLargeError(self._max_response_bytes)
+        return body
+
     async def _read(self, pool: Pool, answer: aiohttp.ClientResponse) -> bytes:
-        if answer.content.is_eof():  # all of it has come
-            return await self._read_counted(answer.content)
         pool.bodies.begin(answer)
         try:
             return await self._read_counted(answer.content)
@@ -279,9 +287,10 @@ class Transport:
 
 def _is_of_another(request: Request, answer: aiohttp.ClientResponse, body: bytes) -> bool:
     """Whether it answers another request, as then all later answers over its connection would."""
-    if not request.expects or answer.status != 200:
+    expected = request.expects
+    if not expected or answer.status != 200 or body.find(expected) >= 0:
         return False
-    return request.expects not in body.lower()
+    return expected not in body.lower()
 
 
 async def _send_once(

@@ -78,3 +78,38 @@ def test_an_honest_page_passes(amounts: list[str], left: str, right: str) -> Non
     data = page_of([[f'"amount"{left}:{right}{amount}'] for amount in amounts], [], [])
 
     refuse_ambiguity(data, Payment, len(msgspec.json.decode(data, type=ListEnvelope).records))
+
+
+ONE = b'{"success":true,"data":{"payment_id":%s,"created_at":%s,"status":"success",%s}}'
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"amount":5,"payer_name":"Ann","payee_name":"Ann"',
+        b'"amount" : 5, "payer_name" : "Ann" , "payee_name" : "Ann"',
+        b'"amount":5,"description":"amount"',
+        b'"amount":5,"description":": ","currency":"success"',
+    ],
+)
+def test_values_that_are_equal_are_no_key_that_comes_twice(fields: bytes) -> None:
+    refuse_ambiguity(ONE % (ID.encode(), TIME.encode(), fields), Payment)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b'"amount":5,"amount":6',
+        b'"amount":5,"amount" :6',
+        b'"amount":5,"payer_name":"Ann","payee_name":"Ann","amount"\n:6',
+        b'"amount":5,"description":"amount","amount":6',
+        b'"amount":5,"a key":1,"a key":2',
+        b'"amount":"5"',
+        b'"amount" :"5"',
+        b'"amount"\t: "5","payer_name":"Ann","payee_name":"Ann"',
+        rb'"amount":5,"amoun\u0074":"6"',
+    ],
+)
+def test_one_payment_with_a_key_twice_or_an_amount_as_text_is_refused(fields: bytes) -> None:
+    with pytest.raises(ResponseDecodeError):
+        refuse_ambiguity(ONE % (ID.encode(), TIME.encode(), fields), Payment)
