@@ -13,6 +13,8 @@ from paywint_async._log import fields, logger
 from paywint_async._messages import Handler, Request, Response
 from paywint_async._protocol import retry_after_seconds
 
+LONGEST_COOLDOWN = 86_400.0  # seconds: a wrong Retry-After must not stop a program for ever
+
 
 class Limiter(Protocol):
     """The protocol of rate limiters, for one of your own, such as one that processes share.
@@ -28,7 +30,7 @@ class Limiter(Protocol):
         """
 
     def cool_down(self, seconds: float) -> None:
-        """Lets no request be sent for that long; any finite number, as large as the API says."""
+        """Lets no request be sent for that long; the client asks for a day at most."""
 
 
 class RateLimiter:
@@ -99,7 +101,8 @@ class RateLimiter:
             if self._waiting and not self._waiting[0].done():
                 self._waiting[0].set_result(None)
         message = (
-            f"{self._cause()} leaves no turn before its deadline, the next one is in {wait:.3g} s"
+            f"{self._cause()} leaves no turn before its deadline,"
+            f" the next one is in {in_seconds(wait)}"
         )
         raise RateLimitedError(429, message, retry_after=wait, is_local=True)
 
@@ -158,6 +161,8 @@ class Learner:
 class Throttle:
     """A middleware: each attempt waits for the limiter, each 429 begins a cooldown of all requests.
 
+    A cooldown is as long as ``Retry-After`` says, and at most a day; then the API is asked again.
+
     Args:
         limiter: of this client.
         default_cooldown: seconds, for a 429 without ``Retry-After``.
@@ -192,12 +197,25 @@ class Throttle:
         return response
 
     def _cool_down(self, request: Request, response: Response) -> None:
-        seconds = retry_after_seconds(response) or self._default_cooldown
+        asked = retry_after_seconds(response)
+        seconds = min(asked or self._default_cooldown, LONGEST_COOLDOWN)
         self._limiter.cool_down(seconds)
         self._on_event(CooldownEvent(operation=request.operation, seconds=seconds))
+        is_shortened = asked is not None and asked > seconds
         logger.info(
-            "%s: the API answered 429, no request leaves for %.3g s",
+            "%s: the API answered 429, no request leaves for %s%s",
             request.operation,
-            seconds,
-            extra=fields(event="cooldown", operation=request.operation, seconds=seconds),
+            in_seconds(seconds),
+            f" (it asked for {asked:.3g} s)" if is_shortened else "",
+            extra=fields(
+                event="cooldown",
+                operation=request.operation,
+                seconds=seconds,
+                retry_after=asked,
+            ),
         )
+
+
+def in_seconds(seconds: float) -> str:
+    """Three digits, or whole seconds where that takes more."""
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from asyncio import sleep  # virtual: no test waits for a timer
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
@@ -25,6 +26,7 @@ from paywint_async import (
 )
 from paywint_async._middleware import RateLimiter, Throttle
 
+FAR_DATE = "Fri, 31 Dec 9999 23:59:59 GMT"
 REQUEST = Request(operation="get", method="GET", path="/")
 
 
@@ -252,16 +254,37 @@ class TestACooldown:
         with pytest.raises(RateLimitedError, match="the cooldown"):
             await limiter.acquire(deadline=start + 5)
 
-    @pytest.mark.parametrize("digits", ["1" + "0" * 18, "9" * 400])
-    async def test_of_any_length_is_heeded_by_a_limiter(self, connect, digits):
-        faults = answer(429, headers=f"Retry-After: {digits}\r\n"), answer()
+    @pytest.mark.parametrize("asked", ["86401", "1" + "0" * 18, "9" * 400, FAR_DATE])
+    async def test_longer_than_a_day_is_a_day_whatever_the_api_asks_for(self, connect, asked):
+        faults = answer(429, headers=f"Retry-After: {asked}\r\n"), answer()
         async with FaultServer(*faults) as server:
-            client = connect(server, rate_limit=RateLimit(10))
-            for _ in range(2):
-                with pytest.raises(RateLimitedError) as caught:
-                    await client.payments.page("sent", 1)
-                assert caught.value.retry_after >= 1e17
-        assert len(server.requests) == 1
+            client = connect(server)
+            with pytest.raises(RateLimitedError) as caught:
+                await client.payments.page("sent", 1)
+            assert (caught.value.is_local, caught.value.retry_after > 86_400) == (False, True)
+            await sleep(86_100)
+            with pytest.raises(RateLimitedError) as caught:
+                await client.payments.page("sent", 1)
+            assert (caught.value.is_local, caught.value.attempts) == (True, 0)
+            assert caught.value.retry_after == pytest.approx(300, abs=1)
+            await sleep(300)
+            await client.payments.page("sent", 1)
+        assert len(server.requests) == 2
+
+    async def test_says_in_whole_seconds_how_long_it_lasts(self):
+        limiter, start = RateLimiter(), now()
+        limiter.cool_down(86_400)
+        with pytest.raises(RateLimitedError, match=r"the next one is in 86400 s$"):
+            await limiter.acquire(deadline=start + 5)
+
+    async def test_longer_than_a_day_ends_a_call_that_may_take_longer(self, connect):
+        faults = answer(429, headers=f"Retry-After: {'9' * 400}\r\n"), answer()
+        async with FaultServer(*faults) as server:
+            client, start = connect(server, retry=RetryPolicy(max_elapsed=1e9)), now()
+            with pytest.raises(RateLimitedError) as caught:
+                await client.payments.page("sent", 1)
+            assert caught.value.retry_after == sys.float_info.max
+        assert now() - start < 1
 
 
 class TestTheThrottle:
@@ -308,6 +331,16 @@ class TestTheThrottle:
         assert record.getMessage() == "get: the API answered 429, no request leaves for 7.25 s"
         logged = (record.paywint_event, record.paywint_operation, record.paywint_seconds)
         assert logged == ("cooldown", "get", 7.25)
+
+    async def test_logs_what_the_api_asked_for_where_that_is_longer_than_a_day(self, caplog):
+        caplog.set_level(logging.INFO, logger="paywint_async")
+        await Throttle(RateLimiter())(REQUEST, self.answers(429, "9" * 400))
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            "get: the API answered 429, no request leaves for 86400 s (it asked for 1.8e+308 s)"
+        )
+        logged = record.paywint_seconds, record.paywint_retry_after
+        assert logged == (86_400, sys.float_info.max)
 
     async def test_does_not_count_an_attempt_that_found_no_turn(self):
         limiter, attempt = RateLimiter(), attrs.evolve(REQUEST, attempt=3, deadline=now() + 5)

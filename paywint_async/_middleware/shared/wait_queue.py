@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from paywint_async._config import RateLimit
 from paywint_async._errors import RateLimitedError
+from paywint_async._middleware.rate_limit import in_seconds
 from paywint_async._middleware.shared.fallback import PROBE_SECONDS, Fallback
 from paywint_async._middleware.shared.script import Budget, ScriptReply, TurnRequest
 from paywint_async._middleware.shared.store import RedisStore, StoreError
@@ -131,7 +132,8 @@ class SharedQueue:
         except TimeoutError:
             wait = min(0.0, _now() - self._reserved[-1]) if self._reserved else 0.0
         message = (
-            f"the shared limit leaves no turn before its deadline, the next one is in {-wait:.3g} s"
+            "the shared limit leaves no turn before its deadline,"
+            f" the next one is in {in_seconds(-wait)}"
         )
         raise RateLimitedError(429, message, retry_after=-wait, is_local=True)
 
