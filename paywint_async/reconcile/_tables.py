@@ -147,7 +147,7 @@ class TableRows:
         """Return what was detected, which columns are not used, and which rows were skipped."""
         places = self.forms.places
         found = self.table.found() + self._found_forms()
-        notes = [f"read as {', '.join(found)}"] if found else []
+        notes = [f"detected: {', '.join(found)}"] if found else []
         if names := self._unusual_columns():
             notes.append(f"columns: {names}")
         if places.unused:

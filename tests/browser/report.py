@@ -1,4 +1,4 @@
-"""The report of a comparison in a real browser: it works alone, and its table can be used.
+"""The report of a comparison in a real browser: it loads nothing, and its table can be used.
 
 Run by `nox -s browser`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
 """
@@ -19,14 +19,14 @@ HOSTILE = "</script><img src=x onerror=alert(1)> \u202egnp.exe & \"q\" 'x'"
 
 
 def paywint(*arguments: object) -> int:
-    """In a process of its own, since Playwright has an event loop in this one."""
+    """Run the command in another process, since Playwright has an event loop in this one."""
     command = [sys.executable, "-m", "paywint_async", *map(str, arguments)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of books with differences of five kinds, and names of ill will."""
+    """A report on books with differences of five kinds, and a hostile name."""
     folder = tmp_path_factory.mktemp("report")
     ledger, page = folder / "books.csv", folder / "report.html"
     account = ["--emulator", "2000", "--direction", "both"]
@@ -51,7 +51,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(page: Page, report: Path) -> Iterator[Page]:
-    """The report; whatever it asks the world for is a failure."""
+    """The report in a page; the test fails if it loads anything."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(report.as_uri())
@@ -64,7 +64,7 @@ def column(page: Page, number: int) -> list[str]:
     return [cell.get_attribute("data-key") or "" for cell in cells.all()]
 
 
-def test_it_is_read_as_it_stands(opened: Page, browser: Browser) -> None:
+def test_the_page_shows_all_differences_and_plots(opened: Page, browser: Browser) -> None:
     expect(opened.get_by_role("heading", level=1)).to_have_text("The books differ: 19 differences")
     expect(opened.get_by_text(HOSTILE)).to_be_visible()
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -105,7 +105,17 @@ def test_the_table_is_sorted_from_the_keyboard(browser: Browser, report: Path) -
     page.close()
 
 
-def test_without_scripts_all_is_there(browser: Browser, report: Path) -> None:
+@pytest.mark.parametrize("width", [390, 660, 800, 961, 1024, 1280])
+def test_no_table_is_wider_than_the_page(browser: Browser, report: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(report.as_uri())
+
+    widths = "[...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth)"
+    assert max(page.evaluate(widths)) <= 1
+    page.close()
+
+
+def test_without_scripts_the_page_is_complete(browser: Browser, report: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(report.as_uri())

@@ -115,7 +115,7 @@ def test_what_was_found_is_one_line_on_stderr(
     found, conclusion = outcome.err.splitlines()
     assert outcome.code == 0
     assert found.startswith(
-        "paywint: read as text in Windows-1252, delimiter ';', dates as day/month/year, amounts "
+        "paywint: detected: text in Windows-1252, delimiter ';', dates as day/month/year, amounts "
         "with a decimal comma; columns: "
     )
     assert "not used: 'Valutadatum'" in found

@@ -182,7 +182,7 @@ def notes(path: str, **told: object) -> list[str]:
     ],
 )
 def test_the_detected_file_format_is_reported(write: Write, data: bytes, found: str) -> None:
-    assert notes(write(data))[0] == f"read as {found}"
+    assert notes(write(data))[0] == f"detected: {found}"
 
 
 def test_a_byte_order_mark_and_plain_text_need_no_note(write: Write) -> None:

@@ -18,8 +18,8 @@ import paywint_async
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-# Stands for `timeout --signal=INT SECONDS COMMAND`: what counts is not the time, which a busy machine
-# needs for its start alone, but that the command is at work, and so has said something.
+# Replaces `timeout --signal=INT SECONDS COMMAND`: it waits for the command's first line instead of a
+# fixed time, in which the command may not even have started on a busy machine.
 TIMEOUT = """
 import signal, subprocess, sys
 with subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, text=True) as process:
@@ -29,20 +29,25 @@ with subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, text=True) as proces
 sys.exit(124)
 """
 FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# Those of docs/frameworks run in the session `frameworks`, under their servers.
+# The programs of docs/frameworks run in the session `frameworks`, under their servers.
 GUIDES = [page.name for page in sorted(DOCS.glob("*.md")) if FENCED.search(page.read_text("utf-8"))]
 
 
+# In these guides the reader pays the links.
+PAID = {"tutorial.md": [(0.1, "opened"), (0.2, "success")]}
+
+
 @pytest.fixture
-def credentials() -> Iterator[dict[str, str]]:
-    """An account for each guide, so that what one guide creates is in no other guide's history."""
-    with environment_of_an_account(payments=250, redis=True) as variables:
+def credentials(guide: str) -> Iterator[dict[str, str]]:
+    """A separate account for each guide, so that no guide sees the payments of another."""
+    timetable = PAID.get(guide, [])
+    with environment_of_an_account(payments=250, redis=True, timetable=timetable) as variables:
         yield variables
 
 
 @pytest.fixture
 def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
-    """Of a caller who has an account, and `paywint` and `python` on the path."""
+    """The environment of a caller who has an account, with `paywint` and `python` on the path."""
     commands = tmp_path / "bin"
     commands.mkdir()
     for name, options in (("paywint", "-W error -m paywint_async"), ("python", "-W error")):
@@ -53,7 +58,7 @@ def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
     (commands / "timeout").chmod(0o755)
     package = str(Path(paywint_async.__file__).parents[1])
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-    # Of the plugins that are installed here a reader has few; these take seconds to import.
+    # A reader does not have these plugins, and importing them takes seconds.
     plugins = "-p no:schemathesis -p no:hypothesispytest -p no:xdist"
     own = {"PATH": path, "PYTHONPATH": package, "PYTEST_ADDOPTS": plugins}
     return os.environ | credentials | own

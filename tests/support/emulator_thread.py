@@ -1,10 +1,10 @@
-"""An emulator that runs in a thread of its own, for tests that start other processes."""
+"""An emulator in a separate thread, for tests that start other processes."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 
 from fake_redis import RedisServer
@@ -13,8 +13,10 @@ from paywint_async.emulator import Emulator
 
 
 @contextmanager
-def environment_of_an_account(*, payments: int, redis: bool = False) -> Iterator[dict[str, str]]:
-    """The environment variables of a caller whose account is an emulator, while that runs."""
+def environment_of_an_account(
+    *, payments: int, redis: bool = False, timetable: Sequence[tuple[float, str]] = ()
+) -> Iterator[dict[str, str]]:
+    """Run an emulator; yield the environment variables of a caller who uses it."""
     started, stop = threading.Event(), asyncio.Event()
     environment: dict[str, str] = {}
     loops: list[asyncio.AbstractEventLoop] = []
@@ -23,7 +25,7 @@ def environment_of_an_account(*, payments: int, redis: bool = False) -> Iterator
         loops.append(asyncio.get_running_loop())
         async with AsyncExitStack() as stack:
             emulator = await stack.enter_async_context(
-                Emulator(hostile=True, payments=payments, seed=1)
+                Emulator(hostile=True, payments=payments, seed=1, timetable=timetable)
             )
             if redis:
                 server = await stack.enter_async_context(RedisServer("s3cret"))
