@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reference_pages import write_pages
+from reference_texts import drop_reading_order, show_defaults
 
 write_pages(Path(__file__).parent / "reference")
 
@@ -38,7 +39,7 @@ copybutton_prompt_text = r"\$ "
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": True}
+autodoc_default_options = {"members": True, "undoc-members": False}
 autodoc_preserve_defaults = True
 autoclass_content = "class"
 napoleon_google_docstring = True
@@ -58,7 +59,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def write_llms_txt(app: Sphinx, failure: Exception | None) -> None:
-    """`llms.txt` beside the site: each page's address and title, and its Markdown's."""
+    """Write `llms.txt`: the address and title of each page."""
     if failure is not None or app.builder.name != "html":
         return
     pages = [name for name in sorted(app.env.found_docs) if not name.startswith("index")]
@@ -71,3 +72,5 @@ def write_llms_txt(app: Sphinx, failure: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("build-finished", write_llms_txt)
+    app.connect("autodoc-process-signature", show_defaults)
+    app.connect("autodoc-process-docstring", drop_reading_order)

@@ -65,7 +65,8 @@ def _entry(module: str, name: str) -> str:
     value = getattr(importlib.import_module(module), name)
     if isinstance(value, type):
         kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
-        return f".. {kind}:: {name}"
+        bases = "" if value.__bases__ == (object,) else "\n   :show-inheritance:\n"
+        return f".. {kind}:: {name}{bases}"
     if inspect.isfunction(value):
         return f".. autofunction:: {name}"
     return f".. py:data:: {name}\n"  # an alias or a table, whose value would say nothing

@@ -64,40 +64,42 @@ class ClientOptions(TypedDict, total=False):
 
 
 class PaywintClient:
-    """One account on one environment, with one pool of connections.
+    """A client of one account in one environment, with its connections.
 
-    Use it in ``async with``, or call `aclose`. Nothing is opened before the first call. One client
-    serves any number of tasks of one event loop.
+    Use it in ``async with``, or call `aclose`. No connection is opened before the first call. One
+    client serves any number of tasks of one event loop.
 
     Args:
         api_key: header ``X-Api-Key``.
-        api_secret: header ``X-Api-Secret``; never shown again, by nothing.
-        environment: sandbox, since a forgotten argument must not move real money.
-        base_url: instead of the environment's; https, or http to loopback.
-        max_concurrency: requests in flight of one listing; 8 hides the latency of most networks and
-            is polite to a server whose limits are not published.
-        request_timeout: seconds for one attempt, connect to last byte; 30 is far beyond a healthy
-            answer, and short enough to try again.
-        retry: how patient an operation is.
-        rate_limit: none by default, as none is published; a 429 is heeded in any case. A
-            `SharedRateLimit` counts for all processes; a `Limiter` of your own may be given, too.
-        middlewares: your own, outermost first; they see each operation once, around its retries.
-        attempt_middlewares: your own, too, but around each attempt.
-        on_event: called with each `Event`, at once, in the event loop; what it raises is logged.
-        ssl_context: for a private certificate authority; verification cannot be switched off here.
-        proxy: ``http://[user:password@]host:port`` of a forward proxy, over any of the environment.
-        trust_env: whether ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` count, as curl reads them;
-            ``.netrc`` is never read. Loopback goes through no proxy.
-        connector: a callable that makes a new `aiohttp.BaseConnector`; called on first use of each pool
-            (one for reads, one for writes) of each event loop. It decides how many connections there are.
-        connector_owner: whether connectors are closed with the client. False: they are yours, and the
-            callable may return one that other sessions of the same event loop use, too. A write still
-            has a connection of its own, which is closed afterwards.
-        user_agent: your program's, put before the SDK's own.
-        sent_path: of the list of sent payments, which nobody published; the default is assumed.
+        api_secret: header ``X-Api-Secret``; it appears in no error, log or repr.
+        environment: the sandbox by default, so that a forgotten argument does not move real money.
+        base_url: replaces the environment's URL; https, or http on loopback.
+        max_concurrency: the most requests in flight of one listing; 8 hides the latency of most
+            networks, and is moderate for a server whose limits are not published.
+        request_timeout: seconds for one attempt, from connecting to the last byte; 30 is far more than
+            a healthy server needs.
+        retry: how often and how long an operation is retried; by default `RetryPolicy()`.
+        rate_limit: a limit of requests per second; none by default, since none is published. A 429 is
+            respected in any case. `SharedRateLimit` limits several processes together; any other
+            `Limiter` is possible.
+        middlewares: called once for each operation, around its retries; the first is outermost.
+        attempt_middlewares: called for each attempt.
+        on_event: called with each `Event` in the event loop; its exceptions are logged.
+        ssl_context: for a private certificate authority; verification cannot be disabled here.
+        proxy: URL of a forward proxy, ``http://[user:password@]host:port``; overrides the environment's.
+        trust_env: whether ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` are used, as by curl;
+            ``.netrc`` is never read. Requests to loopback use no proxy.
+        connector: a callable that returns a new `aiohttp.BaseConnector`; called on the first use of each
+            pool (one for reads, one for writes) of each event loop. It decides the number of
+            connections.
+        connector_owner: whether the client closes the connectors. False: you close them, and the
+            callable may return one that other sessions of the same event loop use. A write still has a
+            separate connection, which is closed afterwards.
+        user_agent: name of your program, which precedes the SDK's own in ``User-Agent``.
+        sent_path: path of the list of sent payments, which is not published; the default is assumed.
 
     Raises:
-        ConfigurationError: an argument cannot be used; the message names it.
+        ConfigurationError: an argument is invalid; the message names it.
     """
 
     def __init__(

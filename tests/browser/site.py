@@ -1,4 +1,4 @@
-"""The documentation site in a real browser: every page opens, nothing is broken, the search finds.
+"""The documentation site in a real browser: every page opens, no link is broken, search works.
 
 Run by `nox -s browser`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
 """
@@ -40,13 +40,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def failed(request: Request) -> bool:
-    """Whether a request failed by itself: the browser aborts what is loading when it leaves a page."""
+    """Return whether a request failed, and was not aborted because the browser left the page."""
     return request.failure != "net::ERR_ABORTED"
 
 
 @pytest.fixture
 def opened(page: Page, site: str) -> Iterator[Page]:
-    """The first page; whatever is asked of the network, or not found, is a failure."""
+    """The first page; the test fails if it loads anything from the network, or a link is broken."""
     asked: list[str] = []
     lost: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -66,6 +66,14 @@ def test_every_page_opens_and_fits_its_width(opened: Page, site: str) -> None:
         opened.goto(f"{site}/{target.partition('#')[0]}")
         expect(opened.get_by_role("heading", level=1).first).to_be_visible()
         assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), target
+
+
+def test_the_reference_shows_the_defaults_as_values(opened: Page, site: str) -> None:
+    opened.goto(f"{site}/reference/emulator.html")
+    delivery = opened.locator("dt[id='paywint_async.emulator.Delivery']")
+
+    expect(delivery).to_contain_text("outcome: str = 'pending'")
+    expect(delivery).to_contain_text("attempts: list[int | str] = []")
 
 
 def test_the_search_finds_a_name_of_the_reference(opened: Page, site: str) -> None:
