@@ -360,7 +360,6 @@ class Planner:
         due = max(0, min(len(answer.keys) - skip, at.remaining))
         due = self._count_due(answer, skip, due)
         if self._must_be_newer(answer, due):
-            self._kept = None
             return Decision(ask_first=self._due_page())
         if skip == 0 and progress.known and self._is_seam_unproved(answer):
             return Decision(ask_first=self._due_page(back=1), offer=answer)

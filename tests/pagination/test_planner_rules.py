@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from random import Random
 
 import pytest
-from history_model import History, Reader, Reading
+from history_model import EPOCH, History, Reader, Reading
 
 from paywint_async._pagination.decision import PageAnswer
 from paywint_async._pagination.planner import Planner
@@ -201,3 +202,40 @@ def test_no_page_behind_the_last_one_is_requested_where_the_latest_payment_was_d
     reading = read(history, start)
     assert (reading.doubt, reading.delivered) == (None, [2, 1])
     assert {*history.asked} == {6}
+
+
+def test_what_takes_the_place_of_the_latest_known_payment_meanwhile_is_reported() -> None:
+    history = History(30)
+    finished = read(history).position
+    for _ in range(25):
+        history.insert()
+
+    def replace(history: History, delivered: int) -> None:
+        if 30 in history.keys:
+            history.keys.remove(30)
+            history.insert(29)
+
+    reader = Reader(history, Random(0), rows=10, window=1, start=finished, on_delivered=replace)
+    assert reader.read().doubt is not None
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_pages_of_equal_times_each_tell_no_order_and_contradict_none(is_oldest_first: bool) -> None:
+    history = History(50, is_oldest_first=is_oldest_first)
+    history.times = {key: EPOCH + timedelta(days=(key - 1) // 10) for key in history.keys}
+    reading = read(history)
+    assert (reading.doubt, reading.delivered) == (None, history.listed())
+    assert reading.requests == 6  # all pages, and one behind the last one, which is full
+
+
+def test_oldest_first_the_end_is_proved_where_the_order_shows_only_further_on() -> None:
+    history = History(100, is_oldest_first=True)
+    history.times |= {key: EPOCH for key in history.keys if key <= 15}
+
+    def change(history: History, delivered: int) -> None:
+        if 60 in history.keys and delivered >= 20:
+            history.keys.remove(60)
+            history.insert()
+
+    reading = Reader(history, Random(0), rows=10, window=1, on_delivered=change).read()
+    assert reading.doubt is not None

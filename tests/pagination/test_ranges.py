@@ -301,3 +301,35 @@ async def test_a_listing_that_cannot_be_split_reports_it() -> None:
             listing = client.payments.received(rows_per_page=10)
             with pytest.raises(IncompleteHistoryError, match="received payments cannot be split"):
                 await listing.split(2)
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_no_range_is_empty(is_oldest_first: bool) -> None:
+    for size in range(1, 45):
+        history = History(size, is_oldest_first=is_oldest_first)
+        for parts in (1, 2, 3, 5, 9):
+            ranges, _ = split(history, parts, random=Random(0))
+            assert all(not each.checkpoint["finished"] for each in ranges), (size, parts)
+            assert len(ranges) <= parts
+
+
+def test_a_range_that_does_not_join_the_next_one_says_so_and_where_it_ended() -> None:
+    ranges, _ = split(History(100), 2, random=Random(0))
+    with pytest.raises(IncompleteHistoryError) as caught:
+        ranges[0].check(ranges[1].checkpoint | {"last": []})
+    assert str(caught.value) == (
+        "a range of payments does not end where the next one begins: payments were deleted or moved "
+        "since the listing was split; read it in one piece"
+    )
+    assert caught.value.checkpoint == ranges[1].checkpoint | {"last": []}
+    assert caught.value.delivered == ranges[0].limit
+
+
+def test_a_deletion_while_a_list_is_split_is_said() -> None:
+    history = History(100, is_oldest_first=True)
+    asking = cut(10, 2)
+    answer = history.answer(next(asking), 10)
+    page_no = asking.send(answer)
+    history.keys.pop(0)
+    with pytest.raises(ContinuityError, match=r"^payments were deleted meanwhile$"):
+        asking.send(history.answer(page_no, 10))
