@@ -97,7 +97,9 @@ class TestTheArguments:
     def test_are_shown_without_password_and_key(self):
         limiter = SharedRateLimit(RateLimit(3, 60), URL, key="the account")
         assert repr(limiter) == "<SharedRateLimit 0.05/s over redis://127.0.0.1:6379/3>"
+        assert repr(SharedRateLimit.__new__(SharedRateLimit)) == "<SharedRateLimit>"
         assert PASSWORD not in repr(vars(limiter))
+        assert "Secrets(***)" in repr(vars(limiter))
         assert "the account" not in repr(vars(limiter))
 
     async def test_name_no_client_of_the_callers_but_its_type(self):
