@@ -323,7 +323,9 @@ class IncompleteHistoryError(PaywintError):
 
     ``delivered`` counts the records handed over, ``missing`` those of the snapshot that were not
     (None where that is unknown), ``ranks`` is the doubtful span as (highest, lowest), counted from
-    the oldest payment, and ``checkpoint`` is where the listing stood.
+    the oldest payment, and ``checkpoint`` is where the listing stood. Where that is finished, it
+    continues with newer payments alone: what is missing comes only where the list is read again
+    without it.
     """
 
     def __init__(

@@ -94,7 +94,8 @@ class Progress:
         return replace(
             at,
             order=at.order if self._is_order_shown else Order.UNKNOWN,
-            snapshot=at.snapshot - (0 if self._is_told else self._shift),  # the next read tells it
+            snapshot=at.snapshot - (self._miscount if self._is_told else self._shift),
+            expected=at.delivered if self._is_told else at.expected,  # else the next read tells it
             delivered=at.delivered - unhanded,
             handed=handed,
             remaining=at.remaining + unhanded,
@@ -104,6 +105,12 @@ class Progress:
             due=() if last else unread[:ANCHORS] or at.due,
             is_changed=bool(problem) and not self._is_told,
         )
+
+    @property
+    def _miscount(self) -> int:
+        """By how much the newest record's rank is lower now than counted; upwards, it is corrected."""
+        at = self.at
+        return 0 if at.is_ascending or at.is_by_time else at.expected - at.delivered
 
     def _final_problem(self) -> str | None:
         at = self.at

@@ -215,14 +215,21 @@ class Run:
         return answer
 
     def _incomplete(self, problem: str) -> IncompleteHistoryError:
-        progress = self._planner.progress
+        progress, checkpoint = self._planner.progress, self.checkpoint
+        highest, lowest = ranks = progress.doubtful_ranks
+        advice = "continue from the checkpoint, or read it again"
+        if checkpoint and checkpoint["finished"]:
+            advice = (
+                "the checkpoint continues with newer payments alone; what may be missing among the "
+                f"ranks {highest} to {lowest} comes only where the list is read again without it"
+            )
         return IncompleteHistoryError(
             f"the list of {self._source.direction} payments cannot be proved complete: {problem}; "
-            "continue from the checkpoint, or read it again",
+            f"{advice}",
             delivered=progress.handed,
             missing=progress.undelivered or None,
-            ranks=progress.doubtful_ranks,
-            checkpoint=self.checkpoint,
+            ranks=ranks,
+            checkpoint=checkpoint,
         )
 
 

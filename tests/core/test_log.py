@@ -74,8 +74,9 @@ async def read(client: PaywintClient) -> object:
 
 class TestARecord:
     async def test_of_an_attempt_says_what_was_asked_and_what_came_back(self, connect, records):
-        async with FaultServer(answer(headers="X-Request-Id: r-1\r\n")) as server:
-            await connect(server).request("POST", "/a/b?token=hush", json={"name": "hush"})
+        headers = "X-Request-Id: r-1\r\n"
+        async with FaultServer(answer(body=b"{}", headers=headers)) as server:
+            await connect(server).request("POST", "/a/b?token=hush?", json={"name": "hush"})
         (record,) = records
         assert record.levelno == logging.DEBUG
         assert record.getMessage().startswith("request: attempt 1: POST /a/b: 200 in 0.0")
@@ -91,6 +92,8 @@ class TestARecord:
             "request_id": "r-1",
             "error": None,
         }
+        assert 0 <= record.paywint_seconds < 1
+        assert record.paywint_bytes_received == 2
 
     async def test_of_an_attempt_without_an_answer_names_the_error(self, connect, records):
         async with FaultServer(CLOSE_UNANSWERED, GOOD) as server:
@@ -101,6 +104,7 @@ class TestARecord:
             (200, None),
         ]
         assert ": TransportError in 0." in attempts[0].getMessage()
+        assert attempts[1].getMessage().endswith(" s")
 
     async def test_of_a_retry_is_a_warning(self, connect, records):
         async with FaultServer(answer(503), GOOD) as server:

@@ -116,7 +116,7 @@ async def answer_some(slow_start: SlowStart, *statuses: int) -> None:
 
 @pytest.mark.parametrize(
     ("statuses", "places"),
-    [((), 16), ((200,), 16), ((200, 204), 17), ((200,) * 7, 19), ((400, 429, 503, 404), 16)],
+    [((), 16), ((200,), 16), ((200, 204), 17), ((200,) * 7, 19), ((400, 400, 429, 503), 16)],
 )
 async def test_every_two_successes_and_no_refusals_allow_one_more(
     statuses: tuple[int, ...], places: int
@@ -166,6 +166,26 @@ async def test_each_request_frees_its_place_a_second_after_it_began() -> None:
         await pass_time(0.2)  # 1.1, 1.3 and 1.5 s after the first
         sent.append(crowd.sent)
     assert sent == [16, 30, 30, 31]
+    await crowd.leave()
+
+
+async def test_a_request_that_hangs_alone_frees_its_place() -> None:
+    crowd = Crowd(SlowStart())
+    await crowd.add(1)
+    await pass_time(1.1)
+    await crowd.add(40)
+    assert crowd.sent == 1 + 16
+    await crowd.leave()
+
+
+async def test_a_request_that_ends_after_its_place_was_freed_frees_no_second_one() -> None:
+    slow_start = SlowStart()
+    slow, crowd = Crowd(slow_start), Crowd(slow_start)
+    await slow.add(16)
+    await pass_time(1.1)
+    await slow.leave()
+    await crowd.add(40)
+    assert crowd.sent == 16
     await crowd.leave()
 
 

@@ -373,6 +373,16 @@ class TestClosingAView:
             await asyncio.wait([call, closing])
         assert call.cancelled()
 
+    async def test_has_ended_its_calls_when_it_returns(self, connect):
+        async with FaultServer(SILENCE) as server:
+            view = connect(server).with_options()
+            call = asyncio.ensure_future(read(view))
+            await pass_time(1)
+            await view.aclose()
+            assert call.cancelling() == 1
+            with pytest.raises(ClientClosedError):
+                await call
+
     async def test_together_with_its_client_is_one_end(self, connect):
         async with FaultServer(SILENCE) as server:
             client = connect(server)

@@ -33,6 +33,7 @@ FULL = Position(
     is_filtered=True,
     is_oldest_first=True,
     is_from_end=True,
+    handed=11,
 )
 POSITIONS = [
     FULL,
@@ -42,7 +43,7 @@ POSITIONS = [
     msgspec.structs.replace(FULL, is_from_end=False, tail=None),
     msgspec.structs.replace(FULL, span=Span(since=EPOCH)),
     msgspec.structs.replace(FULL, span=Span(until=EPOCH)),
-    msgspec.structs.replace(FULL, span=None, is_closed=False, is_filtered=False),
+    msgspec.structs.replace(FULL, span=None, is_closed=False, is_filtered=False, handed=0),
     Position(),
 ]
 

@@ -194,6 +194,22 @@ async def test_a_payment_deleted_before_it_was_read_is_reported_as_missing() -> 
         assert caught.value.delivered == 999
         assert caught.value.missing == 1
         assert caught.value.checkpoint is not None
+        assert caught.value.checkpoint["finished"]
+        assert str(caught.value).endswith(
+            "; the checkpoint continues with newer payments alone; what may be missing among the ranks "
+            "{} to {} comes only where the list is read again without it".format(
+                *(caught.value.ranks or ())
+            )
+        )
+
+
+async def test_an_error_before_the_end_says_that_its_checkpoint_continues() -> None:
+    async with account(1000) as (_, mine), account(600, seed=2) as (_, other):
+        listing = mine.payments.received()
+        await listing.collect(limit=150)
+        with pytest.raises(IncompleteHistoryError) as caught:
+            await other.payments.received(checkpoint=listing.checkpoint).collect()
+    assert str(caught.value).endswith("; continue from the checkpoint, or read it again")
 
 
 async def test_a_payment_deleted_after_it_was_read_is_no_harm() -> None:

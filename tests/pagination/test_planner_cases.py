@@ -249,6 +249,16 @@ class TestAnInsertionInThePastWhilePagesAreInFlight:
         highest, lowest = planner.progress.doubtful_ranks
         assert lowest <= history.keys.index(missing) + 1 <= highest < len(history.keys)
 
+    def test_is_told_once_and_what_is_missing_comes_with_a_read_without_the_checkpoint_alone(
+        self, history: History, planner: Planner, delivered: list[int]
+    ) -> None:
+        (missing,) = {*history.keys} - {*delivered}
+        with pytest.raises(ContinuityError):
+            planner.conclude()
+        following = sync(history, planner.position())
+        assert (following.doubt, following.delivered) == (None, [])
+        assert missing in sync(history, None).delivered
+
 
 def test_oldest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() -> None:
     history, planner = History(30, is_oldest_first=True), Planner(10)

@@ -239,3 +239,37 @@ def test_oldest_first_the_end_is_proved_where_the_order_shows_only_further_on() 
 
     reading = Reader(history, Random(0), rows=10, window=1, on_delivered=change).read()
     assert reading.doubt is not None
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+@pytest.mark.parametrize("change", ["delete", "backdate", "move"])
+def test_behind_the_error_the_checkpoint_goes_on_with_what_is_new(
+    change: str, is_oldest_first: bool
+) -> None:
+    history = History(100, is_oldest_first=is_oldest_first)
+    left = [change]
+
+    def change_once(history: History, delivered: int) -> None:
+        if left and delivered >= 20:
+            left.clear()
+            if change == "backdate":
+                history.insert(50)
+            else:
+                key = history.keys.pop(50)
+                history.keys += [key] if change == "move" else []
+
+    first = Reader(history, Random(0), rows=10, window=1, on_delivered=change_once).read()
+    assert first.doubt is not None
+    assert first.position is not None
+    known, position = {*first.delivered}, first.position
+    for _ in range(3):
+        for _ in range(5):
+            history.insert()
+        following = read(history, position)
+        assert following.position is not None
+        position = following.position
+        assert following.doubt is None
+        assert {*history.keys[-5:]} <= {*following.delivered}
+        assert known.isdisjoint(following.delivered)
+        known |= {*following.delivered}
+    assert known >= {*history.keys}
