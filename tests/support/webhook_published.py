@@ -12,13 +12,13 @@ from typing import Any
 import attrs
 
 MUST = {
-    "confirm": "ask Get Payment, and note what it says",
-    "follow": "ask Get Payment; the payment in `retry_payment_id` takes this one's place",
-    "refund": "ask Get Payment; note the refund once by its `refund_transaction_id`, take back the goods "
-    "that it pays back",
-    "fee": "nothing about the order: a fee came back, not the price",
-    "look": "find the payment yourself: the id in `data` cannot be asked for",
-    "acknowledge": "nothing: it is of no payment",
+    "confirm": "ask Get Payment and store the status",
+    "follow": "ask Get Payment; the payment in `retry_payment_id` replaces this one",
+    "refund": "ask Get Payment; store the refund once, by its `refund_transaction_id`, and cancel "
+    "what it refunds",
+    "fee": "nothing: a fee was refunded, not the price",
+    "look": "find the payment yourself: the id in `data` is not a UUID",
+    "acknowledge": "nothing: the event is not about a payment",
 }
 
 
