@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from paywint_async._json_lines import to_json_lines
     from paywint_async._messages import Handler, Middleware, Request, Response
     from paywint_async._middleware import Limiter
-    from paywint_async._middleware.answers import Answer, Answers
+    from paywint_async._middleware.answer import Answer
+    from paywint_async._middleware.answers import Answers
     from paywint_async._middleware.shared import SharedRateLimit
     from paywint_async._middleware.tracing import tracing
     from paywint_async._models import (
@@ -123,7 +124,8 @@ else:
             "_json_lines": ("to_json_lines",),
             "_messages": ("Handler", "Middleware", "Request", "Response"),
             "_middleware": ("Limiter",),
-            "_middleware.answers": ("Answer", "Answers"),
+            "_middleware.answer": ("Answer",),
+            "_middleware.answers": ("Answers",),
             "_middleware.shared": ("SharedRateLimit",),
             "_middleware.tracing": ("tracing",),
             "_models": (

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import attrs
+import msgspec
 
 from paywint_async._errors import ConfigurationError
 
@@ -209,8 +210,7 @@ class RateLimit:
     burst: int = attrs.field(default=1, validator=_count)
 
 
-@attrs.frozen(kw_only=True)
-class CallOptions:
+class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options that may differ between a client and a view of it.
 
     Args:
@@ -223,7 +223,7 @@ class CallOptions:
     retry: RetryPolicy
     max_concurrency: int
     request_timeout: float | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = {}
 
     def changed(
         self,

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 # Possessive, and a text that has no end reaches to the end of the document: no quote is read twice.
-_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_TEXT = r'(?s)"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _HALF_A_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 # Escapes one by one, so that the second backslash of `\\` begins none.
-_DAMAGE = re.compile(rf"{_PAIR}|(?P<half>{_HALF_A_PAIR})|\\.|(?P<control>[\x00-\x1f])", re.DOTALL)
+_DAMAGE = rf"(?s){_PAIR}|(?P<half>{_HALF_A_PAIR})|\\.|(?P<control>[\x00-\x1f])"
 _SHOWN = 40  # characters of a key
 
 
@@ -40,7 +40,8 @@ def repair_texts(data: bytes) -> bytes:
     Half a surrogate pair and bytes that are no UTF-8 become U+FFFD, control characters are escaped.
     """
     text = data.decode("utf-8", "replace")
-    return _TEXT.sub(lambda found: _DAMAGE.sub(_repaired, found[0]), text).encode()
+    damage = re.compile(_DAMAGE)
+    return re.sub(_TEXT, lambda found: damage.sub(_repaired, found[0]), text).encode()
 
 
 def _repaired(found: re.Match[str]) -> str:

@@ -6,33 +6,18 @@ that this code starts. So two requests that a web server handles at once do not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
-from typing import Any, TypeAlias
-
-import attrs
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paywint_async._messages import Request, Response
 
-
-@attrs.frozen(kw_only=True)
-class Answer:
-    """What came back for one call, or for one page of a listing; a refusal as well as a success.
-
-    ``operation`` is the name of the client's method (``received`` or ``sent`` for pages); ``headers``
-    are in lower case and without secret values; ``request_id`` names the request in the API's logs,
-    where the answer has one; ``attempts`` counts the requests that were made.
-    """
-
-    operation: str
-    status: int
-    headers: Mapping[str, str]
-    request_id: str | None
-    attempts: int
+if TYPE_CHECKING:  # made where the first answer is collected
+    from paywint_async._middleware.answer import Answer
 
 
-class Answers(list[Answer]):
+class Answers(list["Answer"]):
     """A list of the latest `Answer`, in the order in which they came.
 
     ``dropped`` counts earlier ones that were removed to keep the list within its limit.
@@ -95,6 +80,8 @@ def record(is_within: Callable[[Any], bool], request: Request, response: Respons
     wanting = [each for each in collectors_of_context() if is_within(each.scope)]
     if not wanting:
         return
+    from paywint_async._middleware.answer import Answer
+
     answer = Answer(
         operation=request.operation,
         status=response.status,

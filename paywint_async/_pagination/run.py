@@ -15,7 +15,7 @@ from paywint_async._messages import Response
 from paywint_async._models import Direction, Payment, PaymentPage
 from paywint_async._pagination.checkpoint import to_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
-from paywint_async._pagination.oldest_first import make_planner
+from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Order, Position, Selection
 from paywint_async._pagination.window import Window
 
@@ -76,7 +76,7 @@ class Run:
     ) -> None:
         self._source = source
         selection = start.selection if start else selection
-        self._planner = make_planner(source.rows_per_page, selection, start, limit)
+        self._planner = _plan(source.rows_per_page, selection, start, limit)
         self._is_disorder_told = False
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
@@ -231,6 +231,15 @@ class Run:
             ranks=ranks,
             checkpoint=checkpoint,
         )
+
+
+def _plan(rows: int, selection: Selection, start: Position | None, limit: int | None) -> Planner:
+    if selection == Selection():
+        return Planner(rows, start, limit)
+    # Few programs read a span, or oldest first; the others need not import it.
+    from paywint_async._pagination.oldest_first import make_planner
+
+    return make_planner(rows, selection, start, limit)
 
 
 async def read_answer(source: PageSource, fetched: Fetched) -> PageAnswer:

@@ -10,7 +10,7 @@ import socket
 import ssl
 
 import aiohttp
-import attrs
+import msgspec
 
 from paywint_async._errors import (
     PaywintError,
@@ -50,8 +50,7 @@ def is_foreign(error: Exception) -> bool:
     return of_aiohttp or isinstance(error, (*_FOREIGN, TooLargeError, ConnectionLostError))
 
 
-@attrs.frozen(kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """What an error's message tells of an attempt.
 
     ``url`` is where it went, ``proxy`` through which one (without its password), ``is_unsent`` whether
