@@ -56,11 +56,11 @@ class PaymentStatus(OpenEnum):
 
         What is `success` may be refunded later, in parts too; webhooks tell of that.
         """
-        return self in _FINAL
+        return self in FINAL_STATUSES
 
 
 # The last two are assumed: what a refunded payment's status is, nobody published. It may stay `success`.
-_FINAL = frozenset(
+FINAL_STATUSES = frozenset(
     {"success", "failed", "rejected", "expired", "retried", "refunded", "partially_refunded"}
 )
 

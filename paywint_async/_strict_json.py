@@ -22,6 +22,7 @@ _HALF_A_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 # Escapes one by one, so that the second backslash of `\\` begins none.
 _DAMAGE = rf"(?s){_PAIR}|(?P<half>{_HALF_A_PAIR})|\\.|(?P<control>[\x00-\x1f])"
+_UNSAFE = r"[\\\x00-\x1f]"  # a document without one has no damage
 _SHOWN = 40  # characters of a key
 
 
@@ -40,6 +41,8 @@ def repair_texts(data: bytes) -> bytes:
     Half a surrogate pair and bytes that are no UTF-8 become U+FFFD, control characters are escaped.
     """
     text = data.decode("utf-8", "replace")
+    if re.search(_UNSAFE, text) is None:
+        return text.encode()
     damage = re.compile(_DAMAGE)
     return re.sub(_TEXT, lambda found: damage.sub(_repaired, found[0]), text).encode()
 

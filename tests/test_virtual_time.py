@@ -11,7 +11,7 @@ from functools import partial
 import aiohttp
 import pytest
 from aiohttp import web
-from virtual_time import VirtualTimeLoop, pass_time
+from virtual_time import SocketlessLoop, VirtualTimeLoop, pass_time
 
 
 @pytest.fixture
@@ -139,3 +139,16 @@ async def test_passing_time_can_be_cancelled() -> None:
 async def test_the_mark_gives_the_real_clock() -> None:
     with pytest.raises(TypeError, match="needs the virtual clock"):
         await pass_time(3600)
+
+
+def test_a_timer_that_is_due_at_once_runs_after_a_year_too() -> None:
+    async def wait() -> float:
+        loop = asyncio.get_running_loop()
+        await pass_time(365 * 86_400.0)
+        before = loop.time()
+        await pass_time(0.0)
+        return loop.time() - before
+
+    for loop_factory in (VirtualTimeLoop, SocketlessLoop):
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            assert runner.run(wait()) == 0.0

@@ -65,6 +65,18 @@ def _moment(option: str, value: date, zone: tzinfo, days: int = 0) -> datetime:
         raise UsageError(f"{option}: {value} is out of the calendar") from None
 
 
+def days_ago(option: str, days: int) -> datetime:
+    """Return the time so many days before now.
+
+    Raises:
+        UsageError: the calendar does not reach so far back.
+    """
+    try:
+        return datetime.now(UTC) - timedelta(days=days)
+    except OverflowError:
+        raise UsageError(f"{option}: {days} days ago is out of the calendar") from None
+
+
 def read_zone(name: str) -> tzinfo:
     """Return the time zone of that name.
 

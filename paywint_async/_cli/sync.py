@@ -11,7 +11,7 @@ import attrs
 
 from paywint_async import PaywintClient, PaywintError
 from paywint_async._cli.account import open_account
-from paywint_async._cli.moments import Moment, read_span
+from paywint_async._cli.moments import Moment, days_ago, read_span
 from paywint_async._cli.options import (
     Count,
     Flag,
@@ -46,14 +46,15 @@ async def sync(
     format: FormatName | None = None,
     spreadsheet: Flag = False,
     watch: Seconds | None = None,
+    recheck: Count | None = None,
     concurrency: Count = 8,
     rows_per_page: Rows = 100,
 ) -> None:
     """Bring a destination up to date: all payments the first time, later what is new or has changed.
 
     Payments that were not final when they were written (pending, processing, ...) are requested again,
-    and their rows replaced where they have changed. It can be interrupted at any point, even by a power
-    failure, and run again: nothing is lost or doubled.
+    and their rows replaced where they have changed; final ones only with --recheck. It can be
+    interrupted at any point, even by a power failure, and run again: nothing is lost or doubled.
 
     Parameters
     ----------
@@ -78,6 +79,9 @@ async def sync(
         would be a formula.
     watch
         Repeat after this many seconds, until interrupted.
+    recheck
+        Also read the payments of the last so many days again, final or not, and replace the rows of those
+        that have changed, such as a payment that succeeded and was refunded.
     concurrency
         The largest number of requests in flight.
     rows_per_page
@@ -86,6 +90,8 @@ async def sync(
     output = _chosen(destination)
     file_format = chosen_format(output, format, spreadsheet)
     find_kind(output, file_format)
+    if recheck is not None:
+        days_ago("--recheck", recheck)
     job = _Job(
         output=output,
         place=display_name(output),
@@ -93,6 +99,7 @@ async def sync(
         format=file_format,
         options={"max_concurrency": concurrency, "rows_per_page": rows_per_page},
         selection={**read_span(since, None, timezone), "oldest_first": oldest_first},
+        recheck_days=recheck,
     )
     async with open_account(emulator, emulator_latency) as client:
         await (job.run(client) if watch is None else job.watch(client, watch))
@@ -113,13 +120,16 @@ class _Job:
     format: Format | None = None
     options: dict[str, int]
     selection: dict[str, Any] = attrs.field(factory=dict)
+    recheck_days: int | None = None
     done: int = 0
 
     async def run(self, client: PaywintClient, *, is_repeated: bool = False) -> None:
         started = time.monotonic()
         table = make_table(self.output, self.direction, self.format)
         read = reader(client.payments, self.direction, **self.selection, **self.options)
-        refresh = Refresh(client.payments, self.direction, **self.options)
+        days = self.recheck_days
+        since = None if days is None else days_ago("--recheck", days)
+        refresh = Refresh(client.payments, self.direction, recheck_since=since, **self.options)
         try:
             with progress_bar(is_wanted=True) as show:
                 new = await transfer(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
+from datetime import datetime
 from typing import IO, Any
 from uuid import UUID
 
-from paywint_async import Payment, PaymentStatus
+from paywint_async import Payment
+from paywint_async._models import FINAL_STATUSES
 from paywint_async.export._encoding import Encoding
 
 _ROWS_AT_ONCE = 1000  # between two turns of the event loop
@@ -33,7 +35,7 @@ class Known:
 
 
 class Changes:
-    """Which rows are not final, and which of them have changed since they were written.
+    """Which rows may change, and which of them have changed since they were written.
 
     Args:
         encoding: of the rows.
@@ -41,22 +43,29 @@ class Changes:
 
     def __init__(self, encoding: Encoding[Any]) -> None:
         self._encoding = encoding
-        self._known = Known()  # the rows that are not final
+        self._known = Known()  # the rows that may change
         self._changed: dict[str, bytes] = {}
 
     def __bool__(self) -> bool:
         return bool(self._changed)
 
-    async def pending(self, file: IO[bytes]) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids in a file's rows that are not final; they are remembered for `take`."""
+    async def pending(
+        self, file: IO[bytes], recheck_since: datetime | None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids in a file's rows that are not final.
+
+        These rows, and those created since `recheck_since`, are remembered for `take`.
+        """
         rows = self._rows(file)
         while batch := [row for _, row in zip(range(_ROWS_AT_ONCE), rows, strict=False)]:
             ids = []
             for row in batch:
-                key, status = self._encoding.identify(row)
-                if not PaymentStatus(status).is_final:
-                    self._known.note(key, row)
+                key, status, created_at = self._encoding.identify(row)
+                is_open = status not in FINAL_STATUSES
+                if is_open:
                     ids.append(UUID(key[-36:]))
+                if is_open or _is_since(recheck_since, created_at):
+                    self._known.note(key, row)
             await asyncio.sleep(0)
             if ids:
                 yield ids
@@ -89,3 +98,7 @@ class Changes:
         if file.read(len(header)) != header:
             raise ValueError("it begins with other columns")
         return self._encoding.split(file)
+
+
+def _is_since(since: datetime | None, created_at: str) -> bool:
+    return since is not None and datetime.fromisoformat(created_at) >= since

@@ -38,7 +38,8 @@ class Encoding(Generic[R]):
 
     ``header`` stands once, before the first page; each page's bytes end with a line's end. What was
     written can be read again: ``split`` finds the rows after the header, and ``identify`` tells a
-    row's key and status. The key is the payment's id, behind the direction where the rows have one.
+    row's key, status and time of creation. The key is the payment's id, behind the direction where
+    the rows have one.
     ``rows_of`` makes the rows that a payment would have, by their keys.
     """
 
@@ -46,7 +47,7 @@ class Encoding(Generic[R]):
     header: bytes
     encode: Callable[[Sequence[R]], bytes]
     split: Callable[[Iterable[bytes]], Iterator[bytes]]
-    identify: Callable[[bytes], tuple[str, str]]
+    identify: Callable[[bytes], tuple[str, str, str]]
     rows_of: Callable[[Payment], dict[str, bytes]]
 
 
@@ -184,13 +185,16 @@ def _quoted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 _identity_of_line = msgspec.json.Decoder(
-    msgspec.defstruct("_Identity", [("payment_id", str), ("status", str), ("direction", str, "")])
+    msgspec.defstruct(
+        "_Identity",
+        [("payment_id", str), ("status", str), ("created_at", str), ("direction", str, "")],
+    )
 ).decode
 
 
-def _identify_line(line: bytes) -> tuple[str, str]:
+def _identify_line(line: bytes) -> tuple[str, str, str]:
     found: Any = _identity_of_line(line)
-    return found.direction + found.payment_id, found.status
+    return found.direction + found.payment_id, found.status, found.created_at
 
 
 def _fields(row: str) -> list[str]:
@@ -207,12 +211,12 @@ def _fields(row: str) -> list[str]:
     return fields
 
 
-def _identify_row(first: int) -> Callable[[bytes], tuple[str, str]]:
-    status = first + _COLUMNS.index("status")
+def _identify_row(first: int) -> Callable[[bytes], tuple[str, str, str]]:
+    status, created_at = (first + _COLUMNS.index(name) for name in ("status", "created_at"))
 
-    def identify(row: bytes) -> tuple[str, str]:
+    def identify(row: bytes) -> tuple[str, str, str]:
         fields = _fields(row.decode())
-        return "".join(fields[: first + 1]), fields[status]
+        return "".join(fields[: first + 1]), fields[status], fields[created_at]
 
     return identify
 

@@ -12,13 +12,15 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute
 
-from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async import Direction, HistoryEntry, Payment
+from paywint_async._models import FINAL_STATUSES
 from paywint_async.export._changes import Known
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
 from paywint_async.export._parts import PartWriter, read_batches, read_footer
@@ -31,7 +33,7 @@ pc: Any = pyarrow.compute  # its functions are created at import, so type checke
 _VERSION = 1
 _PART = re.compile(r"part-(\d{6,})\.parquet")
 _FEW_ROWS = 10_000  # a part with fewer is continued
-_FINAL = pa.array([each.value for each in PaymentStatus if each.is_final])
+_FINAL = pa.array(FINAL_STATUSES, pa.string())
 
 
 class ParquetTable(Generic[R]):
@@ -54,7 +56,7 @@ class ParquetTable(Generic[R]):
         self._count = 0  # the number of parts
         self._last_rows = 0  # in the last part
         self._listing: Checkpoint | None = None
-        self._known = Known()  # the rows that are not final
+        self._known = Known()  # the rows that may change
         self._changed: dict[str, Any] = {}
 
     async def open(self) -> Checkpoint | None:
@@ -92,14 +94,15 @@ class ParquetTable(Generic[R]):
                 self._count += 1
         self._listing = checkpoint
 
-    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here."""
+    async def pending(
+        self, *, recheck_since: datetime | None = None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
         for number in range(self._count):
             for batch in read_batches(name := self._name(number)):
-                open_ = batch.filter(pc.invert(pc.is_in(batch["status"], _FINAL)))
                 try:
-                    rows = open_.to_pylist()
-                    ids = [UUID(row["payment_id"]) for row in rows]
+                    rows = batch.filter(_may_change(batch, recheck_since)).to_pylist()
+                    ids = [UUID(row["payment_id"]) for row in rows if _is_open(row)]
                 except (
                     OverflowError,
                     ValueError,
@@ -222,3 +225,16 @@ class ParquetTable(Generic[R]):
 
 def _key(row: dict[str, Any]) -> str:
     return f"{row.get('direction', '')}{row['payment_id']}"
+
+
+def _may_change(batch: Any, recheck_since: datetime | None) -> Any:
+    """Of each row, whether it is not final or was created since then."""
+    is_open = pc.invert(pc.is_in(batch["status"], _FINAL))
+    if recheck_since is None:
+        return is_open
+    since = pa.scalar(recheck_since, batch["created_at"].type)
+    return pc.or_(is_open, pc.greater_equal(batch["created_at"], since))
+
+
+def _is_open(row: dict[str, Any]) -> bool:
+    return row["status"] not in FINAL_STATUSES

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from paywint_async import Direction, NotFoundError, Payment, Payments
+from paywint_async import Direction, InvalidRequestError, NotFoundError, Payment, Payments
 from paywint_async.export._sink import Checkpoint, Table
 
 _LOOKED_UP_AT_ONCE = 200
@@ -22,11 +23,18 @@ class Refresh:
     Each is looked up by its id, at most ``max_concurrency`` at a time; where so many are open that
     the lists have fewer pages, those are read again instead, until all have been seen.
 
+    With ``recheck_since`` the payments created from then on are listed first, final or not: what was
+    refunded or retried after it had been written is brought up to date, too.
+
     Args:
         payments: of the client.
         direction: ``sent``, ``received`` or ``both``, as of the table.
         max_concurrency: requests in flight at most.
         rows_per_page: where the lists are read again.
+        recheck_since: an aware datetime; None: what is final is not asked for again.
+
+    Raises:
+        InvalidRequestError: ``recheck_since`` has no time zone.
     """
 
     def __init__(
@@ -36,11 +44,15 @@ class Refresh:
         *,
         max_concurrency: int = 8,
         rows_per_page: int = 100,
+        recheck_since: datetime | None = None,
     ) -> None:
         self._payments = payments
         self._directions = [each for each in Direction if direction in (each, "both")]
         self._max_concurrency = max_concurrency
         self._rows_per_page = rows_per_page
+        if recheck_since is not None and recheck_since.utcoffset() is None:
+            raise InvalidRequestError("recheck_since", "must be a datetime with a time zone")
+        self._recheck_since = recheck_since
         self.changed = 0
         self.missing = 0
 
@@ -53,9 +65,9 @@ class Refresh:
             checkpoint: of the table, which stays the same.
         """
         # A set, since a payment to oneself is open in both directions; integers are half as large.
-        wanted = {each.int async for ids in table.pending() for each in ids}
+        wanted = {each.int async for ids in self._pending(table) for each in ids}
         uncommitted = 0
-        async with aclosing(await self._ask_again(wanted)) as batches:
+        async with aclosing(self._answers(wanted)) as batches:
             async for batch in batches:
                 changed = await table.refresh(batch)
                 self.changed += changed
@@ -65,6 +77,22 @@ class Refresh:
                     uncommitted = 0
         if uncommitted:
             await table.commit(checkpoint)
+
+    def _pending(self, table: Table[object]) -> AsyncGenerator[Sequence[UUID], None]:
+        if self._recheck_since is None:
+            return table.pending()
+        return table.pending(recheck_since=self._recheck_since)
+
+    async def _answers(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
+        """The payments to be rechecked, then those of the ids that were not among them."""
+        if self._recheck_since is not None:
+            async with aclosing(self._list(since=self._recheck_since)) as pages:
+                async for payments in pages:
+                    wanted.difference_update(each.payment_id.int for each in payments)
+                    yield payments
+        async with aclosing(await self._ask_again(wanted)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _ask_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
         if len(wanted) > _FEW and len(wanted) > await self._count_pages():
@@ -99,18 +127,24 @@ class Refresh:
                 self.missing += 1
 
     async def _read_again(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
+        async with aclosing(self._list()) as pages:
+            async for payments in pages:
+                found = [each for each in payments if each.payment_id.int in wanted]
+                wanted.difference_update(each.payment_id.int for each in found)
+                yield found
+                if not wanted:
+                    break
+        self.missing += len(wanted)
+
+    async def _list(self, since: datetime | None = None) -> AsyncGenerator[Sequence[Payment], None]:
+        """The pages of each direction, one after the other."""
         for direction in self._directions:
-            if not wanted:
-                break
             list_ = self._payments.sent if direction == "sent" else self._payments.received
             listing = list_(
-                max_concurrency=self._max_concurrency, rows_per_page=self._rows_per_page
+                since=since,
+                max_concurrency=self._max_concurrency,
+                rows_per_page=self._rows_per_page,
             )
             async with listing, aclosing(listing.pages()) as pages:
                 async for page in pages:
-                    found = [each for each in page.records if each.payment_id.int in wanted]
-                    wanted.difference_update(each.payment_id.int for each in found)
-                    yield found
-                    if not wanted:
-                        break
-        self.missing += len(wanted)
+                    yield page.records

@@ -16,6 +16,7 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import IO, Generic, TypeVar
 from uuid import UUID
 
@@ -85,13 +86,15 @@ class ResumableFile(Generic[R]):
         """Appends the page."""
         self._output.append(self._encoding.encode(page))
 
-    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final in this file."""
+    async def pending(
+        self, *, recheck_since: datetime | None = None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
         self._output.end_member()  # so that the header of a new file can be read
         if not self._output.size:
             return
         with self._reading() as file:
-            async for ids in self._changes.pending(file):
+            async for ids in self._changes.pending(file, recheck_since):
                 yield ids
 
     async def refresh(self, payments: Sequence[Payment]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -53,12 +54,22 @@ class Table(Sink[R_contra], Protocol[R_contra]):
     ``commit`` makes what was refreshed last.
     """
 
-    def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here, a few hundred at a time."""
+    def pending(
+        self, *, recheck_since: datetime | None = None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here, a few hundred at a time.
+
+        Args:
+            recheck_since: `refresh` will also be given payments created from then on, final or not.
+        """
         ...
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Takes the payments, which `pending` has told, as they are now; keeps the rows' places.
+        """Takes payments as they are now; keeps the rows' places.
+
+        Args:
+            payments: those that `pending` has told, or that were created since its `recheck_since`;
+                what has no row here is passed over.
 
         Returns:
             How many rows differ from what was here.

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from paywint_async import Direction, HistoryEntry, Payment, PaymentStatus
+from paywint_async import Direction, HistoryEntry, Payment
+from paywint_async._models import FINAL_STATUSES
 from paywint_async.export._database import Database
 from paywint_async.export._dialects import COLUMNS, DIALECTS, KEY, TABLE, Row, RowWriter
 from paywint_async.export._errors import ExportError, OutputInUseError
@@ -26,7 +28,6 @@ from paywint_async.export._sink import Checkpoint
 
 _IDS_AT_ONCE = 1000
 _REQUIRED = {*KEY, "amount", "created_at", "status"}
-_FINAL = [each.value for each in PaymentStatus if each.is_final]
 _ID = COLUMNS.index("payment_id")
 
 
@@ -112,13 +113,15 @@ class SqlTable:
             await self._writer.commit()
         self._revision += 1
 
-    async def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
+    async def pending(
+        self, *, recheck_since: datetime | None = None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
         """The ids of the payments that are not final here."""
         column = self._payments.c.payment_id
         ids = (
             sa.select(column)
             .distinct()
-            .where(self._payments.c.status.not_in(_FINAL), self._is_mine())
+            .where(self._payments.c.status.not_in(FINAL_STATUSES), self._is_mine())
             .order_by(column)
             .limit(_IDS_AT_ONCE)
         )

@@ -195,9 +195,11 @@ class XlsxTable(Generic[R]):
         _check(page, self._path)
         await self._rows.write(page)
 
-    def pending(self) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here."""
-        return self._rows.pending()
+    def pending(
+        self, *, recheck_since: datetime | None = None
+    ) -> AsyncGenerator[Sequence[UUID], None]:
+        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
+        return self._rows.pending(recheck_since=recheck_since)
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
         """Takes payments as they are now."""

@@ -112,6 +112,60 @@ def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
     assert (found[former], found[retry]) == ("retried", "pending")
 
 
+def test_with_recheck_it_learns_what_happened_to_final_payments(
+    serve: Command, use: Command, paywint: Command, output: str
+) -> None:
+    account = serve(payments=250, hostile=False, refunded_status="refunded")
+    use(account.environment)
+    account.let("fail", open_in(account)[0])
+    paywint("sync", *arguments(output), "--direction", "both")
+    before = account.truth()
+    refunded = [each for each, status in before.items() if status == "success"][:5]
+    failed = next(each for each, status in before.items() if status == "failed")
+    for each in refunded:
+        account.let("refund", each)
+    account.let("retry", failed)
+
+    without = paywint("sync", *arguments(output), "--direction", "both")
+    found = statuses_in(output)
+    assert [found[each] for each in (*refunded, failed)] == 5 * ["success"] + ["failed"]
+    rechecked = paywint("sync", *arguments(output), "--direction", "both", "--recheck", 9)
+
+    assert (without.code, rechecked.code) == (0, 0)
+    assert without.err.startswith("paywint: 1 new and 0 changed payments in ")
+    assert rechecked.err.startswith("paywint: 0 new and 6 changed payments in ")
+    for direction in ("received", "sent"):
+        assert statuses_in(output, direction) == account.truth(direction)
+
+
+def test_a_recheck_reads_the_pages_of_its_days_alone(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    account = serve(payments=5_000, hostile=False)  # 72 a day
+    use(account.environment)
+
+    def requests_of(*options: object) -> int:
+        before = account.request_count
+        assert paywint("sync", str(tmp_path / "payments.jsonl"), *options).code == 0
+        return int(account.request_count - before)
+
+    requests_of()
+    without = requests_of()
+
+    pages, most_to_find_them = 3, 2 * 6 + 4  # of 50 pages
+    assert requests_of("--recheck", 3) - without <= pages + most_to_find_them
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "1.5", "a week", "99999999", "999999999999"])
+def test_days_that_cannot_be_rechecked_are_refused(
+    paywint: Command, tmp_path: Path, days: str
+) -> None:
+    found = paywint("sync", tmp_path / "a.jsonl", "--emulator", 10, "--recheck", days)
+
+    assert (found.code, [*tmp_path.iterdir()]) == (2, [])
+    assert "--recheck" in found.err
+
+
 def test_a_destination_that_begins_at_a_date_keeps_beginning_there(
     output: str, serve: Command, use: Command, paywint: Command
 ) -> None:

@@ -193,7 +193,9 @@ def test_a_row_is_identified_by_its_id_however_long_a_text_in_it_is(
 
     (row,) = PAYMENTS[format].rows_of(long).values()
 
-    assert PAYMENTS[format].identify(row) == (str(long.payment_id), "pending")
+    key, status, created_at = PAYMENTS[format].identify(row)
+    assert (key, status) == (str(long.payment_id), "pending")
+    assert datetime.fromisoformat(created_at) == long.created_at
     assert csv.field_size_limit() == limit
 
 

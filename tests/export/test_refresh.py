@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import attrs
 import pytest
 
-from paywint_async import NotFoundError, Payment, PaymentPage, ServerError
+from paywint_async import InvalidRequestError, NotFoundError, Payment, PaymentPage, ServerError
 from paywint_async.export import Refresh
 
 Make = Callable[..., Payment]
@@ -118,3 +119,8 @@ async def test_nothing_open_asks_nothing() -> None:
     await refresh_of(Api(lambda _: pytest.fail("asked"))).run(here, None)  # type: ignore[arg-type]
 
     assert here.commits == []
+
+
+def test_a_recheck_from_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="recheck_since"):
+        refresh_of(Api(lambda _: pytest.fail("asked")), recheck_since=datetime(2026, 1, 1))

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,10 +45,12 @@ async def fill(
     return start
 
 
-async def refresh(table: Table[Any], payments: Sequence[Payment]) -> tuple[list[Any], int]:
+async def refresh(
+    table: Table[Any], payments: Sequence[Payment], since: datetime | None = None
+) -> tuple[list[Any], int]:
     checkpoint = await table.open()
     try:
-        ids = [each async for found in table.pending() for each in found]
+        ids = [each async for found in table.pending(recheck_since=since) for each in found]
         changed = await table.refresh(payments)
         await table.commit(checkpoint)
     finally:
@@ -197,6 +200,69 @@ def test_what_is_not_final_is_reported_and_brought_up_to_date_in_its_place(
     now = {str(each.payment_id) for each in fresh}
     wanted = [row | {"status": "success"} if row["payment_id"] in now else row for row in before]
     assert rows_in(output) == wanted
+
+
+def test_what_is_final_is_brought_up_to_date_where_it_was_created_since_then(
+    tmp_path: Path, kind: str, payment: Make
+) -> None:
+    output = output_in(tmp_path, kind)
+    run(fill(make_table(output, "sent"), [[payment(4), payment(3)], [payment(2), payment(1)]]))
+    refunded = PaymentStatus("refunded")
+    fresh = [payment(4), payment(3, status=refunded), payment(2, status=refunded), payment(9)]
+
+    found = run(refresh(make_table(output, "sent"), fresh, since=payment(2).created_at))
+
+    assert found == ([], 2)
+    assert [(row["payment_id"][-1], row["status"]) for row in rows_in(output)] == [
+        ("4", "success"),
+        ("3", "refunded"),
+        ("2", "refunded"),
+        ("1", "success"),
+    ]
+
+
+@pytest.mark.parametrize("status", ["refunded", "partially_refunded", *PaymentStatus])
+def test_what_the_sdk_takes_for_final_is_not_reported(
+    tmp_path: Path, kind: str, payment: Make, status: str
+) -> None:
+    output = output_in(tmp_path, kind)
+    written = payment(1, status=PaymentStatus(status))
+    run(fill(make_table(output, "sent"), [[written]]))
+
+    ids, _changed = run(refresh(make_table(output, "sent"), []))
+
+    assert ids == ([] if written.status.is_final else [written.payment_id])
+
+
+def test_a_recheck_reports_what_is_not_final_alone(
+    tmp_path: Path, kind: str, payment: Make
+) -> None:
+    output = output_in(tmp_path, kind)
+    run(fill(make_table(output, "sent"), [[payment(2, status=PaymentStatus.OPENED), payment(1)]]))
+
+    found = run(refresh(make_table(output, "sent"), [], since=payment(1).created_at))
+
+    assert found == ([payment(2).payment_id], 0)
+
+
+def test_a_recheck_that_is_not_committed_changes_nothing(
+    tmp_path: Path, kind: str, payment: Make
+) -> None:
+    output = output_in(tmp_path, kind)
+    run(fill(make_table(output, "sent"), [[payment(1)]]))
+
+    async def stop_before_the_commit() -> None:
+        table = make_table(output, "sent")
+        await table.open()
+        _ = [ids async for ids in table.pending(recheck_since=payment(1).created_at)]
+        await table.refresh([payment(1, status=PaymentStatus("refunded"))])
+        await table.close(complete=False)
+
+    run(stop_before_the_commit())
+    start = run(fill(make_table(output, "sent"), []))
+
+    assert start == {"delivered": 0}
+    assert [row["status"] for row in rows_in(output)] == ["success"]
 
 
 def test_what_has_not_changed_is_not_written_again(

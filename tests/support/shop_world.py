@@ -19,7 +19,7 @@ import aiohttp
 import attrs
 from virtual_time import SocketlessLoop, pass_time
 
-from paywint_async import Handler, Request, Response
+from paywint_async import Handler, PaywintClient, Request, Response
 from paywint_async.emulator import Emulator, _wire
 from paywint_async.emulator._validation import link_request, page_request
 
@@ -147,3 +147,13 @@ class WebhookRoute:
 def refused() -> aiohttp.ClientOSError:
     """What a delivery gets where nobody listens, or the listener dies."""
     return aiohttp.ClientOSError("nobody listens")
+
+
+def client_of(api: EmulatedApi, kill: Callable[[], object] | None = None) -> PaywintClient:
+    """A client whose requests are answered without a network."""
+    return PaywintClient(
+        "4f0c2c5e-6f51-4b43-9a57-6d3c5f0f8a10",
+        "secret",
+        base_url="http://127.0.0.1:1",
+        attempt_middlewares=[api.middleware(kill)],
+    )

@@ -1,8 +1,4 @@
-"""A year of the example shop in virtual time: buyers, outages, deploys, refunds, and the books.
-
-What the shop has in a database survives its process: the orders, with their refunds. All else
-is lost when it is killed: the client, tasks, and which webhooks were processed.
-"""
+"""A year of the example shop in virtual time: buyers, outages, deploys, refunds, and the books."""
 
 from __future__ import annotations
 
@@ -13,31 +9,32 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import attrs
 import pytest
-from example_modules import load
-from shop_world import Dangers, EmulatedApi, HeldQueue, WebhookRoute, refused
+from shop_books import PAID, Books, cents
+from shop_process import SECRET, ShopProcess
+from shop_world import Dangers, EmulatedApi, HeldQueue, WebhookRoute, client_of
 from virtual_time import pass_time
 
-from paywint_async import PaywintClient, PaywintError
-from paywint_async.emulator import Emulator, WebhookFaults
+from paywint_async import PaywintError
+from paywint_async.emulator import Delivery, Emulator, WebhookFaults
 from paywint_async.export import Refresh, make_table, reader, transfer
 from paywint_async.reconcile import LedgerFormat, Period, ReconcileOptions, reconcile
-from paywint_async.webhooks import StandardWebhooks, WebhookReceiver
-
-T = TypeVar("T")
 
 HOUR, DAY = 3600.0, 86_400.0
 BEGIN_US = 1_893_456_000_000_000
 """2030-01-01: the emulator's clock does not go back to the machine's, so each run has the same dates."""
-SECRET = "a secret of the year"
 UNITS: list[tuple[Any, Any]] = [("cents", "cents"), ("dollars", "dollars"), ("text", None)]
 """(the unit in which webhooks come, what the receiver is told of it)"""
 SETTLING_DAYS = 4
 """Days after a month's end until its books are compared: what was made in it is final by then."""
+RECHECKED_NIGHTLY = timedelta(days=2)
+CHANGES_AFTER = timedelta(days=30)
+"""No payment changes later than this after it was created: refunds come within 25 days."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,137 +47,6 @@ class Scale:
     outages: int = 4
     deploys: int = 20
     clock_jumps: int = 3
-
-
-@attrs.define
-class Books:
-    """What each of those who keep books says at the end: payment ids with cents, refunds with cents."""
-
-    paid_by_emulator: dict[str, int] = attrs.field(factory=dict)
-    paid_by_shop: dict[str, int] = attrs.field(factory=dict)
-    paid_in_database: dict[str, int] = attrs.field(factory=dict)
-    refunded_by_emulator: dict[str, int] = attrs.field(factory=dict)
-    refunded_by_shop: dict[str, int] = attrs.field(factory=dict)
-    rows_of_emulator: list[tuple[str, str]] = attrs.field(factory=list)
-    rows_in_database: list[tuple[str, str]] = attrs.field(factory=list)
-    disagreements: list[str] = attrs.field(factory=list)
-    counts: dict[str, int] = attrs.field(factory=dict)
-
-    def differences(self) -> list[str]:
-        """Where the books do not say the same, to the cent; empty where they do."""
-        found = list(self.disagreements)
-        pairs = [
-            ("paid, shop and emulator", self.paid_by_shop, self.paid_by_emulator),
-            ("paid, database and emulator", self.paid_in_database, self.paid_by_emulator),
-            ("refunds, shop and emulator", self.refunded_by_shop, self.refunded_by_emulator),
-        ]
-        for name, books, expected in pairs:
-            wrong = [key for key in books.keys() | expected if books.get(key) != expected.get(key)]
-            found += [f"{name}: {key}: {books.get(key)}, {expected.get(key)}" for key in wrong]
-        rows = set(self.rows_in_database) ^ set(self.rows_of_emulator)
-        found += [f"database or emulator only: {row}" for row in sorted(rows)]
-        if len(self.rows_in_database) != len(self.rows_of_emulator):
-            found.append("the database has a payment twice, or lacks one")
-        return found
-
-
-class Numbers:
-    """In the place of the module `secrets`: order numbers follow from the seed, too."""
-
-    def token_hex(self, size: int) -> str:
-        """As that has it."""
-        return random.randbytes(size).hex()
-
-
-class ShopProcess:
-    """The shop's process: what it does can be cut off at any await, and it begins again later.
-
-    Args:
-        api: what its client asks.
-        clock: Unix seconds, which can be wrong.
-        unit: of webhooks' amounts, as the receiver takes it.
-    """
-
-    def __init__(
-        self, api: EmulatedApi, clock: Callable[[], float], unit: Literal["cents", "dollars"] | None
-    ) -> None:
-        self._unit: Literal["cents", "dollars"] | None = unit
-        self._api = api
-        self._clock = clock
-        self._module = load("shop")
-        self._module.secrets = Numbers()
-        self._tasks: dict[asyncio.Task[Any], None] = {}  # in their order
-        self.orders: dict[str, Any] = {}
-        self.shop: Any = None
-        self.kills = 0
-
-    async def start(self) -> None:
-        """Begin with what the database holds."""
-        self._client = client = client_of(self._api, kill=self.kill)
-        self.shop = self._module.Shop(client)
-        self.shop.orders = self.orders
-        verifier = StandardWebhooks(SECRET)
-        self._receiver = WebhookReceiver(
-            self.shop.on_event, verifier=verifier, amounts=self._unit, clock=self._clock
-        )
-
-    def kill(self) -> None:
-        """End it now, wherever it is; it is back after half a minute."""
-        if self.shop is None:
-            return
-        self.kills += 1
-        self.shop = None
-        for task in list(self._tasks):
-            task.cancel()
-        loop = asyncio.get_running_loop()
-        loop.call_later(30.0, lambda: loop.create_task(self.start()))
-
-    async def do(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-        """Do something in the process.
-
-        Raises:
-            ClientConnectionError: it is not there, or it was killed meanwhile.
-        """
-        if self.shop is None:
-            raise refused()
-        task = asyncio.ensure_future(work(self.shop))
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
-        await asyncio.wait([task])
-        if task.cancelled():
-            raise refused()
-        return task.result()
-
-    async def receive(self, headers: dict[str, str], body: bytes) -> int:
-        """A webhook; the HTTP status."""
-        receiver = self._receiver
-        return await self.do(lambda _shop: receiver.handle("POST", headers, body))
-
-    def give_up_orders(self, before: datetime) -> None:
-        """Forget those that came to nothing, as the example says that a real shop does."""
-        for number, order in list(self.orders.items()):
-            if order.status.is_final and order.status != "success" and order.created_at < before:
-                del self.orders[number]
-
-    @property
-    def paid(self) -> list[Any]:
-        """The orders that were paid."""
-        return [order for order in self.orders.values() if order.status == "success"]
-
-    @property
-    def refunds(self) -> dict[str, int]:
-        """What went back, in cents, by the refund's id."""
-        parts = (part for order in self.paid for part in order.refunds.items())
-        return {refund_id: cents(amount) for refund_id, amount in parts}
-
-    def cents_of(self, order: Any) -> int:
-        """Its price."""
-        return cents(self._module.PRICES[order.item])
-
-    @property
-    def items(self) -> list[str]:
-        """What can be bought."""
-        return list(self._module.PRICES)
 
 
 class Year:
@@ -206,6 +72,7 @@ class Year:
             webhook_faults=WebhookFaults(drop=0.03, duplicate=0.05, reorder=0.2),
             webhook_amounts=sent,
             refund_event=("payment.refunded", "payment.refund")[seed % 2],
+            refunded_status="refunded" if seed % 4 in (1, 2) else "success",
             extra_fields=seed % 5 == 0,
             order=("newest", "oldest")[seed % 7 == 6],
         )
@@ -214,6 +81,8 @@ class Year:
         self._process = ShopProcess(self._api, lambda: self._now() + self._skew, unit)
         self._books = Books()
         self._syncs_killed = 0
+        self._refunds_to_tell: list[Delivery] = []
+        self._deliveries_seen = 0
 
     async def run(self) -> Books:
         """Let it pass; what everybody's books say then."""
@@ -227,7 +96,7 @@ class Year:
         async with self._emulator:
             await self._process.start()
             await self._route_webhooks()
-            self._began = self._now()
+            self._began = self._rechecked = self._now()
             async with asyncio.TaskGroup() as group:
                 for trouble in self._troubles():
                     group.create_task(trouble)
@@ -340,20 +209,25 @@ class Year:
         except (PaywintError, OSError):
             return
         # Only what a whole sweep has seen is given up.
-        self._process.give_up_orders(began - timedelta(days=2))
+        self._process.orders.give_up(began - timedelta(days=2))
 
     async def _nights(self) -> None:
         for night in range(1, self._scale.days + 1):
             await pass_time(max(0.0, self._began + night * DAY - self._now()))
-            await self._sync(is_killed=self._chance.random() < 0.2)
+            is_month_end = night % 30 == SETTLING_DAYS and night > 30
+            await self._sync(is_killed=self._chance.random() < 0.2, rechecks_all=is_month_end)
             await self._resend_refunds()
-            if night % 30 == SETTLING_DAYS and night > 30:
+            if is_month_end:
                 await self._reconcile(night - SETTLING_DAYS)
 
-    async def _sync(self, *, is_killed: bool = False) -> None:
+    async def _sync(self, *, is_killed: bool = False, rechecks_all: bool = False) -> None:
+        now = self._now()
+        recheck_since = datetime.fromtimestamp(now, UTC) - RECHECKED_NIGHTLY
+        if rechecks_all:
+            recheck_since = datetime.fromtimestamp(self._rechecked, UTC) - CHANGES_AFTER
         async with client_of(self._api) as client:
             table = make_table(f"sqlite:///{self._folder / 'year.sqlite'}", "received")
-            refresh = Refresh(client.payments, "received")
+            refresh = Refresh(client.payments, "received", recheck_since=recheck_since)
             work = transfer(
                 reader(client.payments, "received"),
                 table,
@@ -367,35 +241,55 @@ class Year:
                     await work
             except (PaywintError, TimeoutError):
                 return  # the next night does it
+        if rechecks_all:
+            self._rechecked = now
 
     async def _resend_refunds(self) -> None:
         """What no call of the API shows, a person finds by Paywint's email, and has it sent again."""
-        for delivery in self._emulator.deliveries:
-            if "refund" in delivery.event and delivery.outcome in ("failed", "dropped"):
+        told = self._refunds_to_tell
+        told += [each for each in self._new_deliveries() if "refund" in each.event]
+        self._refunds_to_tell = [each for each in told if each.outcome != "delivered"]
+        for delivery in self._refunds_to_tell:
+            if delivery.outcome in ("failed", "dropped"):
                 await self._emulator.resend(delivery)
+
+    def _new_deliveries(self) -> list[Delivery]:
+        deliveries, seen = self._emulator.deliveries, self._deliveries_seen
+        new = list(takewhile(lambda each: each.number > seen, reversed(deliveries)))
+        self._deliveries_seen = deliveries[-1].number if deliveries else 0
+        return new[::-1]
 
     async def _reconcile(self, last_night: int) -> None:
         until = date.fromtimestamp(self._began) + timedelta(days=last_night - 1)
         period = Period(since=until - timedelta(days=29), until=until)
         ledger = self._folder / f"until_{until}.csv"
+        options = ReconcileOptions(ledger=str(ledger), format=LedgerFormat(), period=period)
+        # What differs is compared again later: a refund may have come since the orders were read.
+        for _attempt in range(24):
+            await self._resend_refunds()
+            self._write_ledger(ledger, options)
+            try:
+                async with client_of(self._api) as client:
+                    report = await reconcile(client.payments, options)
+            except PaywintError as error:
+                found = [f"{period}: {error}"]
+            else:
+                found = [f"{period}: {each}" for each in report.result.differences[:3]]
+                if report.agrees:
+                    return
+            await pass_time(HOUR)
+        self._books.disagreements += found
+
+    def _write_ledger(self, ledger: Path, options: ReconcileOptions) -> None:
+        """The month's orders that were paid and not refunded, with what a period's edges need."""
+        span = options.span
         with ledger.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["payment_id", "amount", "created_at", "description"])
             for order in self._process.paid:
-                price = Decimal(self._process.cents_of(order)) / 100
-                rows.writerow([order.payment_id, price, order.created_at.isoformat(), order.number])
-        options = ReconcileOptions(ledger=str(ledger), format=LedgerFormat(), period=period)
-        async with client_of(self._api) as client:
-            while True:
-                try:
-                    report = await reconcile(client.payments, options)
-                    break
-                except PaywintError:
-                    await pass_time(HOUR)
-        if not report.agrees:
-            self._books.disagreements += [
-                f"{period}: {each}" for each in report.result.differences[:3]
-            ]
+                if order.status == "success" and span["since"] <= order.created_at < span["until"]:
+                    price = Decimal(self._process.cents_of(order)) / 100
+                    rows.writerow([order.payment_id, price, order.created_at, order.number])
 
     async def _end(self) -> None:
         """What is still open is looked at once more, with nothing that goes wrong."""
@@ -403,21 +297,23 @@ class Year:
         await pass_time(60)  # a process that was killed is back
         await self._resend_refunds()
         await self._process.do(lambda shop: shop.sweep())
-        await self._sync()
+        await self._sync(rechecks_all=True)
         self._fill_books()
 
     def _fill_books(self) -> None:
         books, emulator = self._books, self._emulator
         for _rank, payment in emulator.newest("received"):
-            books.rows_of_emulator.append((payment.payment_id, _final(payment.status)))
-            if payment.status == "success":
-                books.paid_by_emulator[payment.payment_id] = cents(Decimal(payment.amount))
+            status = payment.status
+            books.rows_of_emulator.append((payment.payment_id, status))
+            if status in PAID:
+                books.paid_by_emulator[payment.payment_id] = status, cents(Decimal(payment.amount))
             for change in emulator.changes(payment.payment_id):
                 if change.refund is not None and not change.refund.is_fee:
                     amount = cents(Decimal(change.refund.amount))
                     books.refunded_by_emulator[change.refund.refund_transaction_id] = amount
         books.paid_by_shop = {
-            str(order.payment_id): self._process.cents_of(order) for order in self._process.paid
+            str(order.payment_id): (str(order.status), self._process.cents_of(order))
+            for order in self._process.paid
         }
         books.refunded_by_shop = self._process.refunds
         with sqlite3.connect(self._folder / "year.sqlite") as database:
@@ -425,11 +321,11 @@ class Year:
                 "SELECT payment_id, status, amount FROM paywint_payments"
             ).fetchall()
         database.close()
-        books.rows_in_database = [(payment_id, _final(status)) for payment_id, status, _ in rows]
+        books.rows_in_database = [(payment_id, status) for payment_id, status, _ in rows]
         books.paid_in_database = {
-            payment_id: cents(Decimal(str(amount)))
+            payment_id: (status, cents(Decimal(str(amount))))
             for payment_id, status, amount in rows
-            if status == "success"
+            if status in PAID
         }
         outcomes = [delivery.outcome for delivery in emulator.deliveries]
         books.counts = {
@@ -438,30 +334,6 @@ class Year:
             "kills": self._process.kills,
             "syncs_killed": self._syncs_killed,
             "refunds": len(books.refunded_by_emulator),
+            "refunded whole": sum(status == "refunded" for _, status in books.rows_in_database),
             **{name: outcomes.count(name) for name in set(outcomes)},
         }
-
-
-def client_of(api: EmulatedApi, kill: Callable[[], object] | None = None) -> PaywintClient:
-    """A client whose requests are answered without a network."""
-    return PaywintClient(
-        "4f0c2c5e-6f51-4b43-9a57-6d3c5f0f8a10",
-        "secret",
-        base_url="http://127.0.0.1:1",
-        attempt_middlewares=[api.middleware(kill)],
-    )
-
-
-def cents(dollars: Decimal) -> int:
-    """Dollars as cents, exactly."""
-    scaled = dollars * 100
-    assert scaled == int(scaled)
-    return int(scaled)
-
-
-def _final(status: str) -> str:
-    """The status, as a table has it: what was final when it was written is not asked for again.
-
-    Here only what has failed is retried; whether a night was between the two is chance.
-    """
-    return "failed" if status == "retried" else status
