@@ -1,4 +1,4 @@
-"""How much memory does it take to reconcile 1,000,000 payments, and how long?"""
+"""How much more than reading a history does it take to reconcile it, in time and memory?"""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import _ours
 import _server
 from _measure import Row, in_a_process, peak_memory, report
 
+from paywint_async import PaywintClient
+from paywint_async.export import reader
 from paywint_async.reconcile import (
     Columns,
     LedgerFormat,
@@ -24,25 +29,45 @@ from paywint_async.reconcile import (
     reconcile,
 )
 
-RECORDS = 1_000_000
+RECORDS = 300_000
+RUNS = 3  # of each process
 MONTH = 8640  # payments, one every five minutes
-LEDGERS = (  # what is compared, how many rows at most, columns that are left out, MB at most
-    ("the last weeks' ledger", MONTH, {}, 100),
-    ("a ledger of all, with ids", RECORDS, {}, 700),
-    ("a ledger of all, by amount and date", RECORDS, {"id": "", "description": ""}, 1800),
+IN_FLIGHT = 16
+LEDGERS = (  # what is compared, how many rows at most, columns that are left out
+    ("the last weeks' ledger", MONTH, {}),
+    ("a ledger of all, with ids", RECORDS, {}),
+    ("a ledger of all, by amount and date", RECORDS, {"id": "", "description": ""}),
 )
+WITH_IDS = LEDGERS[1][0]
 WEEKS = timedelta(days=20)  # within the month that are compared; its oldest payments took a while
+MOST_TIMES = 2  # the processor time of reading the history alone
+MOST_MEMORY = 250  # MB, which is the target of 1,000,000 payments
 
 
-async def compare(url: str, ledger: str, left_out: dict[str, str], first_day: str) -> None:
-    """In the process that is measured."""
-    started = time.process_time()
-    form = LedgerFormat(columns=Columns(**left_out))
+async def read(paywint: PaywintClient) -> int:
+    """Reads the history alone, as the comparison does."""
+    reading = reader(paywint.payments, "received", max_concurrency=IN_FLIGHT)(None)
+    async with aclosing(reading.pages()) as pages:
+        return sum([len(page) async for page in pages])
+
+
+async def compare(
+    paywint: PaywintClient, ledger: str, left_out: dict[str, str], first_day: str
+) -> int:
+    """How many differences there are."""
     since = date.fromisoformat(first_day) if first_day else None
+    form = LedgerFormat(columns=Columns(**left_out))
     options = ReconcileOptions(ledger=ledger, format=form, period=Period(since=since))
+    found = await reconcile(paywint.payments, options, max_concurrency=IN_FLIGHT)
+    return len(found.result.differences)
+
+
+async def measure(url: str, *compared: str) -> None:
+    """In the process that is measured."""
     async with _ours.client(url) as paywint:
-        found = await reconcile(paywint.payments, options, max_concurrency=16)
-    print(time.process_time() - started, peak_memory(), len(found.result.differences))
+        started = time.process_time()
+        found = await (compare(paywint, *compared) if compared else read(paywint))
+        print(time.process_time() - started, peak_memory(), found)
 
 
 def first_day_of(ledger: Path, most: int) -> str:
@@ -52,39 +77,53 @@ def first_day_of(ledger: Path, most: int) -> str:
     return str(max(row.day for row in read_ledger(str(ledger), LedgerFormat()) if row.day) - WEEKS)
 
 
-def row(
-    url: str, name: str, ledger: Path, left_out: dict[str, str], most: int, at_most: int
-) -> Row:
-    """The peak of the memory of a process that compares, in MB."""
-    seconds, peak, differences = in_a_process(
-        __file__, url, str(ledger), left_out, first_day_of(ledger, most)
-    )
-    return Row(
-        measure=f"peak memory, 1,000,000 payments against {name}",
-        measured=peak,
-        unit="MB",
-        at_most=at_most,
-        note=f"{seconds:.0f} s of a core, {differences:,.0f} differences",
-    )
+def rows_of(name: str, runs: Sequence[Sequence[float]], alone: Sequence[float]) -> list[Row]:
+    """The memory of one ledger, and the time if its rows have ids."""
+    seconds, peak = median(run[0] for run in runs), max(run[1] for run in runs)
+    measured = [
+        Row(
+            measure=f"peak memory, {RECORDS:,} payments against {name}",
+            measured=peak,
+            unit="MB",
+            at_most=MOST_MEMORY if name == WITH_IDS else None,
+            note=f"{seconds:.1f} s of a core, {runs[0][2]:,.0f} differences",
+        )
+    ]
+    if name == WITH_IDS:
+        ratios = [run[0] / reading for run, reading in zip(runs, alone, strict=True)]
+        measured.append(
+            Row(
+                measure="ratio to reading the history alone (processor time)",
+                measured=median(ratios),
+                at_most=MOST_TIMES,
+                note=f"{min(ratios):.2f}–{max(ratios):.2f}, {name}",
+            )
+        )
+    return measured
 
 
 def rows(server: str) -> list[Row]:
-    """One process for each ledger."""
+    """One process for each ledger, and after each one that only reads the history."""
     url = _server.place(server, records=RECORDS)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         whole, part = Path(folder, "whole.csv"), Path(folder, "part.csv")
         asyncio.run(_ours.export(url, str(whole)))
         measured = []
-        for name, most, left_out, at_most in LEDGERS:
+        for name, most, left_out in LEDGERS:
             with whole.open("rb") as file, part.open("wb") as copy:
                 copy.writelines(itertools.islice(file, most + 1))
-            measured.append(row(url, name, part, left_out, most, at_most))
+            runs, alone = [], []
+            for _ in range(RUNS if name == WITH_IDS else 1):
+                day = first_day_of(part, most)
+                runs.append(in_a_process(__file__, url, str(part), left_out, day))
+                alone.append(in_a_process(__file__, url)[0])
+            measured += rows_of(name, runs, alone)
         return measured
 
 
 if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1].startswith("["):
-        asyncio.run(compare(*json.loads(sys.argv[1])))
+        asyncio.run(measure(*json.loads(sys.argv[1])))
     else:
         with _server.serving() as address:
             report(str(__doc__).partition("\n")[0], rows(address))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import accumulate
 
 from paywint_async.reconcile._records import PAID, PaymentFact
@@ -31,13 +32,19 @@ class Activity:
             payment: which must not be counted twice.
             duration: from its creation until it was paid; None if it was not.
         """
-        self.by_status[payment.status] += 1
-        if payment.status in _FINAL:
-            self._ended[payment.day] += 1
-        if payment.is_paid:
-            self.paid[payment.day].take(payment.amount)
-            if duration is not None:
-                self.durations.take(duration.total_seconds())
+        durations = [] if duration is None else [duration]
+        self.take_all(payment.day, payment.status, [payment.amount], durations)
+
+    def take_all(
+        self, day: date, status: str, amounts: Sequence[Decimal], durations: Sequence[timedelta]
+    ) -> None:
+        """Count payments of a day and a status; ``durations`` are of those that were ever paid."""
+        self.by_status[status] += len(amounts)
+        if status in _FINAL:
+            self._ended[day] += len(amounts)
+        if status == PAID:
+            self.paid[day].take_all(amounts)
+            self.durations.take_all(durations)
 
     @property
     def days(self) -> tuple[date, date] | None:
@@ -59,7 +66,11 @@ class Durations:
 
     def take(self, seconds: float) -> None:
         """Count a duration."""
-        self._steps[round(math.log10(max(seconds, 1.0)) * _PER_DECADE)] += 1
+        self._steps[_step(seconds)] += 1
+
+    def take_all(self, durations: Iterable[timedelta]) -> None:
+        """Count several durations."""
+        self._steps.update([_step(each.total_seconds()) for each in durations])
 
     @property
     def count(self) -> int:
@@ -79,3 +90,7 @@ class Durations:
             step for step, count in zip(steps, seen, strict=True) if count >= share * self.count
         )
         return float(10 ** (step / _PER_DECADE))
+
+
+def _step(seconds: float) -> int:
+    return round(math.log10(max(seconds, 1.0)) * _PER_DECADE)

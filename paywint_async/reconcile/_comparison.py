@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
@@ -13,6 +14,8 @@ import attrs
 from paywint_async import HistoryEntry, Payment, Payments
 from paywint_async.export import display_name, reader
 from paywint_async.reconcile._activity import Activity
+from paywint_async.reconcile._agreement import Agreement
+from paywint_async.reconcile._column_parser import PlainRows
 from paywint_async.reconcile._coverage import Coverage
 from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._ledger import OpenedLedger, unit_of
@@ -134,6 +137,7 @@ async def reconcile(
         comparison = _Comparison(options, path)
         await comparison.read_ledger()
         await comparison.read_history(payments, on_progress, listing)
+        await comparison.match_disagreeing()
         return comparison.finish()
 
 
@@ -148,12 +152,22 @@ class _Comparison:
         self._activities = {direction: Activity() for direction in options.directions}
         self._ledger = OpenedLedger(path, options.format)
         self._coverage = Coverage(options.directions, options.period)
+        self._agreement = Agreement()
+        self._disagreeing: list[PaymentFact] = []  # with plain rows
 
     async def read_ledger(self) -> None:
-        async with aclosing(self._ledger.rows()) as rows:
+        columns = self._ledger.columns(self._options.directions, self._options.period)
+        rows = self._ledger.rows() if columns is None else self._ledger.plain_rows(columns)
+        async with aclosing(rows):
             async for row in rows:
+                if isinstance(row, PlainRows):
+                    self._coverage.take_plain(row)
+                    self._agreement.add(row)
+                    continue
                 self._coverage.take(row)
                 self._matching.add_row(row)
+                if columns is not None and not columns.is_hopeless:
+                    self._agreement.add_parsed(row)
         directions_by, hint = self._ledger.directions_by()
         self._coverage.refuse_too_little(self._options.name, directions_by=directions_by, hint=hint)
 
@@ -165,44 +179,67 @@ class _Comparison:
         done = 0
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
-                self._matching.add_payments([self._taken(each, direction) for each in page])
+                self._matching.add_payments([*self._not_agreed(page, direction)])
                 done += len(page)
                 on_progress(done, reading.total)
 
-    def _taken(self, record: Payment | HistoryEntry, direction: str) -> PaymentFact:
-        if isinstance(record, HistoryEntry):
-            payment, direction = record.payment, record.direction.value
-        else:
-            payment = record
-        fact = self._fact(payment, direction)
-        if self._options.period.has(fact.day):
-            paid_at = payment.payment_date
-            duration = paid_at - payment.created_at if paid_at is not None else None
-            self._activities[direction].take(fact, duration)
-        return fact
+    async def match_disagreeing(self) -> None:
+        """Match the plain rows that do not agree with their payments."""
+        if self._agreement.has_open:
+            async with aclosing(self._ledger.open_rows(self._agreement)) as rows:
+                async for row in rows:
+                    self._matching.add_row(row)
+        self._matching.add_payments(self._disagreeing)
+        self._matching.add_agreed(self._agreement.totals())
+
+    def _not_agreed(
+        self, page: Sequence[Payment | HistoryEntry], direction: str
+    ) -> Iterator[PaymentFact]:
+        """Count the payments of a page; yield those that no plain row names."""
+        groups: defaultdict[tuple[str, date, str], list[Payment]] = defaultdict(list)
+        for record in page:
+            if isinstance(record, HistoryEntry):
+                payment, direction = record.payment, record.direction.value
+            else:
+                payment = record
+            key = direction, self._when(payment).date(), payment.status._value_
+            groups[key].append(payment)
+        for (direction, day, status), payments in groups.items():
+            is_inside = self._options.period.has(day)
+            if is_inside:
+                amounts = [each.amount for each in payments]
+                self._activities[direction].take_all(day, status, amounts, _durations(payments))
+            unnamed, disagreeing = self._agreement.match(
+                payments, direction, status, is_inside=is_inside
+            )
+            self._disagreeing += (self._fact(each, direction) for each in disagreeing)
+            yield from (self._fact(each, direction) for each in unnamed)
 
     def _fact(self, payment: Payment, direction: str) -> PaymentFact:
-        if (payment.currency or "USD").upper() != "USD":
-            raise ReconcileError(
-                f"payment {payment.payment_id} is in {payment.currency}: only US dollars are compared"
-            )
-        when, zone = payment.payment_date or payment.created_at, self._options.format.zone
-        try:
-            when = when.astimezone(zone)
-        except OverflowError:
-            raise ReconcileError(
-                f"payment {payment.payment_id} is of {when}, which is out of the calendar in {zone}"
-            ) from None
         return PaymentFact(
             payment_id=payment.payment_id,
             direction=direction,
             amount=payment.amount,
             status=payment.status.value,
-            when=when,
+            when=self._when(payment),
             party=payment.payer_name if direction == "received" else payment.payee_name,
             description=payment.description,
             reason=payment.failure_reason,
         )
+
+    def _when(self, payment: Payment) -> datetime:
+        """Return when a payment was paid, or else created, in the time zone of the comparison."""
+        if payment.currency != "USD" and (payment.currency or "USD").upper() != "USD":
+            raise ReconcileError(
+                f"payment {payment.payment_id} is in {payment.currency}: only US dollars are compared"
+            )
+        when, zone = payment.payment_date or payment.created_at, self._options.format.zone
+        try:
+            return when.astimezone(zone)
+        except OverflowError:
+            raise ReconcileError(
+                f"payment {payment.payment_id} is of {when}, which is out of the calendar in {zone}"
+            ) from None
 
     def finish(self) -> Report:
         result = self._matching.finish()
@@ -226,6 +263,11 @@ class _Comparison:
             found_options=self._ledger.found_options(),
             unit=self._ledger.unit,
         )
+
+
+def _durations(payments: Sequence[Payment]) -> list[timedelta]:
+    """Return the times from creation to payment of those that were ever paid."""
+    return [each.payment_date - each.created_at for each in payments if each.payment_date]
 
 
 def _shifted(day: date | None, days: int) -> date | None:

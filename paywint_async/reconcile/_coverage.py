@@ -10,9 +10,17 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import date
 
+from paywint_async.reconcile._column_parser import PlainRows
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._matching import MatchResult
-from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, Period
+from paywint_async.reconcile._records import (
+    PAID,
+    Difference,
+    Evidence,
+    Kind,
+    LedgerRow,
+    Period,
+)
 
 _MOST_WORDS = 3
 
@@ -58,6 +66,20 @@ class Coverage:
             has_text = row.invoice is not None or row.description is not None
             self._found_by_text_only += has_text
             self._found_by_nothing += not has_text
+
+    def take_plain(self, rows: PlainRows) -> None:
+        """Count plain rows, all of which are compared, name a payment and have a day."""
+        count, first, last = len(rows.keys), min(rows.days), max(rows.days)
+        self._rows += count
+        self._compared += count
+        self._first = first if self._first is None else min(first, self._first)
+        self._last = last if self._last is None else max(last, self._last)
+        self._with["day"] += count
+        self._with["id"] += count
+        for meaning, number in rows.meanings():
+            self._inside += number * meaning.is_inside
+            if meaning.status != PAID:
+                self._unpaid[meaning.status] += number
 
     def refuse_too_little(self, ledger: str, *, directions_by: str, hint: str) -> None:
         """Raise LedgerError if no row can be compared.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from paywint_async import PaymentStatus
+from paywint_async.reconcile._agreement import AgreedTotal
 from paywint_async.reconcile._explanation import (
     explain_ambiguous,
     explain_missing_at_paywint,
@@ -66,6 +67,18 @@ class Decisions:
         self.evidence[evidence] += is_inside
         for kind in kinds if is_inside else ():
             self._tell(kind, explain_pair(kind, row, payment), [row], [payment], evidence)
+
+    def agreed(self, total: AgreedTotal) -> None:
+        """Record pairs that agree, which are matched by id."""
+        rows, outside = total.rows, MatchOutcome.OUTSIDE_PERIOD
+        for side, is_inside, part in (
+            (self.ledger, rows.is_inside, total.ledger),
+            (self.paywint, total.is_inside, total.paywint),
+        ):
+            outcome = MatchOutcome.AGREED if is_inside else outside
+            side.take_total(rows.direction, outcome, rows.status, part)
+        is_any_inside = rows.is_inside or total.is_inside
+        self.evidence[Evidence.ID] += total.ledger.count if is_any_inside else 0
 
     def payout(self, payout: Payout) -> None:
         """Record a row and the payments whose sum it is."""

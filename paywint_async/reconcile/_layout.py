@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Any
 
 import attrs
@@ -43,7 +43,7 @@ class Layout:
 
     def rows(self, records: Iterable[Record]) -> Iterator[Record]:
         """Return the records after the header."""
-        return (record for record in records if record[0] > self.header_place)
+        return dropwhile(lambda record: record[0] <= self.header_place, records)
 
 
 def find_text_layout(

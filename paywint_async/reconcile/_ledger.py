@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing
@@ -17,12 +18,14 @@ from paywint_async import ConfigurationError
 from paywint_async.export._compression import compression_of
 from paywint_async.export._destination import open_database
 from paywint_async.export._errors import translated
+from paywint_async.reconcile._agreement import Agreement
+from paywint_async.reconcile._column_parser import ColumnParser, PlainRows
 from paywint_async.reconcile._columns import find_columns
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._file_kinds import kind_by_name, kind_of
 from paywint_async.reconcile._forms import Forms
 from paywint_async.reconcile._ledger_format import LedgerFormat
-from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._tables import LedgerTable, TableRows, column_roles
 from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
@@ -54,6 +57,7 @@ class OpenedLedger:
         self._ledger = ledger
         self._format = format
         self.kind = kind_of(ledger)
+        self._version = _version_of(ledger)
         self.table: TableRows | None = None
         if self.kind in _TABLES:
             self.table = TableRows(_open_table(self.kind, ledger, format), format)
@@ -112,6 +116,39 @@ class OpenedLedger:
             if number % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
+    def columns(self, directions: Collection[str], period: Period) -> ColumnParser | None:
+        """Return a parser for `plain_rows`; None if no row of this ledger is plain."""
+        return self.table.columns(directions, period) if self.table else None
+
+    async def plain_rows(
+        self, columns: ColumnParser
+    ) -> AsyncGenerator[PlainRows | LedgerRow, None]:
+        """Yield all rows, the plain ones of a thousand together; raises as `rows`."""
+        assert self.table is not None
+        for number, part in enumerate(self.table.read_plain(columns)):
+            yield part
+            if isinstance(part, PlainRows) or number % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def open_rows(self, agreement: Agreement) -> AsyncGenerator[LedgerRow, None]:
+        """Yield the plain rows that are open in an agreement.
+
+        Raises:
+            LedgerError: the file was changed since it was opened.
+        """
+        assert self.table is not None
+        self._refuse_changed()
+        for number, row in enumerate(self.table.read_open(agreement)):
+            yield row
+            if number % _ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        self._refuse_changed()
+
+    def _refuse_changed(self) -> None:
+        if _version_of(self._ledger) != self._version:
+            hint = "compare it again"
+            raise LedgerError(self._ledger, "was changed while it was compared", hint=hint)
+
     def read(self) -> Iterator[LedgerRow]:
         """Return the rows of a file, without an event loop; raises as `rows`."""
         if self.table:
@@ -166,6 +203,15 @@ def read_ledger(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
         ConfigurationError: an extra is missing.
     """
     return OpenedLedger(path, format).read()
+
+
+def _version_of(path: str) -> tuple[int, ...] | None:
+    """Return what changes if a file does; None if there is no such file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def unit_of(ledger: str) -> str:

@@ -1,7 +1,8 @@
 """Matches rows and payments, and returns differences and totals. Pure: no files, no network.
 
-All rows are added first, then the payments, in any order; each is matched at most once, in several
-passes, the most certain first:
+All rows are added first, then the payments, in any order (a row that contains a payment's id may also be
+added later, but before that payment); each is matched at most once, in several passes, the most certain
+first:
 
 1. **by id**. A row that contains a payment's id matches that payment or none.
 2. **by invoice number** in the description (`keys`), or by the whole description: within the date
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
+from paywint_async.reconcile._agreement import AgreedTotal
 from paywint_async.reconcile._assignment import (
     Assignment,
     assign,
@@ -68,6 +70,8 @@ class MatchResult:
 class Matching:
     """One comparison: add all rows, then all payments, then call `finish`.
 
+    A row that contains a payment's id may be added later than other payments.
+
     Args:
         directions: the compared directions; rows of others are set aside.
         period: a row or payment outside it is a difference only as part of a pair inside it.
@@ -93,6 +97,11 @@ class Matching:
             self._named.add(row)
         else:
             self._open.add_row(row)
+
+    def add_agreed(self, totals: Iterable[AgreedTotal]) -> None:
+        """Add pairs that agree, whose rows and payments must not be added."""
+        for total in totals:
+            self._decisions.agreed(total)
 
     def add_payment(self, payment: PaymentFact) -> None:
         """Add a payment of one of the directions, which must not be added twice."""

@@ -24,7 +24,7 @@ _COLUMNS = "place, amount, invoice, description, moment, status, fee"
 
 
 class NamedRows:
-    """Rows by the payment that they name. All rows are added first, then taken by payments."""
+    """Rows by the payment that they name, each added before that payment; most of them before any."""
 
     def __init__(self) -> None:
         # The thread that drops the last reference closes it, so SQLite must not check the thread.
@@ -35,7 +35,7 @@ class NamedRows:
         self._database.execute(f"CREATE TABLE named (key BLOB, {_COLUMNS})")
         self._waiting: list[tuple[Any, ...]] = []
         self._count = 0
-        self._taken = bytearray()
+        self._taken = bytearray(1)  # by the number of a row, from 1
         self._is_sealed = False
 
     def add(self, row: LedgerRow) -> None:
@@ -96,16 +96,16 @@ class NamedRows:
         self._database.executemany(f"INSERT INTO named VALUES ({'?,' * 7}?)", self._waiting)
         self._database.execute("COMMIT")
         self._count += len(self._waiting)
+        self._taken.extend(bytes(len(self._waiting)))
         self._waiting.clear()
 
     def _seal(self) -> None:
-        """Create the index after all rows are inserted, which is many times faster than before."""
-        if self._is_sealed:
-            return
-        self._is_sealed = True
-        self._write()
-        self._database.execute("CREATE INDEX by_key ON named (key)")
-        self._taken = bytearray(self._count + 1)
+        """Create the index after the rows are inserted, which is many times faster than before."""
+        if self._waiting:
+            self._write()
+        if not self._is_sealed:
+            self._is_sealed = True
+            self._database.execute("CREATE INDEX by_key ON named (key)")
 
 
 def key_of(payment: PaymentFact) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from paywint_async.reconcile._date_forms import read_date
 from paywint_async.reconcile._errors import LedgerError
@@ -28,6 +28,13 @@ from paywint_async.reconcile._words import PAID_WORDS
 _MOST_TEXTS = 10_000  # texts that are kept once for all rows
 _SHOWN = 40  # characters of an invalid value in a message
 _ZERO = Decimal(0)
+
+
+class RowWords(NamedTuple):
+    """What the words of a row mean."""
+
+    direction: str
+    status: str
 
 
 class RowParser:
@@ -96,6 +103,35 @@ class RowParser:
             status=self._known_status(values, named),
             fee=amount - net if amount >= 0 else net - amount,
         )
+
+    @property
+    def has_positive_sent(self) -> bool:
+        """Whether a sent payment was parsed whose amount is positive, as all others must be then."""
+        return self._sent_is_negative is False
+
+    def words_of(self, direction: Any, status: Any, currency: Any) -> RowWords:
+        """Parse the words of a row with a positive amount in a single column.
+
+        Args:
+            direction: the value in its column, which is ignored if there is none.
+            status: likewise.
+            currency: likewise.
+
+        Raises:
+            ValueError: a value is invalid.
+        """
+        if self._places.currency is not None:
+            check_currency(currency)
+        usual = "sent" if self._format.direction == "sent" else "received"
+        return RowWords(
+            direction=usual if self._places.direction is None else read_direction(direction),
+            status=PAID if self._places.status is None else self._status(status),
+        )
+
+    def in_zone(self, when: datetime) -> datetime:
+        """Return a moment in the ledger's time zone, which it is in if it has none."""
+        zone = self._format.zone
+        return when.replace(tzinfo=zone) if when.tzinfo is None else when.astimezone(zone)
 
     def _is_surely_a_row(self, values: Sequence[Any]) -> bool:
         """Return whether amount and date both begin with a digit, as in most rows."""
@@ -211,7 +247,7 @@ class RowParser:
             when = self._read(self._moment, place, values, named)
             if when is not None:
                 try:
-                    return self._in_zone(when)
+                    return self.in_zone(when)
                 except OverflowError:
                     self._refuse(named, place, values, ValueError("is out of the calendar"))
         if self._format.needs_dates:
@@ -234,10 +270,6 @@ class RowParser:
                 problem = "is not a date such as 2026-01-31 or 2026-01-31T09:30:00Z"
                 raise ValueError(problem) from None
             raise ValueError(str(error)) from None
-
-    def _in_zone(self, when: datetime) -> datetime:
-        zone = self._format.zone
-        return when.replace(tzinfo=zone) if when.tzinfo is None else when.astimezone(zone)
 
     def _check_currency(self, values: Sequence[Any], named: str) -> None:
         place = self._places.currency

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
 import attrs
 
+from paywint_async import PaywintError
+from paywint_async.reconcile._agreement import Agreement
+from paywint_async.reconcile._column_parser import ColumnParser, PlainRows, may_be_plain
 from paywint_async.reconcile._columns import Places
 from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._forms import Forms, find_forms
@@ -19,9 +22,11 @@ from paywint_async.reconcile._layout import (
     find_text_layout,
 )
 from paywint_async.reconcile._ledger_format import LedgerFormat
-from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._text_file import TextFile, open_text
+
+_AT_ONCE = 1000  # rows that are parsed together
 
 
 class LedgerTable(Protocol):
@@ -137,8 +142,40 @@ class TableRows:
 
     def read(self) -> Iterator[LedgerRow]:
         """Yield all rows that are payments, from the first."""
-        self._reader = reader = self._new_reader()
-        for place, values in self.table.records():
+        self._reader = self._new_reader()
+        return self._parsed(self._reader, self.table.records())
+
+    def columns(self, directions: Collection[str], period: Period) -> ColumnParser | None:
+        """Return a parser for `read_plain`; None if no row of this table is plain."""
+        if not isinstance(self.table, TextTable) or not may_be_plain(self.forms):
+            return None
+        reader = self._new_reader()
+        return ColumnParser(self.forms, self._format, reader, directions=directions, period=period)
+
+    def read_plain(self, columns: ColumnParser) -> Iterator[PlainRows | LedgerRow]:
+        """Yield all rows that are payments, the plain ones of a thousand together; see `read`."""
+        self._reader = columns.parser
+        first = 0
+        for records in _batches(self.table.records()):
+            plain, others = columns.split(records, first)
+            if plain is not None:
+                yield plain
+            yield from self._parsed(self._reader, others)
+            first += len(records)
+
+    def read_open(self, agreement: Agreement) -> Iterator[LedgerRow]:
+        """Yield the plain rows that are open in an agreement."""
+        column = self.forms.places.id
+        assert column is not None
+        records = (
+            (place, values)
+            for number, (place, values) in enumerate(self.table.records())
+            if agreement.is_plain(number) and agreement.may_be_open(values[column])
+        )
+        yield from filter(agreement.is_open, self._parsed(self._new_reader(), records))
+
+    def _parsed(self, reader: RowParser, records: Iterable[Record]) -> Iterator[LedgerRow]:
+        for place, values in records:
             row = reader.read(values, place, f"{self.table.name}, {self.table.unit} {place}")
             if row is not None:
                 yield row
@@ -178,6 +215,23 @@ class TableRows:
         if all(told[role] or places.is_usual(place) for role, place in found.items()):
             return ""
         return ", ".join(f"{role} {places.names[place]!r}" for role, place in found.items())
+
+
+def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    """Yield records by the thousand; an error comes after all records before it."""
+    failure: PaywintError | None = None
+    while failure is None:
+        batch: list[Record] = []
+        try:
+            for record in islice(records, _AT_ONCE):
+                batch.append(record)
+        except PaywintError as error:
+            failure = error
+        if batch:
+            yield batch
+        elif failure is None:
+            return
+    raise failure
 
 
 def column_roles(places: Places) -> dict[str, int]:

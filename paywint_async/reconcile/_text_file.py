@@ -21,6 +21,7 @@ from paywint_async.reconcile._errors import LedgerError
 
 MOST_CHARACTERS = 8 << 20  # of a line, and of a value
 _CHUNK = 1 << 20
+_AT_ONCE = 8192  # characters of lines that are read together, as many as are decoded together
 # A file that unpacks to more bytes and to more times its size than these is a decompression bomb.
 _MOST_UNPACKED, _MOST_TIMES = 64 << 20, 200
 _TEXT_CONTROLS = b"\t\n\x0b\x0c\r\x1a"
@@ -61,11 +62,12 @@ class TextFile:
         with file, io.TextIOWrapper(file, encoding=self.encoding, newline="") as text:
             number = 0
             with damages_told(self.path, compression, lambda: f"line {number + 1}"):
-                while line := text.readline(MOST_CHARACTERS + 1):
-                    if len(line) > MOST_CHARACTERS:
-                        raise LedgerError(self.path, _endless(number + 1))
-                    number += 1
-                    yield line
+                while lines := text.readlines(_AT_ONCE):
+                    yield from lines[:-1]
+                    number += len(lines)
+                    if len(lines[-1]) > MOST_CHARACTERS:  # no other can be longer than _AT_ONCE
+                        raise LedgerError(self.path, _endless(number))
+                    yield lines[-1]
 
 
 class damages_told:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from decimal import Context, Decimal, Inexact
-from functools import reduce
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Context, Decimal, Inexact, localcontext
 from typing import NamedTuple
 
 import attrs
@@ -14,7 +13,7 @@ from paywint_async.reconcile._errors import ReconcileError
 from paywint_async.reconcile._records import PAID, LedgerRow, MatchOutcome, PaymentFact
 
 # Wide enough for any sum of real money; a wider sum is an error, never rounded.
-_EXACTLY = Context(prec=400, traps=[Inexact])
+EXACTLY = Context(prec=400, traps=[Inexact])
 
 
 def add(one: Decimal, other: Decimal) -> Decimal:
@@ -24,9 +23,13 @@ def add(one: Decimal, other: Decimal) -> Decimal:
         ReconcileError: the sum has more than 400 digits.
     """
     try:
-        return _EXACTLY.add(one, other)
+        return EXACTLY.add(one, other)
     except Inexact:
-        raise ReconcileError("the amounts cannot be added exactly: one has 400 digits") from None
+        raise _cannot_add() from None
+
+
+def _cannot_add() -> ReconcileError:
+    return ReconcileError("the amounts cannot be added exactly: one has 400 digits")
 
 
 def subtract(one: Decimal, other: Decimal) -> Decimal:
@@ -36,7 +39,11 @@ def subtract(one: Decimal, other: Decimal) -> Decimal:
 
 def sum_of(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of amounts; raises as `add`."""
-    return reduce(add, amounts, Decimal(0))
+    try:
+        with localcontext(EXACTLY):
+            return sum(amounts, Decimal(0))
+    except Inexact:
+        raise _cannot_add() from None
 
 
 @attrs.define
@@ -50,6 +57,10 @@ class Sum:
         """Add an amount, which is the sum of `count` items."""
         self.count += count
         self.amount = add(self.amount, amount)
+
+    def take_all(self, amounts: Sequence[Decimal]) -> None:
+        """Add the amounts of several items."""
+        self.take(sum_of(amounts), len(amounts))
 
 
 class Cell(NamedTuple):
@@ -74,6 +85,10 @@ class Side:
         is_counted = item.is_paid and outcome not in _NOT_COMPARED
         if is_counted and isinstance(item, LedgerRow) and item.fee:
             self._fees[item.direction].take(item.fee)
+
+    def take_total(self, direction: str, outcome: MatchOutcome, status: str, total: Sum) -> None:
+        """Count several items without fees."""
+        self._cells[Cell(direction, outcome, status)].take(total.amount, total.count)
 
     def fees(self, direction: str) -> Sum:
         """Return the fees that were deducted from a direction's paid amounts; the sums include them."""

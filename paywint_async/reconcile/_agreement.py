@@ -1,0 +1,153 @@
+"""Finds the pairs of a row and a payment that agree completely, as most do, in little memory. Pure.
+
+Such a pair has one id and one direction, no other row names that payment, and amount and status are
+equal. It is no difference and affects no other pair, so only totals of it are kept. All other rows and
+payments are matched by `Matching`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from decimal import Decimal, Inexact
+
+import attrs
+
+from paywint_async import Payment
+from paywint_async.reconcile._column_parser import (
+    CODE_BITS,
+    CODE_MASK,
+    Meaning,
+    PlainRows,
+    codes_of,
+    key_of,
+    meaning_of,
+)
+from paywint_async.reconcile._records import LedgerRow
+from paywint_async.reconcile._totals import EXACTLY, Sum
+
+_CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
+_PARSED, _REPEATED = -1, -2  # instead of a content; no code of a row is all ones
+
+
+@attrs.frozen(kw_only=True)
+class AgreedTotal:
+    """The totals of agreed pairs of one status and direction; ``is_inside`` is of their payments."""
+
+    rows: Meaning
+    is_inside: bool
+    ledger: Sum
+    paywint: Sum
+
+
+class Agreement:
+    """The plain rows without the payments that agree with them.
+
+    All rows are added first, then `match` is called with each payment.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[int, int] = {}
+        self._plain = bytearray()  # by the number of a record: whether its row is plain
+        self._totals: defaultdict[tuple[int, bool], Sum] = defaultdict(Sum)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any plain row was added."""
+        return bool(self._plain)
+
+    def add(self, rows: PlainRows) -> None:
+        """Add plain rows, whose numbers are greater than those before."""
+        self._plain.extend(bytes(rows.numbers[0] - len(self._plain)))
+        if len(rows.numbers) == rows.numbers[-1] + 1 - rows.numbers[0]:
+            self._plain.extend(b"\1" * len(rows.numbers))
+        else:
+            self._plain.extend(bytes(rows.numbers[-1] + 1 - len(self._plain)))
+            for number in rows.numbers:
+                self._plain[number] = 1
+        contents = self._contents
+        seen = contents.keys() & rows.keys
+        count = len(contents)
+        contents.update(zip(rows.keys, rows.contents, strict=True))
+        if len(contents) == count + len(rows.keys):
+            return
+        for key in rows.keys:
+            if key in seen:
+                contents[key] = _REPEATED
+            seen.add(key)
+
+    def add_parsed(self, row: LedgerRow) -> None:
+        """Add a row that is not plain, and that `Matching` has already."""
+        if row.payment_id is not None:
+            key = key_of(row.payment_id.int, row.direction)
+            is_plain = self._contents.get(key, _PARSED) != _PARSED
+            self._contents[key] = _REPEATED if is_plain else _PARSED
+
+    def match(
+        self, payments: Sequence[Payment], direction: str, status: str, *, is_inside: bool
+    ) -> tuple[list[Payment], list[Payment]]:
+        """Count the payments that agree with a plain row, and forget these rows.
+
+        Args:
+            payments: of one direction and status.
+            direction: of the payments.
+            status: of the payments.
+            is_inside: whether they are in the period.
+
+        Returns:
+            The payments that no plain row names; and those of which `Matching` needs a plain row first.
+        """
+        unnamed: list[Payment] = []
+        disagreeing: list[Payment] = []
+        agreed: defaultdict[int, list[Decimal]] = defaultdict(list)
+        contents, known = self._contents, codes_of(status, direction)
+        last_bit = key_of(0, direction)
+        for payment in payments:
+            key = payment.payment_id.int << 1 | last_bit
+            content = contents.get(key, _PARSED)
+            if content == _PARSED:
+                unnamed.append(payment)
+            elif content & CODE_MASK in known and _is_of(payment.amount, content >> CODE_BITS):
+                del contents[key]
+                agreed[content & CODE_MASK].append(payment.amount)
+            else:
+                disagreeing.append(payment)
+        for code, amounts in agreed.items():
+            self._totals[code, is_inside].take_all(amounts)
+        return unnamed, disagreeing
+
+    def totals(self) -> Iterator[AgreedTotal]:
+        """Yield the totals of the pairs that agree."""
+        for (code, is_inside), paywint in self._totals.items():
+            in_cents = paywint.amount.quantize(_CENT, context=EXACTLY)  # as all plain rows are
+            ledger = Sum(count=paywint.count, amount=in_cents)
+            yield AgreedTotal(
+                rows=meaning_of(code), is_inside=is_inside, ledger=ledger, paywint=paywint
+            )
+
+    @property
+    def has_open(self) -> bool:
+        """Whether `Matching` needs any plain row."""
+        return self.has_rows and any(each != _PARSED for each in self._contents.values())
+
+    def is_plain(self, number: int) -> bool:
+        """Return whether a record is a plain row."""
+        return number < len(self._plain) and bool(self._plain[number])
+
+    def may_be_open(self, payment_id: str) -> bool:
+        """Return whether `is_open` can be true of a plain row with this id."""
+        number = int(payment_id.replace("-", ""), 16)
+        return any(key_of(number, each) in self._contents for each in ("sent", "received"))
+
+    def is_open(self, row: LedgerRow) -> bool:
+        """Return whether `Matching` needs a plain row."""
+        assert row.payment_id is not None
+        return key_of(row.payment_id.int, row.direction) in self._contents
+
+
+def _is_of(amount: Decimal, cents: int) -> bool:
+    """Return whether an amount is exactly so many cents."""
+    try:
+        return EXACTLY.multiply(amount, _HUNDRED) == cents
+    except Inexact:  # it has 400 digits
+        return False
