@@ -43,6 +43,8 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export._files import temporary_path
+from paywint_async.export._reading import describe_span
+from paywint_async.export._sink import Checkpoint
 
 
 async def export(
@@ -163,7 +165,14 @@ class _Job:
         sink = make_export_sink(
             self.output, self.direction, format=self.format, checkpoint=self.checkpoint
         )
-        return await transfer(read, sink, on_progress=on_progress)
+        return await transfer(read, sink, on_progress=on_progress, before=self._tell_span)
+
+    async def _tell_span(self, checkpoint: Checkpoint | None) -> None:
+        """A span that only the checkpoint knows; one given along has to be the same."""
+        span = describe_span(checkpoint)
+        if span and not {"since", "until"} & self.options.keys():
+            where = self.checkpoint or self._place
+            say(f"only payments created {span}: {where} remembers that")
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
         """Say what an export that stopped has committed, and how to continue it."""

@@ -138,6 +138,16 @@ def is_of_a_span(checkpoint: Checkpoint) -> bool:
     return any(side and (side.get("since") or side.get("until")) for side in sides)
 
 
+def describe_span(checkpoint: Checkpoint | None) -> str | None:
+    """The span of time that a listing's checkpoint remembers, for people; None where it has none."""
+    if checkpoint is None:
+        return None
+    if "snapshot" not in checkpoint:  # of both directions, which have the same span
+        return describe_span(checkpoint.get("received"))
+    ends = (("from", checkpoint.get("since")), ("before", checkpoint.get("until")))
+    return " ".join(f"{word} {moment}" for word, moment in ends if moment) or None
+
+
 def exported_count(checkpoint: Checkpoint | None) -> int:
     """How many payments an output has whose checkpoint this is."""
     if checkpoint is None:

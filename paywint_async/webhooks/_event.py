@@ -33,7 +33,7 @@ class WebhookEvent:
         status: of the payment, or of what else the event is about, when it was made; later events may
             have overtaken this one. None where the event says none.
         amount_sent: the digits of the amount as they came, in an unknown unit: Paywint's pages say both
-            cents and dollars. None where there was no number.
+            cents and dollars. None where there was no number; ``"$5.00"`` is none, and is in ``data``.
         amount: in US dollars, exact. None where the unit was not told (``amounts=``) and the digits do
             not show it, and where they contradict what was told. Of ``payment.refunded`` it is what was
             refunded, of ``payment.fee_refunded`` the fee.

@@ -246,6 +246,39 @@ def test_a_day_is_of_the_time_zone_and_a_moment_excludes_itself_as_an_end(
         assert ids_in(paywint("export", *options).out) == [each["payment_id"] for each in expected]
 
 
+@pytest.mark.parametrize("direction", ["received", "both"])
+def test_a_span_that_only_the_checkpoint_knows_is_told(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path, direction: str
+) -> None:
+    account = serve(payments=300)
+    use(account.environment)
+    output, checkpoint = tmp_path / "a.jsonl", tmp_path / "a.checkpoint"
+    job = ["--direction", direction, "--output", output, "--checkpoint", checkpoint]
+    span = ["--since", "2015-01-01", "--until", "2015-01-02"]
+    told = (
+        "only payments created from 2015-01-01T00:00:00+00:00 before 2015-01-03T00:00:00+00:00: "
+        f"{checkpoint} remembers that"
+    )
+
+    first, along = paywint("export", *job, *span), paywint("export", *job, *span)
+    alone = paywint("export", *job)
+
+    assert (first.code, along.code, alone.code) == (0, 0, 0)
+    assert told not in first.err + along.err
+    assert f"paywint: {told}" in alone.err.splitlines()
+
+
+def test_of_the_whole_list_there_is_no_span_to_tell(
+    paywint: Command, tmp_path: Path, serve: Command, use: Command
+) -> None:
+    use(serve(payments=30).environment)
+    job = ["--output", tmp_path / "a.jsonl", "--checkpoint", tmp_path / "a.checkpoint"]
+
+    outcomes = [paywint("export", *job), paywint("export", *job)]
+
+    assert [len(outcome.err.splitlines()) for outcome in outcomes] == [1, 1]
+
+
 def moment(payment: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(payment["created_at"])
 
