@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from paywint_async._log import logger
+from paywint_async._log import fields, logger
 
 
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,15 @@ def guarded(hook: OnEvent | None) -> OnEvent:
     def call(event: Event) -> None:
         try:
             hook(event)
-        except Exception:
-            logger.exception("on_event raised on %s", type(event).__name__)
+        except Exception as error:
+            logger.exception(
+                "on_event raised on %s",
+                type(event).__name__,
+                extra=fields(
+                    event="on_event_raised",
+                    event_type=type(event).__name__,
+                    error=type(error).__name__,
+                ),
+            )
 
     return call

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import os
 import time
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from paywint_async._accounts.places import places
 from paywint_async._accounts.report import AccountReport, AccountStatus, ExportSummary, OnReport
 from paywint_async._config import RateLimit, RetryPolicy, check_count
 from paywint_async._errors import ConfigurationError, IncompleteHistoryError, PaywintError
+from paywint_async._log import fields, logger
 from paywint_async._pagination.listing import read_selection
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ _FIRST = (
 )  # the priority of planning: the largest account can go first only when all sizes are known
 
 _PROBLEMS = {"KilledWorker": "every worker that ran it has died"}
-
-logger = logging.getLogger("paywint_async")
 
 
 async def export_accounts(
@@ -263,8 +261,16 @@ class _FanOut:
             return
         try:
             self._on_progress(report)
-        except Exception:  # an error in the callback must not stop the export
-            logger.exception("on_progress raised on the report of %s", report.account)
+        except Exception as error:  # an error in the callback must not stop the export
+            logger.exception(
+                "on_progress raised on the report of %s",
+                report.account,
+                extra=fields(
+                    event="on_progress_raised",
+                    account=report.account,
+                    error=type(error).__name__,
+                ),
+            )
 
 
 def _name(part: Part | None) -> list[str]:

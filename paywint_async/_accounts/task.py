@@ -7,7 +7,6 @@ as many steps at a time as it has threads.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -16,8 +15,7 @@ import distributed
 
 from paywint_async._accounts import steps
 from paywint_async._accounts.job import Job, OnCount, Part, StepOutcome
-
-logger = logging.getLogger("paywint_async")
+from paywint_async._log import fields, logger
 
 Step = Literal["plan", "part", "write"]
 
@@ -37,8 +35,17 @@ def run(job: Job, step: Step, part: Part | None, topic: str) -> StepOutcome:
     work = steps.patiently(_step(job, step, part, teller.count), job.options)
     try:
         return asyncio.run(_unless_cancelled(work, lambda: _is_wanted(worker, task_key)))
-    except Exception:  # an error of this package: the caller gets its type only
-        logger.exception("the export of account %s failed", job.account.name)
+    except Exception as error:  # an error of this package: the caller gets its type only
+        logger.exception(
+            "the export of account %s failed",
+            job.account.name,
+            extra=fields(
+                event="account_failed",
+                account=job.account.name,
+                step=step,
+                error=type(error).__name__,
+            ),
+        )
         raise
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from paywint_async import ConfigurationError
+from paywint_async._log import fields
 from paywint_async.export._errors import ExportError
 
 T = TypeVar("T")
@@ -148,6 +149,7 @@ class Database:
                     "%s is locked by another program; waiting for it, %g s at most",
                     self.name,
                     LOCKED_AT_MOST,
+                    extra=fields(event="database_locked", output=self.name, seconds=LOCKED_AT_MOST),
                 )
             if time.monotonic() - began > LOCKED_AT_MOST:
                 raise ExportError(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from paywint_async import ConfigurationError, InvalidRequestError, WebhookEventName
+from paywint_async._log import fields
 from paywint_async.webhooks._event import WebhookEvent
 
 OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
@@ -64,7 +65,17 @@ class Handlers:
             except InvalidRequestError as error:
                 if event.payment_id is not None or error.field != "payment_id":
                     raise
-                logger.warning("webhook %.80r is of no payment: %.200r", event.id, str(error))
+                logger.warning(
+                    "webhook %.80r is of no payment: %.200r",
+                    event.id,
+                    str(error),
+                    extra=fields(
+                        event="webhook_of_no_payment",
+                        webhook_id=event.id[:80],
+                        webhook_event=event.event[:80],
+                        reason=str(error)[:200],
+                    ),
+                )
 
 
 def check_names(names: tuple[object, ...]) -> tuple[str, ...]:

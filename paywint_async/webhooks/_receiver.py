@@ -14,6 +14,7 @@ from paywint_async import (
     WebhookEventName,
     WebhookSignatureError,
 )
+from paywint_async._log import fields
 from paywint_async.webhooks._amounts import Unit
 from paywint_async.webhooks._event import WebhookEvent
 from paywint_async.webhooks._handlers import Handlers, OnEvent, acknowledge, check_names, logger
@@ -138,12 +139,11 @@ class WebhookReceiver:
                 raise no_headers()
             event = self._parse(received, body)
         except WebhookError as error:
-            logger.warning("a webhook was refused: %s", error)
-            return UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
+            return _refused(error)
         try:
             await self._process(event)
-        except Exception:
-            logger.exception("webhook %.80r was not processed; it should come again", event.id)
+        except Exception as error:
+            _log_failure(event, error)
             return FAILED
         return OK
 
@@ -180,7 +180,15 @@ class WebhookReceiver:
 
     async def _process(self, event: WebhookEvent) -> None:
         if not await self._store.claim(event.replay_key):
-            logger.debug("webhook %.80r was processed before", event.id)
+            logger.debug(
+                "webhook %.80r was processed before",
+                event.id,
+                extra=fields(
+                    event="webhook_repeated",
+                    webhook_id=event.id[:80],
+                    webhook_event=event.event[:80],
+                ),
+            )
             return
         try:
             self._wake(event)
@@ -200,8 +208,17 @@ class WebhookReceiver:
     async def _release(self, event: WebhookEvent) -> None:
         try:
             await self._store.release(event.replay_key)
-        except Exception:  # must not take the place of what ended the processing
-            logger.exception("webhook %.80r could not be released for its next attempt", event.id)
+        except Exception as error:  # must not take the place of what ended the processing
+            logger.exception(
+                "webhook %.80r could not be released for its next attempt",
+                event.id,
+                extra=fields(
+                    event="webhook_not_released",
+                    webhook_id=event.id[:80],
+                    webhook_event=event.event[:80],
+                    error=type(error).__name__,
+                ),
+            )
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Awaits it to its end, also when cancelled: a store that was interrupted would let no delivery
@@ -224,6 +241,35 @@ class WebhookReceiver:
             wake(event.payment_id)
         else:
             wake(event.payment_id, retry_payment_id=retry)
+
+
+def _refused(error: WebhookError) -> int:
+    """Logs why a delivery is refused; returns the status to answer with."""
+    status = UNAUTHORIZED if isinstance(error, WebhookSignatureError) else BAD_REQUEST
+    logger.warning(
+        "a webhook was refused: %s",
+        error,
+        extra=fields(
+            event="webhook_refused",
+            status=status,
+            error=type(error).__name__,
+            reason=str(error),
+        ),
+    )
+    return status
+
+
+def _log_failure(event: WebhookEvent, error: Exception) -> None:
+    logger.exception(
+        "webhook %.80r was not processed; it should come again",
+        event.id,
+        extra=fields(
+            event="webhook_not_processed",
+            webhook_id=event.id[:80],
+            webhook_event=event.event[:80],
+            error=type(error).__name__,
+        ),
+    )
 
 
 def _window(tolerance: Tolerance, verifier: Verifier | None) -> float:

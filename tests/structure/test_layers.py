@@ -57,9 +57,9 @@ LAYERS = {
 # Wiring inside a layer, in one direction only: the client owns the payments, the command line
 # drives the export, the examination, which asks the transport for the proxy in use, and the comparison,
 # which reads histories and files as the export does, the workers of many accounts drive the export, all
-# text has one form of times and line ends, which statuses are final is said once,
-# webhooks are read by the one reader of strict JSON, and the
-# middlewares ask the protocol what a `Retry-After` means.
+# text has one form of times and line ends, which statuses are final is said once, webhooks are read by
+# the one reader of strict JSON, log records have one form of fields, and the middlewares ask the protocol
+# what a `Retry-After` means.
 NEIGHBOURS = {
     ("_models", "_record_json"),
     ("_record_json", "_errors"),
@@ -77,9 +77,11 @@ NEIGHBOURS = {
     ("_tracking", "_calls"),
     ("_payments", "_find_created"),
     ("_payments", "_tracking"),
+    ("export", "_log"),
     ("export", "_models"),
     ("export", "_record_json"),
     ("reconcile", "_record_json"),
+    ("webhooks", "_log"),
     ("webhooks", "_strict_json"),
     ("_cli", "export"),
     ("_cli", "reconcile"),

@@ -211,6 +211,8 @@ class TestTheLog:
         (record,) = caplog.records
         assert (record.levelno, ID in record.getMessage()) == (logging.ERROR, True)
         assert "out of stock" in caplog.text
+        logged = record.paywint_event, record.paywint_webhook_id, record.paywint_error
+        assert logged == ("webhook_not_processed", ID, "ValueError")
 
     async def test_has_no_secret(self, receiver, handler, caplog):
         caplog.set_level(logging.DEBUG)
