@@ -202,7 +202,7 @@ class Transport:
         except BaseException:
             answer.close()
             raise
-        answer.release()
+        # aiohttp has the connection back by now: it takes it when the body has come in whole.
         if not request.repeatable:
             close_connection(answer)
         elif _is_of_another(request, answer, body) and not close_connection(answer):
