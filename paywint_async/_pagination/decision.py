@@ -16,6 +16,14 @@ from paywint_async._pagination.position import Key, Order
 class ContinuityError(Exception):
     """The answers cannot prove any more that nothing is missing; the message says why."""
 
+    advice = "continue from the checkpoint, or read it again"
+
+
+class LateDisorderError(ContinuityError):
+    """A page of a span, some of which is delivered, is not in the order of time."""
+
+    advice = "read the whole list, without since and until, and select by created_at"
+
 
 class Contradiction(Exception):
     """An answer disagrees with what was delivered; ``key``: where only the times do."""

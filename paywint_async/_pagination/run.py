@@ -153,10 +153,10 @@ class Run:
                     return records
             self._planner.conclude()
         except ContinuityError as error:
-            problem = str(error)
+            failure = error
         else:
             return None
-        raise self._incomplete(problem)
+        raise self._incomplete(failure)
 
     def close(self) -> None:
         """Cancels every request under way. Idempotent, and from any thread."""
@@ -214,18 +214,17 @@ class Run:
         self._taken = None
         return answer
 
-    def _incomplete(self, problem: str) -> IncompleteHistoryError:
+    def _incomplete(self, error: ContinuityError) -> IncompleteHistoryError:
         progress, checkpoint = self._planner.progress, self.checkpoint
         highest, lowest = ranks = progress.doubtful_ranks
-        advice = "continue from the checkpoint, or read it again"
+        advice = error.advice
         if checkpoint and checkpoint["finished"]:
             advice = (
                 "the checkpoint continues with newer payments alone; what may be missing among the "
                 f"ranks {highest} to {lowest} comes only where the list is read again without it"
             )
         return IncompleteHistoryError(
-            f"the list of {self._source.direction} payments cannot be proved complete: {problem}; "
-            f"{advice}",
+            f"the list of {self._source.direction} payments cannot be proved complete: {error}; {advice}",
             delivered=progress.handed,
             missing=progress.undelivered or None,
             ranks=ranks,

@@ -16,7 +16,9 @@ yet read one more; either is an error at the end. (On an oldest-first server a d
 unread payments onto a page that was read: then it is one fewer, too.)
 
 Where the list is not in the order of time it is read whole, and what is in the span is delivered; so it
-is where a finished read is continued, for all that has arrived since comes in one piece.
+is where a finished read is continued, for all that has arrived since comes in one piece. Where disorder
+shows only after payments were delivered, it is an error: the same pages come of a payment that was
+moved, and only the ids of all that was delivered could tell which must not be delivered again.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from paywint_async._pagination.decision import (
-    ContinuityError,
     Contradiction,
     Decision,
+    LateDisorderError,
     PageAnswer,
 )
 from paywint_async._pagination.planner import Found, Planner, Steps
@@ -85,9 +87,7 @@ class SpanPlanner(Planner):
     def _resume(self, contradiction: Contradiction) -> Steps:
         if isinstance(contradiction, _DisorderSeen):
             if self._is_begun:
-                raise ContinuityError(
-                    f"{_DISORDER}, which only these pages show: read it whole, without a span"
-                )
+                raise LateDisorderError(f"{contradiction}, as the others had been")
             self._filter_all(self._at.order)
             return self._open()
         if not self._at.is_by_time:

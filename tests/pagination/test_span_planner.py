@@ -179,6 +179,30 @@ def test_a_list_that_is_not_in_the_order_of_time_is_read_whole(is_oldest_first: 
         assert reader.planner.total == len(expected), seed
 
 
+@pytest.mark.parametrize("is_time_ordered", [False, True], ids=["servers", "of time"])
+@ORDERS
+def test_disorder_that_shows_after_payments_were_delivered_is_an_error_and_these_are_right(
+    is_time_ordered: bool, is_oldest_first: bool
+) -> None:
+    late = 0
+    for one in range(105, 195, 4):  # on pages of the span, most of which the search does not visit
+        history = History(400, is_oldest_first=is_oldest_first)
+        times = history.times
+        times[one], times[one + 1] = times[one + 1], times[one]
+        span = Span(since=times[101], until=times[200])
+        reader = Reader(
+            history, Random(0), rows=ROWS, window=4, span=span, is_time_ordered=is_time_ordered
+        )
+        reading = reader.read()
+        expected = [key for key in history.listed() if span.contains(times[key])]
+        if is_time_ordered and not is_oldest_first:
+            expected.reverse()
+        assert reading.delivered == expected[: len(reading.delivered)], one
+        assert reading.doubt or len(reading.delivered) == len(expected), one
+        late += reading.doubt is not None and "not in the order of time" in reading.doubt
+    assert late > 10
+
+
 @ORDERS
 def test_the_read_of_a_disordered_list_is_continued_where_it_stopped(is_oldest_first: bool) -> None:
     history = History(143, is_oldest_first=is_oldest_first)

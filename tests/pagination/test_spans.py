@@ -13,6 +13,7 @@ from account_server import account, ids
 from paywint_async import (
     DisorderEvent,
     Event,
+    IncompleteHistoryError,
     InvalidRequestError,
     Payment,
     PaywintClient,
@@ -233,3 +234,28 @@ async def test_a_list_in_another_order_is_read_whole_and_told() -> None:
         assert listing.total == len(found)
         told = [event for event in events if isinstance(event, DisorderEvent)]
         assert told == [DisorderEvent(direction="received")]
+
+
+async def test_disorder_on_a_later_page_says_to_read_the_whole_list() -> None:
+    """Two payments of one page in the middle of the span have changed places."""
+
+    async def swap_on_page_30(request: Request, handler: Any) -> Response:
+        response = await handler(request)
+        if request.body and json.loads(request.body)["page_no"] == 30:
+            body = json.loads(response.body)
+            body["records"].reverse()
+            response = attrs.evolve(response, body=json.dumps(body).encode())
+        return response
+
+    async with account(10_000, middlewares=(swap_on_page_30,)) as (emulator, client):
+        history = emulator.history("received")
+        since = (await client.payments.get(history[9000])).created_at
+        until = (await client.payments.get(history[1000])).created_at
+        listing = client.payments.received(since=since, until=until)
+        found: list[Payment] = []
+        with pytest.raises(IncompleteHistoryError, match="not in the order of time") as caught:
+            async for payment in listing:
+                found.append(payment)
+        assert ids(found) == history[1001:2900]
+        assert "without since and until" in str(caught.value)
+        assert "continue" not in str(caught.value)
