@@ -57,6 +57,8 @@ class Row:
     @property
     def value(self) -> str:
         """The measured value in words."""
+        if isinstance(self.measured, int):
+            return f"{self.measured:,} {self.unit}"
         return f"{self.measured:.{1 if self.measured >= 10 else 3}f} {self.unit}"
 
     def line(self) -> str:

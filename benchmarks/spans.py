@@ -20,6 +20,7 @@ PAYMENTS = int(os.environ.get("PAYMENTS", "1000000"))
 LATENCY = 0.05
 IN_FLIGHT = 8
 SPANS = {"ten minutes": 1 / 144, "a day": 1, "a month": 30, "a year": 365, "all": None}
+ALSO_OLDEST_FIRST = ("a day", "a month")
 
 
 async def measure() -> list[Row]:
@@ -29,17 +30,28 @@ async def measure() -> list[Row]:
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
         middle = (await client.payments.page("received", PAYMENTS // 200 + 1)).records[0].created_at
-        return [await row(emulator, client, name, middle, days) for name, days in SPANS.items()]
+        rows = [await row(emulator, client, name, middle) for name in SPANS]
+        for name in ALSO_OLDEST_FIRST:
+            rows.append(await row(emulator, client, name, middle, is_oldest_first=True))
+        return rows
 
 
 async def row(
-    emulator: Emulator, client: PaywintClient, name: str, middle: datetime, days: float | None
+    emulator: Emulator,
+    client: PaywintClient,
+    name: str,
+    middle: datetime,
+    *,
+    is_oldest_first: bool = False,
 ) -> Row:
     """One span that ends in the middle of the history."""
+    days = SPANS[name]
     since = None if days is None else middle - timedelta(days=days)
     until = None if days is None else middle
     before, started = emulator.request_count, time.perf_counter()
-    listing = client.payments.received(since=since, until=until, max_concurrency=IN_FLIGHT)
+    listing = client.payments.received(
+        since=since, until=until, oldest_first=is_oldest_first, max_concurrency=IN_FLIGHT
+    )
     count = 0
     async for page in listing.pages():
         count += len(page.records)
@@ -47,12 +59,13 @@ async def row(
     assert count == listing.total
     pages = math.ceil(count / 100)
     return Row(
-        measure=f"requests beyond its pages, {name}",
+        measure=f"requests beyond its pages, {name}{', oldest first' if is_oldest_first else ''}",
         measured=requests - pages,
+        unit="requests",
         at_most=2 * math.ceil(math.log2(max(2, PAYMENTS / 100))) + 4,
         note=f"{count:,} payments, {requests:,} requests, {seconds:.1f} s",
     )
 
 
 if __name__ == "__main__":
-    report(str(__doc__), asyncio.run(measure()))
+    report(str(__doc__).splitlines()[0], asyncio.run(measure()))

@@ -15,6 +15,7 @@ from random import Random
 import pytest
 from history_cases import ROWS, Case
 from history_model import EPOCH, History, Reader
+from msgspec.structs import replace
 
 from paywint_async._pagination.checkpoint import from_json, to_json
 from paywint_async._pagination.position import Order, Position, Span
@@ -268,6 +269,84 @@ def test_the_order_of_a_span_is_told_by_its_ends_where_the_first_page_shows_none
     assert reading.position is not None
     assert reading.position.order is Order.NEWEST_FIRST
     assert (reading.doubt, reading.delivered) == (None, [*range(59, 29, -1)])
+
+
+class ShowsFirstPageOnce(History):
+    """Answers a request for page 2 once with page 1."""
+
+    has_lied = False
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        answer = super().answer(page_no, rows)
+        if page_no == 2 and not self.has_lied:
+            self.has_lied = True
+            shown = self.listed()[:rows]
+            times = [self.times[key] for key in shown]
+            answer = replace(answer, records=shown, keys=shown, times=times)
+        return answer
+
+
+def test_a_page_shown_in_place_of_the_last_one_does_not_hide_the_order() -> None:
+    history = ShowsFirstPageOnce(20)
+    history.times = {key: EPOCH + timedelta(seconds=key > 10) for key in history.keys}
+    span = Span(since=EPOCH + timedelta(seconds=1))
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [*range(20, 10, -1)])
+
+
+def test_times_that_rise_as_often_as_they_fall_are_not_taken_for_one_time() -> None:
+    history = History(5)
+    history.times = {key: EPOCH + timedelta(seconds=key % 2) for key in history.keys}
+    span = Span(until=EPOCH + timedelta(seconds=1))
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [4, 2])
+
+
+def test_a_last_page_of_moved_payments_does_not_make_all_times_one() -> None:
+    history = History(25)
+    history.times = {key: EPOCH + timedelta(seconds=not 5 < key <= 15) for key in history.keys}
+    span = Span(until=EPOCH + timedelta(seconds=1))
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [*range(15, 5, -1)])
+
+
+def test_a_last_page_of_moved_payments_does_not_end_a_span_oldest_first() -> None:
+    history = History(43, is_oldest_first=True)
+    history.keys = [*history.keys[3:], *history.keys[:3]]
+    span = Span(until=history.times[20])
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [*range(4, 20), 1, 2, 3])
+
+
+def test_pages_that_contradict_each_others_times_are_read_whole() -> None:
+    history = History(200, is_oldest_first=True)
+    history.times[50] = history.times[54]  # on the page before that of 51, which is before the span
+    span = Span(since=history.times[52], until=history.times[57])
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [50, 52, 53, 54, 55, 56])
+
+
+class ReplacesNewest(History):
+    """Before one answer, the newest payment is deleted, and another arrives."""
+
+    def __init__(self, size: int, *, request: int) -> None:
+        super().__init__(size)
+        self.request, self.answers = request, 0
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        self.answers += 1
+        if self.answers == self.request:
+            self.keys.pop()
+            self.insert()
+        return super().answer(page_no, rows)
+
+
+@pytest.mark.parametrize("request_no", range(2, 12))
+def test_a_search_begins_anew_where_the_newest_payment_is_another_one(request_no: int) -> None:
+    history = ReplacesNewest(400, request=request_no)
+    span = Span(since=history.times[100], until=history.times[200])
+    reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
+    assert (reading.doubt, reading.delivered) == (None, [*range(199, 99, -1)])
 
 
 def through_json(position: Position) -> Position:
