@@ -48,7 +48,7 @@ class PageAnswer(msgspec.Struct, frozen=True):
         """The same page of the list read from its end."""
         if self.is_from_end:
             return self
-        records, keys, times = self.records[::-1], self.keys[::-1], self.times[::-1]
+        records, keys, times = self.records[::-1], self.keys[::-1], [*self.times][::-1]
         return replace(self, records=records, keys=keys, times=times, is_from_end=True)
 
     def first_offset(self, rows: int) -> int:

@@ -113,7 +113,7 @@ class Planner:
         elif self._is_outrun:
             return None  # pages requested ahead may come too late forever: the due one is sought
         else:
-            step = -1 if self._at.is_from_end else 1
+            step = -1 if self.progress.at.is_from_end else 1
             page = step * max(step * page, step * self._last_page + 1)
             kept = self._kept and page * step >= self._kept.page_no * step
             if kept or page * step > self._last_needed_page() * step:
@@ -139,7 +139,7 @@ class Planner:
         if is_sought:
             self._drift = max(0, answer.total - self._total)
         self._total = answer.total if is_sought else max(self._total, answer.total)
-        if self._at.is_from_end:
+        if self.progress.at.is_from_end:
             answer = answer.read_from_end()
         decision = self._steps.send(answer)
         self._is_sought = decision.ask_first is not None
@@ -165,15 +165,16 @@ class Planner:
 
     def _due_page(self, *, back: int = 0) -> int:
         # After a fruitless request, as many more arrivals are expected as came during that one.
-        total = self._total + self._drift
-        return self._at.page_of(self._at.next_offset(total) - back, total, self._rows)
+        at, total = self.progress.at, self._total + self._drift
+        return at.page_of(at.next_offset(total) - back, total, self._rows)
 
     def _last_needed_page(self) -> int:
-        offset = self._at.next_offset(self._total)
-        end = offset + self._at.remaining - (1 if self._at.ends_before_the_list else 0)
+        at = self.progress.at
+        offset = at.next_offset(self._total)
+        end = offset + at.remaining - (1 if at.ends_before_the_list else 0)
         if self._limit is not None:
             end = min(end, offset + self._limit - self.progress.handed - 1)
-        return self._page_of(end)
+        return at.page_of(end, self._total, self._rows)
 
     def _pages_around(self, offsets: Callable[[int], list[int]]) -> Iterator[int]:
         return pages_around(
@@ -358,7 +359,8 @@ class Planner:
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)
         due = max(0, min(len(answer.keys) - skip, at.remaining))
-        due = self._count_due(answer, skip, due)
+        if at.span is not None or self._limit is not None:
+            due = self._count_due(answer, skip, due)
         if self._must_be_newer(answer, due):
             return Decision(ask_first=self._due_page())
         if skip == 0 and progress.known and self._is_seam_unproved(answer):

@@ -127,7 +127,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     def page_of(self, offset: int, total: int, rows: int) -> int:
         """The page that shows an offset, in a list of that total."""
-        return page_of(total - 1 - max(0, offset) if self.is_from_end else offset, rows)
+        if self.is_from_end:
+            offset = total - 1 - max(0, offset)
+        return max(0, offset) // rows + 1
 
     def next_offset(self, total: int) -> int:
         """The offset at which the record due next stands, in a list of that total."""

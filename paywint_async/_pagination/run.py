@@ -34,8 +34,7 @@ class _Times(Sequence[datetime]):
         return len(self._payments)
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._payments[index]
-        return _Times(found) if isinstance(index, slice) else found.created_at
+        return self._payments[index].created_at
 
 
 class PageSource(msgspec.Struct, frozen=True):

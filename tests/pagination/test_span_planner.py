@@ -18,6 +18,7 @@ from history_model import EPOCH, History, Reader
 from msgspec.structs import replace
 
 from paywint_async._pagination.checkpoint import from_json, to_json
+from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Order, Position, Span
 
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
@@ -347,6 +348,77 @@ def test_a_search_begins_anew_where_the_newest_payment_is_another_one(request_no
     span = Span(since=history.times[100], until=history.times[200])
     reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
     assert (reading.doubt, reading.delivered) == (None, [*range(199, 99, -1)])
+
+
+@ORDERS
+def test_a_limit_on_the_last_page_of_a_span_leaves_the_rest_to_the_next_read(
+    is_oldest_first: bool,
+) -> None:
+    history = History(100, is_oldest_first=is_oldest_first)
+    span = Span(since=history.times[33], until=history.times[60])
+    expected = [key for key in history.listed() if span.contains(history.times[key])]
+    for limit in range(1, len(expected)):
+        first = Reader(history, Random(0), rows=ROWS, window=2, span=span, limit=limit).read()
+        assert first.position is not None
+        start = through_json(first.position)
+        rest = Reader(history, Random(0), rows=ROWS, window=2, start=start, span=span).read()
+        assert first.delivered + rest.delivered == expected, limit
+
+
+def test_pages_out_of_order_beside_the_span_are_noticed() -> None:
+    history = History(400)
+    for rank in range(191, 201):  # the first page that the search visits in the middle
+        history.times[rank] = EPOCH + timedelta(seconds=140, milliseconds=rank)
+    span = Span(since=history.times[60], until=EPOCH + timedelta(seconds=140))
+    reader = Reader(history, Random(0), rows=ROWS, window=1, span=span)
+    reading = reader.read()
+    assert (reading.doubt, reading.delivered) == (None, [*range(139, 59, -1)])
+    assert reader.planner.progress.is_disordered
+
+
+class HidesOldest(History):
+    """Every total is one too small, so that no page is asked for that shows the oldest payment."""
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        self.total_error = -1
+        return super().answer(page_no, rows)
+
+
+def test_a_span_is_not_taken_for_empty_where_the_totals_hide_its_payment() -> None:
+    history = HidesOldest(21)
+    span = Span(until=history.times[2])
+    assert Reader(history, Random(0), rows=ROWS, window=1, span=span).read().doubt is not None
+
+
+class ShiftsAfterTheSearch(History):
+    """Right after the search the newest payment is deleted, and one inserted in the span."""
+
+    planner: Planner | None = None
+    has_shifted = False
+
+    def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
+        if not self.has_shifted and self.planner and not self.planner._is_seeking:
+            self.has_shifted = True
+            self.keys.pop()
+            self.insert(150)
+        return super().answer(page_no, rows)
+
+
+@ORDERS
+def test_a_shift_of_ranks_right_after_the_search_loses_no_first_payment(
+    is_oldest_first: bool,
+) -> None:
+    silent = []
+    for end in range(190, 212):
+        history = ShiftsAfterTheSearch(400, is_oldest_first=is_oldest_first)
+        span = Span(since=history.times[100], until=history.times[end])
+        reader = Reader(history, Random(0), rows=ROWS, window=1, span=span)
+        history.planner = reader.planner
+        reading = reader.read()
+        assert history.has_shifted
+        if reading.doubt is None and not {*range(100, end)} <= {*reading.delivered}:
+            silent.append(end)
+    assert silent == []
 
 
 def through_json(position: Position) -> Position:
