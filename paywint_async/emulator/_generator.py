@@ -62,11 +62,11 @@ class Generator(ABC):
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self.account = Party(identity.uuid("account"), "Emulated Goods & Co.")
-        self._parties = [self._make_party(index) for index in range(_PARTIES)]
+        self._parties: dict[int, Party] = {}  # made when asked: most emulators serve few payments
 
     def somebody(self, purpose: str) -> Party:
         """One of the other parties; the same for the same purpose."""
-        return self._parties[self._identity.bits(purpose)[0]]
+        return self._party_of(self._identity.bits(purpose)[0])
 
     def created_at_us(self, direction: Direction, rank: int, calendar: Calendar) -> int:
         """When the payment of this rank was made, in Unix microseconds."""
@@ -86,7 +86,13 @@ class Generator(ABC):
         return self._fill(slot, chance)
 
     def _party(self, chance: Chance) -> Party:
-        return self._parties[chance.party % _PARTIES]
+        return self._party_of(chance.party % _PARTIES)
+
+    def _party_of(self, index: int) -> Party:
+        party = self._parties.get(index)
+        if party is None:
+            party = self._parties[index] = self._make_party(index)
+        return party
 
     def _make_party(self, index: int) -> Party:
         bits = int.from_bytes(self._identity.bits(f"name {index}")[:8], "big")

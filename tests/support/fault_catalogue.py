@@ -59,10 +59,8 @@ def certificate_of(name: str, **options: Any) -> ssl.SSLContext:
 
 
 def trusting() -> ssl.SSLContext:
-    """A client's context that trusts that authority."""
-    context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
-    return context
+    """A client's context that trusts that authority, and none of the system's: those load slowly."""
+    return ssl.create_default_context(cadata=AUTHORITY.cert_pem.bytes().decode())
 
 
 async def _speak_plain_http(wire: Wire) -> None:
