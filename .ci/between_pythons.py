@@ -12,9 +12,12 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
     "arithmetic on integers, or the comparison of records in memory": (
         "tests/pagination/test_changed_between_reads.py",
         "tests/pagination/test_healing.py",
+        "tests/pagination/test_oldest_first.py",
         "tests/pagination/test_planner.py",
         "tests/pagination/test_planner_cases.py",
+        "tests/pagination/test_planner_rules.py",
         "tests/pagination/test_ranges.py",
+        "tests/pagination/test_span_planner.py",
         "tests/reconcile/test_comparison.py",
         "tests/reconcile/test_coverage.py",
         "tests/reconcile/test_keys.py",
@@ -33,6 +36,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/test_benchmarks.py",
     ),
     "programs of the documentation, whose parts have tests of their own": (
+        "tests/structure/test_close_a_month.py",
         "tests/structure/test_guides.py",
         "tests/structure/test_readme.py",
     ),
@@ -41,6 +45,9 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/cli/test_sync.py::test_killed_anywhere_it_is_completed_exactly_by_the_next_runs",
         "tests/export/test_kill_points.py",
         "tests/export/test_files.py::test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun",
+    ),
+    "the same tests again, as on another operating system": (
+        "tests/export/test_windows.py::test_the_tests_of_files_hold_on_windows",
     ),
     "many repetitions of what another test does once": (
         "tests/core/test_tracking.py::TestManyWaits",
