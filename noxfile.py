@@ -144,9 +144,12 @@ def windows(session: nox.Session) -> None:
 def year(session: nox.Session) -> None:
     """A year of the example shop with 100,000 payments, and 50 small ones; seeds as arguments."""
     install_tests(session)
-    # Two processes: the whole year takes as long as all the small ones together.
-    seeds, side_by_side = " ".join(session.posargs), ("-n", "2", "--dist", "worksteal")
-    run_pytest(session, "-rP", *side_by_side, "tests/examples/whole_year.py", SEEDS=seeds)
+    # Two processes: the whole year takes as long as all the small ones together, and longer than any
+    # test of the suite may.
+    options = ("-n", "2", "--dist", "worksteal", "-o", "faulthandler_timeout=1800")
+    shown = ("-rP", "--show-capture=stdout")
+    seeds = " ".join(session.posargs)
+    run_pytest(session, *options, *shown, "tests/examples/whole_year.py", SEEDS=seeds)
 
 
 @nox.session(requires=["wheel"])
