@@ -123,7 +123,7 @@ class OpenedLedger:
     async def plain_rows(
         self, columns: ColumnParser
     ) -> AsyncGenerator[PlainRows | LedgerRow, None]:
-        """Yield all rows, the plain ones of a thousand together; raises as `rows`."""
+        """Yield all rows, the plain ones of some hundred together; raises as `rows`."""
         assert self.table is not None
         for number, part in enumerate(self.table.read_plain(columns)):
             yield part

@@ -26,7 +26,7 @@ from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._text_file import TextFile, open_text
 
-_AT_ONCE = 1000  # rows that are parsed together
+_AT_ONCE = 500  # rows that are parsed together
 
 
 class LedgerTable(Protocol):
@@ -153,7 +153,7 @@ class TableRows:
         return ColumnParser(self.forms, self._format, reader, directions=directions, period=period)
 
     def read_plain(self, columns: ColumnParser) -> Iterator[PlainRows | LedgerRow]:
-        """Yield all rows that are payments, the plain ones of a thousand together; see `read`."""
+        """Yield all rows that are payments, the plain ones of some hundred together; see `read`."""
         self._reader = columns.parser
         first = 0
         for records in _batches(self.table.records()):
@@ -218,7 +218,7 @@ class TableRows:
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """Yield records by the thousand; an error comes after all records before it."""
+    """Yield some hundred records at once; an error comes after all records before it."""
     failure: PaywintError | None = None
     while failure is None:
         batch: list[Record] = []
