@@ -10,7 +10,7 @@ from paywint_async._errors import ConfigurationError
 from paywint_async.export import DESTINATIONS, find_destination
 
 _ACCOUNT = "{account}"
-_URL = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+]+:(?=/)", re.IGNORECASE)
 _PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@|.*[?&]password=", re.IGNORECASE)
 _RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
 # A directory cannot have such a name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -84,10 +85,15 @@ def dispatch(app: App, arguments: Sequence[str]) -> int:
 
 
 def _print(show: Callable[[], object]) -> int:
-    """Let cyclopts print help or version; stdout may be full or closed here, too."""
+    """Let cyclopts print help or version; stdout may be full or closed here, too.
+
+    Characters that the encoding of stdout does not have are printed as question marks.
+    """
     if sys.stdout is None:
         say("cannot write stdout: it is closed")
         return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         show()
         sys.stdout.flush()

@@ -28,7 +28,8 @@ Reader: TypeAlias = Literal["jsonl", "csv", "parquet", "sql", "xlsx"]
 MakeTable: TypeAlias = Callable[[str, str, Format], Table[Any]]
 MakeSink: TypeAlias = Callable[[str, str, Format, str | None], Sink[Any]]
 
-_URL = re.compile(r"([a-z][a-z0-9+]*):(?=/)|(sqlite|postgres|postgresql):", re.IGNORECASE)
+# One letter is a drive of Windows.
+_URL = re.compile(r"([a-z][a-z0-9+]+):(?=/)|(sqlite|postgres|postgresql):", re.IGNORECASE)
 _DATABASE_FILES = (".db", ".sqlite", ".sqlite3")  # by custom
 
 

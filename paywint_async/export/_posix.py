@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
 import stat
 from collections.abc import Callable
+from functools import partial
 
 OPEN_FLAGS = os.O_CLOEXEC
 NO_LINK = os.O_NOFOLLOW
 NO_WAIT = os.O_NONBLOCK
 PIPE_BUF = select.PIPE_BUF
+CLOSED_PIPE = (errno.EPIPE,)
 
 
 def lock(fd: int, path: str) -> bool:
@@ -66,6 +69,11 @@ def copy_mode(fd: int, path: str) -> None:
 def read_at(fd: int, length: int, offset: int) -> bytes:
     """Read up to ``length`` bytes from ``offset`` on, without moving the position."""
     return os.pread(fd, length, offset)
+
+
+def writer(fd: int) -> Callable[[memoryview], int]:
+    """A function that writes to a pipe, a terminal or a device, and returns how many bytes it took."""
+    return partial(os.write, fd)
 
 
 def room_in(fd: int) -> Callable[[], bool]:

@@ -20,7 +20,6 @@ from typing import Generic, TypeVar
 from paywint_async.export._checkpoint import CheckpointFile
 from paywint_async.export._encoding import Encoding
 from paywint_async.export._errors import ExportError, translated
-from paywint_async.export._files import write_all
 from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
@@ -42,6 +41,7 @@ class Stream:
         self._name = name
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
         self._has_room = system.room_in(fd)
+        self._write = system.writer(fd)
 
     async def send(self, data: bytes) -> None:
         """Writes all of it.
@@ -57,13 +57,23 @@ class Stream:
             for start in range(0, len(data), step or 1):
                 if not self._has_room():
                     await self._wait_for_room()
-                write_all(self._fd, data[start : start + step])
+                self._write_all(data[start : start + step])
 
     def sync(self) -> None:
         """Makes it last, where it is a file after all (``paywint export > file``)."""
         if self._is_file:
             with translated(f"cannot write {self._name}"):
                 os.fsync(self._fd)
+
+    def _write_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._write(rest) :]
+        except OSError as error:
+            if self._is_file or error.errno not in system.CLOSED_PIPE:
+                raise
+            raise BrokenPipeError from None
 
     async def _wait_for_room(self) -> None:
         loop = asyncio.get_running_loop()

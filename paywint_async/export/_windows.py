@@ -5,8 +5,9 @@ share deletion). So such a file is closed for that moment and opened again under
 lock on a region of the file itself would keep readers out of it, and would end whenever it is closed: the
 lock is on a file beside it, ``<path>.lock``, which is removed with the lock.
 
-Source: the Python documentation of `msvcrt.locking`, `os.dup2` and `os.replace`; Microsoft's of `_sopen`
-and `MoveFileEx`. Imports on POSIX, too, where the tests simulate Windows.
+Source: the Python documentation of `msvcrt.locking`, `os.dup2` and `os.replace`; PEP 528 for consoles;
+`subprocess.Popen._stdin_write` for closed pipes; Microsoft's documentation of `_sopen` and `MoveFileEx`.
+Imports on POSIX, too, where the tests simulate Windows.
 """
 
 from __future__ import annotations
@@ -15,13 +16,19 @@ import contextlib
 import errno
 import importlib
 import os
+import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 OPEN_FLAGS: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 NO_LINK = 0
 NO_WAIT = 0
-PIPE_BUF = 4096
+PIPE_BUF = sys.maxsize  # whether a pipe has room is not known, so smaller pieces would be of no use
+CLOSED_PIPE = (
+    errno.EPIPE,
+    errno.EINVAL,
+)  # `WriteFile` fails with ERROR_NO_DATA, which becomes EINVAL
 
 
 class _LockedFile:
@@ -111,6 +118,17 @@ def read_at(fd: int, length: int, offset: int) -> bytes:
         return os.read(fd, length)
     finally:
         os.lseek(fd, position, os.SEEK_SET)
+
+
+def writer(fd: int) -> Callable[[memoryview], int]:
+    """A function that writes to a pipe, a console or a device, and returns how many bytes it took.
+
+    A console shows UTF-8 as text, whatever its code page.
+    """
+    if not os.isatty(fd):
+        return partial(os.write, fd)
+    console = open(fd, "wb", buffering=0, closefd=False)  # noqa: SIM115  (the descriptor's owner closes)
+    return cast(Callable[[memoryview], int], console.write)
 
 
 def room_in(fd: int) -> Callable[[], bool]:

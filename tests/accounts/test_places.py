@@ -25,6 +25,7 @@ HERE = os.getcwd()
         ("/x/{account}.xlsx", "/x/a.xlsx"),
         ("/x/{account}/", "/x/a/"),
         ("/x/{account}/{account}.jsonl", "/x/a/a.jsonl"),
+        ("C:/x/{account}.jsonl", f"{HERE}/C:/x/a.jsonl"),  # a drive is no scheme
         ("sqlite:////x/{account}.db", "sqlite:////x/a.db"),
         ("sqlite:///x/{account}.db", f"sqlite:///{HERE}/x/a.db"),
         ("postgresql://me@host/{account}", "postgresql://me@host/a"),

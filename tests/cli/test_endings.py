@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
+
+from paywint_async._cli import main
 
 Command = Callable[..., Any]
 
@@ -131,6 +135,21 @@ def test_what_is_written_for_excel_is_reconciled(
     assert paywint("sync", ledger, *options, *emulated).code == 0
 
     assert paywint("reconcile", ledger, *emulated).code == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "cp932"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "export", "sync", "reconcile", "doctor", "link create", "payment list", "emulator"],
+)
+def test_the_help_is_shown_in_any_encoding(
+    monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
+) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", shown)
+
+    assert main([*command.split(), "--help"]) == 0
+    assert shown.buffer.getvalue().startswith(f"Usage: paywint {command}".strip().encode())
 
 
 @pytest.mark.parametrize("command", ["sync", "export"])

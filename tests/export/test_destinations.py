@@ -22,6 +22,10 @@ def test_each_example_of_a_destination_leads_to_it(destination: Destination) -> 
         assert find_destination(example.upper()) is destination
 
 
+def test_a_drive_of_windows_is_no_scheme() -> None:
+    assert find_destination("C:/payments.jsonl") is find_destination("payments.jsonl")
+
+
 def test_no_two_destinations_share_a_name() -> None:
     names = [
         name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from windows_simulation import simulate
 
 import paywint_async
 from paywint_async.export import _windows
-from paywint_async.export._errors import ExportError, OutputInUseError
+from paywint_async.export._errors import ExportError, OutputClosedError, OutputInUseError
 from paywint_async.export._files import open_locked, put_in_place, replacement, temporary_path
+from paywint_async.export._stream import Stream
 
 HERE = Path(__file__).parent
 MODULES = ["checkpoint", "compression", "destinations", "files", "parquet", "refresh", "xlsx"]
@@ -193,6 +195,25 @@ def test_a_file_that_is_open_is_removed(opened, tmp_path):
     _windows.remove(path)
     _windows.close(fd)
     assert os.listdir(tmp_path) == []
+
+
+async def test_a_pipe_whose_reader_has_gone_away_is_reported(windows, monkeypatch):
+    def refuse(_fd: int, _data: object) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "write", refuse)
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer, "wb"), pytest.raises(OutputClosedError) as caught:
+        await Stream(writer, "stdout").send(b"payment")
+    assert str(caught.value) == "cannot write stdout: its reader has gone away"
+
+
+async def test_a_console_gets_whole_characters(windows):
+    controller, console = os.openpty()
+    text = "ß" * 100 + "\n"
+    with os.fdopen(controller, "rb", 0) as shown, os.fdopen(console, "wb"):
+        await Stream(console, "stdout").send(text.encode())
+        assert shown.read(1000).decode() == text.replace("\n", "\r\n")
 
 
 def test_reading_moves_no_position(opened):

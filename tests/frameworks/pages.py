@@ -47,7 +47,9 @@ def environment(account: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dic
     for name, value in account.items():
         monkeypatch.setenv(name, value)
     package = str(Path(paywint_async.__file__).parents[1])
-    return os.environ | account | {"PYTHONPATH": package}
+    # The programs are in the working directory, which a safe path leaves out.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    return inherited | account | {"PYTHONPATH": package}
 
 
 def blocks(page: str, language: str) -> list[str]:
