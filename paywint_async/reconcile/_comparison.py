@@ -186,9 +186,10 @@ class _Comparison:
     async def match_disagreeing(self) -> None:
         """Match the plain rows that do not agree with their payments."""
         if self._agreement.has_open:
-            async with aclosing(self._ledger.open_rows(self._agreement)) as rows:
-                async for row in rows:
-                    self._matching.add_row(row)
+            async with aclosing(self._ledger.open_rows(self._agreement)) as some:
+                async for rows in some:
+                    for row in rows:
+                        self._matching.add_row(row)
         self._matching.add_payments(self._disagreeing)
         self._matching.add_agreed(self._agreement.totals())
 

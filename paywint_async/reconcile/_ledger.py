@@ -130,7 +130,7 @@ class OpenedLedger:
             if isinstance(part, PlainRows) or number % _ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    async def open_rows(self, agreement: Agreement) -> AsyncGenerator[LedgerRow, None]:
+    async def open_rows(self, agreement: Agreement) -> AsyncGenerator[list[LedgerRow], None]:
         """Yield the plain rows that are open in an agreement.
 
         Raises:
@@ -138,10 +138,13 @@ class OpenedLedger:
         """
         assert self.table is not None
         self._refuse_changed()
-        for number, row in enumerate(self.table.read_open(agreement)):
-            yield row
-            if number % _ROWS_AT_ONCE == 0:
+        try:
+            for rows in self.table.read_open(agreement):
+                yield rows
                 await asyncio.sleep(0)
+        except Exception:
+            self._refuse_changed()  # which is the cause then
+            raise
         self._refuse_changed()
 
     def _refuse_changed(self) -> None:

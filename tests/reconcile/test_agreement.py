@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import os
@@ -305,3 +306,32 @@ async def test_a_row_repeated_in_another_form_is_a_duplicate(
     duplicates = [each for each in report.result.differences if each.kind is Kind.DUPLICATE]
     assert [[row.place for row in each.rows] for each in duplicates] == [[4, 2]]
     assert report.result.evidence[Evidence.ID] == 2
+
+
+async def test_the_event_loop_gets_turns_while_open_rows_are_looked_for(
+    entries: tuple[PaywintClient, list[HistoryEntry]], tmp_path: Path
+) -> None:
+    client, history = entries
+    payment = next(each.payment for each in history if each.direction == "received")
+    path = tmp_path / "a.csv"
+    plain = f"{payment.payment_id},0.02,2015-01-01"
+    path.write_text("\n".join(["payment_id,amount,date", plain, *[",0.01,2015-01-01"] * 5000]))
+    turns = before = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def remember(_done: int, _total: int | None) -> None:
+        nonlocal before
+        before = turns
+
+    counting = asyncio.ensure_future(count_turns())
+    options = ReconcileOptions(ledger=str(path), format=LedgerFormat())
+    report = await reconcile(client.payments, options, on_progress=remember)
+    counting.cancel()
+
+    assert report.result.evidence[Evidence.ID] == 1
+    assert turns - before >= 10
