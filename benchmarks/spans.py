@@ -29,7 +29,12 @@ async def measure() -> list[Row]:
         Emulator(payments=PAYMENTS, latency=LATENCY) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
-        middle = (await client.payments.page("received", PAYMENTS // 200 + 1)).records[0].created_at
+        # Not in the very middle, where the search looks first.
+        middle = (
+            (await client.payments.page("received", PAYMENTS * 37 // 10_000 + 1))
+            .records[0]
+            .created_at
+        )
         rows = [await row(emulator, client, name, middle) for name in SPANS]
         for name in ALSO_OLDEST_FIRST:
             rows.append(await row(emulator, client, name, middle, is_oldest_first=True))
@@ -44,7 +49,7 @@ async def row(
     *,
     is_oldest_first: bool = False,
 ) -> Row:
-    """One span that ends in the middle of the history."""
+    """One span that ends at a moment of the history."""
     days = SPANS[name]
     since = None if days is None else middle - timedelta(days=days)
     until = None if days is None else middle

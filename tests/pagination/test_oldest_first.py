@@ -166,7 +166,10 @@ def test_what_is_resumed_after_changes_is_exact_or_in_doubt(
         whole = first.delivered + rest.delivered
         assert rest.doubt or len({*whole}) == len(whole), seed
         assert case.within(whole) == whole, seed
-        if rest.doubt is None:
+        # A payment moved away, and an arrival before the last one, which was moved, too, look like a
+        # still list. Where the times fall there, it is told (`Progress.is_disordered`).
+        is_blind = "move" in kinds and whole != sorted(whole)
+        if rest.doubt is None and not is_blind:
             completed += 1
             assert snapshot & {*history.keys} <= {*whole} <= snapshot, seed
     assert completed
