@@ -1,4 +1,4 @@
-"""A plain HTTP client for the emulator: raw bytes in and out, none of the SDK's code between."""
+"""A plain HTTP client for the emulator, without the SDK's code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAYMENTS = "/api/user-api/payment"
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """An HTTP answer, read to the end."""
+    """A complete HTTP answer."""
 
     status: int
     headers: Any
@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body's JSON; numbers with a point stay the text they are."""
+        """The body's JSON; numbers with a decimal point are text."""
         return json.loads(self.body, parse_float=str)
 
     @property
@@ -49,7 +49,7 @@ class Account:
             return Answer(status=response.status, headers=response.headers, body=body)
 
     async def send(self, path: str, body: Any) -> Answer:
-        """POST a body: bytes as they are, anything else as JSON."""
+        """POST a body: bytes unchanged, anything else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return await self.ask("POST", path, data=data, headers={"Content-Type": "application/json"})
 
@@ -99,6 +99,6 @@ def serve() -> Serve:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Where webhooks can go."""
+    """A receiver of webhooks."""
     async with listening() as receiver:
         yield receiver

@@ -1,4 +1,4 @@
-"""The emulator stands apart: nothing of the SDK's own code helps it."""
+"""The emulator is independent of the SDK's code."""
 
 import ast
 from pathlib import Path
@@ -18,12 +18,12 @@ def imports(path):
             yield node.module or "a relative import"
 
 
-def test_it_imports_nothing_of_the_sdk():
+def test_the_emulator_imports_nothing_from_the_sdk():
     names = {name for path in PACKAGE.glob("*.py") for name in imports(path)}
     own = {name for name in names if name.split(".")[0] == "paywint_async"}
     assert {name for name in own if not name.startswith("paywint_async.emulator")} == set()
 
 
-def test_its_randomness_is_not_of_the_random_module():
+def test_the_emulator_does_not_use_the_random_module():
     names = {name for path in PACKAGE.glob("*.py") for name in imports(path)}
     assert "random" not in names

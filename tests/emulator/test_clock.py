@@ -1,4 +1,4 @@
-"""Time in the emulator: links that end, timetables, plans, and a clock that tests move."""
+"""Time in the emulator: expiry of links, timetables, scheduled changes, and a clock that tests move."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ async def test_a_link_expires_after_a_day(serve):
         assert (before, await status(account, payment_id)) == ("pending", "expired")
 
 
-async def test_a_link_expires_when_it_is_told_to(serve):
+async def test_a_link_expires_after_the_given_time(serve):
     async with serve(expire_after=60.0) as account:
         payment_id = await link(account)
         account.emulator.advance(60)
@@ -43,7 +43,7 @@ async def test_a_link_expires_at_its_own_time_however_far_the_clock_jumps(serve)
     assert (name, ended - made) == ("expired", 60_000_000)
 
 
-async def test_a_link_expires_though_nobody_asks(serve):
+async def test_a_link_expires_without_any_request(serve):
     heard = []
     async with serve() as account:
         await link(account)
@@ -53,7 +53,7 @@ async def test_a_link_expires_though_nobody_asks(serve):
 
 
 @pytest.mark.parametrize("move", ["process", "pay", "fail", "reject"])
-async def test_what_is_being_paid_or_over_does_not_expire(serve, move):
+async def test_a_payment_in_progress_or_ended_does_not_expire(serve, move):
     async with serve() as account:
         payment_id = await link(account)
         await getattr(account.emulator, move)(payment_id)
@@ -73,7 +73,7 @@ async def test_a_retried_link_has_a_whole_day_again(serve):
         assert (before, await status(account, new_id)) == ("pending", "expired")
 
 
-async def test_a_timetable_lets_links_progress_by_themselves(serve):
+async def test_a_timetable_changes_links_automatically(serve):
     timetable = [(2, "opened"), (3, "processing"), (5, "success")]
     async with serve(timetable=timetable) as account:
         payment_id = await link(account)
@@ -92,7 +92,7 @@ async def test_a_timetable_lets_links_progress_by_themselves(serve):
     ]
 
 
-async def test_a_step_that_was_overtaken_is_left_out(serve):
+async def test_a_scheduled_change_that_is_not_possible_any_more_is_skipped(serve):
     async with serve(timetable=[(5, "opened"), (9, "failed")]) as account:
         payment_id = await link(account)
         await account.emulator.pay(payment_id)
@@ -103,7 +103,7 @@ async def test_a_step_that_was_overtaken_is_left_out(serve):
         ]
 
 
-async def test_what_is_due_for_many_payments_happens_in_the_order_of_its_times(serve):
+async def test_scheduled_changes_of_many_payments_happen_in_the_order_of_their_times(serve):
     heard = []
     async with serve(timetable=[(10, "opened"), (20, "success")]) as account:
         account.emulator.subscribe(heard.append)
@@ -117,7 +117,7 @@ async def test_what_is_due_for_many_payments_happens_in_the_order_of_its_times(s
     assert [change.payment.status for change in heard[3:]] == ["opened"] * 3 + ["success"] * 3
 
 
-async def test_a_change_can_be_planned_for_one_payment(serve):
+async def test_a_change_can_be_scheduled_for_one_payment(serve):
     async with serve() as account:
         first, second = await link(account), await link(account)
         account.emulator.schedule(first, after=30, status="success")
@@ -125,7 +125,7 @@ async def test_a_change_can_be_planned_for_one_payment(serve):
         assert [await status(account, one) for one in (first, second)] == ["success", "pending"]
 
 
-async def test_a_retry_can_be_planned(serve):
+async def test_a_retry_can_be_scheduled(serve):
     async with serve() as account:
         payment_id = await link(account)
         account.emulator.schedule(payment_id, after=1, status="failed")
@@ -146,7 +146,7 @@ async def test_a_retry_can_be_planned(serve):
         ({"after": 1, "status": "pending"}, "status must be one of .*, not 'pending'"),
     ],
 )
-async def test_a_plan_that_cannot_be_is_refused(serve, options, message):
+async def test_an_invalid_schedule_is_refused(serve, options, message):
     async with serve() as account:
         payment_id = await link(account)
         with pytest.raises(ValueError, match=message):
@@ -156,13 +156,13 @@ async def test_a_plan_that_cannot_be_is_refused(serve, options, message):
 @pytest.mark.parametrize(
     "step", [(1, "paid"), (-1, "success"), ("1", "success"), (1,), (1, "retried"), (1, "pending")]
 )
-def test_a_timetable_that_cannot_be_is_refused(step):
+def test_an_invalid_timetable_is_refused(step):
     with pytest.raises(ValueError, match=r"timetable must have \(seconds, status\)"):
         Emulator(timetable=[step])
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-async def test_the_clock_goes_ahead_only(serve, seconds):
+async def test_the_clock_can_only_be_moved_ahead(serve, seconds):
     async with serve() as account:
         with pytest.raises(ValueError, match="seconds must be from 0"):
             account.emulator.advance(seconds)
@@ -186,7 +186,7 @@ async def test_the_clock_stops_short_of_the_calendars_end(serve):
     assert 8900 < year < 9000
 
 
-async def test_no_more_payments_arrive_than_the_calendar_has_room_for(serve):
+async def test_arrivals_beyond_the_end_of_the_calendar_are_refused(serve):
     async with serve(payments=3, arrivals=1.0) as account:
         before_us = account.emulator.now_us()
         with pytest.raises(ValueError, match="before the year 9000"):
@@ -247,7 +247,7 @@ async def test_no_timer_outlives_it():
 
 
 def emulator_link(emulator):
-    """A link without HTTP."""
+    """Create a link without HTTP."""
     payment = emulator._ledger.create_link(
         "received",
         amount="1",

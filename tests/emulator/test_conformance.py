@@ -1,4 +1,4 @@
-"""The emulator keeps to the OpenAPI file: schemathesis asks it, in every way it knows.
+"""The emulator conforms to the OpenAPI file, tested by schemathesis.
 
 `paywint-api.md` is stricter than the file in three places, which schemathesis cannot know: amounts
 have at most two decimals, a phone is digits, and a checkout token needs an email or a phone. Bodies
@@ -25,7 +25,7 @@ schema = schemathesis.openapi.from_path(Path(__file__).parent.parent / "paywint-
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """An emulator on a thread and a loop of its own: schemathesis blocks while it asks."""
+    """An emulator in a separate thread, since schemathesis blocks while it waits for an answer."""
     running = Emulator(hostile=True, payments=1000)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -42,7 +42,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def asked() -> Iterator[Counter[str]]:
-    """How many cases there were, by operation; one case may be several requests.
+    """The number of cases by operation; one case may send several requests.
 
     Looked at in the end, because the operations may be asked by processes side by side.
     """
@@ -62,7 +62,7 @@ def test_the_emulator_conforms(case, emulator, asked):
     case.call_and_validate(base_url=emulator.url, headers=keys)
 
 
-def test_every_operation_is_asked():
+def test_every_operation_is_tested():
     assert len(list(schema.get_all_operations())) == 5
 
 

@@ -1,4 +1,4 @@
-"""The two operations that make something: payment links and checkout tokens."""
+"""The two operations that create something: payment links and checkout tokens."""
 
 import time
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ async def test_a_link_is_made_now(serve):
 
 
 @pytest.mark.parametrize("payments", [0, 10, 2_000_000])
-async def test_times_keep_rising_through_links_and_arrivals(serve, payments):
+async def test_times_increase_through_links_and_arrivals(serve, payments):
     async with serve(payments=payments) as account:
         for _ in range(3):
             await account.create_link({"amount": 1})
@@ -63,7 +63,7 @@ async def test_payments_that_arrive_after_a_link_keep_their_place_and_content(se
 
 
 @pytest.mark.parametrize("digits", ["0.01", "1.10", "100.00", "12345678901234567.89"])
-async def test_the_digits_of_an_amount_survive(serve, digits):
+async def test_an_amount_keeps_its_digits(serve, digits):
     async with serve() as account:
         made = await account.create_link(b'{"amount": %s}' % digits.encode())
         payment = await account.get(made.json["data"]["payment_id"])
@@ -71,7 +71,7 @@ async def test_the_digits_of_an_amount_survive(serve, digits):
 
 
 @pytest.mark.parametrize("text", ["a" * 255, '"\\\n\u2028<b>🦄\u0000', "", None])
-async def test_a_description_comes_back_as_it_was(serve, text):
+async def test_a_description_is_returned_unchanged(serve, text):
     async with serve() as account:
         made = await account.create_link({"amount": 1, "description": text})
         payment = await account.get(made.json["data"]["payment_id"])
@@ -85,7 +85,7 @@ async def test_a_token_expires_in_the_future(serve):
     assert 0 < expires - time.time() < 3600
 
 
-async def test_every_token_is_another_and_the_seed_decides_them(serve):
+async def test_tokens_are_distinct_and_determined_by_the_seed(serve):
     body = {"amount": 5, "phone": "5551234567", "phone_country_code": "+1", "currency": "USD"}
     async with serve() as one, serve() as other:
         ours = [(await one.create_token(body)).json["data"]["checkout_token"] for _ in "12"]

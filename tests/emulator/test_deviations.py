@@ -1,4 +1,4 @@
-"""An emulator that differs from what is assumed of Paywint does so by names that it knows."""
+"""The deviations of an emulator from what is assumed of Paywint, by their names."""
 
 from __future__ import annotations
 

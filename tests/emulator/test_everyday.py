@@ -1,4 +1,4 @@
-"""The history of a newcomer: amounts and names as companies have them, dates that end today."""
+"""The default history: amounts and names of a small company, dates that end today."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ ENDED = {"success", "failed", "rejected", "expired", "retried"}
 
 @pytest.fixture
 async def records(serve):
-    """1,500 payments of each direction, until a given day."""
+    """1,500 payments of each direction that end on a given day."""
     async with serve(hostile=False, payments=1500, today=DAY) as account:
         return {way: await account.everything(way) for way in ("sent", "received")}
 
@@ -56,7 +56,7 @@ async def test_nothing_is_dated_in_the_future(both):
     assert max(dates) <= END
 
 
-async def test_created_at_falls_strictly_from_row_to_row(records):
+async def test_created_at_decreases_strictly_from_row_to_row(records):
     assert all(newer > older for newer, older in pairwise(map(created, records["sent"])))
 
 
@@ -99,12 +99,12 @@ async def test_a_link_that_is_older_than_a_day_is_not_open(both):
     assert min(open_rows) > END - timedelta(days=1)
 
 
-async def test_what_has_ended_has_a_date_and_nothing_else_has(both):
+async def test_only_final_payments_have_a_payment_date(both):
     assert {r["status"] for r in both if r["payment_date"]} <= ENDED
     assert {r["status"] for r in both if not r["payment_date"]} <= UNPAID | {"processing"}
 
 
-async def test_who_has_not_paid_is_unknown_to_the_payee(records):
+async def test_the_payer_of_an_unpaid_payment_is_unknown(records):
     unpaid = [r for r in records["received"] if r["status"] in {*UNPAID, "expired"}]
     assert {(r["payer_id"], r["payer_name"], r["payment_method"]) for r in unpaid} == {
         (None, None, None)
@@ -170,6 +170,6 @@ async def test_a_state_file_of_the_other_history_is_refused(tmp_path):
         ({"hostile": 1}, "hostile"),
     ],
 )
-def test_what_is_out_of_range_is_refused(arguments, told):
+def test_an_argument_out_of_range_is_refused(arguments, told):
     with pytest.raises(ValueError, match=told):
         Emulator(**arguments)

@@ -1,4 +1,4 @@
-"""The forms of the pages, filled in by somebody who is no browser: 4xx, in words, and nothing changes."""
+"""Invalid submissions of the pages' forms are answered with 4xx and a message, and change nothing."""
 
 import gzip
 
@@ -9,7 +9,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="action"\r\n'
 
 
 async def forms_of(account):
-    """Each page that takes a form, and what it could change."""
+    """Return the addresses of all forms, and the state that they could change."""
     answer = await account.create_link({"amount": 5})
     payment_id = answer.json["data"]["payment_id"]
     return payment_id, [
@@ -56,7 +56,7 @@ def state_of(account, payment_id):
         ("nonsense", b"action=pay&status=opened", 415, FORM),
     ],
 )
-async def test_what_is_no_form_is_refused_in_words(serve, caplog, kind, body, status, said):
+async def test_an_invalid_form_is_refused_with_a_message(serve, caplog, kind, body, status, said):
     async with serve() as account:
         payment_id, paths = await forms_of(account)
         before = state_of(account, payment_id)
@@ -68,7 +68,7 @@ async def test_what_is_no_form_is_refused_in_words(serve, caplog, kind, body, st
     assert [record for record in caplog.records if record.exc_info] == []
 
 
-async def test_what_cannot_be_unpacked_is_refused_in_words(serve):
+async def test_a_body_that_cannot_be_decompressed_is_refused_with_a_message(serve):
     headers = {"Content-Encoding": "gzip"}
     async with serve() as account:
         _payment_id, paths = await forms_of(account)
@@ -80,7 +80,7 @@ async def test_what_cannot_be_unpacked_is_refused_in_words(serve):
 
 
 @pytest.mark.parametrize("kind", [FORM, f"{FORM}; charset=UTF-8", f'{FORM}; charset="utf8"'])
-async def test_a_form_is_read_as_a_browser_writes_it(serve, kind):
+async def test_a_form_is_read_as_a_browser_sends_it(serve, kind):
     async with serve() as account:
         payment_id, (path, *_others) = await forms_of(account)
         answer = await send(account, path, kind, b"action=decline&x=%C3%BC+&y=")

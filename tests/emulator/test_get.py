@@ -1,4 +1,4 @@
-"""Get Payment: every id leads to its record, and no other id does."""
+"""Get Payment returns the record of every id, and of no other id."""
 
 import uuid
 
@@ -51,7 +51,7 @@ async def test_a_payment_that_has_not_come_yet_is_not_found(serve):
 @pytest.mark.parametrize(
     "text", ["1", "%20", "{00000000-0000-0000-0000-000000000000}", "0" * 32, "g" * 36]
 )
-async def test_what_is_no_uuid_is_refused_in_the_frameworks_shape(serve, text):
+async def test_an_id_that_is_not_a_uuid_is_a_422_in_fastapis_shape(serve, text):
     async with serve() as account:
         answer = await account.get(text)
     assert answer.status == 422

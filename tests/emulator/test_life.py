@@ -1,4 +1,4 @@
-"""What becomes of a payment: by hand, by retrying, by its end; and who hears of it."""
+"""Changes of payments: statuses, retries, final statuses, and listeners."""
 
 import asyncio
 import uuid
@@ -40,7 +40,7 @@ WAYS = {
 
 
 async def link(account, **fields):
-    """Make a link; its id."""
+    """Create a link; return its id."""
     made = await account.create_link({"amount": 12.5, **fields})
     return made.json["data"]["payment_id"]
 
@@ -51,7 +51,7 @@ async def seen(account, payment_id):
 
 @pytest.mark.parametrize("before", ALLOWED)
 @pytest.mark.parametrize("after", STEPS)
-async def test_a_payment_can_become_what_may_follow_and_nothing_else(serve, before, after):
+async def test_a_payment_can_change_only_to_an_allowed_status(serve, before, after):
     async with serve() as account:
         payment_id = await link(account)
         for step in WAYS[before]:
@@ -93,7 +93,7 @@ async def test_an_unpaid_payment_has_neither_date_nor_payer(serve):
     assert [payment[n] for n in ("payment_date", "payer_id", "payment_method")] == [None] * 3
 
 
-async def test_a_failed_payment_says_the_reason_that_was_given(serve):
+async def test_a_failed_payment_has_the_given_reason(serve):
     async with serve() as account:
         payment_id = await link(account)
         await account.emulator.fail(payment_id, reason='Card "declined" <now>')
@@ -107,7 +107,7 @@ async def test_a_failed_payment_always_has_a_reason(serve):
         assert (await seen(account, payment_id))["failure_reason"]
 
 
-async def test_a_retry_is_a_new_pending_payment_for_the_same(serve):
+async def test_a_retry_is_a_new_pending_payment_with_the_same_request(serve):
     async with serve() as account:
         old_id = await link(account, description="June")
         await account.emulator.fail(old_id)
@@ -159,7 +159,7 @@ async def test_an_id_may_be_a_uuid_or_in_capitals(serve):
         ]
 
 
-async def test_a_generated_payment_that_is_not_final_can_be_changed_and_no_other_row_moves(serve):
+async def test_a_generated_payment_that_is_not_final_can_be_changed_without_moving_others(serve):
     async with serve(payments=200) as account:
         before = await account.everything("sent")
         chosen = next(row for row in before if row["status"] == "pending")
@@ -169,7 +169,7 @@ async def test_a_generated_payment_that_is_not_final_can_be_changed_and_no_other
     assert changed == [(chosen["payment_id"], "success")]
 
 
-async def test_a_generated_payment_that_is_final_stays(serve):
+async def test_a_final_generated_payment_cannot_be_changed(serve):
     async with serve(payments=200) as account:
         rows = await account.everything("received")
         paid = next(row["payment_id"] for row in rows if row["status"] == "success")
@@ -177,7 +177,7 @@ async def test_a_generated_payment_that_is_final_stays(serve):
             await account.emulator.fail(paid)
 
 
-async def test_what_happened_to_one_account_leaves_the_history_of_the_seed_alone(serve):
+async def test_changes_of_one_account_do_not_change_another_with_the_same_seed(serve):
     async with serve(payments=30) as account, serve(payments=30) as other:
         rows = await account.everything("received")
         await account.emulator.pay(await link(account))
@@ -185,7 +185,7 @@ async def test_what_happened_to_one_account_leaves_the_history_of_the_seed_alone
         assert await other.everything("received") == rows
 
 
-async def test_the_payer_sees_the_same_payment_among_those_he_sent(serve):
+async def test_the_payer_sees_the_payment_as_sent(serve):
     async with serve(payments=5) as account:
         await account.emulator.pay(await link(account))
         ours = (await account.page("received", 1, 10)).json
@@ -199,7 +199,7 @@ async def test_the_payer_sees_the_same_payment_among_those_he_sent(serve):
     assert (theirs["records"], theirs["totalRecords"]) == (ours["records"], 6)
 
 
-async def test_a_link_of_the_other_side_is_among_those_we_sent(serve):
+async def test_a_link_of_the_other_party_is_a_sent_payment(serve):
     async with serve() as account:
         keys = dict(account.session.headers)
         account.session.headers["X-Api-Key"] = account.emulator.payer_key
@@ -211,7 +211,7 @@ async def test_a_link_of_the_other_side_is_among_those_we_sent(serve):
     assert (sent["payment_id"], sent["payer_name"]) == (payment_id, "Emulated Goods & Co.")
 
 
-async def test_the_keys_of_the_two_sides_do_not_mix(serve):
+async def test_the_key_of_one_party_with_the_secret_of_the_other_is_refused(serve):
     async with serve() as account:
         answer = await account.ask(
             "GET", "/api/x", headers={"X-Api-Secret": account.emulator.payer_secret}
@@ -219,7 +219,7 @@ async def test_the_keys_of_the_two_sides_do_not_mix(serve):
     assert answer.status == 401
 
 
-async def test_who_unsubscribes_hears_no_more(serve):
+async def test_an_unsubscribed_listener_is_not_called(serve):
     heard = []
     async with serve() as account:
         end = account.emulator.subscribe(heard.append)
@@ -230,7 +230,7 @@ async def test_who_unsubscribes_hears_no_more(serve):
     assert [change.payment.status for change in heard] == ["pending"]
 
 
-async def test_a_listener_that_raises_does_not_disturb_the_payment(serve):
+async def test_an_exception_of_a_listener_does_not_affect_the_change(serve):
     raised = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, what: raised.append(what))
 

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what an emulator can be told."""
+"""Starting, stopping, and the arguments of an emulator."""
 
 import asyncio
 import uuid
@@ -14,7 +14,7 @@ async def test_it_listens_on_loopback():
         assert emulator.url.startswith("http://127.0.0.1:")
 
 
-async def test_its_keys_follow_from_the_seed():
+async def test_its_keys_are_determined_by_the_seed():
     one, same, other = Emulator(seed=1), Emulator(seed=1), Emulator(seed=2)
     assert (one.api_key, one.api_secret) == (same.api_key, same.api_secret)
     assert one.api_key != other.api_key
@@ -31,7 +31,7 @@ def test_its_repr_keeps_the_secret():
     assert emulator.api_secret not in repr(emulator)
 
 
-async def test_closing_twice_is_harmless():
+async def test_closing_twice_has_no_effect():
     emulator = Emulator()
     await emulator.start()
     await emulator.aclose()
@@ -40,7 +40,7 @@ async def test_closing_twice_is_harmless():
         await get(emulator)
 
 
-async def test_closing_what_never_started_is_harmless():
+async def test_closing_before_the_start_has_no_effect():
     await Emulator().aclose()
 
 
@@ -94,7 +94,7 @@ async def test_idle_connections_do_not_delay_the_closing():
         assert loop.time() - started < 1
 
 
-async def test_a_request_in_flight_is_cut_off_soon():
+async def test_a_request_in_flight_is_aborted_soon():
     loop = asyncio.get_running_loop()
     async with aiohttp.ClientSession() as session:
         async with Emulator(latency=3000.0) as emulator:
@@ -131,7 +131,7 @@ def test_an_argument_out_of_range_is_named(arguments, message):
 
 
 async def get(emulator, session=None):
-    """Ask for something, on a connection that stays open if the session does."""
+    """Send a request on a kept-alive connection."""
     if session is None:
         async with aiohttp.ClientSession() as session:
             return await get(emulator, session)

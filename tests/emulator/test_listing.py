@@ -1,4 +1,4 @@
-"""Pages: their order, their edges, and what they say besides the rows."""
+"""Pages: their order, their boundaries, and their envelope."""
 
 import time
 
@@ -11,14 +11,14 @@ async def test_the_newest_payment_comes_first(serve):
         assert [record["payment_id"] for record in first] == account.emulator.history("sent")[:10]
 
 
-async def test_an_oldest_first_server_turns_the_listing_round(serve):
+async def test_an_oldest_first_server_reverses_the_listing(serve):
     async with serve(payments=30) as newest, serve(payments=30, order="oldest") as oldest:
         turned = (await oldest.page("sent", 1, 50)).records
         assert turned == (await newest.page("sent", 1, 50)).records[::-1]
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-async def test_the_last_page_holds_the_rest(serve, order):
+async def test_the_last_page_has_the_rest(serve, order):
     async with serve(payments=25, order=order) as account:
         pages = [(await account.page("sent", number, 10)).records for number in (1, 2, 3, 4)]
     assert [len(page) for page in pages] == [10, 10, 5, 0]
@@ -36,7 +36,7 @@ async def test_pages_of_every_size_tile_the_history(serve, order, rows_per_page)
     assert (ids if order == "newest" else ids[::-1]) == expected
 
 
-async def test_an_absurdly_high_page_is_empty(serve):
+async def test_a_page_far_beyond_the_end_is_empty(serve):
     async with serve(payments=5) as account:
         assert (await account.page("sent", 10**100, 10)).records == []
 
@@ -47,14 +47,14 @@ async def test_an_empty_history_is_one_empty_page(serve):
     assert (answer["records"], answer["totalRecords"]) == ([], 0)
 
 
-async def test_the_envelope_tells_the_total_and_the_time(serve):
+async def test_the_envelope_has_the_total_and_the_time(serve):
     async with serve(payments=12) as account:
         answer = (await account.page("sent", 2, 10)).json
     assert (answer["success"], answer["status_code"], answer["totalRecords"]) == (True, 200, 12)
     assert abs(float(answer["queryGeneratedTime"]) - time.time()) < 60
 
 
-async def test_a_whole_number_written_with_a_point_is_a_whole_number(serve):
+async def test_an_integer_may_be_written_with_a_decimal_point(serve):
     async with serve(payments=12) as account:
         assert len((await account.page("sent", 1.0, 10.0)).records) == 10
 
@@ -94,7 +94,7 @@ async def test_a_deleted_payment_is_not_found(serve):
 
 
 @pytest.mark.parametrize("rank", [0, 4, 2])
-async def test_a_payment_that_is_not_there_cannot_be_deleted(serve, rank):
+async def test_a_missing_payment_cannot_be_deleted(serve, rank):
     async with serve(payments=3) as account:
         account.emulator.delete("sent", 2)
         with pytest.raises(ValueError, match=f"no sent payment of rank {rank}"):

@@ -1,4 +1,4 @@
-"""The payer's page and the console, as a browser asks for them; `nox -s browser` has a real one."""
+"""The payer's page and the console over HTTP; `nox -s browser` tests them in a browser."""
 
 import asyncio
 import html
@@ -27,13 +27,13 @@ async def read(account, path, code=200, **params):
 
 
 async def press(account, path, **fields):
-    """A form's button; the status, and where it leads."""
+    """Submit a form; return the status and the target of the redirect."""
     answer = await account.ask("POST", path, data=fields, allow_redirects=False)
     return answer.status, answer.headers.get("Location")
 
 
 def text(page):
-    """What somebody reads."""
+    """The text of the page."""
     without = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(without).split())
 
@@ -85,21 +85,21 @@ class TestThePayersPage:
             path = f"/pay/{await link(account)}"
             assert await press(account, path, action="expire") == (303, path)
 
-    async def test_takes_one_decision_though_two_tabs_decide(self, serve):
+    async def test_accepts_one_decision_from_two_tabs(self, serve):
         async with serve() as account:
             payment_id = await link(account)
             await press(account, f"/pay/{payment_id}", action="pay")
             assert (await press(account, f"/pay/{payment_id}", action="decline"))[0] == 409
             assert account.emulator.payment(payment_id).status == "success"
 
-    async def test_does_nothing_that_it_does_not_offer(self, serve):
+    async def test_refuses_an_unknown_action(self, serve):
         async with serve() as account:
             payment_id = await link(account)
             for fields in ({"action": "refund"}, {}):
                 assert (await press(account, f"/pay/{payment_id}", **fields))[0] == 400
             assert account.emulator.payment(payment_id).status == "pending"
 
-    async def test_says_that_there_is_no_such_payment(self, serve):
+    async def test_answers_404_for_an_unknown_payment(self, serve):
         async with serve() as account:
             for path in (f"/pay/{NOBODY}", "/pay/x"):
                 assert "No such payment" in await read(account, path, code=404)
@@ -140,7 +140,7 @@ class TestTheConsole:
     @pytest.mark.parametrize(
         "query", ["direction=both", "from=x", f"from={'9' * 5000}", "status=x"]
     )
-    async def test_takes_nonsense_in_its_address(self, serve, query):
+    async def test_ignores_invalid_parameters(self, serve, query):
         async with serve(payments=5) as account:
             answer = await account.ask("GET", f"/?{query}")
         assert answer.status == (400 if "both" in query else 200)
@@ -179,7 +179,7 @@ class TestTheConsole:
         )
         assert first < second
 
-    async def test_shows_a_request_whose_client_went_away(self, serve):
+    async def test_shows_a_request_whose_client_disconnected(self, serve):
         async with serve(latency=1000.0) as account:
             asking = asyncio.ensure_future(account.get(NOBODY))
             while not account.emulator.in_flight:
@@ -194,7 +194,7 @@ HOSTILE = "<script>alert('x')</script> \"'><b>{{ 7 * 7 }}"
 
 
 class TestEveryPage:
-    async def test_escapes_what_strangers_have_written(self, serve):
+    async def test_escapes_untrusted_text(self, serve):
         async with serve(payments=200) as account:
             payment_id = await link(account, description=HOSTILE)
             await account.emulator.fail(payment_id, HOSTILE)
@@ -206,14 +206,14 @@ class TestEveryPage:
             page = await read(account, "/", q=HOSTILE)
         assert ("<script>alert" in page, HOSTILE in html.unescape(page)) == (False, True)
 
-    async def test_allows_nothing_from_elsewhere(self, serve):
+    async def test_its_policy_forbids_other_sources(self, serve):
         async with serve() as account:
             for path in ("/", f"/pay/{await link(account)}", "/console/static/console.css"):
                 headers = (await account.ask("GET", path)).headers
                 assert headers["Content-Security-Policy"].startswith("default-src 'none'")
                 assert headers["X-Content-Type-Options"] == "nosniff"
 
-    async def test_needs_nothing_from_elsewhere(self, serve):
+    async def test_loads_nothing_from_other_sources(self, serve):
         async with serve() as account:
             pages = [await read(account, path) for path in ("/", f"/pay/{await link(account)}")]
             used = {
@@ -227,7 +227,7 @@ class TestEveryPage:
             await read(account, "/console/static/secrets.txt", code=404)
         assert re.findall(r'(?:src|href)="(?:https?:)?//', "".join(pages)) == []
 
-    async def test_says_what_is_missing_where_jinja_is_not_installed(self, serve, monkeypatch):
+    async def test_names_the_extra_if_jinja_is_not_installed(self, serve, monkeypatch):
         monkeypatch.setattr(_rendering, "_environment", lambda: None)
         async with serve() as account:
             assert "pip install 'paywint-async[emulator]'" in await read(account, "/", code=501)
@@ -363,7 +363,7 @@ class TestSettings:
         assert without_time.sub("", after) == without_time.sub("", before)
 
 
-async def test_looking_at_pages_is_no_request_of_the_api(serve):
+async def test_page_views_are_not_counted_as_requests(serve):
     async with serve() as account:
         for path in ("/", "/console/requests", f"/pay/{await link(account)}"):
             await read(account, path)

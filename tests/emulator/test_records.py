@@ -1,4 +1,4 @@
-"""What a generated history holds, and that it follows from the seed alone."""
+"""The content of the hostile history, which only the seed determines."""
 
 import hashlib
 import json
@@ -99,7 +99,7 @@ async def test_every_record_has_the_published_fields_in_order(both):
     assert [list(record) for record in both] == [FIELDS] * 3000
 
 
-async def test_created_at_falls_strictly_from_row_to_row(records):
+async def test_created_at_decreases_strictly_from_row_to_row(records):
     times = [datetime.fromisoformat(record["created_at"]) for record in records["sent"]]
     assert all(newer > older for newer, older in pairwise(times))
 
@@ -124,7 +124,7 @@ async def test_all_methods_occur(both):
     assert seen == {*METHODS, None}
 
 
-async def test_every_nullable_field_is_null_at_times(both):
+async def test_every_nullable_field_is_sometimes_null(both):
     nullable = set(FIELDS) - {"payment_id", "amount", "currency", "status", "created_at"}
     assert {name for record in both for name in FIELDS if record[name] is None} == nullable
 
@@ -176,7 +176,7 @@ async def test_a_million_payments_start_at_once():
         assert time.perf_counter() - started < 2
 
 
-async def test_the_depths_of_a_million_payments_are_served(serve):
+async def test_the_last_page_of_a_million_payments_is_served(serve):
     async with serve(payments=1_000_000) as deep, serve(payments=100) as shallow:
         last = await deep.page("received", 10_000)
         assert last.records == (await shallow.page("received", 1)).records
@@ -195,7 +195,7 @@ async def test_a_long_history_that_is_read_through_is_not_kept_in_memory(serve):
     assert kept < 3_000_000
 
 
-async def test_text_is_written_as_itself_not_escaped(serve):
+async def test_text_is_written_unescaped(serve):
     async with serve(payments=100) as account:
         body = (await account.page("received", 1)).body
     assert b"\\u0" not in body.replace(b"\\\\u0", b"")

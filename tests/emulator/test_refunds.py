@@ -1,4 +1,4 @@
-"""Money that goes back: whole, in parts, of fees, and how webhooks and pages tell it."""
+"""Refunds: complete, partial, and of fees; in webhooks and on pages."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ def told(receiver: Receiver, name: str):
     return [event for event in receiver.events if event["event"] == name]
 
 
-async def test_a_refund_is_told_with_the_payments_id_and_its_own(serve, receiver):
+async def test_a_refund_event_has_the_payments_id_and_the_refunds_id(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         payment_id = await paid(account)
         refund_id = await account.emulator.refund(payment_id)
@@ -80,7 +80,7 @@ async def test_parts_add_up_to_the_payment_and_not_to_more(serve):
 
 
 @pytest.mark.parametrize(("option", "after"), [("success", "success"), ("refunded", "refunded")])
-async def test_a_payment_that_was_refunded_whole_has_the_status_asked_for(serve, option, after):
+async def test_a_completely_refunded_payment_has_the_chosen_status(serve, option, after):
     async with serve(refunded_status=option) as account:
         payment_id = await paid(account, "10")
         await account.emulator.refund(payment_id, 4)
@@ -90,7 +90,7 @@ async def test_a_payment_that_was_refunded_whole_has_the_status_asked_for(serve,
 
 
 @pytest.mark.parametrize("step", ["open", "process", "settle", "fail", "reject", "expire"])
-async def test_only_what_succeeded_can_be_refunded(serve, step):
+async def test_only_a_successful_payment_can_be_refunded(serve, step):
     async with serve() as account:
         payment_id = await account.link()
         if step == "settle":
@@ -102,14 +102,14 @@ async def test_only_what_succeeded_can_be_refunded(serve, step):
 
 
 @pytest.mark.parametrize("amount", [0, -1, "x", "0.001", 1.5, True, "NaN", "1e30", None])
-async def test_an_amount_that_is_none_is_refused(serve, amount):
+async def test_an_invalid_amount_is_refused(serve, amount):
     async with serve() as account:
         payment_id = await paid(account)
         with pytest.raises(ValueError, match="amount must be"):
             await account.emulator.refund_fee(payment_id, amount)
 
 
-async def test_a_settling_payment_is_told_and_then_succeeds(serve, receiver):
+async def test_a_settling_payment_has_an_event_and_then_succeeds(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         payment_id = await account.link()
         for step in ("process", "settle", "pay"):
@@ -143,7 +143,7 @@ async def test_each_of_several_refunds_can_be_sent_again(serve, receiver):
     assert [event["data"]["amount"] for event in receiver.events[before:]] == [100, 200]
 
 
-async def test_the_console_refunds_whole_parts_and_fees(serve):
+async def test_the_console_refunds_completely_partly_and_fees(serve):
     async with serve() as account:
         payment_id = await paid(account, "10")
         page = f"/console/payments/{payment_id}"

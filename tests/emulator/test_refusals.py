@@ -1,4 +1,4 @@
-"""Requests that are refused: by key, by address, by content; always as JSON, never as a 500."""
+"""Refused requests: wrong key, path or content; the answer is JSON and never a 500."""
 
 import pytest
 
@@ -25,7 +25,7 @@ async def test_wrong_keys_are_refused(serve, keys):
 
 
 @pytest.mark.parametrize("path", [LINK, "/api/nothing", "/api/user-api/payment/get/x"])
-async def test_keys_are_looked_at_before_anything_else(serve, path):
+async def test_keys_are_checked_first(serve, path):
     async with serve() as account:
         answer = await account.ask("DELETE", path, headers={"X-Api-Key": "wrong"})
     assert answer.status == 401
@@ -47,7 +47,7 @@ async def test_an_unknown_path_is_not_found(serve, path):
         ("OPTIONS", LIST, "POST"),
     ],
 )
-async def test_a_wrong_method_is_told_the_right_one(serve, method, path, allowed):
+async def test_the_answer_to_a_wrong_method_names_the_right_one(serve, method, path, allowed):
     async with serve() as account:
         answer = await account.ask(method, path)
     assert (answer.status, answer.headers["Allow"]) == (405, allowed)
@@ -66,7 +66,7 @@ async def test_a_wrong_method_is_told_the_right_one(serve, method, path, allowed
         b'{"amount": ' + b"9" * 5000 + b"}",
     ],
 )
-async def test_what_is_no_json_is_refused(serve, body):
+async def test_a_body_that_is_not_json_is_refused(serve, body):
     async with serve() as account:
         answer = await account.send(LINK, body)
     assert answer.status == 422
@@ -74,7 +74,7 @@ async def test_what_is_no_json_is_refused(serve, body):
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"amount"'])
-async def test_what_is_no_object_is_refused(serve, body):
+async def test_a_body_that_is_not_an_object_is_refused(serve, body):
     async with serve() as account:
         answer = await account.send(LINK, body)
     assert answer.status == 422
@@ -158,7 +158,7 @@ async def test_a_field_against_the_rules_is_named(serve, path, body, field, kind
 @pytest.mark.parametrize(
     "contact", [b"", b', "phone": "5551234567"', b', "phone_country_code": "+1"']
 )
-async def test_a_token_needs_an_email_or_a_whole_phone_number(serve, contact):
+async def test_a_token_needs_an_email_or_a_complete_phone_number(serve, contact):
     async with serve() as account:
         answer = await account.send(TOKEN, b'{"amount": 1%s}' % contact)
     assert answer.status == 422
@@ -171,7 +171,7 @@ async def test_every_problem_is_named_at_once(serve):
     assert [problem["loc"][-1] for problem in answer.json["detail"]] == ["rows_per_page", "page_no"]
 
 
-async def test_a_refused_link_makes_no_payment(serve):
+async def test_a_refused_link_creates_no_payment(serve):
     async with serve() as account:
         await account.create_link({"amount": -1})
         assert account.emulator.history("received") == []

@@ -1,4 +1,4 @@
-"""The state file: what was made and changed is there again after a restart."""
+"""The state file: created and changed payments are kept across restarts."""
 
 import sqlite3
 
@@ -18,7 +18,7 @@ async def link(account, amount=1):
     return (await account.create_link(body)).json["data"]["payment_id"]
 
 
-async def test_a_restarted_emulator_has_what_was_made_and_changed(serve, file):
+async def test_a_restarted_emulator_has_created_and_changed_payments(serve, file):
     async with serve(payments=60, state=file) as account:
         paid, failed = await link(account), await link(account)
         await account.emulator.pay(paid)
@@ -38,7 +38,7 @@ async def test_a_changed_generated_payment_stays_changed(serve, file):
         assert account.emulator.payment(chosen).status == "success"
 
 
-async def test_timelines_survive(serve, file):
+async def test_timelines_are_kept(serve, file):
     async with serve(state=file) as account:
         payment_id = await link(account)
         await account.emulator.open(payment_id)
@@ -48,7 +48,7 @@ async def test_timelines_survive(serve, file):
 
 
 @pytest.mark.parametrize("digits", ["12345678901234567.89", "0.10", "100.00"])
-async def test_the_digits_of_an_amount_survive(serve, file, digits):
+async def test_an_amount_keeps_its_digits(serve, file, digits):
     async with serve(state=file) as account:
         payment_id = await link(account, digits)
     async with serve(state=file) as account:
@@ -65,7 +65,7 @@ async def test_a_link_expires_across_a_restart(serve, file):
         assert account.emulator.payment(payment_id).status == "expired"
 
 
-async def test_arrivals_and_deletions_survive(serve, file):
+async def test_arrivals_and_deletions_are_kept(serve, file):
     async with serve(payments=10, state=file) as account:
         account.emulator.arrive("sent", 3)
         account.emulator.delete("sent", 2)
@@ -84,7 +84,7 @@ async def test_checkout_tokens_do_not_repeat_after_a_restart(serve, file):
     assert len(set(tokens)) == 2
 
 
-async def test_the_same_emulator_started_again_goes_on(serve, file):
+async def test_the_same_emulator_can_be_started_again(serve, file):
     emulator = Emulator(hostile=True, payments=3, state=file)
     for count in (4, 5):
         async with emulator:
@@ -92,7 +92,7 @@ async def test_the_same_emulator_started_again_goes_on(serve, file):
             assert len(emulator.history("sent")) == count
 
 
-async def test_what_is_changed_while_the_file_is_closed_is_not_lost_in_silence(file):
+async def test_changes_while_the_file_is_closed_are_an_error(file):
     emulator = Emulator(hostile=True, payments=3, state=file)
     emulator.delete("sent", 1)
     with pytest.raises(RuntimeError, match="change them while the emulator runs"):
@@ -120,14 +120,14 @@ async def test_a_file_in_use_is_refused_at_once(file):
             await Emulator(state=file).start()
 
 
-async def test_a_file_that_is_no_database_is_refused_and_left_alone(file):
+async def test_a_file_that_is_not_a_database_is_refused_unchanged(file):
     file.write_bytes(b"my thesis, the only copy " * 100)
     with pytest.raises(ValueError, match="cannot be used"):
         await Emulator(state=file).start()
     assert file.read_bytes() == b"my thesis, the only copy " * 100
 
 
-async def test_another_programs_database_is_refused_and_left_alone(file):
+async def test_the_database_of_another_program_is_refused_unchanged(file):
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE thesis (page TEXT)")
     database.close()
@@ -152,7 +152,7 @@ async def test_an_emulator_that_was_refused_leaves_nothing_open(file):
 
 
 def copy_of(file):
-    """The files as they are now, which nobody has closed: as after `kill -9`."""
+    """Copy the open files, as they are after `kill -9`."""
     copy = file.with_name("copy.db")
     copy.write_bytes(file.read_bytes())
     copy.with_name("copy.db-wal").write_bytes(file.with_name("state.db-wal").read_bytes())
@@ -176,7 +176,7 @@ async def test_a_change_is_in_the_file_when_it_is_made(serve, file):
         assert account.emulator.payment(payment_id).status == "success"
 
 
-async def test_a_token_is_not_issued_twice_though_nothing_was_closed(serve, file):
+async def test_a_token_is_not_issued_twice_after_a_kill(serve, file):
     body = {"amount": 5, "email": "a@b.example"}
     async with serve(state=file) as account:
         first = (await account.create_token(body)).json["data"]["checkout_token"]
@@ -185,7 +185,7 @@ async def test_a_token_is_not_issued_twice_though_nothing_was_closed(serve, file
         assert (await account.create_token(body)).json["data"]["checkout_token"] != first
 
 
-async def test_what_could_not_be_written_is_written_with_the_next_change(serve, file):
+async def test_a_failed_write_is_repeated_with_the_next_change(serve, file):
     async with serve(state=file) as account:
         payment_id = await link(account)
         database = account.emulator._state._database

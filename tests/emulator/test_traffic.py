@@ -1,4 +1,4 @@
-"""Latency, the request limit, arrivals and the journal, all on the loop's own clock."""
+"""Latency, the request limit, arrivals and the journal, on the event loop's clock."""
 
 import asyncio
 
@@ -7,12 +7,12 @@ from virtual_time import pass_time
 
 
 async def in_flight(emulator, count):
-    """Return once so many requests are being served."""
+    """Wait until that many requests are being served."""
     while emulator.in_flight != count:
         await asyncio.sleep(0)
 
 
-async def test_latency_is_waited_once_by_each_request(serve):
+async def test_each_request_waits_for_the_latency_once(serve):
     async with serve(latency=5.0) as account:
         for _ in range(3):
             await account.page("sent", 1)
@@ -20,14 +20,14 @@ async def test_latency_is_waited_once_by_each_request(serve):
     assert waits == [5.0] * 3
 
 
-async def test_requests_wait_out_the_latency_side_by_side(serve):
+async def test_requests_wait_for_the_latency_concurrently(serve):
     async with serve(latency=5.0) as account:
         started = asyncio.get_running_loop().time()
         await asyncio.gather(*(account.page("sent", 1) for _ in range(4)))
         assert asyncio.get_running_loop().time() - started == pytest.approx(5.0)
 
 
-async def test_the_answer_is_of_the_moment_after_the_latency(serve):
+async def test_the_answer_has_the_state_after_the_latency(serve):
     async with serve(payments=10, latency=5.0) as account:
         request = asyncio.ensure_future(account.page("sent", 1))
         await in_flight(account.emulator, 1)
@@ -35,7 +35,7 @@ async def test_the_answer_is_of_the_moment_after_the_latency(serve):
         assert (await request).json["totalRecords"] == 12
 
 
-async def test_requests_above_the_limit_are_told_when_to_return(serve):
+async def test_requests_above_the_limit_get_a_retry_after(serve):
     async with serve(rate_limit=2.0) as account:
         answers = [await account.page("sent", 1) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
@@ -43,7 +43,7 @@ async def test_requests_above_the_limit_are_told_when_to_return(serve):
     assert answers[2].json["success"] is False
 
 
-async def test_a_client_that_returns_when_told_is_let_through(serve):
+async def test_a_client_that_waits_for_retry_after_is_served(serve):
     async with serve(rate_limit=0.1) as account:
         await account.page("sent", 1)
         wait = int((await account.page("sent", 1)).headers["Retry-After"])
@@ -51,7 +51,7 @@ async def test_a_client_that_returns_when_told_is_let_through(serve):
         assert (wait, (await account.page("sent", 1)).status) == (10, 200)
 
 
-async def test_an_idle_account_saves_up_no_more_than_one_burst(serve):
+async def test_an_idle_account_has_at_most_one_burst(serve):
     async with serve(rate_limit=3.0) as account:
         await pass_time(3600)
         answers = [await account.page("sent", 1) for _ in range(5)]
@@ -99,7 +99,7 @@ async def test_nothing_arrives_while_it_is_closed(serve):
         assert len(account.emulator.history("sent")) == 5
 
 
-async def test_the_journal_tells_what_was_asked_and_answered(serve):
+async def test_the_journal_has_requests_and_answers(serve):
     async with serve() as account:
         await account.page("sent", 3)
         await account.get("nonsense")
@@ -119,14 +119,14 @@ async def test_the_journal_is_bounded_and_the_count_is_exact(serve, monkeypatch)
         assert account.emulator.request_count == 8
 
 
-async def test_the_peak_is_the_most_at_one_time(serve):
+async def test_the_peak_is_the_largest_number_at_the_same_time(serve):
     async with serve(latency=1.0) as account:
         await asyncio.gather(*(account.page("sent", 1) for _ in range(7)))
         await account.page("sent", 1)
         assert (account.emulator.peak_in_flight, account.emulator.in_flight) == (7, 0)
 
 
-async def test_a_client_that_goes_away_is_no_longer_served(serve):
+async def test_the_request_of_a_disconnected_client_is_cancelled(serve):
     async with serve(latency=1000.0) as account:
         request = asyncio.ensure_future(account.create_link({"amount": 1}))
         await in_flight(account.emulator, 1)
@@ -173,7 +173,7 @@ async def test_the_journal_never_holds_a_credential(serve):
     assert [secret for secret in secrets if secret in kept or secret[:30] in kept] == []
 
 
-async def test_requests_can_be_listened_to(serve):
+async def test_listeners_are_called_for_requests(serve):
     heard = []
     async with serve() as account:
         end = account.emulator.journal.subscribe(heard.append)

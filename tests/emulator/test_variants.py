@@ -1,4 +1,4 @@
-"""What Paywint's pages leave open or contradict each other about: each form can be had."""
+"""The variants for what Paywint's documentation leaves open or contradicts."""
 
 import json
 
@@ -29,7 +29,7 @@ PLATFORM_FIELDS = {
         ("text", "9007199254740993.37", b'"amount":"9007199254740993.37","currency":"USD"'),
     ],
 )
-async def test_a_webhook_has_its_amount_in_the_unit_asked_for(serve, receiver, unit, amount, told):
+async def test_a_webhook_has_its_amount_in_the_chosen_unit(serve, receiver, unit, amount, told):
     async with serve(webhook_url=receiver.url, webhook_amounts=unit) as account:
         await account.emulator.pay(await account.link(amount))
         await account.emulator.delivered()
@@ -38,7 +38,7 @@ async def test_a_webhook_has_its_amount_in_the_unit_asked_for(serve, receiver, u
 
 @pytest.mark.parametrize("records", ["list", "null"])
 @pytest.mark.parametrize("total", ["zero", "null", "absent"])
-async def test_an_empty_account_answers_as_asked_for(serve, records, total):
+async def test_an_empty_account_answers_in_the_chosen_form(serve, records, total):
     async with serve(empty_records=records, empty_total=total) as account:
         answer = (await account.page("received", 1)).json
     assert answer["records"] == {"list": [], "null": None}[records]
@@ -53,7 +53,7 @@ async def test_an_account_with_payments_has_its_list_and_its_total(serve):
     assert (behind["records"], behind["totalRecords"]) == (None, 1)
 
 
-async def test_the_list_of_sent_payments_is_where_it_is_told_to_be(serve):
+async def test_the_list_of_sent_payments_has_the_given_path(serve):
     path = "/api/user-api/payment/list/payments-sent"
     async with serve(payments=3, sent_path=path) as account:
         found = await account.send(path, {"rows_per_page": 10, "page_no": 1})

@@ -1,4 +1,4 @@
-"""How often a webhook is tried, in which order, and what becomes of it when the emulator closes."""
+"""Attempts of a delivery, their order, and deliveries when the emulator closes."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def test_any_2xx_is_enough(serve, receiver, status):
     assert (delivery.attempts, delivery.outcome) == ([503, status], "delivered")
 
 
-async def test_attempts_are_the_same_delivery(serve, receiver):
+async def test_all_attempts_have_the_same_body_and_id(serve, receiver):
     receiver.answers = [500]
     async with serve(webhook_url=receiver.url) as account:
         await account.emulator.pay(await account.link())
@@ -38,7 +38,7 @@ async def test_attempts_are_the_same_delivery(serve, receiver):
     assert len({body for _headers, body in receiver.seen}) == 1
 
 
-async def test_a_receiver_that_never_answers_is_given_up(serve, receiver):
+async def test_a_receiver_that_never_answers_times_out(serve, receiver):
     receiver.answers = [NEVER]
     async with serve(webhook_url=receiver.url) as account:
         await account.emulator.pay(await account.link())
@@ -48,7 +48,7 @@ async def test_a_receiver_that_never_answers_is_given_up(serve, receiver):
     assert {type(attempt) for attempt in delivery.attempts} == {str}
 
 
-async def test_nobody_there_is_tried_three_times(serve, unused_tcp_port):
+async def test_a_closed_port_is_tried_three_times(serve, unused_tcp_port):
     async with serve(webhook_url=f"http://127.0.0.1:{unused_tcp_port}/") as account:
         await account.emulator.pay(await account.link())
         await account.emulator.delivered()
@@ -56,7 +56,7 @@ async def test_nobody_there_is_tried_three_times(serve, unused_tcp_port):
     assert (len(delivery.attempts), delivery.outcome) == (3, "failed")
 
 
-async def test_a_receiver_that_speaks_no_http_is_tried_three_times(serve):
+async def test_a_receiver_without_http_is_tried_three_times(serve):
     async def babble(reader, writer):
         writer.write(b"\x00garbage\r\n\r\n")
         await writer.drain()
@@ -71,9 +71,7 @@ async def test_a_receiver_that_speaks_no_http_is_tried_three_times(serve):
     assert (len(delivery.attempts), delivery.outcome) == (3, "failed")
 
 
-async def test_the_events_of_a_payment_come_in_their_order_though_one_is_tried_again(
-    serve, receiver
-):
+async def test_the_events_of_a_payment_are_in_order_even_if_one_is_retried(serve, receiver):
     receiver.answers = [500, 500, 200]
     async with serve(webhook_url=receiver.url) as account:
         payment_id = await account.link()
@@ -83,7 +81,7 @@ async def test_the_events_of_a_payment_come_in_their_order_though_one_is_tried_a
     assert receiver.names == ["payment.opened"] * 3 + ["payment.processing", "payment.success"]
 
 
-async def test_one_payments_trouble_does_not_hold_up_another(serve, receiver):
+async def test_failing_deliveries_of_a_payment_do_not_delay_those_of_another(serve, receiver):
     receiver.answers = [500, 200]
     async with serve(webhook_url=receiver.url) as account:
         first, second = await account.link(), await account.link()
@@ -94,7 +92,7 @@ async def test_one_payments_trouble_does_not_hold_up_another(serve, receiver):
     assert sorted(told[:2]) == sorted([first, second])
 
 
-async def test_a_delivery_can_be_made_again_with_the_same_id(serve, receiver):
+async def test_an_event_can_be_delivered_again_with_the_same_id(serve, receiver):
     receiver.answers = [500, 500, 500, 200]
     async with serve(webhook_url=receiver.url) as account:
         await account.emulator.pay(await account.link())
@@ -106,13 +104,13 @@ async def test_a_delivery_can_be_made_again_with_the_same_id(serve, receiver):
     assert len({event["id"] for event in receiver.events}) == 1
 
 
-async def test_an_unknown_delivery_cannot_be_made_again(serve):
+async def test_an_unknown_delivery_cannot_be_resent(serve):
     async with serve() as account:
         with pytest.raises(LookupError, match="no delivery 'x'"):
             await account.emulator.resend("x")
 
 
-async def test_nothing_is_made_again_by_an_emulator_that_does_not_run():
+async def test_an_emulator_that_does_not_run_resends_nothing():
     with pytest.raises(RuntimeError, match="before it is started"):
         await Emulator().resend("x")
 
@@ -134,7 +132,7 @@ async def test_a_resend_that_is_cancelled_stops(serve, receiver):
         assert len(receiver.seen) == 2
 
 
-async def test_closing_breaks_off_deliveries_and_leaves_no_task(serve, receiver):
+async def test_closing_stops_deliveries_and_leaves_no_task(serve, receiver):
     receiver.answers = [NEVER]
     async with serve(webhook_url=receiver.url) as account:
         before = asyncio.all_tasks()
@@ -154,7 +152,7 @@ async def test_closing_breaks_off_deliveries_and_leaves_no_task(serve, receiver)
 
 
 @pytest.mark.parametrize("faults", [WebhookFaults(), WebhookFaults(reorder=1.0)])
-async def test_what_was_broken_off_is_delivered_after_a_restart(receiver, faults):
+async def test_stopped_deliveries_are_made_after_a_restart(receiver, faults):
     receiver.answers = [NEVER]
     emulator = Emulator(hostile=True, payments=300, webhook_url=receiver.url, webhook_faults=faults)
     async with emulator:

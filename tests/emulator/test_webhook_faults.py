@@ -1,4 +1,4 @@
-"""What goes wrong with webhooks on purpose, and what does not though there are thousands."""
+"""The faults of deliveries, and thousands of deliveries."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ def test_a_fault_out_of_range_is_named(fault):
         WebhookFaults(**fault)
 
 
-async def test_a_delay_is_waited_before_each_delivery(serve, receiver):
+async def test_each_delivery_waits_for_the_delay(serve, receiver):
     loop = asyncio.get_running_loop()
     faults = WebhookFaults(delay=120.0)
     async with serve(webhook_url=receiver.url, webhook_faults=faults) as account:
@@ -29,7 +29,7 @@ async def test_a_delay_is_waited_before_each_delivery(serve, receiver):
         assert loop.time() - started == pytest.approx(120, abs=1)
 
 
-async def test_what_is_dropped_is_never_sent_and_says_so(serve, receiver):
+async def test_a_dropped_event_is_not_sent_and_marked(serve, receiver):
     async with serve(webhook_url=receiver.url, webhook_faults=WebhookFaults(drop=1.0)) as account:
         await account.emulator.pay(await account.link())
         await account.emulator.delivered()
@@ -37,7 +37,7 @@ async def test_what_is_dropped_is_never_sent_and_says_so(serve, receiver):
     assert (receiver.seen, delivery.outcome, delivery.attempts) == ([], "dropped", [])
 
 
-async def test_a_duplicate_comes_twice_with_one_id(serve, receiver):
+async def test_a_duplicate_is_delivered_twice_with_the_same_id(serve, receiver):
     faults = WebhookFaults(duplicate=1.0)
     async with serve(webhook_url=receiver.url, webhook_faults=faults) as account:
         await account.emulator.pay(await account.link())
@@ -46,7 +46,7 @@ async def test_a_duplicate_comes_twice_with_one_id(serve, receiver):
     assert receiver.events[0] == receiver.events[1]
 
 
-async def test_a_duplicate_that_fails_is_tried_no_fourth_time(serve, receiver):
+async def test_a_failing_duplicate_has_no_fourth_attempt(serve, receiver):
     receiver.answers = [500]
     faults = WebhookFaults(duplicate=1.0)
     async with serve(webhook_url=receiver.url, webhook_faults=faults) as account:
@@ -55,7 +55,7 @@ async def test_a_duplicate_that_fails_is_tried_no_fourth_time(serve, receiver):
     assert len(receiver.seen) == 3
 
 
-async def test_events_overtake_each_other_when_they_are_told_to(serve, receiver):
+async def test_events_are_reordered_with_that_fault(serve, receiver):
     faults = WebhookFaults(reorder=1.0)
     orders = set()
     async with serve(webhook_url=receiver.url, webhook_faults=faults) as account:
@@ -76,7 +76,7 @@ async def test_faults_can_be_set_later(serve, receiver):
         assert account.emulator.deliveries[0].outcome == "dropped"
 
 
-async def test_the_seed_decides_which_deliveries_go_wrong(serve, receiver):
+async def test_the_seed_decides_which_deliveries_have_faults(serve, receiver):
     outcomes = []
     for seed in (1, 1, 2):
         faults = WebhookFaults(drop=0.5)
@@ -88,7 +88,7 @@ async def test_the_seed_decides_which_deliveries_go_wrong(serve, receiver):
     assert outcomes[0] == outcomes[1] != outcomes[2]
 
 
-async def test_deliveries_are_made_side_by_side_but_not_all_at_once(serve, receiver):
+async def test_the_number_of_concurrent_deliveries_is_limited(serve, receiver):
     receiver.pause = 1.0
     async with serve(webhook_url=receiver.url) as account:
         for _ in range(100):

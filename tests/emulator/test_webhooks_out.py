@@ -1,4 +1,4 @@
-"""Webhooks as they leave: what is told, how it is signed, and where to."""
+"""Webhooks as they are sent: their content, signature and receiver."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from virtual_time import pass_time
 from paywint_async.emulator import Emulator
 
 
-async def test_a_change_is_told_as_it_is_published(serve, receiver):
+async def test_a_change_has_its_published_event(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         payment_id = await account.link()
         await account.emulator.pay(payment_id)
@@ -43,7 +43,7 @@ async def test_an_amount_is_in_cents_and_exact(serve, receiver, amount, cents):
     assert receiver.events[0]["data"]["amount"] == cents
 
 
-async def test_a_failure_says_why_under_the_webhooks_own_name(serve, receiver):
+async def test_a_failure_has_its_reason_under_the_webhooks_field_name(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         await account.emulator.fail(await account.link(), reason="no funds")
         await account.emulator.delivered()
@@ -68,7 +68,7 @@ async def test_a_retry_names_the_new_payment_and_no_other_event_does(serve, rece
     assert reasons == ["payment.failed"]
 
 
-async def test_an_expiry_is_told_by_itself(serve, receiver):
+async def test_an_expiry_has_its_event(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         await account.link()
         await pass_time(86_401)
@@ -120,7 +120,7 @@ async def test_url_and_secret_can_be_set_later(serve, receiver):
     assert "webhook-signature" in receiver.seen[0][0]
 
 
-async def test_ids_follow_from_the_seed_and_are_distinct(serve, receiver):
+async def test_ids_are_determined_by_the_seed_and_distinct(serve, receiver):
     ids = []
     for _ in range(2):
         async with serve(webhook_url=receiver.url) as account:
