@@ -1,4 +1,4 @@
-"""What an error shows, as the core's tests look at it; a handler, and what calls it."""
+"""Fixtures: everything that an error shows, and a handler with its receiver."""
 
 import pytest
 from core.conftest import shown

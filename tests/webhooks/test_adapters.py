@@ -95,7 +95,7 @@ READERS = [serve_in_aiohttp, serve_in_starlette, serve_as_asgi]
 
 @attrs.define
 class Served:
-    """A receiver that is served, and what its handler was told."""
+    """A receiver behind a server, and the events that its handler got."""
 
     url: str
     events: list
@@ -136,7 +136,7 @@ def fresh() -> bytes:
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
-async def test_what_the_emulator_delivers_is_received_and_confirmed(adapter):
+async def test_a_delivery_of_the_emulator_is_received_and_confirmed(adapter):
     async with served(adapter) as app:
         options = {"webhook_url": app.url, "webhook_secret": SECRET}
         options["webhook_retry_delays"] = (0.0, 0.0)
@@ -158,7 +158,7 @@ async def test_what_the_emulator_delivers_is_received_and_confirmed(adapter):
 
 
 @pytest.mark.parametrize("adapter", READERS)
-async def test_an_answer_has_a_status_and_nothing_else(adapter):
+async def test_an_answer_has_a_status_and_no_body(adapter):
     async with served(adapter) as app:
         app.failures.append(ValueError("a secret of the handler's"))
         assert await post(app.url, fresh()) == (500, b"")
@@ -239,7 +239,7 @@ def failures_in(caplog):
     ("kind", "beginning", "is_abrupt"),
     [(b"Content-Length: 500\r\n", b"{", False), (CHUNKED, b"1\r\n{\r\n", True)],
 )
-async def test_a_sender_that_goes_away_within_the_body_does_no_harm(
+async def test_a_sender_that_disconnects_within_the_body_causes_no_error(
     adapter, kind, beginning, is_abrupt, caplog
 ):
     async with served(adapter) as app:
@@ -254,7 +254,7 @@ async def test_a_sender_that_goes_away_within_the_body_does_no_harm(
 
 
 @pytest.mark.parametrize("adapter", READERS)
-async def test_a_chunk_that_is_none_is_refused(adapter, caplog):
+async def test_an_invalid_chunk_is_refused(adapter, caplog):
     async with served(adapter) as app, connected(app) as (reader, writer):
         await begin(reader, writer, CHUNKED)
         writer.write(b"1\r\n{\r\nzz\r\n{\r\n")
@@ -274,7 +274,7 @@ async def test_a_chunk_that_is_none_is_refused(adapter, caplog):
         b"Webhook-Id: 1\r\nWebhook-Id: 2\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
-async def test_what_no_sender_would_send_is_4xx(adapter, rest, caplog):
+async def test_an_invalid_request_is_4xx(adapter, rest, caplog):
     async with served(adapter) as app, connected(app) as (reader, writer):
         writer.write(HEAD + rest)
         status = await reader.readline()
@@ -282,7 +282,7 @@ async def test_what_no_sender_would_send_is_4xx(adapter, rest, caplog):
     assert failures_in(caplog) == []
 
 
-async def test_a_small_body_that_unpacks_to_a_large_one_is_refused():
+async def test_a_small_body_that_decompresses_to_a_large_one_is_refused():
     bomb = gzip.compress(b" " * 10_000_000)
     async with served(serve_in_aiohttp) as app:
         headers = {"Content-Encoding": "gzip"}
@@ -290,7 +290,7 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_refused():
 
 
 @pytest.mark.parametrize("adapter", READERS)
-async def test_an_event_that_comes_ten_times_at_once_is_processed_till_it_works_and_never_twice(
+async def test_ten_concurrent_deliveries_are_processed_until_one_succeeds(
     adapter,
 ):
     ends, at_once = [ValueError(), asyncio.CancelledError(), None], 0
@@ -315,7 +315,7 @@ async def test_an_event_that_comes_ten_times_at_once_is_processed_till_it_works_
     assert (len(worked), peaks) == (8, [1, 1, 1])
 
 
-async def test_an_asgi_application_takes_http_only():
+async def test_an_asgi_application_accepts_only_http():
     async def on_event(event):
         raise AssertionError
 

@@ -18,7 +18,7 @@ CURRENCY = b'"currency": "%s", "amount"'
 
 
 def parse(written, *, amounts=None, currency=None):
-    """The event whose amount is written so, in the body."""
+    """Parse an event whose amount is written like this in the body."""
     body = delivery(amount=0).replace(b'"amount": 0', b'"amount": ' + written.encode())
     if currency is not None:
         body = body.replace(b'"amount"', CURRENCY % currency.encode())
@@ -37,7 +37,7 @@ class TestWithoutAUnit:
     def test_a_fraction_of_a_dollar_is_dollars(self, written):
         assert read(written) == (written, written)
 
-    def test_so_it_is_with_an_exponent(self):
+    def test_a_fraction_with_an_exponent_is_dollars(self):
         assert read("15075e-2") == ("15075e-2", "150.75")
 
     @pytest.mark.parametrize("written", ["100.00", "0.00", "5.9", "-1.00"])
@@ -47,15 +47,15 @@ class TestWithoutAUnit:
     @pytest.mark.parametrize(
         "written", ["599", "0", "-599", "599.0", "100.00", "1e2", "5.99e2", "-0"]
     )
-    def test_a_whole_number_shows_nothing(self, written):
+    def test_an_integer_does_not_show_the_unit(self, written):
         assert read(written) == (written, None)
 
     @pytest.mark.parametrize("written", ["599", "0599", "1.5e1"])
-    def test_text_without_a_point_shows_nothing(self, written):
+    def test_text_without_a_point_does_not_show_the_unit(self, written):
         assert read(f'"{written}"') == (written, None)
 
     @pytest.mark.parametrize("written", ["1998.9999999999998", "0.125", '"100.000"', "5e-3"])
-    def test_more_decimals_than_money_has_show_nothing(self, written):
+    def test_more_than_two_decimals_do_not_show_the_unit(self, written):
         """1998.9999999999998 is what some programs make of 19.99 dollars in cents."""
         assert read(written)[1] is None
 
@@ -77,7 +77,7 @@ class TestInCents:
             ("123456789012345678901234567890123", "1234567890123456789012345678901.23"),
         ],
     )
-    def test_is_turned_into_dollars_exactly(self, written, dollars):
+    def test_is_converted_to_dollars_exactly(self, written, dollars):
         assert read(written, amounts="cents") == (written.strip('"'), dollars)
 
     @given(st.integers(min_value=-(10**60), max_value=10**60))
@@ -88,7 +88,7 @@ class TestInCents:
     @pytest.mark.parametrize(
         "written", ["150.75", '"100.00"', '"5.9"', "0.5", "1998.9999999999998"]
     )
-    def test_contradicted_by_the_digits_is_none(self, written):
+    def test_that_the_digits_contradict_gives_none(self, written):
         assert read(written, amounts="cents") == (written.strip('"'), None)
 
 
@@ -138,7 +138,7 @@ class TestWhatIsNoAmount:
             '"5\\n"',
         ],
     )
-    def test_is_none_and_loses_no_event(self, written, amounts):
+    def test_gives_none_and_the_event_is_kept(self, written, amounts):
         assert read(written, amounts=amounts) == (None, None)
 
     @pytest.mark.parametrize("amounts", [None, "cents", "dollars"])
@@ -146,7 +146,7 @@ class TestWhatIsNoAmount:
         "written",
         ["1e9999", "1e-9999", "1e99999999999999999999", "1e-99999999999999999999", "1e1000"],
     )
-    def test_beyond_all_money_is_none(self, written, amounts):
+    def test_too_large_for_money_is_none(self, written, amounts):
         assert read(written, amounts=amounts) == (written, None)
 
     @pytest.mark.parametrize("written", ["9" * 60_000, "0." + "9" * 60_000, "1" + "0" * 5_000])
@@ -168,7 +168,7 @@ class TestWhatIsNoAmount:
 
 class TestTheUnit:
     @pytest.mark.parametrize("amounts", ["", "Cents", "cent", b"cents", 100, True, ["cents"]])
-    def test_that_is_none_is_a_setting_to_be_mended(self, amounts, handler):
+    def test_that_is_unknown_is_a_configuration_error(self, amounts, handler):
         with pytest.raises(ConfigurationError, match="amounts must be"):
             parse("5", amounts=amounts)
         with pytest.raises(ConfigurationError, match="amounts must be"):
@@ -177,7 +177,7 @@ class TestTheUnit:
     @pytest.mark.parametrize(
         ("amounts", "amount"), [(None, None), ("cents", "5.99"), ("dollars", "599")]
     )
-    async def test_is_told_to_a_receiver(self, handler, amounts, amount):
+    async def test_is_an_argument_of_a_receiver(self, handler, amounts, amount):
         await post(make(handler, amounts=amounts))
         (event,) = handler.events
         assert event.amount == (None if amount is None else Decimal(amount))

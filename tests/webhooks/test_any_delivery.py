@@ -1,4 +1,4 @@
-"""Whatever is delivered is an event or a `WebhookError`, and an event says what was delivered."""
+"""Any delivery is parsed into an event with its content, or raises a `WebhookError`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = st.sampled_from(NAMES)
 
 
 def random_json(draw, levels=3):
-    """Any JSON value, odd ones more often than a sender would write them."""
+    """Any JSON value, unusual ones more often than from a real sender."""
     kinds = [None, True, 0, -1, 1e300, 10**400, float("nan"), 5.99, "", "x\ud800", "1e5", "a" * 500]
     kinds += [draw.random(), draw.getrandbits(70), str(draw.getrandbits(40)), "😀\n\x00"]
     if levels == 0 or draw.random() < 0.8:
@@ -39,7 +39,7 @@ def random_json(draw, levels=3):
 
 
 def random_payload(draw):
-    """A published delivery in which anything may be anything else, or of which a few bytes are wrong."""
+    """A published delivery with random values replaced, or a few bytes damaged."""
     body = json.loads(draw.choice(PUBLISHED).body)
     for name in draw.sample(NAMES, draw.randrange(4)):
         fields = body if name in body or not isinstance(body.get("data"), dict) else body["data"]
@@ -64,26 +64,26 @@ def check(body, amounts):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_ten_thousand_random_payloads_raise_nothing_but_our_error(seed):
+def test_random_payloads_raise_only_webhook_errors(seed):
     draw = random.Random(seed)
     events = [check(random_payload(draw), draw.choice(UNITS)) for _ in range(1000)]
     assert 200 < sum(event is not None for event in events) < 900
 
 
 @given(st.binary(max_size=200))
-def test_bytes_are_our_error(body):
+def test_random_bytes_raise_only_webhook_errors(body):
     with pytest.raises(WebhookDecodeError):
         parse_event(body, {}, clock=clock)
 
 
 @given(st.binary() | st.text() | JSON, JSON | st.lists(st.tuples(st.text(), st.text())))
-def test_whatever_is_passed_is_our_error(body, headers):
+def test_arguments_of_any_type_raise_only_webhook_errors(body, headers):
     with pytest.raises(WebhookError):
         parse_event(body, headers, clock=clock)
 
 
 @given(FIELDS, st.text(alphabet=st.characters(codec="utf-8")))
-def test_a_text_is_kept_as_it_came(name, value):
+def test_a_text_is_kept_unchanged(name, value):
     body = delivery(**{name: value})
     if name in ("data", "eventGeneratedTime") or (name, value) == ("id", ""):
         return
@@ -93,7 +93,7 @@ def test_a_text_is_kept_as_it_came(name, value):
 
 @given(NUMBERS, st.sampled_from(UNITS))
 @example("1998.9999999999998", "cents")
-def test_an_amount_is_exactly_what_was_sent_in_the_unit_that_was_told(written, amounts):
+def test_an_amount_is_exact_in_the_given_unit(written, amounts):
     body = delivery(amount=0).replace(b'"amount": 0', b'"amount": ' + written.encode())
     event = parse_event(body, {}, clock=clock, amounts=amounts)
     assert event.amount_sent == written

@@ -16,12 +16,12 @@ from paywint_async.webhooks import MemoryReplayStore
 
 
 class TestConcurrentDuplicates:
-    async def test_are_processed_once_and_all_answered_with_success(self, receiver, handler):
+    async def test_are_processed_once_and_all_answered_with_204(self, receiver, handler):
         handler.seconds = 5.0
         assert await asyncio.gather(*[post(receiver) for _ in range(10)]) == [204] * 10
         assert (len(handler.events), handler.peak) == (1, 1)
 
-    async def test_are_processed_again_until_one_works(self, receiver, handler):
+    async def test_are_processed_again_until_one_succeeds(self, receiver, handler):
         handler.seconds = 5.0
         handler.outcomes = [ValueError(), ValueError()]
         answers = await asyncio.gather(*[post(receiver) for _ in range(10)])
@@ -34,7 +34,7 @@ class TestConcurrentDuplicates:
         await asyncio.gather(*[post(receiver, body) for body in bodies])
         assert handler.peak == 10
 
-    async def test_go_on_after_one_that_was_cancelled(self, receiver, handler):
+    async def test_continue_after_one_that_was_cancelled(self, receiver, handler):
         handler.seconds = 5.0
         first, second = (asyncio.ensure_future(post(receiver)) for _ in range(2))
         await pass_time(1.0)
@@ -42,7 +42,7 @@ class TestConcurrentDuplicates:
         assert await second == 204
         assert (first.cancelled(), len(handler.events), handler.at_once) == (True, 2, 0)
 
-    async def test_in_any_order_with_any_failures_end_processed_once(self, handler):
+    async def test_in_any_order_with_any_failures_are_processed_once(self, handler):
         draw = random.Random(5)
         handler.seconds = 0.5
         handler.outcomes = [ValueError() if draw.random() < 0.4 else None for _ in range(500)]
@@ -61,7 +61,7 @@ class TestConcurrentDuplicates:
 
 
 class SlowStore(MemoryReplayStore):
-    """As a database would do it, in seconds; `ended` is what came to its end."""
+    """A slow store, like a database; `ended` lists the completed calls."""
 
     def __init__(self):
         super().__init__()
@@ -105,7 +105,7 @@ class TestACancellation:
         assert (first.cancelled(), store.ended) == (True, ["release", "complete"])
         assert (len(handler.events), handler.peak) == (2, 1)
 
-    async def test_is_over_when_the_store_is(self, handler):
+    async def test_waits_for_the_store(self, handler):
         store = SlowStore()
         first = asyncio.ensure_future(post(make(handler, store=store)))
         await pass_time(1.0)

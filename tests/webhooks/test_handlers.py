@@ -32,7 +32,7 @@ class TestAHandlerOfANamedEvent:
 
         assert [event.event for event in paid.events] == ["payment.success"]
 
-    async def test_may_be_of_several_events(self):
+    async def test_may_be_registered_for_several_events(self):
         receiver, refunded = make_named(), Handler()
         receiver.on("payment.refunded", WebhookEventName.REFUND)(refunded)
 
@@ -40,13 +40,13 @@ class TestAHandlerOfANamedEvent:
 
         assert [event.event for event in refunded.events] == ["payment.refund", "payment.refunded"]
 
-    def test_stays_the_function_that_it_was(self):
+    def test_is_returned_unchanged(self):
         async def paid(event):
             return event
 
         assert make_named().on("payment.success")(paid) is paid
 
-    async def test_comes_after_on_event_in_the_order_of_registration(self):
+    async def test_is_called_after_on_event_in_the_order_of_registration(self):
         called = []
 
         def named(name):
@@ -61,7 +61,7 @@ class TestAHandlerOfANamedEvent:
         await say(receiver, "payment.success", "payment.failed")
         assert called == ["on_event", "first", "second", "on_event"]
 
-    async def test_that_raises_lets_the_event_come_again_to_all(self):
+    async def test_that_raises_makes_the_next_delivery_call_all(self):
         receiver, first, second = make_named(), Handler(), Handler(outcomes=[ValueError()])
         for handler in (first, second):
             receiver.on("payment.success")(handler)
@@ -70,7 +70,7 @@ class TestAHandlerOfANamedEvent:
 
         assert (len(first.events), len(second.events)) == (2, 2)
 
-    async def test_registered_between_two_deliveries_counts_from_the_next(self):
+    async def test_registered_between_two_deliveries_is_called_for_the_next(self):
         receiver, early, late = make_named(), Handler(), Handler()
         receiver.on("payment.success")(early)
         await post(receiver, delivery(id="1"), {})
@@ -79,7 +79,7 @@ class TestAHandlerOfANamedEvent:
         assert [len(early.events), len(late.events)] == [2, 1]
 
     @pytest.mark.parametrize("name", [*WebhookEventName, "kyc.approved", "card.3ds-done"])
-    async def test_may_be_of_each_published_name_and_of_others_that_are_of_no_payment(self, name):
+    async def test_accepts_each_published_name_and_other_names_without_payment(self, name):
         receiver, handler = make_named(), Handler()
         receiver.on(name)(handler)
         await say(receiver, name)
@@ -96,7 +96,7 @@ class TestAHandlerOfANamedEvent:
             ("payment.charged.back", None),
         ],
     )
-    def test_of_a_misspelt_name_is_an_error_that_tells_the_right_one(self, name, meant):
+    def test_for_a_misspelt_name_is_an_error_with_the_right_name(self, name, meant):
         with pytest.raises(ConfigurationError, match=f"{name}.*did you mean") as caught:
             make_named().on(name)
         assert meant is None or f"'{meant}'" in str(caught.value)
@@ -104,7 +104,7 @@ class TestAHandlerOfANamedEvent:
     @pytest.mark.parametrize(
         "name", ["success", "", "Payment.Success", "kyc.*", "*", None, 5, "a b.c", print]
     )
-    def test_of_what_is_no_name_is_an_error(self, name):
+    def test_for_an_invalid_name_is_an_error(self, name):
         with pytest.raises(ConfigurationError, match="no name of an event"):
             make_named().on(name)
 
@@ -113,7 +113,7 @@ class TestAHandlerOfANamedEvent:
             make_named().on()
 
     @pytest.mark.parametrize("handler", [None, "paid", 5])
-    def test_has_to_be_callable(self, handler):
+    def test_must_be_callable(self, handler):
         with pytest.raises(ConfigurationError, match="handler must be a coroutine function"):
             make_named().on("payment.success")(handler)
 
@@ -145,23 +145,23 @@ class TestAnEventOfNoPayment:
             (InvalidRequestError("payment_id", "is no UUID"), delivery()),
         ],
     )
-    async def test_excuses_no_other_error(self, handler, error, body):
+    async def test_still_raises_other_errors(self, handler, error, body):
         handler.outcomes = [error]
         assert await post(make(handler, verifier=None), body, {}) == 500
 
     @pytest.mark.parametrize(
         "name", ["kyc.approved", "kyb.deleted", "wallet.funding.success", "card.added"]
     )
-    async def test_has_no_payment_id_though_its_data_have_one(self, handler, name):
+    async def test_has_no_payment_id_even_if_its_data_have_one(self, handler, name):
         await post(make(handler, verifier=None), delivery(event=name), {})
         (event,) = handler.events
         assert (event.payment_id, event.data["payment_id"]) == (None, PAYMENT_ID)
 
-    async def test_is_told_by_the_id_where_its_name_is_not_published(self, handler):
+    async def test_is_recognised_by_the_id_if_its_name_is_not_published(self, handler):
         await post(make(handler, verifier=None), delivery(event="refund.created"), {})
         assert [str(event.payment_id) for event in handler.events] == [PAYMENT_ID]
 
-    async def test_wakes_nobody(self, handler):
+    async def test_wakes_no_waiter(self, handler):
         async with PaywintClient("key", "secret", base_url="http://127.0.0.1:9") as client:
             assert await post(make(handler, verifier=None, client=client), OF_NO_PAYMENT, {}) == 204
             assert not client.payments._tracker.wakes.has_begun

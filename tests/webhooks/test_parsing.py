@@ -1,4 +1,4 @@
-"""A delivery becomes a typed event, exactly, or an error that names what is wrong with it."""
+"""A delivery is parsed into an exact, typed event, or raises an error that names the problem."""
 
 from __future__ import annotations
 
@@ -62,19 +62,19 @@ class TestAnEvent:
         with pytest.raises(AttributeError):
             event.amount = Decimal(1)
 
-    def test_keeps_a_name_and_a_status_that_nobody_has_published(self):
+    def test_keeps_an_unpublished_name_and_status(self):
         event = parse(delivery(event="payment.refunded", status="refunded"))
         assert (event.event, event.status) == ("payment.refunded", "refunded")
         assert isinstance(event.event, WebhookEventName)
         assert isinstance(event.status, PaymentStatus)
         assert pickle.loads(pickle.dumps(event)) == event
 
-    def test_does_not_mind_fields_it_does_not_know(self):
+    def test_ignores_unknown_fields(self):
         body = json.loads(delivery())
         body |= {"version": 2, "more": [{"amount": "x", "deep": None}]}
         assert parse(json.dumps(body)) == parse(delivery())
 
-    def test_keeps_whatever_the_data_say_frozen_and_exact(self):
+    def test_keeps_all_data_frozen_and_exact(self):
         body = delivery(fee=0).replace(
             b'"fee": 0', b'"fee": 1.10, "more": [1, {"deep": [12345678901234567.89, null, "x"]}]'
         )
@@ -100,7 +100,7 @@ class TestAnEvent:
             ("9" * 20_000, Decimal("9" * 20_000)),
         ],
     )
-    def test_keeps_numbers_that_would_fill_the_memory_as_text(self, written, read):
+    def test_keeps_huge_numbers_as_text(self, written, read):
         data = parse(delivery(n="@").replace(b'"@"', written.encode())).data
         assert (data["n"], type(data["n"])) == (read, type(read))
 
@@ -118,7 +118,7 @@ class TestAnEvent:
             lambda data: data.__ior__({"x": 1}),
         ],
     )
-    def test_keeps_data_that_nobody_can_change(self, change):
+    def test_has_immutable_data(self, change):
         event = parse(delivery(more={"a": 0}))
         with pytest.raises(TypeError, match="frozen"):
             change(event.data)
@@ -134,13 +134,13 @@ class TestAnEvent:
 
     @pytest.mark.parametrize("name", ["status", "failed_reason", "payment_id", "retry_payment_id"])
     @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["success"]])
-    def test_has_none_where_a_field_of_the_data_is_something_else(self, name, value):
+    def test_has_none_for_a_field_of_another_type(self, name, value):
         event = parse(delivery(**{name: value}))
         assert getattr(event, name) is None
         assert event.data[name] == (tuple(value) if isinstance(value, list) else value)
 
     @pytest.mark.parametrize("without", ["payment_id", "status", "amount", "data"])
-    def test_has_none_where_a_field_of_the_data_is_missing(self, without):
+    def test_has_none_for_a_missing_field(self, without):
         event = parse(delivery(without=[without]))
         name = "status" if without == "data" else without
         assert getattr(event, name) is None
@@ -163,14 +163,14 @@ class TestAnEvent:
             f"{ID}\n",
         ],
     )
-    def test_has_none_where_an_id_is_no_uuid_and_the_data_have_it(self, name, value):
+    def test_has_none_for_an_id_that_is_not_a_uuid(self, name, value):
         event = parse(delivery(**{name: value}))
         assert (getattr(event, name), event.data[name]) == (None, value)
 
     @pytest.mark.parametrize(
         "value", ["x", "evt_83a2bfc1", "a891bfc2-ffff-464b-89e4-xxxxx", " ", "😀"]
     )
-    def test_has_an_id_in_whatever_form_it_came(self, value):
+    def test_accepts_an_id_of_any_form(self, value):
         assert parse(delivery(id=value)).id == value
 
     def test_whose_id_is_a_number_has_its_digits(self):
@@ -182,12 +182,12 @@ class TestAnEvent:
         ("damage", "read"),
         [(rb"Ann \ud83d", "Ann \ufffd"), (b"Ren\xe9", "Ren\ufffd"), (b"a\x00b", "a\x00b")],
     )
-    def test_is_not_lost_for_a_damaged_text(self, name, damage, read):
+    def test_is_kept_with_a_damaged_text(self, name, damage, read):
         event = parse(delivery(**{name: "@"}).replace(b'"@"', b'"' + damage + b'"'))
         assert (event.data[name], event.payment_id) == (read, UUID(PAYMENT_ID))
 
     @pytest.mark.parametrize("name", ["event", "id"])
-    def test_is_not_lost_for_a_damaged_name_or_id(self, name):
+    def test_is_kept_with_a_damaged_name_or_id(self, name):
         assert getattr(parse(delivery(**{name: "x\ud800"})), name) == "x\ufffd"
 
 
@@ -200,32 +200,32 @@ class TestWhatIsWrong:
             ("eventGeneratedTime", "$"),
         ],
     )
-    def test_is_named_where_a_field_is_missing(self, name, path):
+    def test_names_a_missing_field(self, name, path):
         assert problem(delivery(without=[name])) == (path, f"the field {name!r} is missing")
 
     @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["payment.success"]])
-    def test_is_named_where_the_name_is_no_text(self, value):
+    def test_names_a_name_that_is_not_text(self, value):
         path, said = problem(delivery(event=value))
         assert (path, said.partition(",")[0]) == ("$.event", "expected text")
 
     @pytest.mark.parametrize("value", [None, True, "", [], {}])
-    def test_is_named_where_an_id_is_none(self, value):
+    def test_names_an_invalid_id(self, value):
         path, said = problem(delivery(id=value))
         assert (path, said.partition(",")[0]) == ("$.id", "expected an id")
 
     @pytest.mark.parametrize(
         "value", ["now", "1750068284", None, True, -1, -0.5, 1e300, 10**400, 253402300800, [1]]
     )
-    def test_is_named_where_the_time_is_none(self, value):
+    def test_names_an_invalid_time(self, value):
         assert problem(delivery(at=value))[0] == "$.eventGeneratedTime"
 
     @pytest.mark.parametrize("written", ["1e999", "1e99999999999999999999", "NaN", "9" * 5000])
-    def test_is_named_where_the_time_has_no_end(self, written):
+    def test_names_an_infinite_time(self, written):
         body = delivery(at="here").replace(b'"here"', written.encode())
         assert problem(body)[0] in ("$.eventGeneratedTime", "$")
 
     @pytest.mark.parametrize("data", [[], "x", 5, True])
-    def test_is_named_where_the_data_are_no_object(self, data):
+    def test_names_data_that_are_not_an_object(self, data):
         path, said = problem(json.dumps({**json.loads(delivery()), "data": data}))
         assert (path, said.partition(",")[0]) == ("$.data", "expected an object")
 
@@ -250,12 +250,12 @@ class TestWhatIsWrong:
             b"{'event': 1}",
         ],
     )
-    def test_is_said_of_what_is_no_json_object(self, body):
+    def test_refuses_a_body_that_is_not_a_json_object(self, body):
         assert problem(body)[0] == "$"
 
     @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"data":{"amount":['])
-    def test_is_said_of_what_is_nested_as_deep_as_a_body_can_be(self, opening):
-        """How deep Python reads depends on its version and on the stack; the refusal does not."""
+    def test_refuses_the_deepest_possible_nesting(self, opening):
+        """The depth that Python's reader accepts depends on its version; the refusal must not."""
         body = opening * (MAX_BODY // len(opening))
         path, text = problem(body)
         assert path == "$"
@@ -271,10 +271,10 @@ class TestWhatIsWrong:
             (b'"data"', b'"more": {"a": 1, "a": 1}, "data"'),
         ],
     )
-    def test_is_a_key_that_comes_twice(self, plain, doubled):
+    def test_refuses_a_duplicate_key(self, plain, doubled):
         assert "comes twice" in problem(delivery().replace(plain, doubled))[1]
 
-    def test_is_a_body_that_is_too_large(self):
+    def test_refuses_a_body_that_is_too_large(self):
         padding = b" " * (MAX_BODY - len(delivery()))
         assert parse(delivery() + padding) == parse(delivery())
         assert problem(delivery() + padding + b" ") == (
@@ -283,13 +283,13 @@ class TestWhatIsWrong:
         )
 
     @pytest.mark.parametrize("body", [None, {}, json.loads(delivery()), 5, ["x"]])
-    def test_is_a_body_that_a_framework_has_parsed(self, body):
+    def test_refuses_a_body_that_a_framework_has_parsed(self, body):
         assert "must be the request's bytes" in problem(body)[1]
 
     @pytest.mark.parametrize(
         ("levels", "is_read"), [(1, True), (99, True), (100, False), (500, False)]
     )
-    def test_is_data_nested_more_deeply_than_anybody_means(self, levels, is_read):
+    def test_refuses_data_nested_too_deeply(self, levels, is_read):
         body = delivery(deep="@").replace(b'"@"', b"[" * levels + b"]" * levels)
         if is_read:
             assert hash(parse(body))
@@ -301,26 +301,26 @@ class TestWhatIsWrong:
         assert "\n" not in said
         assert len(said) < 80
 
-    def test_names_a_long_key_in_short(self):
+    def test_shortens_a_long_key(self):
         body = b'{"%s": 1, "%s": 2}' % (b"k" * 1000, b"k" * 1000)
         assert len(problem(body)[1]) < 120
 
 
 class TestTheWindow:
     @pytest.mark.parametrize("age", [-900, -899, 0, 360, 899, 900])
-    def test_is_a_quarter_of_an_hour_where_no_time_was_signed(self, age):
+    def test_is_a_quarter_of_an_hour_without_a_signed_time(self, age):
         assert parse(delivery(at=NOW - age)).status == "success"
 
     @pytest.mark.parametrize(("age", "said"), [(901, "901 s old"), (-901, "901 s ahead")])
     @pytest.mark.parametrize("verifier", [None, lambda body, headers: True])
-    def test_refuses_what_is_outside(self, age, said, verifier):
+    def test_refuses_events_outside_it(self, age, said, verifier):
         with pytest.raises(WebhookTimestampError, match=said) as caught:
             parse(delivery(at=NOW - age), verifier=verifier)
         assert caught.value.sent_at == datetime.fromtimestamp(NOW - age, UTC)
         assert caught.value.tolerance == 900
 
     @pytest.mark.parametrize(("age", "is_let_in"), [(300, True), (301, False), (-300, True)])
-    def test_is_five_minutes_where_a_time_was_signed(self, age, is_let_in):
+    def test_is_five_minutes_with_a_signed_time(self, age, is_let_in):
         signed_at = datetime.fromtimestamp(NOW - age, UTC)
         old = delivery(at=NOW - 3600)
         if is_let_in:
@@ -337,15 +337,15 @@ class TestTheWindow:
         with pytest.raises(WebhookTimestampError):
             parse(delivery(at=NOW - 2), tolerance=1)
 
-    def test_is_of_the_wall_clock_where_no_other_is_given(self):
+    def test_uses_the_wall_clock_by_default(self):
         with pytest.raises(WebhookTimestampError):
             parse_event(delivery(at=NOW), {})
 
     @pytest.mark.parametrize("tolerance", ["300", [], True, "Auto"])
-    def test_that_is_none_is_a_setting_to_be_mended(self, tolerance):
+    def test_that_is_invalid_is_a_configuration_error(self, tolerance):
         with pytest.raises(ConfigurationError, match="tolerance"):
             parse(delivery(), tolerance=tolerance)
 
-    def test_lets_nothing_through_where_it_is_no_number(self):
+    def test_that_is_not_a_number_is_refused(self):
         with pytest.raises(WebhookTimestampError):
             parse(delivery(), tolerance=float("nan"))

@@ -59,7 +59,7 @@ def test_a_published_delivery_is_read(delivery):
 
 
 def listless(fields):
-    """Lists as tuples, as frozen values have them."""
+    """Convert lists to tuples, as in frozen data."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
 
 
@@ -109,7 +109,7 @@ async def test_what_a_shop_must_do_can_be_done(delivery):
     assert (event.retry_payment_id is not None) == (delivery.must == "follow")
 
 
-def test_the_guide_says_of_each_event_what_a_shop_must_do():
+def test_the_guide_says_for_each_event_what_a_shop_must_do():
     rows = re.findall(r"^\| (`.*?) \| (.*) \|$", GUIDE.read_text("utf-8"), re.MULTILINE)
     told = {name: must for names, must in rows for name in re.findall(r"`([a-z_.*]+)`", names)}
     for delivery in PUBLISHED:
@@ -125,7 +125,7 @@ def test_every_known_name_has_a_published_delivery():
 
 
 class TestARefund:
-    """Carries its payment's id, and a payment may be refunded in parts."""
+    """A refund event has its payment's id, and a payment may be refunded in parts."""
 
     def body(self, *, event="payment.refunded", refund=REFUND, amount="1.50"):
         data = f'{{"payment_id": "{PAYMENT}", "amount": {amount}, "status": "completed"'
@@ -139,19 +139,19 @@ class TestARefund:
             assert await post(receiver, body, {}) == 204
         return [event.refund_transaction_id for event in handler.events]
 
-    async def test_in_parts_is_told_in_each_part_once(self, handler):
+    async def test_in_parts_is_processed_once_for_each_part(self, handler):
         parts = [self.body(refund=refund) for refund in ("one", "two", "two", "one", "three")]
         assert await self.told(handler, *parts) == ["one", "two", "three"]
 
-    async def test_is_no_repeat_of_the_payment_that_has_the_same_id(self, handler):
+    async def test_is_not_a_repeat_of_the_payments_event_with_the_same_id(self, handler):
         paid = self.body(event="payment.success", refund=None)
         assert await self.told(handler, paid, self.body(), paid, self.body()) == [None, REFUND]
 
-    async def test_of_the_fee_is_no_repeat_of_the_refund(self, handler):
+    async def test_of_the_fee_is_not_a_repeat_of_the_refund(self, handler):
         fee = self.body(event="payment.fee_refunded")
         assert await self.told(handler, self.body(), fee) == [REFUND] * 2
 
-    async def test_without_an_id_of_its_own_is_told_once(self, handler):
+    async def test_without_a_refund_id_is_processed_once(self, handler):
         assert await self.told(handler, *[self.body(refund=None)] * 2) == [None]
 
     @pytest.mark.parametrize("refund", ["5", '{"id": 5}', "null", '""'])
@@ -161,11 +161,11 @@ class TestARefund:
             "5" if refund == "5" else None
         )
 
-    def test_whose_id_stands_beside_the_data_is_read(self):
+    def test_with_its_id_beside_the_data_is_read(self):
         body = self.body(refund=None).replace(b'"id"', b'"refund_transaction_id": "r1", "id"')
         assert parse_event(body, {}, tolerance=None).refund_transaction_id == "r1"
 
-    def test_is_known_by_one_text_in_which_no_two_are_alike(self):
+    def test_has_a_unique_replay_key(self):
         events = [
             parse_event(self.body(refund=refund), {}, tolerance=None) for refund in (REFUND, None)
         ]

@@ -1,4 +1,4 @@
-"""What a sender is answered, what the handler is told, and how often."""
+"""The answers to a sender, and the calls of the handler."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestAnAnswer:
             (signed(BODY), b" " * (MAX_BODY + 1), 413),
         ],
     )
-    async def test_is_4xx_for_what_is_refused(self, receiver, handler, headers, body, status):
+    async def test_is_4xx_for_a_refused_delivery(self, receiver, handler, headers, body, status):
         assert await post(receiver, body, headers) == status
         assert handler.events == []
 
@@ -65,7 +65,7 @@ class TestAnAnswer:
         assert [await post(receiver) for _ in range(4)] == [500, 500, 204, 204]
         assert len(handler.events) == 3
 
-    async def test_is_500_when_the_event_is_made_up(self, receiver, handler):
+    async def test_is_500_when_the_event_is_forged(self, receiver, handler):
         handler.outcomes = [NotFoundError(404, "no such payment")]
         assert await post(receiver) == 500
 
@@ -92,9 +92,7 @@ class TestAnAnswer:
         assert [str(event.id) for event in handler.events] == [ID]
         assert "the replay store is full" in caplog.text
 
-    async def test_is_the_same_for_a_recording_that_is_played_at_the_end_of_its_window(
-        self, handler
-    ):
+    async def test_is_the_same_for_a_replay_at_the_end_of_its_tolerance(self, handler):
         now = 0.0
         store = MemoryReplayStore(keep=600, clock=lambda: now)
         receiver = make(handler, store=store, clock=lambda: NOW + now)
@@ -122,7 +120,7 @@ class TestAnAnswer:
         with pytest.raises(asyncio.CancelledError):
             await post(make(cancelled, store=store))
 
-    async def test_is_500_when_the_handler_is_no_coroutine_function(self):
+    async def test_is_500_when_the_handler_is_not_a_coroutine_function(self):
         assert await post(make(lambda event: None)) == 500
 
 
@@ -138,11 +136,11 @@ class TestAFailingClock:
 
 
 class TestWithoutAVerifier:
-    async def test_that_has_to_be_said(self, handler):
+    async def test_must_be_passed_explicitly(self, handler):
         with pytest.raises(TypeError, match="verifier"):
             WebhookReceiver(handler)
 
-    async def test_the_event_says_that_nobody_has_vouched_for_it(self, handler):
+    async def test_the_event_is_not_verified(self, handler):
         assert await post(make(handler, verifier=None), headers={}) == 204
         assert [event.is_verified for event in handler.events] == [False]
 
@@ -168,7 +166,7 @@ class TestAWaitingClient:
         assert [await post(receiver), await post(receiver)] == [204, 204]
         assert woken == [UUID(PAYMENT_ID)] * 2
 
-    async def test_is_told_of_a_retry_where_somebody_vouches_for_it(self, handler):
+    async def test_is_told_of_a_retry_if_the_event_is_verified(self, handler):
         woken = []
         body = delivery(status="retried", retry_payment_id=RETRY_ID)
         await post(make(handler, client=self.client(woken)), body)
@@ -176,7 +174,7 @@ class TestAWaitingClient:
         named = {"retry_payment_id": UUID(RETRY_ID)}
         assert woken == [(UUID(PAYMENT_ID), named), UUID(PAYMENT_ID)]
 
-    async def test_that_cannot_be_woken_makes_the_event_come_again(self, handler):
+    async def test_that_cannot_be_woken_makes_the_answer_500(self, handler):
         def wake(payment_id):
             raise RuntimeError("closed")
 
@@ -184,20 +182,20 @@ class TestAWaitingClient:
         assert await post(make(handler, client=client)) == 500
         assert handler.events == []
 
-    async def test_is_not_woken_by_what_is_refused(self, handler):
+    async def test_is_not_woken_by_a_refused_delivery(self, handler):
         woken = []
         await post(make(handler, client=self.client(woken)), headers={})
         assert woken == []
 
 
 class TestTheLog:
-    async def test_says_one_line_for_a_refusal(self, receiver, caplog):
+    async def test_has_one_line_for_a_refusal(self, receiver, caplog):
         await post(receiver, headers={})
         ((_name, level, line),) = caplog.record_tuples
         assert level == logging.WARNING
         assert line.startswith("a webhook was refused: the header webhook-id is missing")
 
-    async def test_escapes_text_of_the_sender(self, handler, caplog):
+    async def test_escapes_the_senders_text(self, handler, caplog):
         receiver = make(handler, verifier=None)
         await post(receiver, delivery(at="1\nERROR everything is lost"), {})
         handler.outcomes = [ValueError()]
@@ -248,7 +246,7 @@ class TestTheLog:
         {"client": SimpleNamespace(payments=SimpleNamespace())},
     ],
 )
-def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
+def test_an_invalid_argument_is_refused_at_once(handler, wrong):
     arguments = {"on_event": handler, "verifier": None} | wrong
     on_event = arguments.pop("on_event")
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
@@ -256,14 +254,14 @@ def test_an_argument_that_cannot_work_is_refused_at_once(handler, wrong):
 
 
 @pytest.mark.parametrize("name", ["verifier", "store", "client"])
-def test_an_argument_that_cannot_work_is_not_shown(handler, name, shown):
+def test_an_invalid_argument_is_not_shown(handler, name, shown):
     arguments = {"verifier": None, name: SECRET}
     with pytest.raises(ConfigurationError, match=name) as caught:
         WebhookReceiver(handler, **arguments)
     assert SECRET not in shown(caught.value)
 
 
-async def test_confirming_believes_get_payment_alone():
+async def test_confirming_uses_only_get_payment():
     async with Emulator() as emulator:
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(*keys, base_url=emulator.url) as client:

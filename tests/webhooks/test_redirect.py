@@ -1,4 +1,4 @@
-"""The payer's way back: whatever the address says is read, and nothing of it is believed."""
+"""The redirect after paying: any URL is parsed, and nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestARedirect:
     @pytest.mark.parametrize(
         "status", ["success", "failed", "rejected", "processing", "<b>", "x" * 999]
     )
-    def test_keeps_any_status_as_it_came(self, status):
+    def test_keeps_any_status_unchanged(self, status):
         assert parse_redirect(f"?status={status}").status == status
 
     @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ class TestARedirect:
             redirect.params["id"] = OTHER
 
     @given(st.text(max_size=200) | st.binary(max_size=200))
-    def test_is_read_whatever_is_in_the_address(self, address):
+    def test_is_parsed_from_any_url(self, address):
         redirect = parse_redirect(address)
         assert isinstance(redirect, Redirect)
         assert "".join([*redirect.params, *redirect.params.values()]).encode() is not None
@@ -102,15 +102,15 @@ class TestARedirect:
                 parse_redirect(address)
 
     @pytest.mark.parametrize("address", [None, 5, ["id"], {"id": ID}])
-    def test_of_what_is_no_text_is_an_error(self, address):
+    def test_from_a_value_that_is_not_text_is_an_error(self, address):
         with pytest.raises(InvalidRequestError, match="url_or_query"):
             parse_redirect(address)
 
-    def test_is_of_the_package_and_of_its_webhooks(self):
+    def test_is_exported_by_the_package_and_its_webhooks(self):
         assert (paywint_async.parse_redirect, paywint_async.Redirect) == (parse_redirect, Redirect)
 
 
-async def test_confirming_believes_get_payment_alone():
+async def test_confirming_uses_only_get_payment():
     async with Emulator() as emulator:
         keys = emulator.api_key, emulator.api_secret
         async with PaywintClient(*keys, base_url=emulator.url) as client:

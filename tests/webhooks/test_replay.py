@@ -1,4 +1,4 @@
-"""Each delivery is processed once, however often and however concurrently it comes."""
+"""Each event is processed once, however many deliveries arrive, also concurrently."""
 
 from __future__ import annotations
 
@@ -150,6 +150,6 @@ async def test_completing_a_key_again_renews_it():
         {"clock": 0.0},
     ],
 )
-def test_an_argument_that_cannot_work_is_refused(wrong):
+def test_an_invalid_argument_is_refused(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         MemoryReplayStore(**wrong)

@@ -1,4 +1,4 @@
-"""No secret and no signature in anything that a refusal shows."""
+"""A refusal shows no secret and no signature."""
 
 from __future__ import annotations
 
@@ -123,13 +123,13 @@ class TestTheSecret:
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("body", [5, b" " * 70_000])
-    def test_beside_a_body_that_is_none_is_not_shown_either(self, body, shown):
+    def test_beside_an_invalid_body_is_not_shown_either(self, body, shown):
         with pytest.raises(WebhookDecodeError) as caught:
             parse({"Authorization": SECRET}, body=body)
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("answer", [SECRET, SECRET.encode(), [SECRET], (False, SECRET)])
-    def test_that_a_verifier_answers_by_mistake_is_not_shown_either(self, answer, shown):
+    def test_that_a_verifier_returns_by_mistake_is_not_shown_either(self, answer, shown):
         with pytest.raises(WebhookSignatureError) as caught:
             parse({}, verifier=lambda body, headers: answer)
         assert SECRET not in shown(caught.value)

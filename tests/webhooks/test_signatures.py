@@ -1,4 +1,4 @@
-"""Who sent it: verifiers of any kind, and the signatures of Standard Webhooks."""
+"""Verifiers of any kind, and the signatures of Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refusal(headers, **options):
 
 
 class TestStandardWebhooks:
-    def test_verify_what_the_secret_has_signed(self):
+    def test_verify_a_delivery_signed_with_the_secret(self):
         assert parse(signed(BODY)).is_verified is True
 
     @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
@@ -50,13 +50,13 @@ class TestStandardWebhooks:
         headers = {change(name): value for name, value in signed(BODY).items()}
         assert parse(headers).is_verified
 
-    def test_take_headers_as_pairs_and_as_bytes(self):
+    def test_accept_headers_as_pairs_and_as_bytes(self):
         pairs = [(name.encode(), value.encode()) for name, value in signed(BODY).items()]
         assert parse(pairs).is_verified
 
     @pytest.mark.parametrize("name", ["Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"])
     @pytest.mark.parametrize("value", [None, ""])
-    def test_miss_a_header_by_its_name(self, name, value):
+    def test_name_a_missing_header(self, name, value):
         headers = signed(BODY)
         headers.pop(name)
         assert f"{name.lower()} is missing" in refusal(
@@ -74,7 +74,7 @@ class TestStandardWebhooks:
         assert "no v1 signature" in refusal(signed(BODY, secret="other"))
 
     @pytest.mark.parametrize("spoil", [str.swapcase, lambda s: s[:-4], lambda s: s[3:], str.upper])
-    def test_refuse_a_signature_that_is_not_exactly_it(self, spoil):
+    def test_refuse_a_slightly_different_signature(self, spoil):
         headers = signed(BODY)
         headers["Webhook-Signature"] = spoil(headers["Webhook-Signature"])
         assert "no v1 signature" in refusal(headers)
@@ -91,7 +91,7 @@ class TestStandardWebhooks:
 
     @pytest.mark.parametrize("joint", [" ", ",", ", ", " , ", ",\t"])
     @pytest.mark.parametrize("others", [["v1,AAAA"], ["v1a,BBBB", "v2,CCCC"], ["v1,v1AA"]])
-    def test_find_it_wherever_a_proxy_has_joined_several_headers(self, joint, others):
+    def test_find_it_in_headers_that_a_proxy_has_joined(self, joint, others):
         good = signed(BODY)["Webhook-Signature"]
         for place in range(len(others) + 1):
             joined = joint.join([*others[:place], good, *others[place:]])
@@ -99,17 +99,17 @@ class TestStandardWebhooks:
         refusal(signed(BODY) | {"Webhook-Signature": joint.join(others)})
 
     @pytest.mark.parametrize("is_first", [True, False])
-    def test_find_it_where_the_header_comes_twice(self, is_first):
+    def test_find_it_in_a_repeated_header(self, is_first):
         headers = list(signed(BODY).items())
         other = ("webhook-signature", "v1,AAAA")
         assert parse([*headers, other] if is_first else [other, *headers]).is_verified
 
-    def test_find_one_that_looks_like_the_beginning_of_another(self):
+    def test_find_one_that_is_a_prefix_of_another(self):
         bodies = (delivery(amount=n) for n in range(10**6))
         body = next(b for b in bodies if re.match("v1,v[0-9]", signed(b)["Webhook-Signature"]))
         assert parse(signed(body), body=body).is_verified
 
-    def test_check_32_signatures_at_most(self):
+    def test_check_at_most_32_signatures(self):
         good = signed(BODY)["Webhook-Signature"]
         assert parse(signed(BODY) | {"Webhook-Signature": "v1,A " * 31 + good}).is_verified
         refusal(signed(BODY) | {"Webhook-Signature": "v1,A " * 32 + good})
@@ -126,7 +126,7 @@ class TestStandardWebhooks:
         assert parse(headers, verifier=StandardWebhooks(KEY)).is_verified
 
     @pytest.mark.parametrize("secret", ["whsec_", "whsec_dGVzdA==", "whsec_AAAA"])
-    def test_use_no_decoded_key_that_is_too_short(self, secret):
+    def test_do_not_use_a_decoded_key_that_is_too_short(self, secret):
         short = base64.b64decode(secret.removeprefix("whsec_"))
         headers = signed(BODY) | {"Webhook-Signature": signature(BODY, secret=short)}
         refusal(headers, verifier=StandardWebhooks(secret))
@@ -139,11 +139,11 @@ class TestStandardWebhooks:
     def test_refuse_an_id_with_a_separator(self):
         assert "not well-formed" in refusal(signed(BODY, delivery_id="a.b"))
 
-    def test_refuse_a_header_that_comes_twice(self):
+    def test_refuse_a_repeated_header(self):
         pairs = [*signed(BODY).items(), ("webhook-id", ID)]
         assert "no v1 signature" in refusal(pairs)
 
-    def test_tell_when_it_was_signed(self):
+    def test_return_the_signed_time(self):
         signed_at = StandardWebhooks(SECRET)(BODY, signed(BODY))
         assert signed_at == datetime.fromtimestamp(int(NOW), UTC)
 
@@ -153,11 +153,11 @@ class TestStandardWebhooks:
         assert parse(signed(late, at=int(NOW) - age + (age > 0)), body=late).is_verified
 
     @pytest.mark.parametrize("age", [-302, 302])
-    def test_do_not_let_a_recorded_delivery_be_played_again(self, age):
+    def test_refuse_a_replayed_delivery(self, age):
         with pytest.raises(WebhookTimestampError):
             parse(signed(BODY, at=int(NOW) - age))
 
-    def test_come_before_the_body_is_read(self):
+    def test_are_verified_before_the_body_is_parsed(self):
         refusal({}, body=b"{")
         with pytest.raises(WebhookDecodeError):
             parse(signed(b"{"), body=b"{")
@@ -212,7 +212,7 @@ class TestStandardWebhooks:
             "whsec_" + 40 * "A" + "!",
         ],
     )
-    def test_refuse_a_damaged_secret_when_made(self, secret):
+    def test_refuse_a_damaged_secret_at_construction(self, secret):
         with pytest.raises(ConfigurationError, match="damaged") as caught:
             StandardWebhooks(SECRET, secret)
         shown = "".join(traceback.format_exception(caught.value))
@@ -232,7 +232,7 @@ class TestStandardWebhooks:
             StandardWebhooks(SECRET, secret)
 
     @pytest.mark.parametrize("secret", ["ü", "\ud800", "a b\n", "\0", "whsec_ü"])
-    def test_take_any_text_as_a_secret(self, secret):
+    def test_accept_any_text_as_a_secret(self, secret):
         with pytest.raises(WebhookSignatureError):
             StandardWebhooks(secret)(BODY, signed(BODY))
 
@@ -246,8 +246,8 @@ class TestSigning:
         assert parse(headers, verifier=verifier).is_verified
         refusal(headers, verifier=verifier, body=BODY + b" ")
 
-    def test_makes_what_the_reference_libraries_make(self):
-        """The vector of their own tests."""
+    def test_makes_the_same_headers_as_the_reference_libraries(self):
+        """Uses a vector of their tests."""
         verifier = StandardWebhooks("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         headers = verifier.sign(
             '{"test": 2432232314}',
@@ -268,7 +268,7 @@ class TestSigning:
             "é".encode(), delivery_id="1", at=AT
         )
 
-    def test_is_of_now_and_of_a_new_id_where_nothing_is_said(self):
+    def test_uses_the_current_time_and_a_new_id_by_default(self):
         verifier = StandardWebhooks(SECRET)
         first, second = verifier.sign(BODY), verifier.sign(BODY)
         assert first["webhook-id"] != second["webhook-id"]
@@ -285,7 +285,7 @@ class TestSigning:
             ("at", datetime(2025, 6, 16, 10, 4)),
         ],
     )
-    def test_refuses_what_no_verifier_would_take(self, name, value, shown):
+    def test_refuses_arguments_that_no_verifier_would_accept(self, name, value, shown):
         with pytest.raises(InvalidRequestError, match=name) as caught:
             StandardWebhooks(SECRET).sign(BODY, **{name: value})
         assert SECRET not in shown(caught.value)
@@ -315,7 +315,7 @@ class Disguised:
 
 class TestAnyVerifier:
     @pytest.mark.parametrize("answer", [True, 1, {"payload": 1}])
-    def test_accepts_by_something_true(self, answer):
+    def test_accepts_by_returning_true_or_a_time(self, answer):
         event = parse({}, verifier=lambda body, headers: answer)
         assert event.is_verified
 
@@ -334,7 +334,7 @@ class TestAnyVerifier:
             datetime(2025, 6, 16, 10, 4),
         ],
     )
-    def test_refuses_by_anything_else_even_by_forgetting_to_return(self, answer):
+    def test_refuses_by_any_other_result_including_none(self, answer):
         assert "the verifier refuses" in refusal({}, verifier=lambda body, headers: answer)
 
     @pytest.mark.parametrize(
@@ -351,16 +351,16 @@ class TestAnyVerifier:
         ],
         ids=lambda answer: type(answer).__name__,
     )
-    def test_refuses_by_truthy_values_that_are_no_decision(self, answer):
+    def test_refuses_by_other_truthy_values(self, answer):
         assert "the verifier refuses" in refusal({}, verifier=lambda body, headers: answer)
 
     @pytest.mark.parametrize("kind", [Broken, BrokenPayload, Disguised])
-    def test_refuses_by_an_answer_whose_inspection_raises(self, kind, shown):
+    def test_refuses_by_a_result_whose_inspection_raises(self, kind, shown):
         with pytest.raises(WebhookSignatureError, match="the verifier refuses") as caught:
             parse({}, verifier=lambda body, headers: kind())
         assert SECRET not in shown(caught.value)
 
-    def test_is_no_coroutine_which_would_be_true_whatever_it_says(self):
+    def test_must_not_be_a_coroutine_function(self):
         async def verifier(body, headers):
             return False
 
@@ -372,7 +372,7 @@ class TestAnyVerifier:
 
         assert "raised KeyError" in refusal({}, verifier=verifier)
 
-    def test_may_raise_our_own_error(self):
+    def test_may_raise_a_webhook_error(self):
         def verifier(body, headers):
             raise WebhookSignatureError("not from this address")
 
@@ -387,7 +387,7 @@ class TestAnyVerifier:
         assert (body, headers["x-sig"], headers.get("X-SIG")) == (BODY, "a", "a")
         assert "X-sig" in headers
 
-    def test_may_say_when_it_was_signed(self):
+    def test_may_return_the_signed_time(self):
         old = datetime.fromtimestamp(NOW - 1000, UTC)
         with pytest.raises(WebhookTimestampError):
             parse({}, verifier=lambda body, headers: old)
