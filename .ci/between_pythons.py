@@ -44,7 +44,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/cli/test_crash.py",
         "tests/cli/test_sync.py::test_killed_anywhere_it_is_completed_exactly_by_the_next_runs",
         "tests/export/test_kill_points.py",
-        "tests/export/test_files.py::test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun",
+        "tests/export/test_files.py::test_after_a_full_disk_at_any_byte_a_rerun_completes_the_export",
     ),
     "the same tests again, as on another operating system": (
         "tests/export/test_windows.py::test_the_tests_of_files_hold_on_windows",

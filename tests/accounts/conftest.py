@@ -1,4 +1,4 @@
-"""An account in the test's own event loop, and the job that exports it."""
+"""Fixtures: an account in the test's event loop, and the job that exports it."""
 
 from __future__ import annotations
 

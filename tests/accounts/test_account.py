@@ -1,4 +1,4 @@
-"""Accounts have references to secrets; only the client has the secrets themselves."""
+"""Accounts have references to secrets; only the client has the secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REF = SecretRef.env("ACME_KEY")
 
 
 def frames_show(error: BaseException | None) -> list[str]:
-    """The places in the package whose locals show a secret, anywhere in the error's chain."""
+    """Return the places in the package whose local variables contain a secret, in the error's chain."""
     places = []
     while error is not None:
         for frame, line in traceback.walk_tb(error.__traceback__):
@@ -68,7 +68,7 @@ def test_a_secret_is_returned_by_a_function() -> None:
     ],
     ids=str,
 )
-def test_a_secret_that_is_not_there_is_an_error_without_any(ref: SecretRef) -> None:
+def test_a_missing_secret_is_an_error_that_shows_no_secret(ref: SecretRef) -> None:
     with pytest.raises(ConfigurationError, match="there is no secret at") as caught:
         ref.resolve()
 
@@ -78,7 +78,7 @@ def test_a_secret_that_is_not_there_is_an_error_without_any(ref: SecretRef) -> N
     assert frames_show(caught.value) == []
 
 
-def test_an_empty_secret_is_none(tmp_path: Path) -> None:
+def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("\n")
 
     with pytest.raises(ConfigurationError, match="there is no secret"):
@@ -106,7 +106,7 @@ def test_a_plain_secret_is_refused_and_not_shown(field: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "a b", "é", "a" * 101, "-x", 5])
-def test_a_name_that_may_lead_elsewhere_is_refused(name: Any) -> None:
+def test_a_name_that_can_leave_the_directory_is_refused(name: Any) -> None:
     with pytest.raises(ConfigurationError, match="an account's name has letters"):
         Account(name, api_key=REF, api_secret=REF)
 
@@ -120,12 +120,12 @@ def test_a_name_that_may_lead_elsewhere_is_refused(name: Any) -> None:
     ],
     ids=str,
 )
-def test_what_no_client_takes_is_refused_at_once(options: Any, problem: str) -> None:
+def test_arguments_that_the_client_refuses_are_refused_at_once(options: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Account("acme", api_key=REF, api_secret=REF, **options)
 
 
-def test_an_account_is_a_value_that_travels() -> None:
+def test_an_account_can_be_pickled() -> None:
     account = Account("acme", api_key=REF, api_secret=REF, environment="production")
 
     assert pickle.loads(pickle.dumps(account)) == account
@@ -136,7 +136,7 @@ def test_an_account_is_a_value_that_travels() -> None:
     assert account.directions == ["sent", "received"]
 
 
-def test_no_frame_of_a_client_that_cannot_be_made_shows_a_secret(
+def test_no_frame_of_a_failed_client_construction_shows_a_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ACME_KEY", f"{SECRET} with spaces")

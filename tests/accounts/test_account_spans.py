@@ -1,4 +1,4 @@
-"""A span of time of many accounts: read in one piece, remembered by each output, counted as it is."""
+"""A span of time of many accounts: not split into ranges, kept by each output, counted exactly."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ async def test_a_span_between_two_dates_is_in_both_directions(
     assert written.payments == len(ids_in(job.output, "received") + ids_in(job.output, "sent"))
 
 
-async def test_another_span_than_the_outputs_is_refused(serve: Serve, make_job: MakeJob) -> None:
+async def test_a_span_that_differs_from_the_outputs_is_refused(
+    serve: Serve, make_job: MakeJob
+) -> None:
     emulator = await serve(payments=50)
     await export(make_job(emulator))
 
@@ -65,7 +67,7 @@ async def test_another_span_than_the_outputs_is_refused(serve: Serve, make_job: 
         await export(make_job(emulator, since=NOW - timedelta(days=9000)))
 
 
-async def test_ranges_of_the_whole_account_are_no_part_of_a_span(
+async def test_ranges_of_the_whole_account_are_not_used_for_a_span(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=700)
@@ -117,7 +119,7 @@ async def test_the_total_of_a_span_is_known_when_it_is_complete() -> None:
         ({"since": NOW, "until": NOW - timedelta(1)}, "until"),
     ],
 )
-async def test_what_is_no_span_is_refused_before_anything_is_begun(
+async def test_an_invalid_span_is_refused_before_anything_is_started(
     span: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:

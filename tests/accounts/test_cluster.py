@@ -1,4 +1,4 @@
-"""Accounts on real Dask clusters: killed workers, cancelled calls, and nothing secret on the wire."""
+"""Accounts on real Dask clusters: killed workers, cancelled calls, and no secret on the wire."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def worker_processes() -> list[psutil.Process]:
 
 
 class KillOne:
-    """Kills a worker when three steps of the first account that is planned have begun.
+    """Kills a worker when three steps of the first planned account have started.
 
     A worker does two at a time, so of two workers each is at one.
     """
@@ -65,7 +65,7 @@ class KillOne:
 
 
 def bad_account(bank: Bank) -> Account:
-    """Whose secret is another account's."""
+    """An account with the secret of another one."""
     key, secret = SecretRef.env("TEST_KEY_0"), SecretRef.env("TEST_SECRET_1")
     return Account("bad", api_key=key, api_secret=secret, base_url=bank.emulators[0].url)
 
@@ -151,7 +151,7 @@ async def test_a_cancelled_call_leaves_no_process_and_can_be_repeated(
         assert worker_processes() == []
 
 
-async def test_cancelled_while_the_cluster_starts_it_leaves_no_process(
+async def test_a_cancellation_while_the_cluster_starts_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
@@ -199,7 +199,7 @@ async def export(
     return await export_accounts(accounts, destination, cluster=cluster, retry=RETRY, **options)
 
 
-async def test_a_cluster_that_is_there_is_used_and_stays(
+async def test_an_existing_cluster_is_used_and_not_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served([250, 30]) as bank:
@@ -218,7 +218,7 @@ async def test_a_cluster_that_is_there_is_used_and_stays(
             assert bank.holds_exactly(number, tmp_path / f"{account.name}.jsonl")
 
 
-async def test_cancelled_tasks_end_on_a_cluster_that_stays(
+async def test_cancelled_tasks_end_on_an_existing_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served([900], latency=0.1) as bank:
@@ -267,7 +267,7 @@ async def test_no_secret_is_on_the_wire_or_in_a_log(
 
 @asynccontextmanager
 async def wiretap(address: str, seen: bytearray) -> AsyncIterator[str]:
-    """An address behind which is the other one; keeps every byte that passes."""
+    """A proxy to another address that records all bytes."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     pumps: list[asyncio.Task[None]] = []
 
@@ -290,7 +290,7 @@ async def wiretap(address: str, seen: bytearray) -> AsyncIterator[str]:
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def test_a_scheduler_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+async def test_a_missing_scheduler_is_an_error(tmp_path: Path) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
 
     with (

@@ -33,7 +33,7 @@ ACME = Account("acme", api_key=REF, api_secret=REF)
 
 
 class Future:
-    """What a submitted step comes to."""
+    """The result of a submitted step."""
 
     def __init__(self, work: Awaitable[StepOutcome]) -> None:
         self._task = asyncio.ensure_future(work)
@@ -48,7 +48,7 @@ class Future:
 
 
 class Cluster:
-    """The part of a Dask client that is used. Does each step by a script: its outcomes in turn.
+    """The used part of a Dask client. The outcomes of each step are scripted.
 
     Args:
         script: what a step comes to, by the account's name and the step's; values, errors, or Outcomes.
@@ -148,7 +148,7 @@ async def test_the_ranges_of_a_large_account_come_before_it_is_written() -> None
     assert [step for _, step, _ in cluster.submitted] == ["plan", "part", "part", "part", "write"]
 
 
-async def test_a_range_that_cannot_be_proved_leaves_it_to_the_writing() -> None:
+async def test_a_range_that_cannot_be_proved_is_left_to_the_writer() -> None:
     doubt = StepOutcome(error=IncompleteHistoryError("in doubt"))
     cluster = Cluster(
         {
@@ -210,7 +210,7 @@ async def test_one_bad_account_does_not_stop_the_rest() -> None:
     ],
     ids=repr,
 )
-async def test_what_happens_to_the_cluster_is_an_error_of_the_account(
+async def test_an_error_of_the_cluster_is_an_error_of_the_account(
     failure: BaseException, problem: str
 ) -> None:
     cluster = Cluster({("acme", "plan"): failure})
@@ -220,7 +220,7 @@ async def test_what_happens_to_the_cluster_is_an_error_of_the_account(
     assert str(report.error) == f"the export of account acme failed: {problem}"
 
 
-async def test_cancelled_it_releases_every_task() -> None:
+async def test_a_cancellation_releases_every_task() -> None:
     async def never(key: str) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -271,7 +271,7 @@ async def test_the_counts_of_ranges_add_up() -> None:
     assert max(each.payments for each in seen if each.status == "running") == 8
 
 
-async def test_what_on_progress_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_of_on_progress_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     def fail(report: AccountReport) -> None:
         raise ValueError("mine")
 
@@ -283,7 +283,7 @@ async def test_what_on_progress_raises_is_logged(caplog: pytest.LogCaptureFixtur
     assert "on_progress raised on the report of acme" in caplog.text
 
 
-def test_a_summary_says_what_failed() -> None:
+def test_a_summary_names_failed_accounts() -> None:
     reports = (
         AccountReport(account="a", status=AccountStatus.COMPLETE, payments=1200, new=200),
         AccountReport(
@@ -313,14 +313,14 @@ def test_a_summary_says_what_failed() -> None:
     ],
     ids=str,
 )
-async def test_an_argument_that_cannot_be_used_is_refused(
+async def test_an_invalid_argument_is_refused(
     accounts: Sequence[Any], options: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         await export_accounts(accounts, "exports", **options)
 
 
-async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "paywint_async._accounts.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
 

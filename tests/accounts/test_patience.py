@@ -1,4 +1,4 @@
-"""Which steps are retried, and how often: transient errors are, and another writer is waited for."""
+"""Retries of steps: transient errors are retried, and another writer is waited for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paywint_async.export import OutputInUseError
 
 
 class Failing:
-    """A step that fails so often before it succeeds."""
+    """A step that fails several times before it succeeds."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -22,7 +22,7 @@ class Failing:
         return "done"
 
 
-async def test_what_may_pass_is_tried_again() -> None:
+async def test_a_transient_error_is_retried() -> None:
     error = ServerError(503, "busy")
 
     outcome = await steps.patiently(Failing(error, error), Options(attempts=3))
@@ -30,7 +30,7 @@ async def test_what_may_pass_is_tried_again() -> None:
     assert (outcome.value, outcome.error, outcome.attempts) == ("done", None, 3)
 
 
-async def test_what_does_not_pass_is_the_outcome() -> None:
+async def test_the_last_of_repeated_errors_is_the_outcome() -> None:
     error = ServerError(503, "busy")
 
     outcome = await steps.patiently(Failing(error, error, error), Options(attempts=2))
@@ -39,7 +39,7 @@ async def test_what_does_not_pass_is_the_outcome() -> None:
     assert error.__traceback__ is None
 
 
-async def test_what_nobody_can_pass_is_not_tried_again() -> None:
+async def test_a_permanent_error_is_not_retried() -> None:
     step = Failing(ConfigurationError("no such secret"), ConfigurationError("again"))
 
     outcome = await steps.patiently(step, Options(attempts=3))
@@ -47,7 +47,7 @@ async def test_what_nobody_can_pass_is_not_tried_again() -> None:
     assert (str(outcome.error), outcome.attempts) == ("no such secret", 1)
 
 
-async def test_a_writer_that_never_ends_is_not_waited_for_for_ever() -> None:
+async def test_the_wait_for_another_writer_is_limited() -> None:
     step = Failing(*[OutputInUseError("in use")] * 1000)
     started = asyncio.get_running_loop().time()
 

@@ -1,4 +1,4 @@
-"""Each account has an output of its own, inside the destination."""
+"""Each account has a separate output inside the destination."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_account_has_its_place(destination: Any, output: str) -> None:
     ],
     ids=str,
 )
-def test_a_destination_that_cannot_be_one_is_refused(destination: Any, problem: str) -> None:
+def test_an_invalid_destination_is_refused(destination: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         places(destination, ["a"])
 
@@ -89,5 +89,5 @@ def test_two_accounts_never_share_a_file(destination: str, names: list[str]) -> 
         ("postgresql://host/a", None, "."),
     ],
 )
-def test_ranges_wait_beside_the_output(output: str, staging: str | None, folder: str) -> None:
+def test_ranges_are_kept_beside_the_output(output: str, staging: str | None, folder: str) -> None:
     assert (staging_of(output), folder_of(output)) == (staging, folder)

@@ -1,4 +1,4 @@
-"""The steps of a worker: exactly once, in ranges or in one piece, whatever interrupts them."""
+"""The steps of a worker: exactly once, split into ranges or not, after any interruption."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ KINDS = ("jsonl", "csv.gz", "parquet", "sqlite")
 
 
 def nobody(count: int) -> None:
-    """Is told how many payments there are."""
+    """Records the reported totals."""
 
 
 async def read_parts(job: Job) -> Plan:
-    """All but the writing."""
+    """Run all steps except the writing."""
     plan = await steps.plan(job)
     for part in plan.parts:
         await steps.read_part(job, part, nobody)
@@ -41,7 +41,7 @@ async def read_parts(job: Job) -> Plan:
 
 
 async def export(job: Job, arrive: Callable[[], None] = lambda: None) -> tuple[Plan, Written]:
-    """All steps, one after the other."""
+    """Run all steps, one after the other."""
     plan = await steps.plan(job)
     for part in plan.parts:
         arrive()
@@ -87,7 +87,7 @@ async def test_an_account_is_exported_and_later_brought_up_to_date(
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("direction", ["sent", "both"])
-async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
+async def test_a_split_export_equals_an_unsplit_one_byte_for_byte(
     serve: Serve, make_job: MakeJob, tmp_path: Path, order: str, direction: str
 ) -> None:
     emulator = await serve(payments=700, order=order)
@@ -112,7 +112,9 @@ async def test_what_is_split_is_byte_for_byte_what_one_read_makes(
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])  # the first is compared byte for byte
-async def test_a_large_account_goes_anywhere(serve: Serve, make_job: MakeJob, kind: str) -> None:
+async def test_a_large_account_can_be_exported_to_each_destination(
+    serve: Serve, make_job: MakeJob, kind: str
+) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, kind, direction="received")
 
@@ -134,7 +136,7 @@ async def test_one_direction_may_be_empty(serve: Serve, make_job: MakeJob) -> No
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-async def test_a_step_that_was_interrupted_is_done_again_from_where_it_was(
+async def test_an_interrupted_step_continues_where_it_stopped(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=2500, latency=0.01)
@@ -186,9 +188,7 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
         assert ids_in(job.output, "received") == emulator.history("received")[50:]
 
 
-async def test_ranges_that_do_not_join_are_read_in_one_piece(
-    serve: Serve, make_job: MakeJob
-) -> None:
+async def test_ranges_with_gaps_are_read_again_unsplit(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     plan = await steps.plan(job)
@@ -204,7 +204,7 @@ async def test_ranges_that_do_not_join_are_read_in_one_piece(
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-async def test_a_payment_in_two_ranges_is_noticed(serve: Serve, make_job: MakeJob) -> None:
+async def test_a_payment_in_two_ranges_is_detected(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     await read_parts(job)
@@ -244,7 +244,7 @@ async def test_a_folder_that_cannot_be_made_is_reported(
         await steps.plan(job)
 
 
-async def test_a_part_that_was_cleared_away_meanwhile_is_done(
+async def test_a_range_that_was_removed_meanwhile_counts_as_done(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=10)
@@ -255,15 +255,13 @@ async def test_a_part_that_was_cleared_away_meanwhile_is_done(
     assert emulator.request_count == 0
 
 
-def test_where_there_is_no_place_for_ranges_an_account_is_not_split() -> None:
+def test_without_a_directory_for_ranges_an_account_is_not_split() -> None:
     assert not Staging("postgresql://host/acme").is_possible
     assert Staging("postgresql://host/acme").parts == ()
     Staging("postgresql://host/acme").remove()
 
 
-async def test_two_directions_that_are_not_large_are_read_in_one_piece(
-    serve: Serve, make_job: MakeJob
-) -> None:
+async def test_two_small_directions_are_not_split(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=200)
     job = make_job(emulator)  # split above 300
 
@@ -273,7 +271,7 @@ async def test_two_directions_that_are_not_large_are_read_in_one_piece(
     assert written.payments == 400
 
 
-async def test_what_cannot_be_split_is_read_in_one_piece(
+async def test_a_list_that_cannot_be_split_is_read_unsplit(
     serve: Serve, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = await serve(payments=750)
@@ -289,7 +287,7 @@ async def refuse(listing: PaymentListing, parts: int) -> None:
     raise IncompleteHistoryError("cannot be split")
 
 
-async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:
+async def test_the_first_plan_is_kept(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     await steps.plan(job)
@@ -301,9 +299,7 @@ async def test_the_first_plan_stands(serve: Serve, make_job: MakeJob) -> None:
     assert staging.ranges == first
 
 
-async def test_what_an_earlier_plan_has_left_does_not_count(
-    serve: Serve, make_job: MakeJob
-) -> None:
+async def test_files_of_an_earlier_plan_are_ignored(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     plan = await steps.plan(job)
@@ -349,7 +345,7 @@ async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> 
     assert pages_asked_for(emulator) == asked  # the ranges were used
 
 
-async def test_what_a_range_has_beyond_its_last_commit_does_not_count(
+async def test_bytes_beyond_the_last_commit_of_a_range_are_ignored(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=750)
@@ -378,7 +374,7 @@ async def test_one_writer_waits_for_the_other_and_continues_from_there(
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
-def test_what_an_output_has_is_known_from_its_checkpoint() -> None:
+def test_the_number_of_payments_in_an_output_is_in_its_checkpoint() -> None:
     side = {"snapshot": 10, "remaining": 3, "finished": False}
 
     assert steps.exported_count(None) == 0
@@ -386,7 +382,7 @@ def test_what_an_output_has_is_known_from_its_checkpoint() -> None:
     assert steps.exported_count({"sent": side, "received": None}) == 7
 
 
-async def test_progress_counts_what_the_output_has(serve: Serve, make_job: MakeJob) -> None:
+async def test_progress_counts_the_payments_in_the_output(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=250)
     job = make_job(emulator, direction="received")
     counts: list[int] = []

@@ -78,5 +78,5 @@ def payment() -> Callable[..., Payment]:
 
 @pytest.fixture
 def other_tasks() -> Callable[[], set[asyncio.Task[Any]]]:
-    """`other_tasks()`: those that a test has not ended."""
+    """`other_tasks()`: the tasks that a test has not ended."""
     return lambda: asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A program that dies at each file operation of a table's life in turn, and looks what is left.
+"""A program that is killed at each file operation on a table in turn, and checks what is left.
 
 `python killed_at_each_step.py KIND FOLDER`. It forks for each step, so that dying costs no start-up;
 in a child, the operation of that number ends the process as a kill would: nothing is cleaned up.
@@ -30,7 +30,7 @@ KILLED = 9
 
 
 async def live(output: str) -> None:
-    """Goes on where the table is: every page with its commit, and a refresh amid them."""
+    """Continue the table: each page with its commit, and a refresh between them."""
     table = make_table(output, "sent")
     checkpoint = await table.open()
     done = checkpoint["delivered"] if checkpoint else 0
@@ -50,7 +50,7 @@ async def refresh(table: Any, checkpoint: dict[str, Any]) -> None:
 
 
 def dying_at(step: int) -> None:
-    """From here on the operation of that number is the last one, before or after it is done."""
+    """Kill the process at the operation with that number, before or after it is done."""
     steps = itertools.count()
 
     def wrap(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +91,7 @@ def check(output: str) -> None:
 
 
 def try_step(kind: str, folder: Path, step: int) -> bool:
-    """Whether there was such a step."""
+    """Return whether there was such an operation."""
     folder.mkdir()
     output = output_in(folder, kind)
 

@@ -32,7 +32,7 @@ def held(path: Path) -> Iterator[CheckpointFile]:
         yield checkpoint
 
 
-def test_what_was_saved_is_read_by_the_next_export(path: Path) -> None:
+def test_a_saved_checkpoint_is_read_by_the_next_export(path: Path) -> None:
     with closing(checkpoint_at(path)) as first:
         first.open()
         first.save(size=10, tail="ab", listing=None)
@@ -54,7 +54,7 @@ def test_an_empty_file_is_a_new_export(path: Path) -> None:
         assert checkpoint.open() is None
 
 
-def test_closing_twice_is_harmless(held: CheckpointFile) -> None:
+def test_closing_twice_has_no_effect(held: CheckpointFile) -> None:
     held.close()
     held.close()
 
@@ -94,7 +94,7 @@ def test_a_file_that_was_removed_while_it_was_opened_is_in_use(tmp_path: Path) -
         (b'{"listing": {"a": ' + b"[" * 100_000, ""),
     ],
 )
-def test_another_file_is_refused_and_left_alone(path: Path, content: bytes, problem: str) -> None:
+def test_another_file_is_refused_unchanged(path: Path, content: bytes, problem: str) -> None:
     path.write_bytes(content)
 
     with closing(checkpoint_at(path)) as checkpoint, pytest.raises(ExportError) as caught:
@@ -120,7 +120,7 @@ def test_another_exports_checkpoint_is_refused(held: CheckpointFile, path: Path)
     assert str(caught.value) == f"{path} belongs to a direction of 'sent', not 'both'"
 
 
-def test_a_symbolic_link_stays_one_and_permissions_stay(path: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_and_permissions_are_kept(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     target.touch(mode=0o600)
     path.symlink_to(target)
@@ -142,7 +142,7 @@ def test_a_device_is_never_replaced() -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_directory(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "checkpoint"
 
     with closing(checkpoint_at(path)) as checkpoint, pytest.raises(ExportError) as caught:
@@ -151,7 +151,7 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == f"cannot open {path}: No such file or directory"
 
 
-def test_a_full_disk_leaves_the_former_checkpoint(
+def test_a_full_disk_keeps_the_previous_checkpoint(
     held: CheckpointFile, path: Path, disk_of: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     held.save(size=1, tail=None, listing=LISTING)

@@ -48,14 +48,12 @@ async def fail(first: int) -> None:
     ("name", "format"),
     [("a.csv.gz", Format.CSV), ("A.CSV.ZST", Format.CSV), ("a.gz", Format.JSONL)],
 )
-def test_the_format_stands_before_what_says_that_it_is_compressed(
-    name: str, format: Format
-) -> None:
+def test_the_format_is_the_ending_before_the_compression(name: str, format: Format) -> None:
     assert find_destination(name).format(None) is format
 
 
 @ENDINGS
-async def test_it_is_whole_at_each_commit(
+async def test_the_file_is_complete_at_each_commit(
     tmp_path: Path, read: Read, payments: list[Payment], ending: str
 ) -> None:
     seen = []
@@ -69,7 +67,7 @@ async def test_it_is_whole_at_each_commit(
 
 
 @ENDINGS
-async def test_an_unconfirmed_tail_is_cut_off(
+async def test_an_unconfirmed_tail_is_truncated(
     tmp_path: Path, read: Read, payments: list[Payment], ending: str
 ) -> None:
     output = tmp_path / f"payments.{ending}"
@@ -129,7 +127,7 @@ async def test_the_same_payments_make_the_same_bytes(tmp_path: Path, read: Read)
     assert first.read_bytes() == second.read_bytes()
 
 
-async def test_a_checkpoint_of_a_plain_file_is_not_a_compressed_ones(
+async def test_a_checkpoint_of_a_plain_file_does_not_fit_a_compressed_one(
     tmp_path: Path, read: Read
 ) -> None:
     await transfer(read(), table_in(tmp_path, "jsonl"))
@@ -148,7 +146,7 @@ def test_only_regular_files_are_compressed(tmp_path: Path) -> None:
     assert isinstance(make_sink("-", PAYMENTS[Format.JSONL], None), StreamSink)
 
 
-def test_without_the_extra_it_says_which_is_missing(tmp_path: Path) -> None:
+def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "sys.modules['backports'] = sys.modules['compression.zstd'] = None\n"
@@ -175,7 +173,7 @@ def test_without_the_extra_it_says_which_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("took_its_place", [False, True])
 @pytest.mark.parametrize("ending", ["jsonl", "csv.gz"])
-async def test_killed_around_the_replacement_the_next_run_knows_which_file_is_there(
+async def test_after_a_kill_during_the_replacement_the_next_run_recognises_the_file(
     tmp_path: Path, payment: Make, ending: str, took_its_place: bool
 ) -> None:
     output, saved = tmp_path / f"payments.{ending}", tmp_path / f"payments.{ending}.checkpoint"
@@ -233,12 +231,12 @@ async def test_a_full_disk_leaves_the_file_and_its_checkpoint(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What is in a folder; Windows has a file for each lock that is held, too."""
+    """Return the files of a directory; Windows has a file for each held lock, too."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv.gz"])
-async def test_cancelled_while_it_is_rewritten_it_stays_as_it_was(
+async def test_a_cancelled_refresh_leaves_the_file_unchanged(
     tmp_path: Path, payment: Make, ending: str
 ) -> None:
     table = await a_refresh_is_due(tmp_path, payment, ending)

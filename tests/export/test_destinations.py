@@ -1,4 +1,4 @@
-"""The list of destinations: which kind a name means, what is refused, and what reads the list."""
+"""The registry of destinations: names, refusals, and the users of the registry."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_an_ending_that_no_destination_has_is_refused(output: str, ending: str) 
 
 @pytest.mark.parametrize(("output", "_ending"), UNKNOWN)
 @pytest.mark.parametrize("format", list(Format))
-def test_unless_the_format_says_what_it_is(output: str, _ending: str, format: Format) -> None:
+def test_an_unknown_ending_is_accepted_with_a_format(
+    output: str, _ending: str, format: Format
+) -> None:
     assert format in find_destination(output, format).formats
 
 
@@ -96,9 +98,7 @@ def test_a_name_without_an_ending_is_json_lines(output: str) -> None:
 
 @pytest.mark.parametrize("output", ["books.db", "books.SQLITE", "books.sqlite3"])
 @pytest.mark.parametrize("format", [None, Format.JSONL])
-def test_a_file_that_is_a_databases_by_custom_is_never_text(
-    output: str, format: Format | None
-) -> None:
+def test_a_usual_name_of_a_database_file_is_never_text(output: str, format: Format | None) -> None:
     with pytest.raises(ConfigurationError, match=f"for a database say sqlite:///{output}"):
         find_destination(output, format)
 

@@ -1,4 +1,4 @@
-"""Pages as bytes: nothing is lost or rounded, and both formats have the same values."""
+"""Encoding pages as bytes: nothing is lost or rounded, and both formats have the same values."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ entries = st.builds(HistoryEntry, direction=st.sampled_from(Direction), payment=
 
 
 def json_rows(data: bytes) -> list[dict[str, Any]]:
-    """Numbers as the text they are written with."""
+    """Read numbers as the text with which they are written."""
     return [json.loads(line, parse_float=str, parse_int=str) for line in data.splitlines()]
 
 
@@ -60,7 +60,7 @@ def without_nulls(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 @given(st.lists(payments))
-def test_csv_says_what_json_lines_say(page: list[Payment]) -> None:
+def test_csv_has_the_same_values_as_json_lines(page: list[Payment]) -> None:
     written = PAYMENTS[Format.CSV].header + PAYMENTS[Format.CSV].encode(page)
 
     as_json = json_rows(PAYMENTS[Format.JSONL].encode(page))
@@ -110,7 +110,7 @@ def test_lines_of_json_are_lines_to_every_reader(page: list[Payment]) -> None:
 
 
 @pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\v", "\f", "\x1c", "\r"])
-def test_no_separator_of_lines_stands_in_a_line_of_json(
+def test_a_line_of_json_contains_no_line_separator(
     payment: Callable[..., Payment], separator: str
 ) -> None:
     odd = payment(1, payer_name=f"a{separator}b", description=f"{separator}\\{separator}")
@@ -172,7 +172,7 @@ def test_amounts_are_written_plainly_with_all_their_digits(
     assert [row[1]["description"] for row in rows] == ['"amount":1E-7,E'] * 4
 
 
-def test_a_value_that_a_spreadsheet_would_run_stays_as_it_is(
+def test_a_value_that_a_spreadsheet_would_evaluate_is_unchanged(
     payment: Callable[..., Payment],
 ) -> None:
     page = [payment(1, description="=HYPERLINK(1)", payer_name="a\rb")]
@@ -235,7 +235,7 @@ def test_for_a_spreadsheet_a_text_that_would_be_a_formula_has_an_apostrophe(
 
 @pytest.mark.slow
 @given(st.lists(payments))
-def test_for_a_spreadsheet_it_is_csv_in_all_else(page: list[Payment]) -> None:
+def test_for_a_spreadsheet_everything_else_is_csv(page: list[Payment]) -> None:
     plain, spreadsheet = (
         csv_rows(PAYMENTS[each].header.lstrip(b"\xef\xbb\xbf") + PAYMENTS[each].encode(page))
         for each in (Format.CSV, Format.SPREADSHEET)
@@ -244,7 +244,7 @@ def test_for_a_spreadsheet_it_is_csv_in_all_else(page: list[Payment]) -> None:
         assert [row[name] for row in plain] == [row[name] for row in spreadsheet]
 
 
-def test_what_is_no_row_is_a_value_error() -> None:
+def test_an_invalid_row_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="new-line character seen in unquoted field"):
         PAYMENTS[Format.CSV].identify(b"a\rb,c\n")
 
@@ -260,5 +260,5 @@ def test_what_is_no_row_is_a_value_error() -> None:
         ("-", Format.JSONL),
     ],
 )
-def test_the_ending_tells_the_format(output: str, wanted: Format) -> None:
+def test_the_ending_selects_the_format(output: str, wanted: Format) -> None:
     assert find_destination(output).format(None) is wanted

@@ -38,7 +38,7 @@ asyncio.run(read())
 
 
 def messages_without(module: str, programs: list[str]) -> list[str]:
-    """What the ConfigurationErrors say with which programs end, in a process without a module."""
+    """Return the messages of the ConfigurationErrors of programs in a process without a module."""
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
         "from paywint_async import ConfigurationError\n"

@@ -32,7 +32,7 @@ FORMATS = list(Format)
 
 
 @pytest.mark.parametrize("name", ["checkpoint.tmp", "output.part"])
-async def test_what_is_written_beside_the_output_never_goes_through_a_link(
+async def test_temporary_files_beside_the_output_never_follow_a_link(
     tmp_path: Path, read: Read, name: str
 ) -> None:
     precious = tmp_path / "precious"
@@ -74,7 +74,7 @@ async def stopped(read: Read, sink: Any, number: int) -> None:
 
 
 async def failure_of(work: Coroutine[Any, Any, Any]) -> str | None:
-    """What the work's ExportError says; None where it succeeds."""
+    """Return the message of the work's ExportError; None if it succeeds."""
     try:
         await work
     except ExportError as error:
@@ -86,7 +86,7 @@ async def failure_of(work: Coroutine[Any, Any, Any]) -> str | None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-async def test_stopped_and_continued_it_equals_one_run(
+async def test_a_stopped_and_continued_export_equals_one_run(
     tmp_path: Path, read: Read, payments: list[Payment], format: Format
 ) -> None:
     for number in (0, 30, 60, 200):
@@ -106,7 +106,7 @@ async def test_an_empty_history_has_a_header_once(tmp_path: Path, read: Read) ->
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tail=st.binary(max_size=3000), format=st.sampled_from(Format))
-async def test_an_unconfirmed_tail_is_cut_off(
+async def test_an_unconfirmed_tail_is_truncated(
     tmp_path_factory: pytest.TempPathFactory,
     read: Read,
     payments: list[Payment],
@@ -125,7 +125,7 @@ async def test_an_unconfirmed_tail_is_cut_off(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
-async def test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun(
+async def test_after_a_full_disk_at_any_byte_a_rerun_completes_the_export(
     tmp_path_factory: pytest.TempPathFactory,
     read: Read,
     payments: list[Payment],
@@ -147,7 +147,7 @@ async def test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun(
     assert failures > 50
 
 
-async def test_at_each_commit_the_checkpoint_says_what_the_file_has(
+async def test_at_each_commit_the_checkpoint_fits_the_file(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     output = tmp_path / "output"
@@ -180,7 +180,7 @@ async def test_an_output_that_lost_bytes_is_never_continued(
     assert f"has {length:,} bytes, but {tmp_path}/checkpoint says {size:,}" in str(caught.value)
 
 
-async def test_a_missing_output_is_not_begun_in_the_middle(tmp_path: Path, read: Read) -> None:
+async def test_a_missing_output_is_not_continued(tmp_path: Path, read: Read) -> None:
     await stopped(read, resumable(tmp_path), 100)
     (tmp_path / "output").unlink()
 
@@ -190,7 +190,9 @@ async def test_a_missing_output_is_not_begun_in_the_middle(tmp_path: Path, read:
     assert os.listdir(tmp_path) == ["checkpoint"]
 
 
-async def test_another_file_is_neither_cut_nor_appended_to(tmp_path: Path, read: Read) -> None:
+async def test_another_file_is_neither_truncated_nor_appended_to(
+    tmp_path: Path, read: Read
+) -> None:
     await stopped(read, resumable(tmp_path), 100)
     other = b"x" * 100_000
     (tmp_path / "output").write_bytes(other)
@@ -201,9 +203,7 @@ async def test_another_file_is_neither_cut_nor_appended_to(tmp_path: Path, read:
     assert (tmp_path / "output").read_bytes() == other
 
 
-async def test_a_file_that_is_there_without_a_checkpoint_is_not_mixed_with(
-    tmp_path: Path, read: Read
-) -> None:
+async def test_an_existing_file_without_a_checkpoint_is_refused(tmp_path: Path, read: Read) -> None:
     (tmp_path / "output").write_bytes(b"my diary")
 
     with pytest.raises(ExportError, match=r"is not empty and .* is new"):
@@ -212,7 +212,7 @@ async def test_a_file_that_is_there_without_a_checkpoint_is_not_mixed_with(
     assert (tmp_path / "output").read_bytes() == b"my diary"
 
 
-async def test_a_file_replaced_meanwhile_is_noticed_at_the_next_commit(
+async def test_a_file_replaced_meanwhile_is_detected_at_the_next_commit(
     tmp_path: Path, read: Read
 ) -> None:
     async def replace(first: int) -> None:
@@ -279,7 +279,7 @@ async def test_the_file_appears_when_it_is_complete(
     assert os.listdir(tmp_path) == ["output"]
 
 
-async def test_stopped_it_leaves_the_former_file_and_what_it_has_got(
+async def test_a_stopped_export_keeps_the_previous_file_and_a_part(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     (tmp_path / "output").write_bytes(b"last month")
@@ -290,7 +290,7 @@ async def test_stopped_it_leaves_the_former_file_and_what_it_has_got(
     assert Path(partial_path(str(tmp_path / "output"))).read_bytes() == whole(payments[:50])
 
 
-async def test_a_part_left_behind_is_started_again(
+async def test_an_old_part_is_overwritten(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     await stopped(read, replaced(tmp_path), 200)
@@ -301,7 +301,7 @@ async def test_a_part_left_behind_is_started_again(
     assert os.listdir(tmp_path) == ["output"]
 
 
-async def test_nothing_is_left_where_nothing_came(tmp_path: Path, read: Read) -> None:
+async def test_no_part_is_left_without_payments(tmp_path: Path, read: Read) -> None:
     await stopped(read, replaced(tmp_path, Format.CSV), 0)
 
     assert os.listdir(tmp_path) == []
@@ -318,7 +318,9 @@ async def test_two_exports_into_one_file_do_not_mix(tmp_path: Path, read: Read) 
     await first.close(complete=False)
 
 
-async def test_permissions_and_links_outlive_the_replacement(tmp_path: Path, read: Read) -> None:
+async def test_permissions_and_links_are_kept_by_the_replacement(
+    tmp_path: Path, read: Read
+) -> None:
     target = tmp_path / "private"
     target.touch(mode=0o600)
     (tmp_path / "output").symlink_to(target)
@@ -330,7 +332,7 @@ async def test_permissions_and_links_outlive_the_replacement(tmp_path: Path, rea
     assert target.stat().st_size > 0
 
 
-async def test_a_full_disk_leaves_the_former_file(
+async def test_a_full_disk_keeps_the_previous_file(
     tmp_path: Path, read: Read, payments: list[Payment], disk_of: DiskOf
 ) -> None:
     (tmp_path / "output").write_bytes(b"last month")
@@ -342,7 +344,7 @@ async def test_a_full_disk_leaves_the_former_file(
         assert (tmp_path / "output").read_bytes() == b"last month"
 
 
-async def test_a_directory_in_the_files_place_is_refused(tmp_path: Path, read: Read) -> None:
+async def test_a_directory_as_output_is_refused(tmp_path: Path, read: Read) -> None:
     (tmp_path / "output").mkdir()
 
     with pytest.raises(ExportError) as caught:

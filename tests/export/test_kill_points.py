@@ -1,4 +1,4 @@
-"""A table that is killed at any of its file operations is continued exactly."""
+"""A table whose process is killed at any file operation is continued exactly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("kind", ["csv.gz", "parquet"])
-def test_killed_at_any_file_operation_it_is_continued_exactly(tmp_path: Path, kind: str) -> None:
+def test_a_table_is_continued_exactly_after_a_kill_at_any_file_operation(
+    tmp_path: Path, kind: str
+) -> None:
     finished = subprocess.run(
         [sys.executable, "-W", "error", str(HERE / "killed_at_each_step.py"), kind, str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(HERE.parent / "support")},

@@ -24,7 +24,7 @@ EACH_LOCK = pytest.mark.parametrize("lock", LOCKS)
 
 
 class Locker(logging.Handler):
-    """Another program that holds a transaction, until the log says that somebody waits for it."""
+    """Another program that holds a transaction until the log reports a wait for it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Locker(logging.Handler):
 async def locker(
     tmp_path: Path, payment: Make, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Locker]:
-    """A file with one payment, and who may lock it; SQLite itself waits for 50 ms."""
+    """A file with one payment, and a program that can lock it; SQLite itself waits for 50 ms."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     table = make_table(f"sqlite:///{tmp_path}/payments.db", "sent")
     await table.open()
@@ -71,7 +71,7 @@ def rows_in(folder: Path) -> list[Any]:
 
 @EACH_LOCK
 @pytest.mark.parametrize("moment", ["open", "write", "commit"])
-async def test_a_lock_is_waited_for_and_told_once(
+async def test_a_lock_is_waited_for_and_reported_once(
     tmp_path: Path, payment: Make, locker: Locker, lock: str, moment: str
 ) -> None:
     if (lock, moment) == ("writer", "commit"):
@@ -94,7 +94,7 @@ async def test_a_lock_is_waited_for_and_told_once(
 
 
 @EACH_LOCK
-async def test_a_lock_that_stays_is_one_clear_error_and_nothing_is_half_written(
+async def test_a_permanent_lock_is_one_error_and_nothing_is_partly_written(
     tmp_path: Path,
     payment: Make,
     locker: Locker,

@@ -77,9 +77,7 @@ def test_an_amount_that_does_not_fit_is_refused_and_never_rounded(
     )
 
 
-async def test_a_refused_amount_costs_only_what_was_not_committed(
-    tmp_path: Path, payment: Make
-) -> None:
+async def test_a_refused_amount_loses_only_uncommitted_rows(tmp_path: Path, payment: Make) -> None:
     with pytest.raises(PrecisionError):
         await fill(table_in(tmp_path), [payment(1)], [payment(2, amount=Decimal("1E-11"))])
 
@@ -119,7 +117,7 @@ async def test_leaving_the_batches_early_ends_the_requests() -> None:
     assert asked < 30
 
 
-def test_without_the_extra_it_says_which_is_missing() -> None:
+def test_without_the_extra_the_error_names_it() -> None:
     program = (
         "import sys\n"
         "sys.modules['pyarrow'] = sys.modules['sqlalchemy'] = None\n"
@@ -159,7 +157,7 @@ async def test_small_commits_do_not_make_a_part_each(tmp_path: Path, payment: Ma
     assert pq.read_table(tmp_path / "payments.parquet").num_rows == 29
 
 
-async def test_a_reader_finds_whole_parts_at_any_time(
+async def test_a_reader_always_finds_complete_parts(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     folder = tmp_path / "payments.parquet"
@@ -177,7 +175,7 @@ async def test_a_reader_finds_whole_parts_at_any_time(
     assert seen == [*range(10, 205, 10), 205]
 
 
-async def test_what_a_killed_process_left_beside_it_is_removed(
+async def test_temporary_files_of_a_killed_process_are_removed(
     tmp_path: Path, payment: Make
 ) -> None:
     await fill(table_in(tmp_path), [payment(1)])
@@ -206,7 +204,7 @@ async def test_a_refresh_replaces_only_the_parts_it_concerns(tmp_path: Path, pay
     assert await fill(table_in(tmp_path)) == {"delivered": 2}
 
 
-async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
+async def test_a_directory_with_other_files_is_refused_unchanged(tmp_path: Path) -> None:
     (tmp_path / "payments.parquet").mkdir()
     (tmp_path / "payments.parquet" / "diary.txt").write_text("dear diary")
 
@@ -216,12 +214,12 @@ async def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> No
     assert parts_of(tmp_path) == ["diary.txt"]
 
 
-async def test_the_root_of_all_folders_is_left_alone() -> None:
+async def test_the_root_directory_is_refused() -> None:
     with pytest.raises(ExportError, match=r"^/ has files that are not of an export"):
         await fill(make_table("/", "sent"))
 
 
-async def test_a_part_that_is_missing_is_noticed(tmp_path: Path, payment: Make) -> None:
+async def test_a_missing_part_is_detected(tmp_path: Path, payment: Make) -> None:
     many = [payment(n) for n in range(1, 10_001)]
     await fill(table_in(tmp_path), many, many)
     (tmp_path / "payments.parquet" / "part-000000.parquet").unlink()
@@ -231,7 +229,7 @@ async def test_a_part_that_is_missing_is_noticed(tmp_path: Path, payment: Make) 
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more"])
-async def test_a_damaged_part_is_noticed(tmp_path: Path, payment: Make, content: bytes) -> None:
+async def test_a_damaged_part_is_detected(tmp_path: Path, payment: Make, content: bytes) -> None:
     await fill(table_in(tmp_path), [payment(1)])
     (tmp_path / "payments.parquet" / "part-000000.parquet").write_bytes(content)
 
@@ -239,7 +237,7 @@ async def test_a_damaged_part_is_noticed(tmp_path: Path, payment: Make, content:
         await fill(table_in(tmp_path))
 
 
-async def test_a_part_that_is_damaged_within_is_named(tmp_path: Path, payment: Make) -> None:
+async def test_a_part_with_damaged_data_is_named(tmp_path: Path, payment: Make) -> None:
     await fill(table_in(tmp_path), [payment(n) for n in range(1, 200)])
     part = tmp_path / "payments.parquet" / "part-000000.parquet"
     whole = part.read_bytes()
@@ -253,7 +251,7 @@ async def test_a_part_that_is_damaged_within_is_named(tmp_path: Path, payment: M
     await table.close(complete=False)
 
 
-async def test_no_bit_of_a_parts_data_is_missed(tmp_path: Path, payment: Make) -> None:
+async def test_each_changed_bit_of_a_parts_data_is_detected(tmp_path: Path, payment: Make) -> None:
     open_ = [payment(n, status=PaymentStatus.PENDING) for n in range(1, 50)]
     await fill(table_in(tmp_path), open_)
     part = tmp_path / "payments.parquet" / "part-000000.parquet"
@@ -290,7 +288,7 @@ async def test_a_time_that_python_cannot_read_again_is_reported(
     await table.close(complete=False)
 
 
-async def test_a_part_is_begun_beside_the_directory_and_not_beside_a_link_to_it(
+async def test_a_part_is_written_beside_the_directory_and_not_beside_a_link_to_it(
     tmp_path: Path, payment: Make
 ) -> None:
     (tmp_path / "disk" / "real").mkdir(parents=True)  # perhaps another one, to which nothing moves
@@ -306,7 +304,7 @@ async def test_a_part_is_begun_beside_the_directory_and_not_beside_a_link_to_it(
     assert os.listdir(tmp_path / "disk") == ["real"]
 
 
-async def test_the_directorys_name_may_be_no_utf_8(tmp_path: Path, payment: Make) -> None:
+async def test_the_directorys_name_need_not_be_utf_8(tmp_path: Path, payment: Make) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     open_ = payment(1, status=PaymentStatus.PENDING)
     folder.mkdir()
@@ -331,14 +329,14 @@ async def test_another_directions_directory_is_refused(tmp_path: Path, payment: 
         await fill(table_in(tmp_path, "both"))
 
 
-async def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
+async def test_a_file_as_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "payments.parquet").write_bytes(b"PAR1")
 
     with pytest.raises(ExportError, match=r"cannot open .*payments\.parquet: File exists"):
         await fill(table_in(tmp_path))
 
 
-async def test_a_full_disk_costs_nothing_but_a_rerun(
+async def test_after_a_full_disk_a_rerun_completes_the_export(
     tmp_path_factory: pytest.TempPathFactory,
     read: Read,
     payments: list[Payment],

@@ -61,7 +61,9 @@ async def test_entries_of_both_directions_come_a_hundred_at_a_time(account: Acco
     assert ids(entries, "received") == account.emulator.history("received")
 
 
-async def test_cancelled_it_first_hands_over_what_its_checkpoint_counts(account: Account) -> None:
+async def test_a_cancelled_reading_first_delivers_what_its_checkpoint_counts(
+    account: Account,
+) -> None:
     reading = HistoryReading(account.client.payments.history(rows_per_page=10, max_concurrency=2))
     entries: list[HistoryEntry] = []
 
@@ -85,7 +87,7 @@ async def test_cancelled_it_first_hands_over_what_its_checkpoint_counts(account:
     assert ids(entries, "received") == account.emulator.history("received")
 
 
-async def test_left_early_it_ends_its_requests(account: Account) -> None:
+async def test_leaving_early_ends_the_requests(account: Account) -> None:
     reading = HistoryReading(account.client.payments.history(rows_per_page=10))
     pages = reading.pages()
     await anext(pages)
@@ -128,7 +130,7 @@ async def test_an_error_comes_after_the_records_before_it(account: Account) -> N
         ({"kind": "history", "sent": {"delivered": 3, "finished": False}, "received": None}, 3),
     ],
 )
-def test_progress_counts_what_earlier_runs_did_of_this_snapshot(
+def test_progress_includes_earlier_runs_of_this_snapshot(
     checkpoint: dict[str, Any] | None, count: int
 ) -> None:
     assert delivered(checkpoint) == count

@@ -1,4 +1,4 @@
-"""Which payments are requested again, how many at once, and what happens where the API has no answer."""
+"""Which payments a refresh requests, how many concurrently, and errors of the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Make = Callable[..., Payment]
 
 @attrs.define
 class Here:
-    """A table that has some open payments, and remembers what it is told."""
+    """A table with some payments that are not final, which records its calls."""
 
     ids: list[UUID]
     refreshed: list[Payment] = attrs.field(factory=list)
@@ -38,7 +38,7 @@ class Here:
 
 @attrs.define
 class Api:
-    """Payments that are looked up; it counts how many at once."""
+    """Payments that can be requested; counts the concurrent requests."""
 
     answer: Callable[[UUID], Payment]
     in_flight: int = 0
@@ -74,7 +74,7 @@ async def test_each_is_looked_up_once_and_never_too_many_at_a_time(payment: Make
     assert (refresh.changed, refresh.missing) == (699, 0)
 
 
-async def test_many_changes_are_committed_on_the_way(payment: Make) -> None:
+async def test_many_changes_are_committed_in_parts(payment: Make) -> None:
     ids = [UUID(int=number) for number in range(1, 20_300)]
     here = Here(ids)
 
@@ -83,7 +83,7 @@ async def test_many_changes_are_committed_on_the_way(payment: Make) -> None:
     assert here.commits == [(20_000, None), (20_299, None)]
 
 
-async def test_what_the_api_no_longer_knows_is_counted_and_left_alone(payment: Make) -> None:
+async def test_payments_unknown_to_the_api_are_counted_and_kept(payment: Make) -> None:
     def answer(payment_id: UUID) -> Payment:
         if payment_id.int == 2:
             raise NotFoundError(404, "no such payment")
@@ -98,7 +98,7 @@ async def test_what_the_api_no_longer_knows_is_counted_and_left_alone(payment: M
     assert (refresh.changed, refresh.missing) == (2, 1)
 
 
-async def test_an_error_comes_as_itself_and_leaves_no_task_behind(
+async def test_an_error_is_raised_unchanged_and_leaves_no_task(
     payment: Make, other_tasks: Callable[[], set[Any]]
 ) -> None:
     def answer(payment_id: UUID) -> Payment:
@@ -113,7 +113,7 @@ async def test_an_error_comes_as_itself_and_leaves_no_task_behind(
     assert other_tasks() == set()
 
 
-async def test_nothing_open_asks_nothing() -> None:
+async def test_without_open_payments_nothing_is_requested() -> None:
     here = Here([])
 
     await refresh_of(Api(lambda _: pytest.fail("asked"))).run(here, None)  # type: ignore[arg-type]

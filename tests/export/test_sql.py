@@ -100,7 +100,7 @@ async def test_a_time_beyond_the_calendar_of_utc_is_refused(tmp_path: Path, paym
     )
 
 
-async def test_a_payment_that_comes_again_is_written_over(tmp_path: Path, payment: Make) -> None:
+async def test_a_repeated_payment_replaces_its_row(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1), payment(2)], [payment(2, description="corrected")])
 
     with opened(tmp_path) as database:
@@ -131,7 +131,7 @@ async def test_a_damaged_checkpoint_is_reported(tmp_path: Path, payment: Make, d
     )
 
 
-async def test_an_id_that_is_none_is_reported(tmp_path: Path, payment: Make) -> None:
+async def test_an_invalid_id_is_reported(tmp_path: Path, payment: Make) -> None:
     await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)])
     with opened(tmp_path) as database, database:
         database.execute("UPDATE paywint_payments SET payment_id = 'none'")
@@ -199,7 +199,7 @@ async def test_the_open_payments_of_another_direction_are_not_its_own(
     await table.close(complete=True)
 
 
-async def test_at_any_time_the_checkpoint_says_what_others_see(tmp_path: Path, read: Read) -> None:
+async def test_the_checkpoint_always_fits_the_visible_rows(tmp_path: Path, read: Read) -> None:
     seen = []
 
     def check(done: int, total: int | None) -> None:
@@ -214,7 +214,7 @@ async def test_at_any_time_the_checkpoint_says_what_others_see(tmp_path: Path, r
     assert seen == [*range(10, 205, 10), 205]
 
 
-async def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
+async def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/missing/payments.db"
 
     with pytest.raises(ExportError) as caught:
@@ -245,7 +245,7 @@ async def test_a_files_name_is_read_as_urls_are(
     assert display_name(url) == f"sqlite:///{tmp_path}/{name}/payments.db"
 
 
-async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_refused_unchanged(tmp_path: Path) -> None:
     (tmp_path / "payments.db").write_bytes(b"dear diary, " * 100)
 
     with pytest.raises(ExportError, match="file is not a database"):
@@ -254,7 +254,7 @@ async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "payments.db").read_bytes() == b"dear diary, " * 100
 
 
-async def test_nobody_at_the_address_is_reported_without_the_password() -> None:
+async def test_a_failed_connection_is_reported_without_the_password() -> None:
     with pytest.raises(ExportError) as caught:
         await fill(f"postgresql://me:{SECRET}@127.0.0.1:1/books")
 

@@ -47,7 +47,7 @@ def checkpoint_in(folder: Path) -> CheckpointFile:
 
 
 async def received(fd: int) -> AsyncIterator[bytes]:
-    """What comes out of the pipe, while others have their turns."""
+    """Read the pipe without blocking the event loop."""
     loop = asyncio.get_running_loop()
     while True:
         readable: asyncio.Future[None] = loop.create_future()
@@ -77,7 +77,7 @@ async def test_a_slow_reader_gets_every_byte_while_the_loop_continues(
     assert got == MEGABYTE
 
 
-async def test_cancelled_while_the_pipe_is_full_it_ends_at_once(pipe: tuple[int, int]) -> None:
+async def test_a_cancellation_while_the_pipe_is_full_ends_it_at_once(pipe: tuple[int, int]) -> None:
     sending = asyncio.create_task(Stream(pipe[1], "pipe").send(MEGABYTE))
     await pass_time(1)
 
@@ -87,7 +87,7 @@ async def test_cancelled_while_the_pipe_is_full_it_ends_at_once(pipe: tuple[int,
         await sending
 
 
-async def test_a_reader_that_goes_away_is_reported(pipe: tuple[int, int]) -> None:
+async def test_a_reader_that_closes_the_pipe_is_reported(pipe: tuple[int, int]) -> None:
     sending = asyncio.create_task(Stream(pipe[1], "pipe").send(MEGABYTE))
     await pass_time(1)
 
@@ -98,7 +98,7 @@ async def test_a_reader_that_goes_away_is_reported(pipe: tuple[int, int]) -> Non
     assert str(caught.value) == "cannot write pipe: its reader has gone away"
 
 
-async def test_room_and_a_cancellation_in_one_turn_of_the_loop_are_a_cancellation(
+async def test_a_cancellation_wins_over_a_writable_pipe_in_the_same_loop_iteration(
     pipe: tuple[int, int],
 ) -> None:
     reader, writer = pipe
@@ -199,7 +199,7 @@ async def test_a_streams_checkpoint_does_not_continue_into_a_file(
         await transfer(read(), make_sink(str(tmp_path / "output"), JSONL, checkpoint_in(tmp_path)))
 
 
-async def test_a_page_that_did_not_leave_whole_is_never_committed(
+async def test_a_partly_written_page_is_never_committed(
     tmp_path: Path, read: Read, pipe: tuple[int, int], stdout_of: Callable[[Any], None]
 ) -> None:
     with os.fdopen(os.dup(pipe[1]), "wb", 0) as file:
@@ -219,7 +219,7 @@ async def test_a_page_that_did_not_leave_whole_is_never_committed(
     assert 0 <= len(written) - confirmed.size < 1000
 
 
-async def test_without_a_stdout_it_reports_it(read: Read, stdout_of: Callable[[Any], None]) -> None:
+async def test_a_missing_stdout_is_reported(read: Read, stdout_of: Callable[[Any], None]) -> None:
     stdout_of(None)
 
     with pytest.raises(ExportError) as caught:

@@ -26,14 +26,14 @@ pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """In a loop of its own, since reading PostgreSQL's rows takes one, too."""
+    """Run in a separate event loop, since reading PostgreSQL's rows needs one, too."""
     return asyncio.run(work)
 
 
 async def fill(
     table: Table[Any], pages: Sequence[Sequence[Any]], *, commits: bool = True, close: bool = True
 ) -> Any:
-    """Opens it, writes pages with a commit behind each, closes it; returns what it opened with."""
+    """Open a table, write pages with a commit after each, and close it; return its first checkpoint."""
     try:
         start = await table.open()
         for number, page in enumerate(pages):
@@ -89,7 +89,7 @@ def test_rows_have_every_field_exactly(tmp_path: Path, kind: str, payment: Make)
     assert rows[0]["payer_id"] is None
 
 
-def test_the_character_0_blocks_nothing_and_is_never_dropped(
+def test_the_character_0_is_written_or_replaced_and_never_dropped(
     tmp_path: Path, kind: str, payment: Make
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -102,7 +102,7 @@ def test_the_character_0_blocks_nothing_and_is_never_dropped(
     assert [row["description"] for row in rows_in(output)] == [kept]
 
 
-def test_stopped_and_continued_it_equals_one_run(
+def test_a_stopped_and_continued_export_equals_one_run(
     tmp_path: Path, kind: str, read: Read, payments: list[Payment]
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -117,7 +117,7 @@ def test_stopped_and_continued_it_equals_one_run(
     assert ids == [str(each.payment_id) for each in history]
 
 
-def test_what_was_not_committed_is_dropped(tmp_path: Path, kind: str, payment: Make) -> None:
+def test_uncommitted_rows_are_dropped(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
     run(fill(make_table(output, "sent"), [[payment(3)], [payment(2)]]))
     run(fill(make_table(output, "sent"), [[payment(1)]], commits=False))
@@ -128,7 +128,7 @@ def test_what_was_not_committed_is_dropped(tmp_path: Path, kind: str, payment: M
     assert [row["payment_id"][-1] for row in rows_in(output)] == ["3", "2", "1"]
 
 
-def test_the_last_checkpoint_is_kept_though_no_row_came_with_it(
+def test_the_last_checkpoint_is_kept_even_without_new_rows(
     tmp_path: Path, kind: str, payment: Make
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -148,7 +148,7 @@ def test_the_last_checkpoint_is_kept_though_no_row_came_with_it(
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_payment_that_comes_again_is_written_over_where_rows_have_a_key(
+def test_a_repeated_payment_replaces_its_row_if_rows_have_a_key(
     tmp_path: Path, kind: str, payment: Make, commits: bool
 ) -> None:
     if kind not in ("sqlite", *SERVED):
@@ -180,7 +180,7 @@ def test_an_empty_history_can_be_read(tmp_path: Path, kind: str, read: Read) -> 
     assert rows_in(output) == []
 
 
-def test_what_is_not_final_is_reported_and_brought_up_to_date_in_its_place(
+def test_rows_that_are_not_final_are_reported_and_updated_in_place(
     tmp_path: Path, kind: str, payments: list[Payment]
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -265,9 +265,7 @@ def test_a_recheck_that_is_not_committed_changes_nothing(
     assert [row["status"] for row in rows_in(output)] == ["success"]
 
 
-def test_what_has_not_changed_is_not_written_again(
-    tmp_path: Path, kind: str, payment: Make
-) -> None:
+def test_unchanged_rows_are_not_written_again(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
     pending = payment(1, status=PaymentStatus.PENDING, description="", amount=Decimal("1.50"))
     run(fill(make_table(output, "sent"), [[pending]]))
@@ -275,7 +273,7 @@ def test_what_has_not_changed_is_not_written_again(
     assert run(refresh(make_table(output, "sent"), [pending])) == ([pending.payment_id], 0)
 
 
-def test_after_a_refresh_it_continues(tmp_path: Path, kind: str, payment: Make) -> None:
+def test_an_export_continues_after_a_refresh(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
     run(fill(make_table(output, "sent"), [[payment(3)], [payment(2, status=PaymentStatus.OPENED)]]))
 
@@ -336,7 +334,7 @@ def test_two_writers_at_once_do_not_both_succeed(tmp_path: Path, kind: str, paym
     run(at_once())
 
 
-def test_one_that_is_refused_does_not_disturb_the_other(
+def test_a_refused_writer_does_not_affect_the_other(
     tmp_path: Path, kind: str, payment: Make
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -359,7 +357,7 @@ def test_one_that_is_refused_does_not_disturb_the_other(
     assert len(rows_in(output)) == 1
 
 
-def test_closing_twice_is_harmless(tmp_path: Path, kind: str) -> None:
+def test_closing_twice_has_no_effect(tmp_path: Path, kind: str) -> None:
     output = output_in(tmp_path, kind)
 
     async def close_twice() -> None:

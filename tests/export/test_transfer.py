@@ -19,7 +19,7 @@ Read = Callable[..., Any]
 
 @attrs.define
 class Log:
-    """A sink that remembers; it can be slow to commit, and can fail at a page."""
+    """A sink that records its calls; it can be slow to commit, and can fail at a page."""
 
     start: dict[str, Any] | None = None
     fail_at: int | None = None
@@ -58,7 +58,7 @@ async def test_a_quick_transfer_commits_once_at_its_end(read: Read) -> None:
     assert sink.closed == [True]
 
 
-async def test_it_continues_where_the_sink_says(read: Read) -> None:
+async def test_a_transfer_continues_at_the_sinks_checkpoint(read: Read) -> None:
     sink = Log(start={"delivered": 200})
     seen: list[tuple[int, int | None]] = []
 

@@ -23,19 +23,19 @@ MODULES = ["checkpoint", "compression", "destinations", "files", "parquet", "ref
 # What differs: an open file is never replaced or removed there, permissions are the directory's, and
 # what these compare is a directory with the locks' files in it.
 ONLY_ON_POSIX = [
-    "test_files.py::test_a_file_replaced_meanwhile_is_noticed_at_the_next_commit",
-    "test_files.py::test_permissions_and_links_outlive_the_replacement",
+    "test_files.py::test_a_file_replaced_meanwhile_is_detected_at_the_next_commit",
+    "test_files.py::test_permissions_and_links_are_kept_by_the_replacement",
     "test_checkpoint.py::test_a_file_that_was_removed_while_it_was_opened_is_in_use",
-    "test_checkpoint.py::test_a_symbolic_link_stays_one_and_permissions_stay",
-    "test_checkpoint.py::test_a_full_disk_leaves_the_former_checkpoint",
+    "test_checkpoint.py::test_a_symbolic_link_and_permissions_are_kept",
+    "test_checkpoint.py::test_a_full_disk_keeps_the_previous_checkpoint",
     "test_compression.py::test_a_full_disk_leaves_the_file_and_its_checkpoint",
-    "test_compression.py::test_cancelled_while_it_is_written_anew_it_stays_as_it_was",
+    "test_compression.py::test_a_cancelled_refresh_leaves_the_file_unchanged",
 ]
 # What takes long and is the same on each system.
 THE_SAME = [
-    "test_compression.py::test_a_file_damaged_in_its_middle_is_told",
-    "test_compression.py::test_without_the_extra_it_says_which_is_missing",
-    "test_files.py::test_a_disk_full_at_any_byte_costs_nothing_but_a_rerun",
+    "test_compression.py::test_a_file_damaged_in_its_middle_is_reported",
+    "test_compression.py::test_without_the_extra_the_error_names_it",
+    "test_files.py::test_after_a_full_disk_at_any_byte_a_rerun_completes_the_export",
 ]
 
 
