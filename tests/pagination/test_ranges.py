@@ -148,6 +148,8 @@ def test_ranges_read_apart_in_the_order_of_time_are_the_snapshot_while_payments_
         history = History(
             random.choice(SIZES), is_oldest_first=is_oldest_first, ties=random.choice((1, 1, 3, 25))
         )
+        if len({*history.times.values()}) == 1:
+            continue  # where the order shows nowhere, arrivals can look like a contradiction
         ends = sorted(EPOCH + timedelta(seconds=random.randrange(history.size + 2)) for _ in "12")
         span = None if is_whole else Span(since=ends[0], until=random.choice((ends[1], None)))
         selection = Selection(span=span, is_oldest_first=True)
