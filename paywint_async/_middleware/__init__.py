@@ -1,7 +1,7 @@
 """What happens to a request on its way out, and to its answer on the way back.
 
-From the outside in: `Scope`, the caller's own middlewares, `Retry`, `SlowStart`, `Throttle`, the caller's
-middlewares for each attempt, `Observe`; then the transport sends.
+From the outside in: `Scope`, the caller's own middlewares, `Retry`, `SlowStart`, the transport's turns,
+`Throttle`, the caller's middlewares for each attempt, `Observe`; then the transport sends.
 """
 
 from paywint_async._middleware.answers import Answers, collect

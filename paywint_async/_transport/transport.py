@@ -10,7 +10,7 @@ import asyncio
 import re
 import ssl
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from paywint_async._errors import (
     PaywintError,
     RequestTimeoutError,
 )
-from paywint_async._messages import Request, Response
+from paywint_async._messages import Handler, Request, Response
 from paywint_async._transport.causes import (
     Attempt,
     ConnectionLostError,
@@ -119,9 +119,6 @@ class Transport:
     async def send(self, request: Request) -> Response:
         """One attempt, answered with whatever status.
 
-        At most `pools.MAX_CALLS` requests that nothing else bounds are under way at once; the others
-        wait for their turn, in order, before their attempt begins.
-
         Raises:
             TransportError: no whole answer (``sent`` tells whether it may have been processed).
             RequestTimeoutError: not within ``request_timeout``, or the request's deadline passed.
@@ -131,16 +128,29 @@ class Transport:
         Cancellation: closes the connection that was in use; the pool stays usable.
         """
         self._check_open()
+        return await self._attempt(self._pools.get(), request)
+
+    def in_turn(self, request: Request, handler: Handler) -> Awaitable[Response]:
+        """A middleware: bounds the requests in flight that nothing else bounds.
+
+        At most `pools.MAX_CALLS` are; the others wait for their turn, in order. It stands outside the
+        throttle: a cooldown that begins meanwhile holds back who waits here, too.
+
+        Raises:
+            RequestTimeoutError: there was no turn before the request's deadline.
+            ClientClosedError: as `send`.
+        """
+        return handler(request) if request.is_bounded else self._send_in_turn(request, handler)
+
+    async def _send_in_turn(self, request: Request, handler: Handler) -> Response:
+        self._check_open()
         pool = self._pools.get()
-        if request.is_bounded:
-            return await self._attempt(pool, request)
         if pool.turns.locked():
             await _wait_for_turn(pool, request)
         else:
             await pool.turns.acquire()  # at once
         try:
-            self._check_open()
-            return await self._attempt(pool, request)
+            return await handler(request)
         finally:
             pool.turns.release()
 

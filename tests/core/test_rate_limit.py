@@ -11,10 +11,10 @@ from itertools import combinations_with_replacement
 
 import attrs
 import pytest
-from fault_server import FaultServer, answer
+from fault_server import FaultServer, answer, late
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import VirtualTimeLoop
+from virtual_time import VirtualTimeLoop, pass_time
 
 from paywint_async import (
     CooldownEvent,
@@ -25,6 +25,7 @@ from paywint_async import (
     RetryPolicy,
 )
 from paywint_async._middleware import RateLimiter, Throttle
+from paywint_async._transport.pools import MAX_CALLS
 
 FAR_DATE = "Fri, 31 Dec 9999 23:59:59 GMT"
 REQUEST = Request(operation="get", method="GET", path="/")
@@ -366,6 +367,18 @@ class TestTheThrottle:
             await client.payments.page("received", 1)
             assert now() - start >= 10
             await refused
+
+    async def test_holds_back_the_calls_that_waited_for_a_connection_when_it_began(self, connect):
+        async with FaultServer(answer(429, headers="Retry-After: 60\r\n"), late(10)) as server:
+            client = connect(server, rate_limit=RateLimit(1000, burst=1000))
+            pages = (client.payments.page("sent", 1) for _ in range(3 * MAX_CALLS))
+            calls = [asyncio.ensure_future(page) for page in pages]
+            await pass_time(50)
+            sent = len(server.requests)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        assert sent == MAX_CALLS
 
     async def test_takes_a_limiter_of_your_own(self, connect):
         class Noting:
