@@ -125,6 +125,10 @@ class Wire:
         """An orderly end: what was written still arrives."""
         self._writer.close()
 
+    def abort(self) -> None:
+        """An end at once, which waits for nobody."""
+        self._writer.transport.abort()
+
     def end(self) -> None:
         """The end of what this side sends; it still listens."""
         self._writer.write_eof()
@@ -190,6 +194,11 @@ class FaultServer:
                 while wire.is_open:
                     await wire.read_request()
                     await self._next_fault().play(wire)
+        except (
+            asyncio.CancelledError
+        ):  # the server ends: TLS would wait for the other side to close
+            wire.abort()
+            raise
         finally:
             wire.close()
 
