@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
-from paywint_async._pagination.decision import ContinuityError
+from paywint_async._pagination.decision import ContinuityError, PageAnswer
+from paywint_async._pagination.position import page_of
 
+OUTRUN = "payments arrive, or are deleted, faster than they can be read"
+_PATIENCE = 12  # consecutive answers without what they were requested for
 _NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # around the page where it is expected first
 
 
@@ -34,3 +37,24 @@ def pages_around(guess: Callable[[], list[int]], last: Callable[[], int]) -> Ite
             )
         tried.add(page)
         yield page
+
+
+def last_page(total: int, rows: int) -> Generator[int, PageAnswer, PageAnswer]:
+    """Yields pages, is sent their answers, and returns one that is the last page by its own total.
+
+    Another page would not show the list's end: arrivals push other records onto it.
+
+    Args:
+        total: of the latest answer.
+
+    Raises:
+        ContinuityError: payments arrive faster than the end can be read.
+    """
+    expected = total
+    for _ in range(_PATIENCE):
+        answer = yield page_of(expected - 1, rows)
+        if answer.keys and answer.fits(rows) and answer.total <= answer.page_no * rows:
+            return answer
+        expected = answer.total + max(0, answer.total - total)  # as many may arrive again
+        total = answer.total
+    raise ContinuityError(OUTRUN)

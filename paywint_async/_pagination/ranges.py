@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from paywint_async._errors import IncompleteHistoryError
 from paywint_async._pagination.checkpoint import to_json
 from paywint_async._pagination.decision import ContinuityError, PageAnswer, order_of_ends
-from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Selection, page_of
+from paywint_async._pagination.lookup import OUTRUN, last_page
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Selection
 from paywint_async._pagination.span import DisorderError, SpanSearch
 
 _PATIENCE = 12  # consecutive answers without the records they were requested for
@@ -95,7 +96,7 @@ def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Positio
     first = yield from _get_first_page(rows)
     order, is_oldest_first = first.order(), selection.is_oldest_first
     if is_oldest_first and not first.is_sorted() and first.total > rows:
-        order = order_of_ends(first, (yield page_of(first.total - 1, rows)))
+        order = order_of_ends(first, (yield from last_page(first.total, rows)))
     whole = Position(order=order, is_oldest_first=is_oldest_first).opened(first.total)
     if is_oldest_first and order is Order.NEWEST_FIRST:
         return replace(whole, is_from_end=True, tail=first.keys[0])
@@ -165,4 +166,4 @@ def _keys_before(start: Position, rows: int) -> Generator[int, PageAnswer, tuple
         index = start.next_offset(total) - answer.first_offset(rows)
         if 0 < index <= len(answer.keys):
             return tuple(answer.keys[max(0, index - ANCHORS) : index])
-    raise ContinuityError("payments arrive, or are deleted, faster than they can be read")
+    raise ContinuityError(OUTRUN)

@@ -26,6 +26,7 @@ import msgspec
 from msgspec.structs import replace
 
 from paywint_async._pagination.decision import ContinuityError, PageAnswer, order_of_ends
+from paywint_async._pagination.lookup import last_page
 from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Span, page_of
 
 Asking = Generator[int, PageAnswer, PageAnswer]
@@ -167,7 +168,7 @@ class SpanSearch:
         assert self._first is not None
         first = last = self._first
         if first.total > self._rows:
-            last = yield page_of(first.total - 1, self._rows)
+            last = yield from last_page(first.total, self._rows)
         return order_of_ends(first, last)
 
     def _ask(self, page_no: int) -> Asking:
