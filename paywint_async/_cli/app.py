@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import distributions
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from paywint_async._cli.report import READER_GONE, say
 
@@ -60,7 +60,8 @@ def _version() -> str:
 
 def make_app(arguments: Sequence[str]) -> App:
     """The command line for cyclopts, with the requested command imported."""
-    app = App(name="paywint", help=_HELP, version=_version)
+    no_negatives = Parameter(negative=())  # such as `--no-json`
+    app = App(name="paywint", help=_HELP, version=_version, default_parameter=no_negatives)
     asked = arguments[0] if arguments else ""
     for name, (function, summary) in _COMMANDS.items():
         help_text = None if name == asked else summary  # a requested command has its own

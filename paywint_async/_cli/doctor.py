@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from paywint_async import PaywintClient, PaywintError
-from paywint_async._cli.options import FileName, Flag
+from paywint_async._cli.options import FileName
 from paywint_async._cli.report import say
 from paywint_async._doctor import (
     Finding,
@@ -31,7 +31,7 @@ NOT_REACHABLE = 1
 CONTRADICTED = 3
 
 
-async def doctor(*, json: Flag = False, webhook: FileName | None = None) -> int:
+async def doctor(*, json: bool = False, webhook: FileName | None = None) -> int:
     """Check whether this SDK's assumptions about Paywint hold for the account; only reads.
 
     At most 40 requests and 10 seconds. The report names no payer, no payment and no key, so that it can

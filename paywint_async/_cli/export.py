@@ -16,7 +16,6 @@ from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, read_span
 from paywint_async._cli.options import (
     Count,
-    Flag,
     FormatName,
     Number,
     Output,
@@ -55,9 +54,9 @@ async def export(
     since: Moment | None = None,
     until: Moment | None = None,
     timezone: str = "UTC",
-    oldest_first: Flag = False,
+    oldest_first: bool = False,
     format: FormatName | None = None,
-    spreadsheet: Flag = False,
+    spreadsheet: bool = False,
     output: Output = "-",
     checkpoint: str | None = None,
     concurrency: Count = 8,

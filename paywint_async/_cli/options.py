@@ -138,6 +138,5 @@ SyncedDestination: TypeAlias = Annotated[
     ),
 ]
 FormatName: TypeAlias = Literal["jsonl", "csv"]
-Flag: TypeAlias = Annotated[bool, Parameter(negative=())]
 Rows: TypeAlias = Literal[10, 20, 50, 100]
 Selection: TypeAlias = Literal["sent", "received", "both"]

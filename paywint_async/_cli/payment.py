@@ -9,7 +9,7 @@ from cyclopts import App
 from paywint_async import PaywintClient
 from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, read_span
-from paywint_async._cli.options import Flag, Number
+from paywint_async._cli.options import Number
 from paywint_async.export import (
     PAYMENTS,
     Format,
@@ -46,7 +46,7 @@ async def list_(
     since: Moment | None = None,
     until: Moment | None = None,
     timezone: str = "UTC",
-    oldest_first: Flag = False,
+    oldest_first: bool = False,
     limit: Number | None = None,
 ) -> None:
     """Print payments in the order of the server, or of time.

@@ -14,7 +14,6 @@ from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, days_ago, read_span
 from paywint_async._cli.options import (
     Count,
-    Flag,
     FormatName,
     Number,
     Rows,
@@ -42,9 +41,9 @@ async def sync(
     direction: Selection = "received",
     since: Moment | None = None,
     timezone: str = "UTC",
-    oldest_first: Flag = False,
+    oldest_first: bool = False,
     format: FormatName | None = None,
-    spreadsheet: Flag = False,
+    spreadsheet: bool = False,
     watch: Seconds | None = None,
     recheck: Count | None = None,
     concurrency: Count = 8,

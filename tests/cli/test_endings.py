@@ -19,6 +19,15 @@ Command = Callable[..., Any]
 
 NAMES = ["a.xml", "a.json", "a.JSON", "a.parquet.gz", "a.txt.gz"]
 COMMANDS = pytest.mark.parametrize("command", [["sync"], ["export", "--output"]])
+SHOWN_COMMANDS = [
+    "export",
+    "sync",
+    "reconcile",
+    "doctor",
+    "link create",
+    "payment list",
+    "emulator",
+]
 
 
 @COMMANDS
@@ -138,10 +147,7 @@ def test_what_is_written_for_excel_is_reconciled(
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "cp932"])
-@pytest.mark.parametrize(
-    "command",
-    ["", "export", "sync", "reconcile", "doctor", "link create", "payment list", "emulator"],
-)
+@pytest.mark.parametrize("command", ["", *SHOWN_COMMANDS])
 def test_the_help_is_shown_in_any_encoding(
     monkeypatch: pytest.MonkeyPatch, command: str, encoding: str
 ) -> None:
@@ -150,6 +156,13 @@ def test_the_help_is_shown_in_any_encoding(
 
     assert main([*command.split(), "--help"]) == 0
     assert shown.buffer.getvalue().startswith(f"Usage: paywint {command}".strip().encode())
+
+
+@pytest.mark.parametrize("command", SHOWN_COMMANDS)
+def test_the_help_shows_no_option_that_only_denies_another(paywint: Command, command: str) -> None:
+    outcome = paywint(*command.split(), "--help")
+
+    assert not {word for word in outcome.out.split() if word.startswith(("--no-", "--empty-"))}
 
 
 @pytest.mark.parametrize("command", ["sync", "export"])
