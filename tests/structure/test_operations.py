@@ -66,6 +66,11 @@ def test_each_record_is_public(record: type) -> None:
     assert record.__name__ in paywint_async.__all__
 
 
+def test_each_envelope_is_read_without_a_detour() -> None:
+    made = {each for name, each in vars(_codec).items() if name.endswith("Envelope")}
+    assert made <= {*_codec._ENVELOPES}
+
+
 async def test_the_emulator_answers_what_the_openapi_file_describes_and_nothing_else() -> None:
     described = {
         (method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item
