@@ -38,8 +38,6 @@ class Pool:
         self._sessions = _Sessions()
         self.deadlines = Deadlines()
         self.bodies = BodyWatch()
-        # First come, first served.
-        self.turns = asyncio.Semaphore(MAX_CALLS)
         # Held here alone, so that it ends with the pool, if not before with the loop.
         self._keeper = _close_at_the_end(self._sessions)
         _run(self._keeper.__anext__())
@@ -105,6 +103,7 @@ class Pools:
         self._may_share = may_share
         self._open_session = open_session
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
         self._pid = os.getpid()
         self._of_parent: list[Pool] = []
 
@@ -114,6 +113,15 @@ class Pools:
         if pool is None or pool.is_closed or self._pid != os.getpid():
             return self._open()
         return pool
+
+    def turns(self) -> asyncio.Semaphore:
+        """`MAX_CALLS` turns of the running event loop, first come, first served. Opens no pool."""
+        turns = self._turns.get(asyncio.get_running_loop())
+        if turns is None or self._pid != os.getpid():
+            self._leave_parent()
+            self.drop_ended()
+            turns = self._turns[asyncio.get_running_loop()] = asyncio.Semaphore(MAX_CALLS)
+        return turns
 
     def _open(self) -> Pool:
         self._leave_parent()
@@ -129,6 +137,8 @@ class Pools:
             if loop.is_closed():
                 self._pools.pop(loop, None)
                 pool.abandon()
+        for loop in [each for each in self._turns if each.is_closed()]:
+            self._turns.pop(loop, None)
 
     async def aclose(self) -> None:
         """Closes every pool; those of other event loops when these next run. Idempotent."""
@@ -153,6 +163,7 @@ class Pools:
         if self._pid != os.getpid():
             self._of_parent.extend(self._pools.values())
             self._pools = {}
+            self._turns = {}
             self._pid = os.getpid()
 
 

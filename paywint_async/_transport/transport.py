@@ -10,7 +10,7 @@ import asyncio
 import re
 import ssl
 import warnings
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -127,10 +127,11 @@ class Transport:
 
         Cancellation: closes the connection that was in use; the pool stays usable.
         """
-        self._check_open()
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
         return await self._attempt(self._pools.get(), request)
 
-    def in_turn(self, request: Request, handler: Handler) -> Awaitable[Response]:
+    async def in_turn(self, request: Request, handler: Handler) -> Response:
         """A middleware: bounds the requests in flight that nothing else bounds.
 
         At most `pools.MAX_CALLS` are; the others wait for their turn, in order. It stands outside the
@@ -140,19 +141,17 @@ class Transport:
             RequestTimeoutError: there was no turn before the request's deadline.
             ClientClosedError: as `send`.
         """
-        return handler(request) if request.is_bounded else self._send_in_turn(request, handler)
-
-    async def _send_in_turn(self, request: Request, handler: Handler) -> Response:
-        self._check_open()
-        pool = self._pools.get()
-        if pool.turns.locked():
-            await _wait_for_turn(pool, request)
+        if request.is_bounded or self._closed:  # of a closed client, `send` says so
+            return await handler(request)
+        turns = self._pools.turns()
+        if turns.locked():
+            await _wait_for_turn(turns, request)
         else:
-            await pool.turns.acquire()  # at once
+            await turns.acquire()  # at once
         try:
             return await handler(request)
         finally:
-            pool.turns.release()
+            turns.release()
 
     async def aclose(self) -> None:
         """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
@@ -169,10 +168,6 @@ class Transport:
                 f"unclosed client of {self._base_url}: use `async with`, or await its aclose()"
             )
             warnings.warn(message, ResourceWarning, source=self, stacklevel=2)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClientClosedError("the client is closed; make a new one")
 
     async def _attempt(self, pool: Pool, request: Request) -> Response:
         progress = RequestProgress()
@@ -322,10 +317,10 @@ async def _send_once(
 _SEND_ONCE = (_send_once,)
 
 
-async def _wait_for_turn(pool: Pool, request: Request) -> None:
+async def _wait_for_turn(turns: asyncio.Semaphore, request: Request) -> None:
     try:
         async with asyncio.timeout_at(request.deadline):
-            await pool.turns.acquire()
+            await turns.acquire()
             return
     except TimeoutError:
         message = f"{request.operation}: no free connection before its deadline"
