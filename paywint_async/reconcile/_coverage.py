@@ -121,7 +121,9 @@ class Coverage:
             what = "without id, invoice number, description and date"
             notes.append(f"{_rows(self._found_by_nothing)} {what}: not matched to any payment")
         if sum(self._unpaid.values()) == count:
-            words = ", ".join(repr(word) for word, _ in self._unpaid.most_common(_MOST_WORDS))
+            # Not `most_common`: its order depends on the order in which plain rows are taken.
+            ranked = sorted(self._unpaid, key=lambda word: (-self._unpaid[word], word))
+            words = ", ".join(map(repr, ranked[:_MOST_WORDS]))
             notes.append(
                 f"no row is paid: the status is {words} (--paid-status names what is paid)"
             )

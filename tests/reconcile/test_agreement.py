@@ -335,3 +335,20 @@ async def test_the_event_loop_gets_turns_while_open_rows_are_looked_for(
 
     assert report.result.evidence[Evidence.ID] == 1
     assert turns - before >= 10
+
+
+async def test_unpaid_statuses_are_noted_in_an_order_that_does_not_depend_on_the_form_of_rows(
+    entries: tuple[PaywintClient, list[HistoryEntry]], tmp_path: Path
+) -> None:
+    client, history = entries
+    path = tmp_path / "a.csv"
+    rows = [
+        f"{UUID(int=1)},$5.00,2015-01-01,pending",
+        f"{UUID(int=2)},5.00,2015-01-01,failed",
+    ]
+    path.write_text("\n".join(["payment_id,amount,date,status", *rows]))
+    options = ReconcileOptions(ledger=str(path), format=LedgerFormat())
+
+    report = await reconcile(client.payments, options)
+
+    assert report.notes == one_by_one(history, options).notes
