@@ -101,4 +101,9 @@ class Changes:
 
 
 def _is_since(since: datetime | None, created_at: str) -> bool:
-    return since is not None and datetime.fromisoformat(created_at) >= since
+    if since is None:
+        return False
+    moment = datetime.fromisoformat(created_at)
+    if moment.tzinfo is None:
+        raise ValueError(f"{created_at!r} has no time zone")
+    return moment >= since

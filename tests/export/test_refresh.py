@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import attrs
 import pytest
 
 from paywint_async import InvalidRequestError, NotFoundError, Payment, PaymentPage, ServerError
-from paywint_async.export import Refresh
+from paywint_async.export import ExportError, Refresh, make_table
 
 Make = Callable[..., Payment]
 
@@ -124,3 +125,18 @@ async def test_without_open_payments_nothing_is_requested() -> None:
 def test_a_recheck_from_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="recheck_since"):
         refresh_of(Api(lambda _: pytest.fail("asked")), recheck_since=datetime(2026, 1, 1))
+
+
+async def test_a_file_with_a_time_without_a_zone_is_damaged(tmp_path: Path, payment: Make) -> None:
+    output = tmp_path / "a.csv"
+    table = make_table(str(output), "sent")
+    try:
+        await table.open()
+        await table.write([payment(1)])
+        await table.commit({"delivered": 1})
+        output.write_bytes(output.read_bytes().replace(b"Z,", b"0,"))
+
+        with pytest.raises(ExportError, match=r"damaged .*has no time zone"):
+            _ = [ids async for ids in table.pending(recheck_since=datetime(2026, 1, 1, tzinfo=UTC))]
+    finally:
+        await table.close(complete=False)
