@@ -117,7 +117,7 @@ class Pools:
     def turns(self) -> asyncio.Semaphore:
         """`MAX_CALLS` turns of the running event loop, first come, first served. Opens no pool."""
         turns = self._turns.get(asyncio.get_running_loop())
-        if turns is None or self._pid != os.getpid():
+        if turns is None:
             self._leave_parent()
             self.drop_ended()
             turns = self._turns[asyncio.get_running_loop()] = asyncio.Semaphore(MAX_CALLS)
