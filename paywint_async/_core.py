@@ -79,7 +79,7 @@ class Core:
         # Whoever states a limit needs no slow start to find one.
         self._around_attempts: tuple[Middleware, ...] = (
             *([] if rate_limit is not None else [SlowStart()]),
-            self.transport.in_turn,
+            self.transport.in_outer_turn if attempt_middlewares else self.transport.in_turn,
             Throttle(self._limiter, default_cooldown=default_cooldown, on_event=self.tell),
             *_check_callable("attempt_middlewares", attempt_middlewares),
             Observe(self.tell),

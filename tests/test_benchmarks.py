@@ -170,8 +170,8 @@ async def test_a_call_costs_few_calls() -> None:
             for _ in range(20):
                 await client.payments.get(wanted)
 
-    assert calls["call"] / 20 <= 44
-    assert calls["c_call"] / 20 <= 30
+    assert calls["call"] / 20 <= 46  # with a middleware for each attempt
+    assert calls["c_call"] / 20 <= 33
 
 
 async def test_a_request_costs_little_more_than_aiohttp_takes_by_itself() -> None:

@@ -11,6 +11,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -152,6 +153,24 @@ class Transport:
             return await handler(request)
         finally:
             turns.release()
+
+    async def in_outer_turn(self, request: Request, handler: Handler) -> Response:
+        """As `in_turn`, where ``handler`` may send requests itself: those take no turn of their own.
+
+        Else as many calls as there are turns could each hold one and wait for another.
+        """
+        if request.is_bounded:
+            return await handler(request)
+        outer = _outer_turn.get()
+        if outer is not None and outer.transport is self:
+            return await handler(request)
+        turn = _OuterTurn(self)
+        token = _outer_turn.set(turn)
+        try:
+            return await self.in_turn(request, handler)
+        finally:
+            turn.transport = None  # also for tasks that were started meanwhile
+            _outer_turn.reset(token)
 
     async def aclose(self) -> None:
         """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
@@ -315,6 +334,18 @@ async def _send_once(
 
 
 _SEND_ONCE = (_send_once,)
+
+
+class _OuterTurn:
+    """The turn of a call, inside which further calls may be made."""
+
+    __slots__ = ("transport",)
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport: Transport | None = transport
+
+
+_outer_turn: ContextVar[_OuterTurn | None] = ContextVar("paywint_outer_turn", default=None)
 
 
 async def _wait_for_turn(turns: asyncio.Semaphore, request: Request) -> None:

@@ -18,6 +18,7 @@ from virtual_time import VirtualTimeLoop, pass_time
 
 from paywint_async import (
     CooldownEvent,
+    Handler,
     RateLimit,
     RateLimitedError,
     Request,
@@ -379,6 +380,25 @@ class TestTheThrottle:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
         assert sent == MAX_CALLS
+
+    async def test_waits_for_no_second_connection_where_a_middleware_asks_the_api_itself(
+        self, connect
+    ):
+        async def refresh(request: Request, handler: Handler) -> Response:
+            if request.path != "/token":
+                await sleep(0)  # all calls have their turns by now
+                await client.request("GET", "/token")
+            return await handler(request)
+
+        async with FaultServer() as server:
+            options = {
+                "rate_limit": RateLimit(10_000, burst=10_000),
+                "attempt_middlewares": [refresh],
+            }
+            client = connect(server, **options)
+            calls = (client.request("GET", "/one") for _ in range(2 * MAX_CALLS))
+            await asyncio.wait_for(asyncio.gather(*calls), 60)
+        assert len(server.requests) == 4 * MAX_CALLS
 
     async def test_takes_a_limiter_of_your_own(self, connect):
         class Noting:
