@@ -227,7 +227,9 @@ class Transport:
             answer.close()
             raise
         # aiohttp has the connection back by now: it takes it when the body has come in whole.
-        if not request.repeatable:
+        if answer.status < 200:  # an upgraded connection, which aiohttp does not take back
+            answer.close()
+        elif not request.repeatable:
             close_connection(answer)
         elif _is_of_another(request, answer, body) and not close_connection(answer):
             await session.close()  # that connection's with all the others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import socket
 import sys
@@ -234,6 +235,16 @@ class TestTheConnections:
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {ClientClosedError}
         assert len(server.requests) == MAX_CALLS
+
+    async def test_that_a_server_has_upgraded_are_closed(self, transport_for):
+        asyncio.get_running_loop().set_debug(
+            True
+        )  # then aiohttp warns of answers that are left open
+        upgraded = head(None, 101, "Upgrade: x\r\nConnection: upgrade\r\n")
+        async with FaultServer(sends("upgraded", lambda _: upgraded)) as server:
+            answered = await transport_for(server).send(GET)
+        gc.collect()
+        assert answered.status == 101
 
     async def test_are_not_reused_when_the_server_has_dropped_them(self, transport_for):
         async with FaultServer(KEEP_ALIVE_DROPPED) as server:
