@@ -129,11 +129,14 @@ def counted(*folders: str) -> Iterator[dict[str, int]]:
         if event in calls and frame.f_code.co_filename.startswith(counting):
             calls[event] += 1
 
+    gc.collect()  # whatever earlier tests left does not end while it is counted
+    gc.disable()
     sys.setprofile(note)
     try:
         yield calls
     finally:
         sys.setprofile(None)
+        gc.enable()
 
 
 async def calls_of_a_listing(rows: int) -> dict[str, int]:
