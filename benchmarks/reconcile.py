@@ -1,4 +1,7 @@
-"""How much more than reading a history does it take to reconcile it, in time and memory?"""
+"""How much more than reading a history does it take to reconcile it, in time and memory?
+
+Of another number of payments: ``python benchmarks/reconcile.py 1000000``.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +32,14 @@ from paywint_async.reconcile import (
     reconcile,
 )
 
-RECORDS = 300_000
+RECORDS = 300_000  # by default
 RUNS = 3  # of each process
 MONTH = 8640  # payments, one every five minutes
 IN_FLIGHT = 16
-LEDGERS = (  # what is compared, how many rows at most, columns that are left out
+LEDGERS = (  # what is compared, how many rows at most (None: all), columns that are left out
     ("the last weeks' ledger", MONTH, {}),
-    ("a ledger of all, with ids", RECORDS, {}),
-    ("a ledger of all, by amount and date", RECORDS, {"id": "", "description": ""}),
+    ("a ledger of all, with ids", None, {}),
+    ("a ledger of all, by amount and date", None, {"id": "", "description": ""}),
 )
 WITH_IDS = LEDGERS[1][0]
 WEEKS = timedelta(days=20)  # within the month that are compared; its oldest payments took a while
@@ -70,19 +73,21 @@ async def measure(url: str, *compared: str) -> None:
         print(time.process_time() - started, peak_memory(), found)
 
 
-def first_day_of(ledger: Path, most: int) -> str:
+def first_day_of(ledger: Path, most: int | None) -> str:
     """From when on a part of the history is compared; a whole one from its beginning."""
-    if most == RECORDS:
+    if most is None:
         return ""
     return str(max(row.day for row in read_ledger(str(ledger), LedgerFormat()) if row.day) - WEEKS)
 
 
-def rows_of(name: str, runs: Sequence[Sequence[float]], alone: Sequence[float]) -> list[Row]:
+def rows_of(
+    name: str, records: int, runs: Sequence[Sequence[float]], alone: Sequence[float]
+) -> list[Row]:
     """The memory of one ledger, and the time if its rows have ids."""
     seconds, peak = median(run[0] for run in runs), max(run[1] for run in runs)
     measured = [
         Row(
-            measure=f"peak memory, {RECORDS:,} payments against {name}",
+            measure=f"peak memory, {records:,} payments against {name}",
             measured=peak,
             unit="MB",
             at_most=MOST_MEMORY if name == WITH_IDS else None,
@@ -102,22 +107,22 @@ def rows_of(name: str, runs: Sequence[Sequence[float]], alone: Sequence[float]) 
     return measured
 
 
-def rows(server: str) -> list[Row]:
+def rows(server: str, records: int = RECORDS) -> list[Row]:
     """One process for each ledger, and after each one that only reads the history."""
-    url = _server.place(server, records=RECORDS)
+    url = _server.place(server, records=records)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         whole, part = Path(folder, "whole.csv"), Path(folder, "part.csv")
         asyncio.run(_ours.export(url, str(whole)))
         measured = []
         for name, most, left_out in LEDGERS:
             with whole.open("rb") as file, part.open("wb") as copy:
-                copy.writelines(itertools.islice(file, most + 1))
+                copy.writelines(itertools.islice(file, most and most + 1))
             runs, alone = [], []
             for _ in range(RUNS if name == WITH_IDS else 1):
                 day = first_day_of(part, most)
                 runs.append(in_a_process(__file__, url, str(part), left_out, day))
                 alone.append(in_a_process(__file__, url)[0])
-            measured += rows_of(name, runs, alone)
+            measured += rows_of(name, records, runs, alone)
         return measured
 
 
@@ -126,4 +131,4 @@ if __name__ == "__main__":
         asyncio.run(measure(*json.loads(sys.argv[1])))
     else:
         with _server.serving() as address:
-            report(str(__doc__).partition("\n")[0], rows(address))
+            report(str(__doc__).partition("\n")[0], rows(address, *map(int, sys.argv[1:])))

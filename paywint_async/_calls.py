@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from paywint_async._errors import (
+    APIError,
     ClientClosedError,
     OutcomeUnknownError,
     PaywintError,
@@ -65,6 +66,6 @@ def read(reader: Callable[[Response], T], response: Response) -> T:
 def _leaves_outcome_open(error: PaywintError) -> bool:
     if isinstance(error, TransportError | ClientClosedError):
         return error.sent
-    return (
-        isinstance(error, ServerError | ResponseDecodeError) or getattr(error, "status", 0) == 408
-    )
+    if isinstance(error, ServerError | ResponseDecodeError):
+        return True
+    return isinstance(error, APIError) and (error.status == 408 or error.status < 200)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from account_server import sort_by_amount
 
 from paywint_async import PaywintClient
 
@@ -99,12 +99,6 @@ def test_a_list_that_is_not_in_the_order_of_time_is_told(
     serve: Command, use: Command, paywint: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By amount, as an example."""
-
-    async def sort_by_amount(request: Any, handler: Any) -> Any:
-        response = await handler(request)
-        body = json.loads(response.body)
-        body["records"].sort(key=lambda record: record["amount"])
-        return attrs.evolve(response, body=json.dumps(body).encode())
 
     def from_env(**options: Any) -> PaywintClient:
         return make(middlewares=(sort_by_amount,), **options)

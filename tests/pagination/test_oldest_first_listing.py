@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-import attrs
 import pytest
-from account_server import account, ids
+from account_server import account, ids, sort_by_amount
 from virtual_time import pass_time
 
 from paywint_async import (
@@ -20,8 +19,6 @@ from paywint_async import (
     InvalidRequestError,
     Payment,
     PaywintClient,
-    Request,
-    Response,
 )
 from paywint_async.emulator import Emulator
 
@@ -205,12 +202,6 @@ async def test_a_listing_tells_its_span_and_order() -> None:
 
 async def test_a_list_in_another_order_keeps_it_and_tells() -> None:
     """By amount, as an example."""
-
-    async def sort_by_amount(request: Request, handler: Any) -> Response:
-        response = await handler(request)
-        body = json.loads(response.body)
-        body["records"].sort(key=lambda record: record["amount"])
-        return attrs.evolve(response, body=json.dumps(body).encode())
 
     events: list[Event] = []
     async with (

@@ -172,6 +172,16 @@ def test_arrivals_while_the_order_is_looked_up_do_not_turn_it_round(
     assert {part.checkpoint["order"] for part in ranges} == {order.value}
 
 
+def test_a_list_that_is_emptied_while_its_order_is_looked_up_is_reported() -> None:
+    history = History(20, ties=25)
+    asking = cut(10, 3, Selection(is_oldest_first=True))
+    page_no = asking.send(history.answer(next(asking), 10))
+    history.keys.clear()
+    with pytest.raises(ContinuityError):
+        while True:
+            page_no = asking.send(history.answer(page_no, 10))
+
+
 @pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "insert"])
 def test_whatever_else_changes_the_ranges_are_exact_or_it_is_reported(kind: str) -> None:
     check_all((kind,), is_oldest_first=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from account_server import account, ids
+from account_server import account, ids, sort_by_amount
 
 from paywint_async import (
     DisorderEvent,
@@ -208,12 +208,6 @@ async def test_payments_that_arrive_meanwhile_are_no_part_of_the_span() -> None:
 
 async def test_a_list_in_another_order_is_read_whole_and_told() -> None:
     """By amount, as an example."""
-
-    async def sort_by_amount(request: Request, handler: Any) -> Response:
-        response = await handler(request)
-        body = json.loads(response.body)
-        body["records"].sort(key=lambda record: record["amount"])
-        return attrs.evolve(response, body=json.dumps(body).encode())
 
     events: list[Event] = []
     async with (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from paywint_async import PaywintClient
+import attrs
+
+from paywint_async import Handler, PaywintClient, Request, Response
 from paywint_async.emulator import Emulator
 
 
@@ -25,3 +28,11 @@ async def account(
 
 def ids(payments: Any) -> list[str]:
     return [str(payment.payment_id) for payment in payments]
+
+
+async def sort_by_amount(request: Request, handler: Handler) -> Response:
+    """A middleware: the payments of a page are not in the order of time."""
+    response = await handler(request)
+    body = json.loads(response.body)
+    body["records"].sort(key=lambda record: record["amount"])
+    return attrs.evolve(response, body=json.dumps(body).encode())

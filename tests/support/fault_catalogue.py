@@ -147,6 +147,7 @@ CATALOGUE: list[Fault] = [
     _encoded("truncated gzip", "gzip", lambda b: gzip.compress(b)[:-12]),
     _encoded("broken deflate", "deflate", lambda b: b"\xff\xff\xffbroken"),
     _encoded("good deflate", "deflate", zlib.compress),
+    sends("status 101", lambda _: head(None, 101, "Upgrade: x\r\nConnection: upgrade\r\n")),
     answer(204, b""),
     *(answer(status, b"{}") for status in (301, 302, 307, 308, 400, 401, 403, 404, 408)),
     *(answer(status, b"{}") for status in (409, 413, 422, 425, 429, 500, 501, 502, 503, 504)),
