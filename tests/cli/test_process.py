@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from support.growing_files import size_of
+
 pytestmark = pytest.mark.slow
 
 Command = Callable[..., Any]
@@ -28,10 +30,6 @@ SIGNALS = pytest.mark.parametrize(
 
 def ids_in(text: str) -> list[str]:
     return [json.loads(line)["payment_id"] for line in text.split("\n")[:-1]]
-
-
-def size_of(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 @SIGNALS

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from support.growing_files import size_of
+
 Command = Callable[..., Any]
 
 EMULATED = ("--emulator", 50)
@@ -153,7 +155,7 @@ def test_waiting_for_a_pipe_is_interrupted_and_nothing_is_left(
     process = start("reconcile", "-", *EMULATED, stdin=reading)
     os.close(reading)
     os.write(writing, b"Date,Amount\n")
-    wait_until(process, lambda: any(map(os.path.getsize, temporary.iterdir())))
+    wait_until(process, lambda: any(map(size_of, temporary.glob("paywint-*/*"))))
     process.send_signal(number)
     outcome = end(process)
     os.close(writing)
