@@ -1,6 +1,6 @@
-"""A stream of records out of numbered pages: concurrent, ordered, bounded, exactly once.
+"""Turns numbered pages into a stream of records: concurrent, ordered, bounded, exactly once.
 
-`planner` decides (pure) and says it by a `verdict`, `position` remembers, `window` fetches ahead,
-`listing` ties them into an async iterator, `merge` reads two listings as one, `splitting` cuts one
-into `ranges`. HTTP is somebody else's: a page comes from an injected ``fetch(page_no)``.
+`planner` returns a `decision` for each answer (pure), `position` is the state of a read, `window`
+fetches ahead, `listing` is the async iterator over them, `merge` reads two listings as one, and
+`splitting` cuts a listing into `ranges`. Knows no HTTP: pages come from an injected ``fetch(page_no)``.
 """

@@ -1,7 +1,7 @@
 """A position as the JSON of a checkpoint.
 
-Version 1 of the value, all fields required (`Position` has the same, some under clearer names);
-version 2 where the listing is of a span of time or oldest first, which an earlier release would not see:
+Version 1 of the value, all fields required (`Position` has the same, some under clearer names).
+Version 2, which earlier releases refuse, is of a listing with a span of time or oldest first:
 
 | field | meaning |
 | --- | --- |
@@ -13,20 +13,20 @@ version 2 where the listing is of a span of time or oldest first, which an earli
 | ``expected`` | how many records this read has to deliver |
 | ``delivered`` | how many it has delivered |
 | ``remaining`` | how many ranks are between the last one delivered and the end |
-| ``last`` | ids of the last records delivered, the very last one at the end: they prove the place |
+| ``last`` | ids of the last records delivered, in order: they prove the position |
 | ``head`` | ids of the newest records delivered: a later read ends where they begin |
 | ``floor_head`` | ``head`` of the earlier read |
 | ``due`` | ids of the first records to deliver, while none has been delivered yet |
 | ``tail`` | id of the snapshot's last record, on an oldest-first server |
-| ``changed`` | true where what an earlier read delivered was found changed, which is still to be said |
+| ``changed`` | true where records of an earlier read were found changed, and no error has reported it |
 | ``finished`` | true once nothing of the snapshot is left |
 | ``since``, ``until`` | version 2: the span of time, ISO 8601 with a zone, or null |
-| ``closed`` | version 2: true where newer payments were there already, so that none can come into it |
-| ``filtered`` | version 2: true where the counts are of all payments that were read, also outside it |
-| ``handed`` | version 2: how many payments were delivered in all, by earlier reads, too |
+| ``closed`` | version 2: true where the list has payments newer than the span, so that it cannot grow |
+| ``filtered`` | version 2: true where the counts include payments that were read outside the span |
+| ``handed`` | version 2: how many payments were delivered in all, including earlier reads |
 | ``oldest_first`` | version 2: true where the payments are delivered in the order of time |
-| ``from_end`` | version 2: true where the list is read from its end for that |
-| ``check`` | SHA-256 (16 hex digits) over the others, so that damage is noticed |
+| ``from_end`` | version 2: true where a newest-first list is read from its end |
+| ``check`` | SHA-256 (16 hex digits) over the others, to detect damage |
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from paywint_async._pagination.position import Key, Order, Position, Selection, 
 VERSION = 1
 _SELECTION_VERSION = 2
 
-# What a field is called in the JSON value, and here.
+# The name of a field in the JSON value, and in `Position`.
 _COUNTS = {name: name for name in ("snapshot", "expected", "delivered", "remaining")}
 _COUNTS["floor"] = "low_watermark"
 _MARKS = {
@@ -57,7 +57,7 @@ _KEYS = {name: name for name in ("last", "head", "due")} | {"floor_head": "earli
 
 
 def to_json(position: Position, direction: str) -> dict[str, Any]:
-    """The checkpoint: plain JSON values."""
+    """Returns the checkpoint of a position, as plain JSON values."""
     value: dict[str, Any] = {"version": VERSION, "direction": str(direction)}
     value["order"] = position.order.value
     value |= {name: getattr(position, field) for name, field in _COUNTS.items()}
@@ -78,12 +78,12 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
 
 
 def from_json(value: object, direction: str, selection: Selection | None = None) -> Position:
-    """The position that a checkpoint holds.
+    """Parses a checkpoint.
 
     Args:
         value: the checkpoint.
-        direction: what is listed.
-        selection: where a span or oldest first is given along, it must be the checkpoint's.
+        direction: the direction of the listing.
+        selection: a span, or oldest first, that the caller gives as well; it must be the checkpoint's.
 
     Raises:
         InvalidRequestError: damaged, or of another version, direction, span or order.

@@ -14,19 +14,22 @@ from paywint_async._pagination.position import Key, Order
 
 
 class ContinuityError(Exception):
-    """The answers cannot prove any more that nothing is missing; the message says why."""
+    """The answers no longer prove that nothing is missing; the message says why."""
 
     advice = "continue from the checkpoint, or read it again"
 
 
 class LateDisorderError(ContinuityError):
-    """A page of a span, some of which is delivered, is not in the order of time."""
+    """A page of a span is out of the order of time, after payments of the span were delivered."""
 
     advice = "read the whole list, without since and until, and select by created_at"
 
 
 class Contradiction(Exception):
-    """An answer disagrees with what was delivered; ``key``: where only the times do."""
+    """An answer contradicts what was delivered.
+
+    ``key`` is set where only the times contradict it: the first record whose time does.
+    """
 
     def __init__(self, answer: PageAnswer, problem: str, key: Key | None = None) -> None:
         super().__init__(f"page {answer.page_no}: {problem}")
@@ -45,7 +48,7 @@ class PageAnswer(msgspec.Struct, frozen=True):
     is_from_end: bool = False  # the list is read from its end: offsets count from there
 
     def read_from_end(self) -> PageAnswer:
-        """The same page of the list read from its end."""
+        """The page with its records reversed, for a list that is read from its end."""
         if self.is_from_end:
             return self
         records, keys, times = self.records[::-1], self.keys[::-1], [*self.times][::-1]
@@ -58,21 +61,21 @@ class PageAnswer(msgspec.Struct, frozen=True):
         return (self.page_no - 1) * rows
 
     def fits(self, rows: int) -> bool:
-        """Whether it is as long as its own total says."""
+        """Whether the page is as long as its own total says."""
         rest = self.total - (self.page_no - 1) * rows
         return len(self.keys) == max(0, min(rows, rest))
 
     def shows_end(self, rows: int) -> bool:
-        """Whether it proves that nothing follows its last record."""
+        """Whether the page proves that no record follows its last one."""
         return self.page_no == 1 if self.is_from_end else self.total < self.page_no * rows
 
     def is_sorted(self) -> bool:
-        """Whether its times all rise or all fall, as far as they differ, and some do."""
+        """Whether the times only rise or only fall (equal neighbours are ignored), and differ at all."""
         steps = {(later > earlier) - (later < earlier) for earlier, later in pairwise(self.times)}
         return len(steps - {0}) == 1
 
     def order(self) -> Order:
-        """The order that its times show."""
+        """The order that most of the page's times show; UNKNOWN where as many rise as fall."""
         falls = sum(later < earlier for earlier, later in pairwise(self.times))
         rises = sum(later > earlier for earlier, later in pairwise(self.times))
         if falls == rises:
@@ -81,7 +84,7 @@ class PageAnswer(msgspec.Struct, frozen=True):
 
 
 def order_of_ends(first: PageAnswer, last: PageAnswer) -> Order:
-    """The order of a list of which single records are out of it, by its first and last page."""
+    """The order of a list in which single records are out of order, from its first and last page."""
     half = (len(first.times) + 1) // 2
     begin, end = sorted(list(first.times)[:half]), sorted(list(last.times)[-half:])
     if not begin or not end or begin[len(begin) // 2] == end[len(end) // 2]:
@@ -91,7 +94,7 @@ def order_of_ends(first: PageAnswer, last: PageAnswer) -> Order:
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What to do after an answer, in the order of the fields."""
+    """The steps to take after an answer, in the order of the fields."""
 
     records: Sequence[Any] = ()  # deliver these
     drop_window: bool = False  # end the requests under way, and forget their answers

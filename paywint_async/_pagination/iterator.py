@@ -1,8 +1,7 @@
-"""The iterators behind listings: what a broken-off await must not lose, and what an end must stop.
+"""The iterators behind listings: a cancelled await loses nothing, and an end cancels all requests.
 
-An async generator dies when an await in it is cancelled, as ``asyncio.wait_for(anext(it), 1)`` does:
-the next ``anext`` would end the loop in silence. So these are classes, whose state outlives each
-await.
+A cancelled await, as in ``asyncio.wait_for(anext(it), 1)``, ends an async generator: the next ``anext``
+would silently end the loop. So these are classes, whose state outlives each await.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ S = TypeVar("S")
 
 
 class ListingIterator(AsyncIterator[R], Generic[R]):
-    """Hands out records one by one; those that are here cost no turn of the event loop.
+    """Yields records one by one; records already received need no turn of the event loop.
 
     Raises:
         RuntimeError: two tasks iterate it at once.
-        and what reading raises, which is the end: each further ``anext`` raises it again.
+        and every error of the read, which ends it: each further ``anext`` raises the error again.
 
-    Cancellation: of one ``anext`` loses nothing: its request goes on, and the next ``anext`` gives the
-    very next record. When the iterator is closed, exhausted, or no longer referred to, its requests
-    end.
+    Cancellation: cancelling an ``anext`` loses nothing: its request goes on, and the next ``anext``
+    returns the next record. When the iterator is closed, exhausted, or no longer referenced, its
+    requests are cancelled.
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -49,7 +48,7 @@ class ListingIterator(AsyncIterator[R], Generic[R]):
         try:
             return await self._advance()
         except asyncio.CancelledError as error:
-            # Its frames would keep the iterator alive, and so its requests, when a loop is left.
+            # The frames would keep the iterator and its requests alive after the caller's loop ends.
             error.__traceback__ = None
             del self
             raise
@@ -59,7 +58,7 @@ class ListingIterator(AsyncIterator[R], Generic[R]):
         await self._finish(StopAsyncIteration())
 
     def close(self, reason: ClientClosedError) -> None:
-        """Ends the iteration with an error, and its requests."""
+        """Ends the iteration with an error, and cancels its requests."""
         self._stop(reason)
 
     def __del__(self) -> None:

@@ -1,4 +1,4 @@
-"""The keys that were delivered: none may come again, and the latest prove the place. Pure.
+"""The delivered keys: none may be delivered twice, and the latest prove the position. Pure.
 
 Methods that answer a question change nothing.
 """
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from paywint_async._pagination.position import Key
 
 _RECENT = 300  # three of the largest pages: an overlap is checked against up to that many keys
-_KNOWN = 1000  # keys that may not come again, before all but the recent ones are forgotten
+_KNOWN = 1000  # size of the set of delivered keys at which all but the recent ones are dropped
 
 
 class KnownKeys:
-    """The keys delivered last, in order, and a set of those that may not come again."""
+    """The keys delivered last, in order, and a larger set that detects repeated delivery."""
 
     def __init__(self, recent: Iterable[Key] = ()) -> None:
         self._recent: deque[Key] = deque(recent, maxlen=_RECENT)
@@ -30,17 +30,17 @@ class KnownKeys:
         return self._recent[-1] if self._recent else None
 
     def split(self, unhanded: int) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
-        """The keys delivered last, and apart from them the ``unhanded`` last ones."""
+        """Splits the recent keys into those handed over and the last ``unhanded`` ones."""
         recent = tuple(self._recent)
         edge = len(recent) - unhanded
         return recent[:edge], recent[edge:]
 
     def overlap(self, keys: Sequence[Key], skip: int) -> range:
-        """Which of a page's keys, of which ``skip`` stand before the next one, are to be those here."""
+        """The indexes in a page that must repeat recent keys; ``skip`` keys precede the one due next."""
         return range(max(0, skip - len(self._recent)), min(skip, len(keys)))
 
     def agree(self, keys: Sequence[Key], skip: int) -> bool:
-        """Whether a page shows the keys delivered last where they should stand, as far as it does."""
+        """Whether a page repeats the recent keys at the indexes of `overlap`."""
         shown = self.overlap(keys, skip)
         if not shown:  # as a rule
             return True
@@ -50,11 +50,11 @@ class KnownKeys:
         )
 
     def are_new(self, keys: Sequence[Key]) -> bool:
-        """Whether none of these keys is known, and none of them stands here twice."""
+        """Whether none of these keys is known, and none is repeated among them."""
         return len(set(keys)) == len(keys) and self._known.isdisjoint(keys)
 
     def find(self, keys: Sequence[Key]) -> list[int]:
-        """The indexes at which recently delivered keys stand."""
+        """The indexes of recently delivered keys in ``keys``."""
         recent = set(self._recent)
         return [index for index, key in enumerate(keys) if key in recent]
 
@@ -66,9 +66,9 @@ class KnownKeys:
             self._known = set(self._recent)
 
     def re_anchor(self, keys: Sequence[Key]) -> None:
-        """Takes the keys that a page shows before the next record in place of what stood there.
+        """Replaces the recent keys by those that a page shows before the record due next.
 
-        Recent keys that are missing among them were deleted; all others here may not come again.
+        Recent keys that the page no longer shows were deleted. All keys remain known.
         """
         self._known.update(keys)
         recent = list(self._recent)

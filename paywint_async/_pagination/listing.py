@@ -1,4 +1,4 @@
-"""What a caller iterates: payments of one direction, in the server's order, exactly once."""
+"""Listings, the objects that callers iterate: payments of one direction, each exactly once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paywint_async._pagination.iterator import ListingIterator, MappedIterator
 from paywint_async._pagination.position import Order, Position, Selection, Span
 from paywint_async._pagination.run import PageSource, Run
 
-# What few programs need is imported by those that ask for it.
+# Imported on first use, as few programs need it.
 if TYPE_CHECKING:
     from paywint_async._arrow import RecordBatch
     from paywint_async._pagination.ranges import ListingRange
@@ -28,7 +28,7 @@ Register = Callable[[ListingIterator[Any]], object]
 
 
 class Listing(Generic[R]):
-    """What the listings share: collecting, and a deterministic end with ``async with``."""
+    """Base class of the listings: `collect`, and a deterministic end with ``async with``."""
 
     def __init__(self, checkpoint: dict[str, Any] | None, register: Register) -> None:
         self._given_checkpoint = checkpoint
@@ -38,14 +38,14 @@ class Listing(Generic[R]):
 
     @property
     def total(self) -> int | None:
-        """How many payments the latest read delivers in all; None before it is known."""
+        """Number of payments that the latest read delivers in all; None before it is known."""
         raise NotImplementedError
 
     def __aiter__(self) -> ListingIterator[R]:
-        """A new read, from the listing's starting point; the records in the server's order.
+        """Starts a new read at the listing's starting point; yields records in the server's order.
 
-        ``await asyncio.wait_for(anext(iterator), 1)`` that times out loses nothing: the request goes
-        on, and the next ``anext`` gives the very next record.
+        An ``await asyncio.wait_for(anext(iterator), 1)`` that times out loses nothing: the request
+        continues, and the next ``anext`` returns the next record.
         """
         return self._iterate(None)
 
@@ -71,7 +71,7 @@ class Listing(Generic[R]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Ends every request of this listing, and returns when they have ended."""
+        """Cancels every request of this listing, and returns when all have ended."""
         iterators = list(self._iterators)
         for iterator in iterators:
             iterator.close(ClientClosedError("this listing was closed"))
@@ -82,7 +82,7 @@ class Listing(Generic[R]):
         raise NotImplementedError
 
     def _progress(self, starts: Iterable[Position | None]) -> str:
-        """The position of the latest read; before the first one, where it will begin."""
+        """Describes how far the latest read is; before the first one, where it will begin."""
         if self._runs:
             delivered = sum(run.delivered for run in self._runs)
             return f"{delivered} of {'?' if self.total is None else self.total} delivered"
@@ -106,13 +106,13 @@ class _Payments(ListingIterator[Payment]):
         self._run = run
 
     async def _next_batch(self) -> Iterable[Payment] | None:
-        # Nothing holds on to a page while the next one is decoded: its memory is used again at once,
-        # and the garbage collector never sees it. That is worth a quarter of the time.
+        # No reference to a page is kept while the next one is decoded: its memory is reused at once,
+        # and the garbage collector never sees it, which saves a quarter of the time.
         records = await self._run.next_batch()
         if records is None:
             return None
         batch = iter(records)
-        # So the checkpoint reads the position from the iterator, which costs nothing a record.
+        # The checkpoint asks the iterator how many are left, so counting costs nothing per record.
         self._run.unhanded = batch.__length_hint__  # type: ignore[attr-defined]
         return batch
 
@@ -134,15 +134,15 @@ class _Pages(ListingIterator[PaymentPage]):
 
 
 class PaymentListing(Listing[Payment]):
-    """The payments of one direction, typed, in the server's order, exactly once.
+    """The payments of one direction, typed, in the server's order, each exactly once.
 
     ``async for payment in listing`` reads the snapshot that exists when the first page is answered,
     however many payments arrive meanwhile. Each iteration is a read of its own. Pages are fetched
     ahead, at most ``max_concurrency`` at a time, and at most that many wait.
 
     Raises:
-        IncompleteHistoryError: the list changed in a way that leaves doubt; all that was delivered
-            before is right.
+        IncompleteHistoryError: the list changed during the read, and it cannot be proved that nothing
+            is missing; everything delivered before is correct.
         APIError, TransportError: a page could not be read; everything before it was delivered.
 
     Cancellation: ``break``, an exception or cancellation ends the requests under way; with
@@ -172,8 +172,9 @@ class PaymentListing(Listing[Payment]):
     def checkpoint(self) -> dict[str, Any] | None:
         """The position of the latest read, right after the payment delivered last, as JSON values.
 
-        Given to a new listing it resumes there, with any page size; at the end of a read, it makes a
-        new listing yield just what has arrived since. None before the first payment of a fresh read.
+        A new listing that is given it resumes there, with any page size. The checkpoint of a completed
+        read makes a new listing yield only what has arrived since. None before the first payment of a
+        read without a checkpoint.
         """
         return self._runs[0].checkpoint if self._runs else self._given_checkpoint
 
@@ -184,26 +185,28 @@ class PaymentListing(Listing[Payment]):
 
     @property
     def total(self) -> int | None:
-        """How many payments the latest read has to deliver in all, those before its starting point
-        included; None before the first answer."""
+        """Number of payments in the latest read's snapshot, including those before its starting point.
+
+        None before the first answer.
+        """
         return self._runs[0].total if self._runs else None
 
     async def split(self, parts: int) -> list[ListingRange]:
-        """The payments that exist now, as ranges to be read each by itself, at once or elsewhere.
+        """Divides the payments that exist now into ranges that can be read concurrently or elsewhere.
 
-        Together, in their order, they are what one read of this moment would deliver::
+        Read in their order, the ranges deliver what a single read started now would deliver::
 
             for each in await client.payments.received().split(4):
                 listing = client.payments.received(checkpoint=each.checkpoint)
                 async for page in listing.pages(each.limit): ...
                 each.check(listing.checkpoint)
 
-        What arrives meanwhile is in none of them. Where payments can also be moved, see to it that
-        no id is in two ranges: each range is proved by itself.
+        Payments that arrive later are in none of the ranges. Each range is checked by itself: where
+        payments can also move within the list, check that no id occurs in two ranges.
 
         Args:
-            parts: how many; there are fewer where a range would be shorter than a page, and one
-                where the times on the first page do not tell the order of the list.
+            parts: number of ranges, at least 1; fewer are returned where a range would be shorter than
+                a page, and one where the times on the first page do not show the order of the list.
 
         Raises:
             InvalidRequestError: ``parts`` is below 1, or this listing has a checkpoint.
@@ -219,7 +222,7 @@ class PaymentListing(Listing[Payment]):
         return await split(self._source, parts, self._selection)
 
     def pages(self, limit: int | None = None) -> ListingIterator[PaymentPage]:
-        """The same payments page by page; a page holds only records that are due, at least one.
+        """Iterates over pages; each holds at least one payment, and none that was delivered before.
 
         Args:
             limit: of the payments on all pages together; None: all.
@@ -232,9 +235,9 @@ class PaymentListing(Listing[Payment]):
         return self._begin(_Pages(run), (run,))
 
     def arrow_batches(self) -> ListingIterator[RecordBatch]:
-        """The same payments as Arrow batches, one a page; amounts are ``decimal128(38, 10)``.
+        """Iterates over Arrow batches, one a page; amounts are ``decimal128(38, 10)``.
 
-        `payments_to_arrow` tells the columns. Needs ``pip install 'paywint-async[parquet]'``.
+        The columns are those of `payments_to_arrow`. Needs ``pip install 'paywint-async[parquet]'``.
 
         Raises:
             ConfigurationError: the extra is not installed; nothing was sent.
@@ -258,16 +261,16 @@ class PaymentListing(Listing[Payment]):
 
 
 def read_start(checkpoint: object, direction: str, selection: Selection) -> Position | None:
-    """The position that a caller's checkpoint holds; InvalidRequestError where it is not one."""
+    """Parses a caller's checkpoint; raises InvalidRequestError where it is not one."""
     return None if checkpoint is None else from_json(checkpoint, direction, selection)
 
 
 def read_selection(since: object, until: object, oldest_first: object) -> Selection:
-    """Which payments are listed, and in which order.
+    """Checks a caller's arguments that select payments and their order.
 
     Raises:
-        InvalidRequestError: a moment is no datetime with a time zone, they are the wrong way round, or
-            ``oldest_first`` is neither true nor false.
+        InvalidRequestError: ``since`` or ``until`` is no datetime with a time zone, ``until`` is before
+            ``since``, or ``oldest_first`` is not a bool.
     """
     begin, end = _check_moment("since", since), _check_moment("until", until)
     if begin and end and end < begin:

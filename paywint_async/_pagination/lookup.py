@@ -1,4 +1,4 @@
-"""Which pages are requested where something is looked up in a list that changes. Pure."""
+"""Chooses the pages to request when a record is looked up in a list that changes. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.position import page_of
 
 OUTRUN = "payments arrive, or are deleted, faster than they can be read"
-_PATIENCE = 12  # consecutive answers without what they were requested for
-_NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # around the page where it is expected first
+_PATIENCE = 12  # consecutive answers without the records they were requested for
+_NEIGHBOURS = (1, -1, 2, -2, 3, -3)  # tried after the pages where the record is expected
 
 
 def pages_around(guess: Callable[[], list[int]], last: Callable[[], int]) -> Iterator[int]:
-    """The pages where something should stand, then those around; anew where the guess has changed.
+    """Yields the pages where a record should be, then their neighbours; starts over if the guess changes.
 
     Args:
-        guess: the pages where it should stand, by all that is known now.
-        last: the list's last page.
+        guess: returns the pages where the record should be, as far as is known now.
+        last: returns the list's last page.
 
     Raises:
-        ContinuityError: it is on none of them.
+        ContinuityError: the record is on none of these pages.
     """
     guesses: list[int] = []
     tried: set[int] = set()
@@ -40,9 +40,9 @@ def pages_around(guess: Callable[[], list[int]], last: Callable[[], int]) -> Ite
 
 
 def last_page(total: int, rows: int) -> Generator[int, PageAnswer, PageAnswer]:
-    """Yields pages, is sent their answers, and returns one that is the last page by its own total.
+    """Yields page numbers, is sent the answers, and returns one that is the last page by its own total.
 
-    Another page would not show the list's end: arrivals push other records onto it.
+    A page that is not the last one by its own total does not show the end of the list.
 
     Args:
         total: of the latest answer.

@@ -22,7 +22,7 @@ _ENTRIES_IN_A_BATCH = 100
 
 
 class _Side:
-    """One direction's read, and the payments of it that are here and not merged yet."""
+    """One direction's read, with its payments that were received and not merged yet."""
 
     def __init__(self, direction: Direction, run: Run) -> None:
         self.direction = direction
@@ -33,17 +33,17 @@ class _Side:
 
     @property
     def head(self) -> Payment:
-        """The payment that is due next in this direction."""
+        """The next payment of this direction."""
         return self._batch[self._index]
 
     def begin(self) -> None:
-        """Asks for the first pages, where that has not happened yet."""
+        """Requests the first pages, once."""
         if not self._has_begun:
             self._has_begun = True
             self.run.prefetch()
 
     async def fill(self) -> bool:
-        """Sees to it that there is a head; False at this direction's end."""
+        """Fetches the next batch if the last one is used up; returns False at the end of the read."""
         if self._index == len(self._batch):
             batch = await self.run.next_batch()
             if batch is None:
@@ -53,7 +53,7 @@ class _Side:
         return True
 
     def advance(self) -> None:
-        """The head is handed over."""
+        """Moves past the head, which was handed over."""
         self._index += 1
 
     def _unhanded(self) -> int:
@@ -89,7 +89,7 @@ class _Entries(ListingIterator[HistoryEntry]):
 
 
 class _Batches(ListingIterator["RecordBatch"]):
-    """Entries in Arrow batches; what was gathered outlives a broken-off await."""
+    """Entries in Arrow batches; a cancelled ``anext`` keeps the entries gathered so far."""
 
     def __init__(self, entries: ListingIterator[HistoryEntry], runs: Sequence[Run]) -> None:
         super().__init__(runs)
@@ -111,8 +111,8 @@ class _Batches(ListingIterator["RecordBatch"]):
 class HistoryListing(Listing[HistoryEntry]):
     """Payments of both directions as one stream of `HistoryEntry`, newest first.
 
-    With ``oldest_first``, or on an oldest-first server, it merges oldest first. Entries of the same
-    instant come sent first. Each direction keeps its own order and its own snapshot; together they
+    With ``oldest_first``, or on an oldest-first server, it merges oldest first. Of entries with equal
+    times, the sent one comes first. Each direction keeps its own order and snapshot; together they
     have at most ``max_concurrency`` requests in flight. Raises and Cancellation: as `PaymentListing`.
     """
 
@@ -129,7 +129,7 @@ class HistoryListing(Listing[HistoryEntry]):
         self._max_concurrency = max_concurrency
         given = _open_checkpoint(checkpoint)
         self._starts = [read_start(given[s.direction], s.direction, selection) for s in sources]
-        # One direction may not have a position yet, where the other one has the selection of both.
+        # One direction may have no position yet; the other one then holds the selection of both.
         selections = (start.selection for start in self._starts if start)
         self._selection = next(selections, selection)
 
@@ -140,7 +140,7 @@ class HistoryListing(Listing[HistoryEntry]):
 
     @property
     def checkpoint(self) -> dict[str, Any] | None:
-        """The position of the latest read in both directions, without what was read ahead."""
+        """The position of the latest read in both directions; payments fetched ahead do not count."""
         if not self._runs:
             return self._given_checkpoint
         places = {
@@ -153,13 +153,13 @@ class HistoryListing(Listing[HistoryEntry]):
 
     @property
     def total(self) -> int | None:
-        """How many payments of both directions the latest read delivers; None before it is known."""
+        """Number of payments of both directions in the latest read; None before it is known."""
         totals = [run.total for run in self._runs]
         known = [total for total in totals if total is not None]
         return sum(known) if known and len(known) == len(totals) else None
 
     def arrow_batches(self) -> ListingIterator[RecordBatch]:
-        """The same entries as Arrow batches, a hundred in each; the first column is ``direction``.
+        """Iterates over Arrow batches of a hundred entries; the first column is ``direction``.
 
         Raises: as `PaymentListing.arrow_batches`.
         """
@@ -177,11 +177,12 @@ class HistoryListing(Listing[HistoryEntry]):
         return self._begin(entries, [side.run for side in sides])
 
     def _open(self) -> list[_Side]:
-        # Half the window each, so that neither waits behind pages of the other; one's end frees all.
+        # Half the window each, so that neither direction waits for pages of the other; when one ends,
+        # the other gets the whole window.
         size = self._max_concurrency
         slots = asyncio.Semaphore(size)
         sizes = ((size + 1) // 2, max(1, size // 2))
-        # What is finished in one direction rests until the other has completed the same snapshot.
+        # A direction that is finished reads nothing until the other has completed its snapshot, too.
         is_resumed = not all(start and start.is_finished for start in self._starts)
         runs = [
             Run(
@@ -198,7 +199,7 @@ class HistoryListing(Listing[HistoryEntry]):
 
 
 async def _filled(sides: list[_Side], max_concurrency: int) -> list[_Side]:
-    """The sides that still have a payment; the last one gets the whole window."""
+    """Returns the sides that still have a payment; a single one gets the whole window."""
     left = [side for side in sides if await side.fill()]
     if len(left) == 1:
         left[0].run.widen(max_concurrency)

@@ -1,17 +1,17 @@
-"""One read of one list in the order of time: its ranks upwards, whatever the server's order. Pure.
+"""Reads one list in the order of time: ranks upwards, whatever the server's order. Pure.
 
-On an oldest-first server this is how every list is read. A newest-first list is read *from its end*: a
-page that shows the ranks `T - p·R + 1` to `T - (p - 1)·R`, downwards, is taken with its records turned
-round, so that offsets count from the end (`offset = rank - 1`), and from there the list is an
-oldest-first one. `planner` tells what is proved there; two things differ:
+Every list of an oldest-first server is read in this way. A newest-first list is read *from its end*:
+the records of each page are reversed, so that offsets count from the end (`offset = rank - 1`), and the
+list then behaves like an oldest-first one. (Page p of R rows, in a list of T records, shows the ranks
+`T - (p - 1)·R` down to `T - p·R + 1`.) The proof is in `planner`; two things differ:
 
 * the first answer shows the snapshot's newest record, the `tail`, so that the end need not be looked up;
-* arrivals do not move offsets, but they push records to other pages: an answer then begins behind the
-  offset that is due, and waits for the page on which that stands now.
+* arrivals do not change offsets, but they push records to other pages: an answer may begin after the
+  next offset, and then waits for the page that shows it now.
 
-Where all times are equal, any order is that of time, and the list is read as it stands. Where the times
-contradict the order of the list, its ranks are delivered upwards all the same, and
-`Progress.is_disordered` says so.
+Where all times are equal, every order is that of time, and the list is read in the server's order. Where
+the times contradict the order of the list, the ranks are still delivered upwards, and
+`Progress.is_disordered` is set.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OldestFirstPlanner(Planner):
     _sought_total = 0  # of the latest answer that was requested after all that is known
 
     def accept(self, answer: PageAnswer) -> Decision:
-        """As `Planner.accept`."""
+        """Does what `Planner.accept` does."""
         if self._is_sought:
             self._sought_total = answer.total
         return super().accept(answer)
@@ -60,7 +60,7 @@ class OldestFirstPlanner(Planner):
         return self._open() if is_unbegun else super()._resume(contradiction)
 
     def _extend_unordered(self, start: Position) -> Steps:
-        """Continues a finished read of a list whose order was unknown, or told only by what arrived."""
+        """Continues a finished read of a list whose order is unknown, or known only from arrivals."""
         first = yield from self._get(1)
         yield from self._find_order(first)
         if self._at.order is Order.UNKNOWN:
@@ -88,7 +88,7 @@ class OldestFirstPlanner(Planner):
         return (yield Decision())
 
     def _find_order(self, first: PageAnswer) -> Generator[Decision, PageAnswer, None]:
-        """Tells the order by the first page; by both ends of the list where that does not show it."""
+        """Finds the order from the first page, or from both ends of the list if that is not enough."""
         if self._at.order is not Order.UNKNOWN:
             return
         last = first
@@ -97,7 +97,7 @@ class OldestFirstPlanner(Planner):
         self.progress.settle_order(order_of_ends(first, last))
 
     def _see_end(self) -> Steps:
-        """The list's last page, however many arrive meanwhile."""
+        """Requests the list's last page, again where arrivals have made another page the last one."""
         while True:
             answer = yield from self._get(page_of(self._total + self._drift - 1, self._rows))
             if answer.keys and answer.total <= answer.page_no * self._rows:
@@ -111,14 +111,14 @@ class OldestFirstPlanner(Planner):
         if decision.offer is not answer or not self._at.is_from_end:
             return decision
         if answer is self._waiting and self._sought_total < answer.total:
-            # Its total may have been wrong: then its records are not where it says.
+            # Its total may have been wrong, and its offsets with it.
             self._total = self._sought_total
             return Decision(ask_first=self._due_page())
         self._waiting = answer
         return decision
 
     def _is_begin_unproved(self, answer: PageAnswer) -> bool:
-        """A full page does not prove that it is the list's last one: the next one must be empty."""
+        """Whether the page after a full page must be requested, to show that it is empty."""
         rows, at = self._rows, self._at
         if not at.is_from_end or self.progress.known or at.next_offset(answer.total) != 0:
             return False
@@ -133,7 +133,7 @@ class OldestFirstSpanPlanner(SpanPlanner, OldestFirstPlanner):
 def make_planner(
     rows: int, selection: Selection, start: Position | None = None, limit: int | None = None
 ) -> Planner:
-    """The planner of a read of the whole list or a span, in either order."""
+    """Returns the planner for a read of the whole list or a span, in either order."""
     if selection.span is None:
         make = OldestFirstPlanner if selection.is_oldest_first else Planner
         return make(rows, start, limit)

@@ -1,4 +1,4 @@
-"""Which page to request next, and what to do with an answer. Pure: no I/O, no asyncio.
+"""Decides which page to request next, and what to do with an answer. Pure: no I/O, no asyncio.
 
 **The invariant.** A record's *rank* counts from the oldest (1), so arrivals never change it. A read
 delivers a *snapshot*: the records of the first answer, whose total is its highest rank, down to the
@@ -10,28 +10,29 @@ delivers a *snapshot*: the records of the first answer, whose total is its highe
     offset         0                      ^ next_offset                         total
     rank           total      snapshot                           low_watermark  1
 
-An oldest-first server lists ranks upwards: arrivals come behind, offset is rank less one, the record
-due next stands at offset `snapshot - remaining`, and the read ends on a record seen once, the `tail`.
-`oldest_first` reads a newest-first list in that way, from its end.
+An oldest-first server lists ranks upwards: arrivals are appended, the offset is the rank minus one, the
+record due next stands at offset `snapshot - remaining`, and the read ends at a record looked up before,
+the `tail`. `oldest_first` reads a newest-first list in that way, from its end.
 
 **The proof.** An answer to page p of R rows shows the offsets from (p - 1)·R on. Its records from
-next_offset on are delivered only if the page is as long as its total says, what it shows before
-next_offset are the keys delivered last, none of the rest was delivered before, and time does not jump
-between the two: then they follow without a gap, so none is lost and none comes twice. A deletion or
-insertion among what was not read yet shifts ranks unseen; it shows at the end, where as many must be
-delivered as the first answer counted, and the last key must be the one that was seen there.
+next_offset on are delivered only if the page is as long as its total says, the keys it shows before
+next_offset are those delivered last, none of the other keys was delivered before, and the times on both
+sides of next_offset are in the list's order. Then they follow without a gap: none is lost, and none is
+delivered twice. A deletion or insertion among the records not yet read shifts ranks unnoticed, until the
+end: as many records must have been delivered as the first answer counted, and the last key must be the
+one that was seen at the end.
 
 **The phases**, each a generator that yields decisions and is sent the answers:
 
 * `_open`: the first page fixes the snapshot;
 * `_anchor`: where a read is resumed, or an answer contradicts what was delivered, the keys delivered
-  last are looked up; what follows them is due next. Where that moves ranks, a second answer must agree;
+  last are looked up; the record after them is due next. If that shifts ranks, a second answer must agree;
 * `_probe`: where other records follow the snapshot, its end is looked up;
-* `_stream`: page after page. An answer that begins behind next_offset waits (an arrival pushed the
-  page between, which is requested first); one that contradicts is not used.
+* `_stream`: page after page. An answer that begins after next_offset waits: arrivals have pushed the
+  record due next onto an earlier page, which is requested first. An answer that contradicts is not used.
 
-A read needs as many requests as pages, one more that proves the end, and about one with each arrival
-between two answers. After a dozen requests in vain or three contradictions in a row it gives up.
+A read needs one request per page, one more to prove the end, and about one for each arrival between two
+answers. After twelve fruitless requests or three contradictions in a row it gives up.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from paywint_async._pagination.progress import Progress
 Steps: TypeAlias = Generator[Decision, PageAnswer, PageAnswer]
 Found: TypeAlias = Generator[Decision, PageAnswer, tuple[PageAnswer, int] | None]
 
-_PATIENCE = 12  # fruitless requests in a row; a contradiction weighs as much as four of them
+_PATIENCE = 12  # fruitless requests in a row; a contradiction counts as four of them
 _CONTRADICTION = 4
 _MISFIT = "its length does not fit its total"
 
@@ -57,8 +58,8 @@ class Planner:
 
     Args:
         rows: records a page.
-        start: where an earlier read stopped; where that one was finished, only what is new is read.
-        limit: how many records are wanted at most; None: the whole snapshot. 0: none is requested,
+        start: where an earlier read stopped; if that one was finished, only newer records are read.
+        limit: how many records are wanted at most; None: the whole snapshot. 0: no page is requested,
             and the position stays the one given.
     """
 
@@ -69,7 +70,7 @@ class Planner:
         self.progress = Progress(start or self._BLANK)
         self._is_open = limit == 0 and start is not None  # whether the snapshot is known
         self._is_streaming = False
-        self._is_seeking = False  # a span is looked up, which has a patience of its own
+        self._is_seeking = False  # during a `SpanSearch`, which counts its own fruitless requests
         self._is_end_seen = False
         self._kept: PageAnswer | None = None  # oldest first: the probe's answer, the last page
         self._last_page = 0
@@ -90,7 +91,7 @@ class Planner:
 
     @property
     def total(self) -> int | None:
-        """How many records the snapshot has above its watermark; None before the first answer."""
+        """Number of records of the snapshot above the watermark; None before the first answer."""
         return self._at.expected if self._is_open else None
 
     @property
@@ -104,14 +105,14 @@ class Planner:
         return self._is_end_seen or at.ends_before_the_list
 
     def take_next_page(self, *, is_idle: bool) -> int | None:
-        """Takes the next page worth requesting, or None; ``is_idle``: nothing is under way or held."""
+        """Reserves the next page to request, if any; ``is_idle``: none is under way or waits."""
         if not self._is_streaming or self.is_complete:
             return None
         page = self._due_page()
         if is_idle:
             self._is_sought = True
         elif self._is_outrun:
-            return None  # pages requested ahead may come too late forever: the due one is sought
+            return None  # pages fetched ahead could always come too late: only the due one is requested
         else:
             step = -1 if self.progress.at.is_from_end else 1
             page = step * max(step * page, step * self._last_page + 1)
@@ -122,7 +123,7 @@ class Planner:
         return page
 
     def position(self, unhanded: int = 0) -> Position | None:
-        """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
+        """The position of the read; the last ``unhanded`` records do not count as delivered."""
         at, handed = self._at, self.progress.handed
         is_unread = handed == 0 and (self._start is not None or at.remaining > 0)
         if not self._is_open or (is_unread and not at.is_changed):
@@ -130,7 +131,7 @@ class Planner:
         return self.progress.position(unhanded)
 
     def accept(self, answer: PageAnswer) -> Decision:
-        """Decides what is to be done with an answer, and what is requested next.
+        """Decides what to do with an answer, and what to request next.
 
         Raises:
             ContinuityError: after repeated attempts to prove continuity.
@@ -154,7 +155,7 @@ class Planner:
         return decision
 
     def conclude(self) -> None:
-        """Raises ContinuityError where the read is over but does not add up."""
+        """Raises ContinuityError if the read is over, and its count or its last key is wrong."""
         if not self._at.remaining:
             self.progress.conclude()
 
@@ -164,7 +165,7 @@ class Planner:
         return self._at.page_of(offset, self._total, self._rows)
 
     def _due_page(self, *, back: int = 0) -> int:
-        # After a fruitless request, as many more arrivals are expected as came during that one.
+        # After a fruitless request, as many arrivals are expected during the next one as came in it.
         at, total = self.progress.at, self._total + self._drift
         return at.page_of(at.next_offset(total) - back, total, self._rows)
 
@@ -183,7 +184,7 @@ class Planner:
         )
 
     def _get(self, page_no: int) -> Steps:
-        """Requests one page by itself, until it is as long as its total says."""
+        """Requests a single page, until one comes that is as long as its total says."""
         self._is_streaming = False
         while True:
             answer = yield Decision(drop_window=True, ask_first=page_no)
@@ -211,7 +212,7 @@ class Planner:
                 phase = self._resume(contradiction)
 
     def _resume(self, contradiction: Contradiction) -> Steps:
-        """What comes after a contradiction."""
+        """The phase that follows a contradiction."""
         is_begun = self.progress.known or self._at.is_ascending
         return self._anchor() if is_begun else self._open()
 
@@ -241,14 +242,14 @@ class Planner:
         if not at.ends_before_the_list or (yield from self._probe(first)):
             return first
         if at.is_ascending:
-            # A deletion before the probe would have shifted rows unseen: all are read after it.
+            # A deletion before the probe would have shifted rows unnoticed: all pages are read after it.
             return (yield Decision())
         if not self._at.remaining and not {*first.keys[:1]} <= {*at.earlier_head}:
             raise Contradiction(first, "it shows new payments, and its total none")
         return (yield Decision(offer=first))
 
     def _arrivals_are_behind(self, first: PageAnswer, start: Position) -> bool:
-        """Whether arrivals follow what a finished read has delivered, though it did not know that."""
+        """Whether arrivals follow the records of a finished read that had not learned the order."""
         if not self._at.low_watermark or self._at.order is not Order.UNKNOWN:
             return self._at.low_watermark > 0 and self._at.is_ascending
         if start.low_watermark or not first.keys or first.keys[0] not in start.head:
@@ -257,7 +258,7 @@ class Planner:
         return not is_still or first.total == len(first.keys)
 
     def _extend(self, start: Position, first: PageAnswer | None = None) -> Steps:
-        """Continues behind the end of a finished read; oldest first."""
+        """Continues after the last record of a finished read; oldest first."""
         self.progress.begin(start.extended())
         self._is_open = True
         return (yield from self._anchor(first, is_extension=True))
@@ -290,7 +291,7 @@ class Planner:
         return (yield Decision(offer=shown))
 
     def _find_anchor(self, answer: PageAnswer) -> Found:
-        """The answer that shows where the record due next stands, and its offset; None: not here."""
+        """Returns the answer that shows the offset of the record due next, and that offset, or None."""
         first, known = answer.first_offset(self._rows), self.progress.known
         if due := {*self._at.due} & {*answer.keys}:
             return (yield from self._find_due(answer, min(map(answer.keys.index, due))))
@@ -302,15 +303,15 @@ class Planner:
         offset, end = first + found[-1] + 1, first + len(answer.keys)
         if answer.keys[found[-1]] == known.last or answer.total <= end:
             return answer, offset
-        page_no = self._at.page_of(end, answer.total, self._rows)  # the last may be there meanwhile
+        page_no = self._at.page_of(end, answer.total, self._rows)  # the last key may be there now
         following = yield from self._get(page_no)
         further = yield from self._find_anchor(following)
         if further or following.total != answer.total:
             return further
-        return (following if offset == end else answer), offset  # it was deleted
+        return (following if offset == end else answer), offset  # the last key was deleted
 
     def _find_due(self, answer: PageAnswer, index: int) -> Found:
-        """The same by the records that are to come first; the page before may show an earlier one."""
+        """Does the same from the first records to deliver; the page before may show an earlier one."""
         first = answer.first_offset(self._rows)
         if index or first == 0 or answer.keys[0] == self._at.due[0]:
             return answer, first + index
@@ -319,7 +320,7 @@ class Planner:
         return found if found or before.total != answer.total else (before, first)
 
     def _probe(self, answer: PageAnswer | None = None) -> Generator[Decision, PageAnswer, bool]:
-        """Looks the snapshot's far end up; True: the answer given shows it."""
+        """Looks up the end of the snapshot; True if the answer given already shows it."""
         given, claimed = answer, None
         pages = self._pages_around(lambda total: [self._at.end_offset(total)])
         while True:
@@ -341,16 +342,16 @@ class Planner:
             was_ascending = self._at.is_ascending
             self.progress.detect_order(answer)
             if was_ascending != self._at.is_ascending:
-                yield from self._probe()  # so far the two orders agreed; now the end is elsewhere
+                yield from self._probe()  # both orders gave the same offsets so far; the ends differ
                 answer = yield Decision()
             else:
-                # No page is held here while the next one is decoded: its memory is used again.
+                # No reference to a page is kept while the next one is decoded: its memory is reused.
                 held = [answer]
                 del answer
                 answer = yield self._take(held.pop(), disputed)
 
     def _take(self, answer: PageAnswer, disputed: Key | None) -> Decision:
-        """Delivers what is due of an answer."""
+        """Delivers the records of an answer that are due."""
         progress, first = self.progress, answer.first_offset(self._rows)
         at = progress.at
         if at.is_ascending and answer.total < at.snapshot:
@@ -369,7 +370,7 @@ class Planner:
             raise Contradiction(answer, problem)
         if due and progress.time_jumps(answer.times[skip]):
             key = answer.keys[skip]
-            if key != disputed:  # believed where a second answer says the same
+            if key != disputed:  # accepted if a second answer says the same
                 problem = "the times of two pages contradict the order of the list"
                 raise Contradiction(answer, problem, key)
         if answer.shows_end(self._rows):
@@ -382,14 +383,14 @@ class Planner:
         return Decision(records, offer=kept if is_next else None)
 
     def _count_due(self, answer: PageAnswer, skip: int, due: int) -> int:
-        """How many records behind the first ``skip`` are due; by their ranks, ``due``."""
+        """Number of records to deliver after the first ``skip``; ``due`` are left of the snapshot."""
         return due if self._limit is None else min(due, self._limit - self.progress.handed)
 
     def _must_be_newer(self, answer: PageAnswer, due: int) -> bool:
-        """Oldest first, an insertion shifts what follows: the newest answer must show the end."""
+        """Whether the end must be read from a newer answer: oldest first, insertions shift the rest."""
         is_end = self._at.is_ascending and due == self._at.remaining > 0
         return is_end and answer.total < self._total
 
     def _is_seam_unproved(self, answer: PageAnswer) -> bool:
-        """Newest first, whole pages of arrivals leave no overlap that would show an insertion below."""
+        """Whether the page before must be seen: after whole pages of arrivals nothing overlaps it."""
         return not self._at.is_ascending and answer.total > self._agreed_total

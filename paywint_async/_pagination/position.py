@@ -1,4 +1,4 @@
-"""Where a listing stands, as an immutable value: rank arithmetic, and the keys that prove it. Pure."""
+"""The position of a read as an immutable value: rank arithmetic, and keys that prove it. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from paywint_async._pagination.decision import PageAnswer
 
-ANCHORS = 8  # ids kept to prove a place: all of them would have to be deleted to lose it
+ANCHORS = 8  # ids kept to prove a position, which is lost only if all of them are deleted
 
 Key: TypeAlias = int  # a payment's id as an integer: UUID objects hash in Python, integers in C
 
@@ -24,7 +24,7 @@ def page_of(offset: int, rows: int) -> int:
 
 
 class Order(StrEnum):
-    """In which order the server lists. None is published; detected from the data."""
+    """The server's list order. Source: none is published; it is detected from the data."""
 
     UNKNOWN = "unknown"
     NEWEST_FIRST = "newest_first"
@@ -42,33 +42,33 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(f"{name} {time.isoformat()}" for name, time in bounds if time)
 
     def contains(self, time: datetime) -> bool:
-        """Whether a moment is in it."""
+        """Whether the span contains a moment."""
         return not self.begins_after(time) and (self.until is None or time < self.until)
 
     def begins_after(self, time: datetime) -> bool:
-        """Whether a moment is before it."""
+        """Whether a moment is before the span."""
         return self.since is not None and time < self.since
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which records of a list are read, and in which order.
+    """The records of a list that are read, and their order.
 
     Args:
-        span: those created within it; None: all.
-        is_oldest_first: in the order of time; else in the server's.
+        span: only records created within it; None: all.
+        is_oldest_first: read in the order of time; else in the server's order.
     """
 
     span: Span | None = None
     is_oldest_first: bool = False
 
     def __str__(self) -> str:
-        """What follows the name of a list."""
+        """The description that is appended to the name of a list, such as " oldest first"."""
         order = " oldest first" if self.is_oldest_first else ""
         return order if self.span is None else f"{order} {self.span}"
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a listing stands; the fields are those of `checkpoint` (its ``floor``: `low_watermark`)."""
+    """The position of a read. `checkpoint` explains the fields (its ``floor`` is `low_watermark`)."""
 
     order: Order = Order.UNKNOWN
     snapshot: int = 0
@@ -83,29 +83,29 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     tail: Key | None = None
     is_changed: bool = False
     span: Span | None = None
-    is_closed: bool = False  # records newer than the span were there already: none can come into it
+    is_closed: bool = False  # the list has newer records than the span, which cannot grow
     is_filtered: bool = (
-        False  # the list is read whatever its times, and delivered as far as they fit
+        False  # the whole list is read, and its records within the span are delivered
     )
-    handed: int = 0  # delivered in all, earlier reads included; not what was filtered out
-    is_oldest_first: bool = False  # it is to be delivered in the order of time
+    handed: int = 0  # delivered in all, earlier reads included, without those filtered out
+    is_oldest_first: bool = False  # deliver in the order of time
     is_from_end: bool = (
-        False  # so a newest-first list is read from its end; offsets count from there
+        False  # a newest-first list is read from its end, and offsets count from there
     )
 
     @property
     def selection(self) -> Selection:
-        """What the listing reads."""
+        """The selection of the listing that is read."""
         return Selection(span=self.span, is_oldest_first=self.is_oldest_first)
 
     @property
     def is_by_time(self) -> bool:
-        """Whether only the pages of a span are read, whose ranks were looked up."""
+        """Whether only the pages of a span are read, whose ranks were looked up before."""
         return self.span is not None and not self.is_filtered
 
     @property
     def is_finished(self) -> bool:
-        """True once every record of the snapshot has been delivered."""
+        """Whether every record of the snapshot has been delivered."""
         return self.remaining == 0 and self.delivered == self.expected
 
     @property
@@ -115,34 +115,34 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the order is still unknown. Above a watermark, arrivals have shown it."""
+        """Whether the order is still unknown. A low watermark shows that arrivals come first."""
         return self.order is Order.UNKNOWN and not self.low_watermark
 
     @property
     def ends_before_the_list(self) -> bool:
-        """Whether it ends at a rank, before records that are not part of it; a span, at a time."""
+        """Whether the read ends at a given rank; else it ends at a time, or with the list."""
         if self.span is None or self.is_filtered:
             return self.low_watermark > 0 or self.is_ascending
         return self.is_ascending and not self.is_closed
 
     def page_of(self, offset: int, total: int, rows: int) -> int:
-        """The page that shows an offset, in a list of that total."""
+        """The page that shows an offset, in a list of ``total`` records."""
         if self.is_from_end:
             offset = total - 1 - max(0, offset)
         return max(0, offset) // rows + 1
 
     def next_offset(self, total: int) -> int:
-        """The offset at which the record due next stands, in a list of that total."""
+        """The offset of the record due next, in a list of ``total`` records."""
         base = self.snapshot if self.is_ascending else total - self.low_watermark
         return base - self.remaining
 
     def opened(self, total: int) -> Position:
-        """A read of all that stands above the watermark in a list of that total."""
+        """The start of a read of all records above the watermark in a list of ``total`` records."""
         size = max(0, total - self.low_watermark)
         return replace(self, snapshot=total, expected=size, remaining=size)
 
     def reopened(self) -> Position:
-        """From a finished read: one of what has arrived above it; newest first."""
+        """Newest first: the start of a read of what has arrived since this one was finished."""
         return Position(
             order=self.order,
             low_watermark=self.snapshot,
@@ -155,7 +155,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def extended(self) -> Position:
-        """From a finished read: one of what has arrived behind it; ranks upwards."""
+        """Ranks upwards: the start of a read of what has arrived since this one was finished."""
         return Position(
             order=self.order if self.is_from_end else Order.OLDEST_FIRST,
             is_oldest_first=self.is_oldest_first,
@@ -170,12 +170,12 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def extended_to(self, total: int, offset: int) -> Position:
-        """What stands behind ``offset`` in a list of that total is read next."""
+        """The position before a read of all records from ``offset`` on in a list of ``total`` records."""
         rest = total - offset
         return replace(self, snapshot=total, expected=rest, remaining=rest)
 
     def anchored(self, offset: int, total: int) -> Position:
-        """With the record due next at ``offset`` of a list of that total, where it was found."""
+        """The position adjusted to where the record due next was found: ``offset`` of ``total``."""
         if self.is_undecided and total != self.snapshot:
             is_still = offset == self.snapshot - self.remaining
             order = Order.OLDEST_FIRST if is_still else Order.NEWEST_FIRST
@@ -187,29 +187,32 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, snapshot=offset + self.remaining).shrunk(total)
 
     def placed(self, offset: int, total: int, remaining: int) -> Position:
-        """A span, with so many records due from ``offset`` on: a guess until its end is seen."""
+        """The position in a span with ``remaining`` records from ``offset`` on.
+
+        The number is an estimate until the end of the span has been seen.
+        """
         left = min(remaining, total - offset)
         if self.is_ascending:
             return replace(self, snapshot=offset + left, remaining=left)
         return replace(self, low_watermark=total - offset - left, remaining=left)
 
     def shrunk(self, total: int) -> Position:
-        """Oldest first: as much of the rest as a list of that total can hold."""
+        """Oldest first: the position with no more records remaining than a list of ``total`` can hold."""
         lost = max(0, self.snapshot - total)
         return replace(self, snapshot=self.snapshot - lost, remaining=self.remaining - lost)
 
     def anchor_offsets(self, total: int) -> list[int]:
-        """Where the key delivered last (else the one due) stands; undecided: one of two offsets."""
+        """Possible offsets of the key delivered last, else of the one due; two while undecided."""
         back = 0 if self.due else 1
         offsets = [self.next_offset(total) - back]
         return [*offsets, self.snapshot - self.remaining - back] if self.is_undecided else offsets
 
     def end_offset(self, total: int) -> int:
-        """Where the far end stands: the last record, or the earlier read's newest one."""
+        """The offset of the snapshot's last record; newest first, of the earlier read's newest record."""
         return min(total, self.snapshot) - 1 if self.is_ascending else total - self.low_watermark
 
     def with_end_in(self, answer: PageAnswer, first_offset: int) -> Position | None:
-        """With its far end where this answer shows it; None: it does not."""
+        """The position corrected by an answer that shows the snapshot's end; None if it does not."""
         if self.is_ascending:
             shrunk = self.shrunk(answer.total)
             index = shrunk.snapshot - 1 - first_offset
@@ -230,7 +233,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def differs_from(self, other: Position) -> bool:
-        """Whether ranks are not what they are there."""
+        """Whether the two positions have different ranks."""
         return (self.snapshot, self.low_watermark, self.remaining) != (
             other.snapshot,
             other.low_watermark,
@@ -238,7 +241,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def with_delivered(self, keys: Sequence[Key], shown: Sequence[Key]) -> Position:
-        """After the delivery of ``keys``; an earlier read had the others of ``shown``."""
+        """The position after delivery of ``keys``; an earlier read delivered the others of ``shown``."""
         withheld = len(shown) - len(keys)
         return replace(
             self,
@@ -252,7 +255,10 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _find_head(head: Sequence[Key], keys: Sequence[Key]) -> int:
-    """Where the earlier read's newest records stand in a row (one alone may have been moved), or -1."""
+    """The index at which two of the earlier read's newest records stand in a row, or -1.
+
+    A single one is not enough, as it may have been moved, except at the end of ``head`` or ``keys``.
+    """
     places = {key: index for index, key in enumerate(keys)}
     for rank, key in enumerate(head):
         index = places.get(key)

@@ -1,6 +1,6 @@
-"""What of a snapshot was delivered, and what of an answer may follow it. Pure.
+"""The progress of a read: what was delivered, and which records of an answer may follow. Pure.
 
-`planner` tells the proof. Methods that answer a question change nothing.
+The proof is in `planner`. Methods that answer a question change nothing.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _CHANGED = "payments of the earlier read were deleted or moved since"
 
 
 class Progress:
-    """Where a read stands (`at`), and what it knows of what it has delivered."""
+    """The position of a read (`at`), and the keys and times of what it has delivered."""
 
     def __init__(self, at: Position) -> None:
-        self.handed = 0  # delivered by this read, earlier ones not counted
-        self.passed = 0  # the same, with those that were withheld or filtered out
+        self.handed = 0  # delivered by this read, without earlier reads
+        self.passed = 0  # delivered, withheld or filtered out by this read
         self.is_disordered = False  # the list is not in the order of time
         self._batch_size = 0  # of a filtered read: records looked at for the latest batch,
         self._places: Sequence[int] = ()  # and where among them those of the span stand
         self._is_order_shown = at.order is not Order.UNKNOWN  # by times, not merely by places
         self._last_time: datetime | None = None  # of the record delivered last
         self._shift = 0  # oldest first: by how many offsets the rest of the snapshot moved
-        # The rank at which ranks turned out to have moved: newest first the first time, else the last.
+        # The rank at which a shift of ranks was noticed: newest first the first such, else the last.
         self._shifted_at: int | None = None
-        self._is_told = False  # that something was found changed
+        self._is_told = False  # an error has reported the change
         self.begin(at)
 
     def begin(self, at: Position) -> None:
-        """Begins a read there."""
+        """Begins a read at this position."""
         self.at, self.known = at, KnownKeys(at.last)
 
     def begin_span(self, at: Position) -> None:
-        """Begins a read where a span was looked up, which has shown the order."""
+        """Begins a read of a span that was looked up, which has also shown the order."""
         self._is_order_shown = at.order is not Order.UNKNOWN
         self.begin(at)
 
@@ -49,7 +49,7 @@ class Progress:
 
     @property
     def undelivered(self) -> int:
-        """How many records of the snapshot have not been delivered."""
+        """Number of records of the snapshot that have not been delivered."""
         return max(0, self.at.expected - self.at.delivered)
 
     @property
@@ -64,7 +64,7 @@ class Progress:
         return max(highest, 1), max(first if is_read or self._shifted_at else due, 1)
 
     def problem(self, answer: PageAnswer, skip: int, due: int, first: int) -> str | None:
-        """Why the ``due`` records behind its first ``skip`` may not be delivered, or None."""
+        """The reason why the ``due`` records after the first ``skip`` must not be delivered, or None."""
         if not self.known.agree(answer.keys, skip):
             return "two answers name different payments at one rank"
         if not self.known.are_new(answer.keys[skip : skip + due]):
@@ -84,7 +84,7 @@ class Progress:
         return time < last if self.at.is_ascending else time > last
 
     def position(self, unhanded: int) -> Position:
-        """Where the read stands, ``unhanded`` of the last records not counted as delivered."""
+        """The position of the read; the last ``unhanded`` records do not count as delivered."""
         at, handed = self.at, self.at.handed + self.handed - unhanded
         if at.is_filtered and unhanded:  # what was filtered out before them counts as delivered
             unhanded = self._batch_size - self._places[-unhanded]
@@ -95,12 +95,12 @@ class Progress:
             at,
             order=at.order if self._is_order_shown else Order.UNKNOWN,
             snapshot=at.snapshot - (self._miscount if self._is_told else self._shift),
-            expected=at.delivered if self._is_told else at.expected,  # else the next read tells it
+            expected=at.delivered if self._is_told else at.expected,  # else reported by the next read
             delivered=at.delivered - unhanded,
             handed=handed,
             remaining=at.remaining + unhanded,
             last=last[-ANCHORS:],
-            # After a short read, the earlier one's records come right behind.
+            # After a read of few records, those of the earlier read follow directly.
             head=(at.head + at.earlier_head)[:ANCHORS] if is_over else at.head,
             due=() if last else unread[:ANCHORS] or at.due,
             is_changed=bool(problem) and not self._is_told,
@@ -108,7 +108,7 @@ class Progress:
 
     @property
     def _miscount(self) -> int:
-        """By how much the newest record's rank is lower now than counted; upwards, it is corrected."""
+        """By how many ranks the newest record is lower than counted; 0 where that was corrected."""
         at = self.at
         return 0 if at.is_ascending or at.is_by_time else at.expected - at.delivered
 
@@ -125,7 +125,7 @@ class Progress:
     # -- what changes it -------------------------------------------------------------------------
 
     def conclude(self) -> None:
-        """Raises ContinuityError where the read, which is over, does not add up."""
+        """Raises ContinuityError if the finished read has a wrong count or a wrong last key."""
         if problem := self._final_problem():
             self._is_told = True
             raise ContinuityError(problem)
@@ -136,19 +136,19 @@ class Progress:
             self._is_order_shown, self.at = True, replace(self.at, order=order)
 
     def settle_order(self, order: Order) -> None:
-        """Notes the order of the list, which is not asked for again; UNKNOWN: it shows nowhere."""
+        """Notes the order of the list for good; UNKNOWN where no times show one."""
         self._is_order_shown = order is not Order.UNKNOWN
         self.at = replace(self.at, order=order)
 
     def extend(self, answer: PageAnswer, offset: int, skip: int) -> None:
-        """Begins behind an earlier read's last record, ``offset``; it should stand where it did."""
+        """Begins at ``offset``, after an earlier read's last record; notes a change if that has moved."""
         is_still = skip and offset == self.at.snapshot and self.known.agree(answer.keys, skip)
         self.at = self.at.extended_to(answer.total, offset)
         if not is_still:
             self.at = replace(self.at, is_changed=True)
 
     def re_anchor(self, moved: Position, offset: int) -> None:
-        """Continues at an offset, as ``moved`` has it."""
+        """Continues at ``offset`` with the position ``moved``, and notes by how much ranks shifted."""
         at = self.at
         if moved.is_ascending:
             if shift := offset - at.snapshot + at.remaining:
@@ -158,16 +158,16 @@ class Progress:
         self.at = moved
 
     def pass_over(self, answer: PageAnswer, skip: int) -> None:
-        """Takes a page's first ``skip`` records for those before the next one."""
+        """Accepts a page's first ``skip`` records as those before the record due next."""
         self.known.re_anchor(answer.keys[:skip])
         if skip:
             self._last_time = answer.times[skip - 1]
 
     def deliver(self, answer: PageAnswer, skip: int, due: int) -> Sequence[Any]:
-        """Notes ``due`` records as delivered; returns them, less what an earlier read had."""
+        """Notes ``due`` records as delivered; returns them without those of an earlier read."""
         shown = keys = answer.keys[skip : skip + due]
         records, earlier = answer.records[skip : skip + due], self.at.earlier_head
-        if not {*earlier}.isdisjoint(shown):  # moved above the watermark since
+        if not {*earlier}.isdisjoint(shown):  # moved above the watermark since that read
             is_new = [key not in earlier for key in shown]
             keys, records = list(compress(keys, is_new)), list(compress(records, is_new))
         self.known.add(keys)

@@ -1,9 +1,9 @@
-"""A snapshot cut into ranges that are read each by itself, wherever and whenever. Pure.
+"""Cuts a snapshot into ranges that can be read independently of each other. Pure.
 
-A range begins at a position like any other: so many ranks delivered, and the ids that stand right
-before its first payment to prove the place. Those come from one answer, whose own total tells the
-ranks of its rows; should that total lie, the range before does not end on these ids, which is noticed
-when both have been read. So ranges that join hold what one read of the snapshot would have held.
+A range begins at an ordinary position: a number of delivered ranks, and the ids right before its first
+payment, which prove the position. These ids come from one answer, whose total gives the ranks of its
+rows. If that total is wrong, the previous range does not end with these ids, which `ListingRange.check`
+notices. So adjacent ranges contain together what one read of the snapshot would have delivered.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PATIENCE = 12  # consecutive answers without the records they were requested fo
 
 @attrs.frozen(kw_only=True)
 class ListingRange:
-    """A part of a snapshot, as `PaymentListing.split` makes it; plain values, which pickle.
+    """A part of a snapshot, as `PaymentListing.split` returns it; plain values that can be pickled.
 
     Args:
-        checkpoint: right before its first payment: where a listing that reads it begins.
-        limit: how many payments it has; None: all that are left of the snapshot, whose end the
-            listing proves.
-        end: the ids it ends with, where another range follows.
+        checkpoint: the checkpoint at which a listing starts to read the range.
+        limit: number of payments in the range; None: the rest of the snapshot, whose end the listing
+            proves.
+        end: the last ids of the range, where another range follows.
     """
 
     checkpoint: dict[str, Any]
@@ -41,13 +41,13 @@ class ListingRange:
     end: tuple[str, ...] = ()
 
     def check(self, checkpoint: Mapping[str, Any] | None) -> None:
-        """Proves that a reading of this range came to its end, and that the next one joins there.
+        """Checks that this range was read to its end, and that the next range begins there.
 
         Args:
-            checkpoint: of the listing that has read it.
+            checkpoint: the checkpoint of the listing that has read the range.
 
         Raises:
-            IncompleteHistoryError: payments were deleted or moved meanwhile, or a total lied.
+            IncompleteHistoryError: payments were deleted or moved meanwhile, or a total was wrong.
         """
         place = self.checkpoint if checkpoint is None else checkpoint
         done = place["delivered"] - self.checkpoint["delivered"]
@@ -68,17 +68,17 @@ class ListingRange:
 def cut(
     rows: int, parts: int, selection: Selection | None = None
 ) -> Generator[int, PageAnswer, list[Position]]:
-    """Yields the pages it has to see, is sent their answers, and returns where the ranges begin.
+    """Yields page numbers, is sent the answers, and returns the positions at which the ranges begin.
 
     Args:
         rows: records a page.
-        parts: how many ranges are wanted; there are fewer where they would be shorter than a page,
-            and one where equal times do not tell the order.
-        selection: of which records, and in which order; None: all, in the server's.
+        parts: number of ranges wanted; fewer are returned where they would be shorter than a page, and
+            one where equal times do not show the order.
+        selection: the records, and their order; None: all, in the server's order.
 
     Raises:
-        ContinuityError: the answers never show what their totals say, or a span was asked for and the
-            list is not in the order of time.
+        ContinuityError: the answers contradict their totals, or a span was asked for and the list is
+            not in the order of time.
     """
     selection = selection or Selection()
     whole = yield from (_open if selection.span is None else _seek)(rows, selection)
@@ -92,7 +92,7 @@ def cut(
 
 
 def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Position]:
-    """The whole list."""
+    """Returns the position before the first record of the whole list."""
     first = yield from _get_first_page(rows)
     order, is_oldest_first = first.order(), selection.is_oldest_first
     if is_oldest_first and not first.is_sorted() and first.total > rows:
@@ -101,7 +101,7 @@ def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Positio
     if is_oldest_first and order is Order.NEWEST_FIRST:
         return replace(whole, is_from_end=True, tail=first.keys[0])
     if whole.is_ascending:
-        # The end comes first, as in a listing: what is deleted before it is seen shifts rows unseen.
+        # The end is read first, as in a listing: a deletion before that would shift rows unnoticed.
         *_, tail = yield from _keys_before(replace(whole, remaining=0), rows)
         whole = replace(whole, tail=tail)
         first = yield from _get_first_page(rows)
@@ -109,7 +109,7 @@ def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Positio
 
 
 def _seek(rows: int, selection: Selection) -> Generator[int, PageAnswer, Position]:
-    """A span of the list."""
+    """Returns the position before the first record of a span."""
     assert selection.span is not None
     search = SpanSearch(selection.span, rows, is_oldest_first=selection.is_oldest_first)
     try:
@@ -120,7 +120,7 @@ def _seek(rows: int, selection: Selection) -> Generator[int, PageAnswer, Positio
 
 
 def make_ranges(starts: Sequence[Position], direction: str) -> list[ListingRange]:
-    """The ranges that begin at these positions, each up to the next."""
+    """Returns the ranges from each of these positions up to the next."""
     ranges = []
     for start, following in zip_longest(starts, starts[1:]):
         checkpoint = to_json(start, direction)
@@ -134,9 +134,10 @@ def make_ranges(starts: Sequence[Position], direction: str) -> list[ListingRange
 
 
 def _boundaries(snapshot: int, rows: int, parts: int) -> list[int]:
-    """How many records stand before each range but the first.
+    """The number of records before each range except the first.
 
-    In the middle of a page: a few arrivals do not push the keys before it onto another one.
+    Boundaries are in the middle of a page, so that a few arrivals do not push the keys before a
+    boundary onto another page.
     """
     wanted = (snapshot * part // parts for part in range(1, parts))
     places = {each - each % rows + rows // 2 for each in wanted}
@@ -152,7 +153,7 @@ def _get_first_page(rows: int) -> Generator[int, PageAnswer, PageAnswer]:
 
 
 def _keys_before(start: Position, rows: int) -> Generator[int, PageAnswer, tuple[Key, ...]]:
-    """The keys right before the record that is due next."""
+    """Requests the keys right before the record that is due next."""
     total = start.snapshot
     for _ in range(_PATIENCE):
         answer = yield start.page_of(start.next_offset(total) - 1, total, rows)

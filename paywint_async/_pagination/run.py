@@ -1,4 +1,4 @@
-"""One read of one list: the planner's decisions, carried out through a window."""
+"""One read of one list: carries out the planner's decisions through a window."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Fetched: TypeAlias = tuple[int, Response]
 
 
 class _Times(Sequence[datetime]):
-    """The times of creation, looked up on demand: usually for two payments of a page."""
+    """The times of creation, read on demand: usually of two payments of a page."""
 
     __slots__ = ("_payments",)
 
@@ -38,10 +38,10 @@ class _Times(Sequence[datetime]):
 
 
 class PageSource(msgspec.Struct, frozen=True):
-    """Where pages of one list come from.
+    """The source of one list's pages.
 
-    ``fetch`` brings the answer to a page number, ``read`` turns it into records (or raises what it
-    means): two steps, because fetching is done ahead and reading in order.
+    ``fetch`` returns the raw answer for a page number, ``read`` decodes it into records or raises the
+    error it stands for. These are two steps because pages are fetched ahead, and decoded in order.
     """
 
     direction: Direction
@@ -52,13 +52,13 @@ class PageSource(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """One read under way. Belongs to the iterator that made it, which must `aclose` it.
+    """A read in progress. The iterator that created it owns it, and must `aclose` it.
 
     Args:
-        source: where pages come from.
-        size: pages that may wait or be under way.
+        source: the source of the pages.
+        size: how many pages may wait or be under way.
         start: where an earlier read stopped.
-        selection: what is read; that of ``start`` where there is one.
+        selection: the records to read; ignored in favour of that of ``start`` where there is one.
         limit: payments wanted at most.
         slots: shared with other runs, to bound their requests in flight together.
     """
@@ -80,18 +80,18 @@ class Run:
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
         self._is_closed = False
-        self._taken: Fetched | None = None  # a page that came and is not decoded yet
+        self._taken: Fetched | None = None  # an answer that is not decoded yet
         self.page: PaymentPage | None = None
         self.unhanded: Callable[[], int] = int  # how many of the last batch are not handed out yet
 
     @property
     def total(self) -> int | None:
-        """How many payments this read delivers in all; None before the first answer."""
+        """Number of payments that this read delivers in all; None before the first answer."""
         return self._planner.total
 
     @property
     def delivered(self) -> int:
-        """How many of these are delivered, those before its starting point included."""
+        """Number of payments delivered so far, including those before the starting point."""
         position = self._planner.position(self.unhanded())
         return 0 if position is None else position.delivered
 
@@ -120,7 +120,7 @@ class Run:
         self._window.size = size
 
     def prefetch(self) -> None:
-        """Asks for as many pages as there is room for, and waits for none."""
+        """Requests as many pages as the window has room for, without waiting for any."""
         page_no, self._ask_first = self._ask_first, None
         if page_no is not None:
             self._window.ask_first(page_no)
@@ -163,12 +163,12 @@ class Run:
         self._window.close()
 
     async def aclose(self) -> None:
-        """As `close`, and returns when every request has ended."""
+        """Cancels every request under way, and returns when all have ended. Idempotent."""
         self._is_closed = True
         await self._window.aclose()
 
     def pause(self) -> None:
-        """Ends every request under way; the next read starts them again."""
+        """Cancels every request under way; the next call of `next_batch` starts them again."""
         self._window.pause()
 
     async def _next_records(self) -> Sequence[Payment]:
@@ -201,7 +201,7 @@ class Run:
         self._source.tell(event)
 
     async def _take(self) -> PageAnswer:
-        # Nothing that came is in a local while something is awaited: a cancellation would lose it.
+        # No answer is held in a local variable across an await: a cancellation would lose it.
         if self._taken is None:
             taken = await self._window.take()
             if isinstance(taken, PageAnswer):
@@ -241,11 +241,11 @@ def _plan(rows: int, selection: Selection, start: Position | None, limit: int | 
 
 
 async def read_answer(source: PageSource, fetched: Fetched) -> PageAnswer:
-    """What was fetched, as the planner sees it."""
-    if fetched[1].is_large:  # no honest page is
+    """Decodes a fetched answer into the planner's form."""
+    if fetched[1].is_large:  # decoded in a thread; real pages are far smaller
         page = await asyncio.to_thread(source.read, *fetched)
     else:
         page = source.read(*fetched)
     records = page.records
-    keys = tuple([payment.payment_id.int for payment in records])  # half of what a map costs
+    keys = tuple([payment.payment_id.int for payment in records])  # twice as fast as `map`
     return PageAnswer(page.page_no, page.total_records, records, keys, _Times(records), page)

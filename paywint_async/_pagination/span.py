@@ -1,18 +1,19 @@
-"""Where a span of time stands in a list: its ranks, found by halving. Pure.
+"""Finds the ranks of a span of time in a list, by binary search. Pure.
 
 The API cannot select by time, but a list in the order of time can be searched. Two *edges* bound a
 span: the ranks below `since`, and those below `until`. Each answer shows some ranks with their times,
 and halves the pages on which an edge may still be.
 
-**What makes the answers one.** Ranks never change by arrivals; a deletion or a move shifts them. So:
+**Why the answers are consistent.** Arrivals never change ranks; a deletion or a move shifts them. So:
 
-* no total may fall, no rank show two keys, no key stand at two ranks, no time contradict the order;
-* where the span ends before the list's newest record, that record, seen in the beginning, is looked up
-  once more after both edges are found. Where it has kept its rank, nothing below it was deleted or
-  moved meanwhile, and all the answers are of one list.
+* no total may fall, no rank may show two keys, no key may have two ranks, and no time may contradict
+  the order;
+* where the span ends before the list's newest record, that record, seen at the start of the search, is
+  looked up again after both edges are found. If it has kept its rank, nothing below it was deleted or
+  moved meanwhile, and all answers describe the same list.
 
-Where answers contradict, the search begins anew; so the snapshot is what existed at the last beginning.
-What changes after the search is noticed by the pages of the read itself: see `span_planner`.
+If answers contradict each other, the search starts over; the snapshot is then what existed at the last
+start. Changes after the search are noticed by the pages of the read itself: see `span_planner`.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Sp
 
 Asking = Generator[int, PageAnswer, PageAnswer]
 
-_PATIENCE = 12  # answers in a row that show nothing of what they were asked for
-_ATTEMPTS = 4  # beginnings of a search, before it is given up
+_PATIENCE = 12  # consecutive answers without the records they were requested for
+_ATTEMPTS = 4  # starts of a search before it gives up
 _MOVED = "two answers name different payments at one rank"
 _UNORDERED = "the times of two pages contradict the order of the list"
 
 
 class DisorderError(Exception):
-    """The answers show that the list is not in the order of time; ``order``: what it mostly is."""
+    """The list is not in the order of time; ``order`` is that of most of its records."""
 
     def __init__(self, order: Order = Order.UNKNOWN) -> None:
         super().__init__("the list is not in the order of time")
@@ -46,11 +47,11 @@ class DisorderError(Exception):
 
 
 class _MovedError(Exception):
-    """The answers contradict each other: the list has changed meanwhile."""
+    """The answers contradict each other: the list has changed during the search."""
 
 
 class FoundSpan(msgspec.Struct, frozen=True):
-    """A read of the span: its position, and the list's first page, where that is the span's, too."""
+    """The start of a read of the span, and the list's first page if the span begins on it."""
 
     position: Position
     total: int
@@ -58,18 +59,18 @@ class FoundSpan(msgspec.Struct, frozen=True):
 
 
 class _Edge:
-    """Between which two ranks a time falls: ``lower`` is below it, ``upper`` is not."""
+    """The two ranks between which a time falls: ``lower`` is before it, ``upper`` is not."""
 
     def __init__(self, time: datetime | None, lower: int, upper: int) -> None:
         self.time, self.lower, self.upper = time, lower, upper
-        self.shown_by: PageAnswer | None = None  # which shows the rank `lower`
+        self.shown_by: PageAnswer | None = None  # the answer that shows the rank `lower`
 
     @property
     def is_found(self) -> bool:
         return self.upper - self.lower == 1
 
     def learn(self, answer: PageAnswer, lowest: int, times: Sequence[datetime]) -> None:
-        """Narrows it by an answer, whose times count upwards from the rank ``lowest``."""
+        """Narrows the interval by an answer, whose ``times`` begin at the rank ``lowest``, upwards."""
         if self.time is None or not times:
             return
         count = bisect_left(times, self.time)
@@ -82,7 +83,7 @@ class _Edge:
 
 
 class SpanSearch:
-    """Looks a span up in one list, as often as is asked.
+    """Looks up a span in one list; each `run` is a new search.
 
     Args:
         span: the times.
@@ -92,7 +93,7 @@ class SpanSearch:
 
     def __init__(self, span: Span, rows: int, *, is_oldest_first: bool = False) -> None:
         self._span, self._rows, self._is_oldest_first = span, rows, is_oldest_first
-        self._newest: Sequence[Key] = ()  # of the list, when it was looked at first
+        self._newest: Sequence[Key] = ()  # the newest keys of the list at the first attempt
         self._first: PageAnswer | None = None
         self._forget()
 
@@ -106,7 +107,7 @@ class SpanSearch:
         ] = []  # lowest rank, its time, the last time
 
     def run(self) -> Generator[int, PageAnswer, FoundSpan]:
-        """Yields the pages it has to see, is sent their answers, and returns where the span stands.
+        """Yields page numbers, is sent the answers, and returns the position of the span.
 
         Raises:
             DisorderError: the list is not in the order of time.
@@ -164,7 +165,7 @@ class SpanSearch:
         return FoundSpan(position, self._total, first if is_first else None)
 
     def _compare_ends(self) -> Generator[int, PageAnswer, Order]:
-        """The order of a list of which single records are out of it, by its first and last half."""
+        """The order of a list in which single records are out of order, from its first and last page."""
         assert self._first is not None
         first = last = self._first
         if first.total > self._rows:
@@ -186,9 +187,9 @@ class SpanSearch:
         self._total = total
 
     def _find_order(self, first: PageAnswer) -> Asking:
-        """Tells the order by the first page, and by the last one where that does not show it.
+        """Finds the order from the first page, and from the last page if that is not enough.
 
-        Oldest first, the last page shows the newest record; it is returned.
+        Returns the last page it has seen; oldest first, that one shows the newest record.
         """
         self._order = first.order()
         if self._order is Order.NEWEST_FIRST or first.total <= self._rows:
@@ -210,7 +211,7 @@ class SpanSearch:
         return last
 
     def _see_end(self) -> Asking:
-        """The list's last page, however many arrive meanwhile."""
+        """Requests the list's last page, again where arrivals have made another page the last one."""
         for _ in range(_PATIENCE):
             answer = yield from self._ask(page_of(self._total + self._drift - 1, self._rows))
             if answer.keys and answer.total <= answer.page_no * self._rows:
@@ -218,9 +219,9 @@ class SpanSearch:
         raise ContinuityError("payments arrive faster than they can be searched")
 
     def _all_or_none(self, first: PageAnswer) -> Generator[int, PageAnswer, FoundSpan]:
-        """Where all times are equal."""
+        """The whole list or nothing, for a list in which all times are equal."""
         pages = page_of(first.total - 1, self._rows)
-        if pages > 2:  # few records, as the last page may have, can all have been moved there
+        if pages > 2:  # the few records of a last page can all have been moved there
             other = yield from self._ask(pages - 1)
             if {*other.times} != {*first.times}:
                 raise DisorderError
@@ -243,7 +244,7 @@ class SpanSearch:
                 raise _MovedError(_MOVED)
         if times:
             self._check_order(lowest, times[0], times[-1])
-        size = max(0, self._snapshot - lowest + 1)  # what arrived later is no part of it
+        size = max(0, self._snapshot - lowest + 1)  # without later arrivals
         for edge in edges:
             edge.learn(answer, lowest, times[:size])
 
@@ -256,9 +257,9 @@ class SpanSearch:
     def _see_arrivals(
         self, answer: PageAnswer, edges: Sequence[_Edge]
     ) -> Generator[int, PageAnswer, None]:
-        """In a further attempt, sees all that is newer than what the first attempt began with.
+        """In a later attempt, requests all records that are newer than at the first attempt.
 
-        What was moved since, as the contradiction may mean, stands there.
+        Records that were moved, which may have caused the contradiction, are among them.
         """
         if not self._newest:
             self._newest = answer.keys
@@ -275,7 +276,7 @@ class SpanSearch:
         return pages // 2
 
     def _page_of(self, rank: int) -> int:
-        """The page of a rank, if as many arrive during the next request as during the last one."""
+        """The page of a rank, assuming that as many arrive during this request as during the last one."""
         if self._is_ascending:
             return page_of(rank - 1, self._rows)
         return page_of(self._total + self._drift - rank, self._rows)
@@ -283,9 +284,9 @@ class SpanSearch:
     def _check_neighbours(
         self, rank: int, edges: Sequence[_Edge]
     ) -> Generator[int, PageAnswer, None]:
-        """Sees the pages around an edge, where nothing else will be read that could disagree.
+        """Requests the pages around an edge where no later page of the read could contradict it.
 
-        So it is with an empty span, and with a last page of few records, all of them moved there.
+        This is needed for an empty span, and for a last page whose few records may all have been moved.
         """
         below, above = rank, rank + 1
         while below in self._keys:
@@ -298,7 +299,7 @@ class SpanSearch:
                 self._learn((yield from self._ask(self._page_of(each))), edges)
 
     def _confirm(self, edges: Sequence[_Edge]) -> Generator[int, PageAnswer, None]:
-        """Sees the newest record of the snapshot once more, which must have kept its rank."""
+        """Requests the newest record of the snapshot again, which must have kept its rank."""
         newest = self._keys[self._snapshot]
         for _ in range(_PATIENCE):
             answer = yield from self._ask(self._page_of(self._snapshot))

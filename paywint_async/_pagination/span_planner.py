@@ -1,24 +1,24 @@
-"""One read of a span of time. Pure: no I/O, no asyncio.
+"""Reads a span of time. Pure: no I/O, no asyncio.
 
 `span` finds the ranks of the span; from there `planner` reads as it reads a whole list, and its
 invariant holds with the span in place of the snapshot. Three things differ:
 
-* **Where it begins.** The first page that is delivered must show the payment that the search has found
-  to be the span's first, and before it only payments outside; else the search begins anew.
-* **Where it ends** is not a rank but a time: the read is over when a page shows the payment after the
-  span's last one, or the list's end. The rank found for it is a guess that says how far to read ahead:
-  a payment deleted below the span moves it, and loses nothing.
-* **What it delivers** are payments of the span only: each page must be in the order of time.
+* **The beginning.** The first page that is delivered must show the payment that the search found to be
+  the span's first, and before it only payments outside the span; else the search starts over.
+* **The end** is a time, not a rank: the read is over when a page shows the payment after the span's last
+  one, or the list's end. The rank that the search found for the end is an estimate of how far to fetch
+  ahead: a deletion below the span shifts it, and nothing is lost.
+* **The delivery** is of payments of the span only: each page must be in the order of time.
 
-**The proof** that none is missing: as many must be delivered as the search has counted. A payment of the
-span that is deleted or moved away after the search makes it one fewer, one that is put among those not
-yet read one more; either is an error at the end. (On an oldest-first server a deletion shifts
-unread payments onto a page that was read: then it is one fewer, too.)
+**The proof** that none is missing: as many must be delivered as the search has counted. After the search,
+a payment of the span that is deleted or moved away makes it one fewer, and one that is inserted among
+those not yet read makes it one more; either is an error at the end. (On an oldest-first server a deletion
+shifts an unread payment onto a page that was read already: then it is one fewer, too.)
 
-Where the list is not in the order of time it is read whole, and what is in the span is delivered; so it
-is where a finished read is continued, for all that has arrived since comes in one piece. Where disorder
-shows only after payments were delivered, it is an error: the same pages come of a payment that was
-moved, and only the ids of all that was delivered could tell which must not be delivered again.
+A list that is not in the order of time is read whole, and its payments of the span are delivered. The
+same is done where a finished read is continued, as all later arrivals stand together. If disorder shows
+only after payments were delivered, it is an error: a payment that was moved produces the same pages,
+and only the ids of all delivered payments could tell which ones must not be delivered again.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ class SpanPlanner(Planner):
         self._span = span
         self._search = SpanSearch(span, rows, is_oldest_first=self._BLANK.is_oldest_first)
         self._is_resumed = start is not None and not start.is_finished
-        self._is_edge_seen = self._is_resumed  # what stands before the span's first payment
+        self._is_edge_seen = self._is_resumed  # the payment before the span's first one
         if start and start.is_finished and start.is_closed:
-            limit = 0  # nothing new can be in it
+            limit = 0  # no new payment can be in the span
         super().__init__(rows, start, limit)
 
     @property
     def total(self) -> int | None:
-        """How many payments the span has; None before it is known.
+        """Number of payments in the span; None before it is known.
 
-        Where the list is read whole, this is when all of it has been read.
+        Where the list is read whole, it is known after the last page.
         """
         if self._at.is_filtered and (self.progress.is_disordered or self._span.until is not None):
             return self.progress.handed if self._start is None and self.is_complete else None
@@ -104,7 +104,7 @@ class SpanPlanner(Planner):
             self._is_open = self._is_end_seen = False
             self.progress.at = replace(
                 self._at, is_from_end=False
-            )  # the search turns no page round
+            )  # the search does not reverse pages
             found = yield from self._seek()
             if isinstance(found, FoundSpan):
                 return (yield self._begin_at(found))
@@ -112,7 +112,7 @@ class SpanPlanner(Planner):
         return (yield from super()._open())
 
     def _seek(self) -> Generator[Decision, PageAnswer, FoundSpan | Order]:
-        """Looks up where the span stands; the list's order, where it is not that of time."""
+        """Searches for the span; returns only the list's order where that is not the order of time."""
         search = self._search.run()
         page_no = next(search)
         self._is_streaming, self._is_seeking = False, True
@@ -163,7 +163,7 @@ class SpanPlanner(Planner):
         return decision
 
     def _note_end(self, answer: PageAnswer, offset: int, taken: int) -> None:
-        """Takes the end of the span where this page shows it, whatever its rank."""
+        """Ends the read where this page shows the end of the span, whatever rank was estimated."""
         at, first = self._at, answer.first_offset(self._rows)
         _, end = self._shown_span(answer)
         if at.ends_before_the_list or offset + taken < first + end:  # a limit cut it
@@ -195,7 +195,7 @@ class SpanPlanner(Planner):
         return bool(self.progress.known) or self._is_resumed
 
     def _count_filtered(self, answer: PageAnswer, skip: int, due: int) -> int:
-        """As many of those due that no more than the limit are within the span."""
+        """Number of due records to pass so that at most the limit of them are within the span."""
         if self._limit is None:
             return due
         left = self._limit - self.progress.handed

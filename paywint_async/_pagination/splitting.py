@@ -10,7 +10,7 @@ from paywint_async._pagination.run import PageSource, read_answer
 
 
 async def split(source: PageSource, parts: int, selection: Selection) -> list[ListingRange]:
-    """A snapshot's ranges; one request at a time, about one for each.
+    """Returns the ranges of a snapshot; needs about one request for each, one after another.
 
     Raises:
         IncompleteHistoryError: the answers contradict each other.

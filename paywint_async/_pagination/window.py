@@ -1,8 +1,8 @@
 """Pages fetched ahead: a bounded queue of requests under way, taken in page order.
 
-The tasks belong to the window: they hold neither the iterator nor its consumer. Each fetches bytes
-only; the consumer decodes, so that the next request leaves before the decoding. A consumer that is
-cancelled while it waits loses nothing: the page it waited for stays the first one of the queue.
+The window owns the tasks: they refer neither to the iterator nor to its consumer. Each task only fetches
+bytes; the consumer decodes them, so that the next request is sent before the decoding. A consumer that
+is cancelled while it waits loses nothing: the page it waited for stays the first of the queue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paywint_async._errors import ClientClosedError
 T = TypeVar("T")
 
 _BUSY_AT_MOST = 0.002  # seconds, by the real clock
-_LONG = 0.001  # seconds: who waits so long for a page waits for the network, not for its own turn
+_LONG = 0.001  # seconds: a longer wait for a page is for the network, not for a turn of the loop
 
 
 class _Entry(Generic[T]):
@@ -43,9 +43,9 @@ class Window(Generic[T]):
     """Pages that are requested and not yet taken, in order.
 
     Args:
-        fetch: brings one page, in whatever form; its errors are raised where the page is taken.
+        fetch: returns one page, in any form; its errors are raised where the page is taken.
         size: how many pages may wait or be under way. May be changed later.
-        slots: bounds the requests in flight, also together with those of other windows.
+        slots: limits the requests in flight; may be shared with other windows.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Window(Generic[T]):
         self._slots = slots or asyncio.Semaphore(size)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turned_at = 0.0
-        # How many pages are still of one burst, for which the network was waited for.
+        # Number of pages left of the burst after which the consumer last waited for the network.
         self._urgent = 0
         self._is_closed = False
         self._is_paused = False
         self._queue: deque[_Entry[T] | _PutBack[T]] = deque()
-        self._tasks: set[asyncio.Task[T]] = set()  # those dropped that have not ended, too
+        self._tasks: set[asyncio.Task[T]] = set()  # includes dropped tasks that have not ended
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -75,19 +75,19 @@ class Window(Generic[T]):
         return len(self._queue) < self.size
 
     def ask(self, page_no: int) -> None:
-        """Asks for a page, to be taken after the others."""
+        """Requests a page, to be taken after the others."""
         self._queue.append(_Entry(page_no, self._start(page_no)))
 
     def ask_first(self, page_no: int) -> None:
-        """Asks for a page, to be taken before the others."""
+        """Requests a page, to be taken before the others."""
         self._queue.appendleft(_Entry(page_no, self._start(page_no)))
 
     def put_back(self, value: T) -> None:
-        """Makes a page that was taken the next one again."""
+        """Puts a page back, to be taken next."""
         self._queue.appendleft(_PutBack(value))
 
     async def take(self) -> T:
-        """Removes the first page and returns it, once it is there.
+        """Waits for the first page, removes it and returns it.
 
         Raises:
             ClientClosedError: the window was closed.
@@ -112,11 +112,11 @@ class Window(Generic[T]):
             raise ClientClosedError("this listing was closed")
 
     async def turn(self) -> None:
-        """Yields to the event loop, where a request should start or another task should run.
+        """Yields to the event loop if a request should start or other tasks should run.
 
-        While the network is what is waited for, each request leaves before the page in hand is
-        decoded. Otherwise the loop turns at the latest 2 ms after it last did: to turn for each page
-        would also wake the server for each, which costs a third of the throughput without latency.
+        While the network is the bottleneck, each request is sent before the received page is decoded.
+        Otherwise the loop turns at most 2 ms after its last turn: a turn for each page would also send
+        each request by itself, which costs a third of the throughput where there is no latency.
         """
         is_urgent = self._urgent > 0
         self._urgent -= is_urgent
@@ -138,9 +138,9 @@ class Window(Generic[T]):
                 self._is_paused = True
 
     def close(self) -> None:
-        """As `drop`, and for good; a task that waits for a page gets ClientClosedError. Idempotent.
+        """Cancels every request for good; a task that waits gets ClientClosedError. Idempotent.
 
-        From any thread: a garbage collector may run in another one.
+        May be called from any thread, as the garbage collector may run in another one.
         """
         self._is_closed = True
         self._queue.clear()
@@ -152,7 +152,7 @@ class Window(Generic[T]):
                     self._loop.call_soon_threadsafe(self._cancel_tasks)
 
     async def aclose(self) -> None:
-        """As `close`, and returns when every request has ended."""
+        """Closes the window, and returns when every request has ended."""
         self.close()
         if self._tasks and _running_loop() is self._loop:
             await asyncio.wait(self._tasks)
@@ -186,7 +186,7 @@ class Window(Generic[T]):
     def _ended(self, task: asyncio.Task[T]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not report it as never retrieved
+            task.exception()  # retrieved, so that asyncio does not report it as never retrieved
 
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
