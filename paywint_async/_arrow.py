@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RecordBatch: TypeAlias = "pyarrow.RecordBatch"
 
-# 38 digits are the most that Arrow, Parquet and their readers hold. Ten of them behind the point are
+# 38 digits are the most that Arrow, Parquet and their readers support. Ten of them after the point are
 # far more than any currency has, and leave 28 before it.
 _PRECISION, _SCALE = 38, 10
 _FIELDS = tuple(field.name for field in attrs.fields(Payment))
@@ -27,10 +27,10 @@ _REQUIRED = {"direction", "payment_id", "amount", "created_at", "status"}
 
 
 def payments_to_arrow(payments: Sequence[Payment]) -> RecordBatch:
-    """The payments as one batch, in their order, with the API's field names as columns.
+    """Payments as one batch, in their order, with the API's field names as columns.
 
-    Amounts are ``decimal128(38, 10)`` and exact, times are ``timestamp[us, tz=UTC]``, ids and all
-    else are strings. An empty sequence makes an empty batch of the same schema.
+    Amounts are ``decimal128(38, 10)`` and exact, times are ``timestamp[us, tz=UTC]``, all other
+    columns are strings. An empty sequence makes an empty batch of the same schema.
 
     Raises:
         PrecisionError: an amount has more than ten digits behind the point, or 28 before it.
@@ -40,7 +40,10 @@ def payments_to_arrow(payments: Sequence[Payment]) -> RecordBatch:
 
 
 def entries_to_arrow(entries: Sequence[HistoryEntry]) -> RecordBatch:
-    """The same for entries of both directions, with a first column ``direction``."""
+    """Entries of both directions as one batch, with a first column ``direction``.
+
+    The other columns, and Raises, are those of `payments_to_arrow`.
+    """
     directions = [entry.direction for entry in entries]
     return _batch({"direction": directions}, [entry.payment for entry in entries])
 

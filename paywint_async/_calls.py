@@ -1,4 +1,4 @@
-"""Sends a call through the chain and reads its answer; says where a write's effect stays unknown."""
+"""Sends a call through the middleware chain and reads its answer; detects writes of unknown outcome."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 async def send(handler: Handler, call: Call[T]) -> T:
-    """What the answer to a call means.
+    """Sends a call, and returns the result that it reads from the answer.
 
     Raises:
-        OutcomeUnknownError: the request may not be repeated, and may or may not have had its effect.
+        OutcomeUnknownError: the request is not repeatable, and may or may not have taken effect.
         APIError, TransportError, ClientClosedError, ResponseDecodeError: otherwise.
     """
     if call.request.repeatable:
@@ -55,7 +55,7 @@ async def _send(handler: Handler, call: Call[T]) -> T:
 
 
 def read(reader: Callable[[Response], T], response: Response) -> T:
-    """What an answer means; an error of it tells which answer that was."""
+    """Decodes an answer; adds attempts and request id to a ResponseDecodeError."""
     try:
         return reader(response)
     except ResponseDecodeError as error:

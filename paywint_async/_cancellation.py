@@ -1,9 +1,9 @@
-"""What becomes of an iterator whose await was cancelled. Knows nothing of requests.
+"""Stops an iterator whose consumer was cancelled. Knows nothing of requests.
 
 A cancelled await may be a timeout, after which the iterator is used again, or the end of its consumer;
-at that moment nobody can tell which. So the iterator stays usable, and its requests end when it is no
-longer referred to, or when the task that was cancelled has ended as cancelled: its frames can keep the
-iterator alive for as long as somebody keeps the task.
+the two cannot be told apart at that moment. So the iterator stays usable, and its requests end when it
+is no longer referenced, or when the cancelled task has ended as cancelled: a task that is kept would
+keep the iterator alive through its frames.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Consumer:
-    """The task in which an await was cancelled last."""
+    """Remembers the task in which an await was last cancelled."""
 
     __slots__ = ("_task",)
 
@@ -27,8 +27,8 @@ class Consumer:
         """Calls ``stop`` once the current task has ended as cancelled.
 
         Args:
-            step: the code of ``__anext__``. A task that is nothing but one such step, as
-                `asyncio.wait_for` makes it before Python 3.12, says nothing of the consumer.
+            step: the code of ``__anext__``. A task that runs only this step, such as
+                `asyncio.wait_for` creates before Python 3.12, is not the consumer.
             stop: must not keep the iterator alive.
         """
         task = asyncio.current_task()

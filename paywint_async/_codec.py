@@ -1,22 +1,23 @@
-"""Bytes ↔ records. The only user of cattrs; knows nothing of HTTP, paths or statuses.
+"""Converts bytes to records and back. The only user of cattrs; knows no HTTP, paths or statuses.
 
-The converter is a stock cattrs msgspec converter with one change: for the wire types its loads hook
-is a bound ``msgspec.json.Decoder``, so that the bytes are walked once, in C, straight into the attrs
-classes (5 times faster than structuring in Python, and an amount keeps the digits it was written
-with). Every special case of that decoder stands here:
+The converter is a standard cattrs msgspec converter with one change: for the wire types its loads hook
+is a bound ``msgspec.json.Decoder``, which decodes the bytes in one pass in C into the attrs classes (5
+times faster than structuring in Python, and an amount keeps all its digits). The special cases of that
+decoder:
 
-* attrs converters and aliases are skipped by msgspec, private names are misread: `_refuse_misread`
-  rejects a record class that has them when this module is imported;
-* ``totalRecords`` has no attrs spelling: the envelopes are msgspec Structs with a rename;
+* msgspec ignores attrs converters and aliases, and misreads private names: `_refuse_misread` rejects a
+  record class that has them when this module is imported;
+* attrs cannot rename ``totalRecords``: the envelopes are msgspec Structs with a rename;
 * an unknown enum value reaches ``Enum._missing_``, which keeps it; ``null`` and numbers do not;
 * a naive datetime is refused by ``Meta(tz=True)`` in the annotation;
-* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity`, for every
-  field of a record whose type is a Decimal;
-* of a key that comes twice the last one wins in silence: `refuse_ambiguity`;
-* a text that is damaged (half an emoji, a byte of Latin-1) fails the document: `decode` repairs it.
+* a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity` refuses that
+  for every Decimal field of a record;
+* of a repeated key the last value is used silently: `refuse_ambiguity` refuses it;
+* an invalid text (half an emoji, a byte of Latin-1) makes the whole document invalid: `decode` repairs
+  it.
 
-Other classes go the ordinary cattrs way, so users may register hooks for their own on a
-`make_converter` of theirs.
+Other classes are converted by cattrs as usual, so users may register hooks for their own classes on a
+converter from `make_converter`.
 """
 
 from __future__ import annotations
@@ -43,20 +44,20 @@ T = TypeVar("T")
 _CAMEL_CASE = {"total_records": "totalRecords", "query_generated_time": "queryGeneratedTime"}
 _PROBLEM_PATH = r"(?s)^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$"
 _SIGNS = b"-0123456789"
-# What stands before and behind a list of records.
+# The text before and after a list of records.
 _HEAD = re.compile(rb'\s*\{[^\[\]{}]*"records"\s*:\s*\[(?=\s*\{)')
 _TAIL = re.compile(rb"\][^\[\]{}]*\}\s*\Z")
 _SMALL = 4096  # bytes: an answer about one payment has a tenth of that
-# Single bytes are numbers: ``bytes in bytes`` raises and drops an exception before it looks.
+# Single bytes as numbers: ``bytes in bytes`` internally raises an exception first, which is slower.
 _BACKSLASH = ord("\\")
 _BEHIND_KEYS = b": \t\r\n"
 _second = itemgetter(1)
 
 
 class ListEnvelope(msgspec.Struct, rename=_CAMEL_CASE):
-    """What surrounds a page of payments. Source: list envelope of the published API."""
+    """The envelope of a page of payments. Source: list envelope of the published API."""
 
-    records: tuple[Payment, ...] | None  # of an account without payments it may be null
+    records: tuple[Payment, ...] | None  # may be null if the account has no payments
     total_records: int | None = None
     query_generated_time: float | None = None
     success: bool = True
@@ -64,7 +65,7 @@ class ListEnvelope(msgspec.Struct, rename=_CAMEL_CASE):
 
 
 class PaymentEnvelope(msgspec.Struct):
-    """What surrounds one payment."""
+    """The envelope of one payment."""
 
     data: Payment
     success: bool = True
@@ -72,7 +73,7 @@ class PaymentEnvelope(msgspec.Struct):
 
 
 class PaymentLinkEnvelope(msgspec.Struct):
-    """What surrounds a new payment link."""
+    """The envelope of a new payment link."""
 
     data: PaymentLink
     success: bool = True
@@ -80,7 +81,7 @@ class PaymentLinkEnvelope(msgspec.Struct):
 
 
 class CheckoutTokenEnvelope(msgspec.Struct):
-    """What surrounds a checkout token."""
+    """The envelope of a checkout token."""
 
     data: CheckoutToken
     success: bool = True
@@ -111,7 +112,7 @@ for _record in _RECORDS:
 
 @cache
 def record_of(envelope: type) -> type:
-    """The record that an envelope is around."""
+    """The type of the record in an envelope."""
     hints = get_type_hints(envelope)
     hint = hints.get("data", hints.get("records"))
     (record,) = {part for part in (hint, *parts_of(hint)) if part in _RECORDS}
@@ -119,7 +120,7 @@ def record_of(envelope: type) -> type:
 
 
 class _Guard:
-    """How the Decimal fields of one record are found in bytes."""
+    """The patterns that find the Decimal fields of one record type in bytes."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         either = "|".join(names).encode()
@@ -128,35 +129,35 @@ class _Guard:
         self.keys = [f'"{name}"'.encode() for name in names]
         self.ends = [name[1:].encode() + b'"' for name in names]
         self.text = re.compile(rb'"(?:%s)"\s*:\s*"' % either if names else rb"(?!)")
-        # A letter of a name, as \u0061.
+        # An escaped letter of a name, such as \u0061.
         self.escaped = re.compile(rb"(?i)\\u00(?:%s)" % letters.encode() if names else rb"(?!)")
         self.spaced = [re.compile(rb'"%s"\s*:\s*("?)' % name.encode()) for name in names]
 
 
 _guard: Callable[[type], _Guard] = cache(lambda record: _Guard(money_fields(record)))
 
-# For other classes: their numbers, too, keep the digits they were written with.
+# For other classes, so that their numbers keep all digits, too.
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _WIRE_TYPES = frozenset((*_RECORDS, *_ENVELOPES))
 
 
-# Made when one is needed: to make all of them takes half a millisecond of an import.
+# Created on first use: creating all of them would add half a millisecond to the import.
 _decoder: Callable[[Any], Callable[[bytes], Any]] = cache(
     lambda wire_type: msgspec.json.Decoder(wire_type).decode
 )
 
 
 class WireConverter(MsgspecJsonConverter):
-    """A cattrs converter that reads and writes the API's JSON, amounts digit for digit."""
+    """A cattrs converter that reads and writes the API's JSON; amounts keep all their digits."""
 
     encoder = msgspec.json.Encoder(decimal_format="number")
 
     def get_loads_hook(self, cl: type[T]) -> Callable[[bytes], T]:
-        """The function that turns bytes into ``cl``: for wire types msgspec's own, bound."""
+        """Returns the function that decodes bytes into ``cl``; for wire types, msgspec's own."""
         return _decoder(cl) if cl in _WIRE_TYPES else super().get_loads_hook(cl)
 
     def loads(self, data: bytes, cl: type[T], **kwargs: Any) -> T:
-        """``cl`` from JSON bytes. Raises: what msgspec and cattrs raise; see `decode` for ours."""
+        """Decodes JSON bytes into ``cl``. Raises the errors of msgspec and cattrs, unlike `decode`."""
         if kwargs:
             return super().loads(data, cl, **kwargs)
         if cl in _WIRE_TYPES:
@@ -165,10 +166,10 @@ class WireConverter(MsgspecJsonConverter):
 
 
 def make_converter() -> WireConverter:
-    """A new converter for the API's records, to which hooks for your own classes can be added."""
+    """Returns a new converter for the API's records, to which hooks for your classes can be added."""
     converter = WireConverter()
     configure_converter(converter)
-    for record in _RECORDS:  # where one stands inside a class of the user's
+    for record in _RECORDS:  # for records inside a class of the user's
         converter.register_structure_hook(record, _structure)
     return converter
 
@@ -180,15 +181,15 @@ def _structure(value: Any, record: type[T]) -> T:
 
 @cache
 def own_converter() -> WireConverter:
-    """The library's own converter, made when the first answer is read."""
+    """The library's own converter, created when the first answer is read."""
     return make_converter()
 
 
 def decode(data: bytes, wire_type: type[T]) -> T:
-    """``wire_type`` from JSON bytes; a damaged text in them is read with U+FFFD for the damage.
+    """Decodes JSON bytes into ``wire_type``; invalid parts of a text become U+FFFD.
 
     Raises:
-        ResponseDecodeError: not JSON, or not of that shape; names the ``$.path`` of the problem.
+        ResponseDecodeError: not JSON, or not of that shape; has the ``$.path`` of the problem.
     """
     problem, path = "", "$"
     try:
@@ -213,11 +214,11 @@ def _decode_repaired(loads: Callable[[bytes], T], data: bytes) -> T:
 
 
 def find_record(data: bytes, path: str) -> tuple[int | None, str | None]:
-    """Index and id of the record of a page that cannot be read; None where it is not to be found.
+    """Returns the index and the id of the record that cannot be read; None for what is not found.
 
     Args:
         data: the page.
-        path: of the problem, as `decode` tells it.
+        path: the path of the problem, from the error of `decode`.
     """
     match = re.match(r"\$\.records\[(\d+)\]", path)
     if match is None:
@@ -231,7 +232,7 @@ def find_record(data: bytes, path: str) -> tuple[int | None, str | None]:
 
 
 def _find_broken_record(text: str) -> tuple[int | None, str | None]:
-    """The first record that is no JSON, in a document that is none for that."""
+    """Finds the first record that is not JSON, in a document that is therefore not JSON either."""
     start = re.search(r'"records"\s*:\s*\[\s*', text)
     index, place = 0, start.end() if start else len(text)
     while text.startswith("{", place):
@@ -259,14 +260,14 @@ def _id_of(record: Any) -> str | None:
 
 
 def refuse_ambiguity(data: bytes, record: type, records: int | None = None) -> None:
-    """Refuses what the decoder would accept in silence: money as text, and keys that come twice.
+    """Refuses what the decoder would silently accept: amounts as text, and repeated keys.
 
-    The walk must cost little. Of a small answer each key is looked at, of a page of ``records``
-    records each Decimal field, whose number must fit, and the part around the records; only where
-    that shows anything odd, the answer is parsed once more, strictly.
+    The check must be fast. It looks at each key of a small answer, and in a page of ``records`` records
+    at the envelope and at each Decimal field, which must occur once in each record. Only if something
+    looks unusual, the answer is parsed again by a strict parser.
 
     Raises:
-        ResponseDecodeError: naming the amount or the key.
+        ResponseDecodeError: with the path of the amount, or the key.
     """
     guard = _guard(record)
     if records is None or len(data) <= _SMALL:
@@ -284,10 +285,10 @@ def refuse_ambiguity(data: bytes, record: type, records: int | None = None) -> N
 def _is_plain(data: bytes, guard: _Guard) -> bool:
     if _BACKSLASH in data:
         return False
-    # So each quotation mark begins or ends a string, and what no colon follows is no key.
+    # Without backslashes each quotation mark begins or ends a string; a key is followed by a colon.
     parts = data.split(b'"')
     strings, following = parts[1::2], parts[2::2]
-    if len(set(strings)) < len(strings):  # values, as a rule: two equal names
+    if len(set(strings)) < len(strings):  # usually equal values, such as names
         keys = [s for s, rest in zip(strings, following, strict=True) if rest[0] in _BEHIND_KEYS]
         if len(set(keys)) < len(keys):
             return False
@@ -300,15 +301,15 @@ def _is_plain_page(data: bytes, records: int, guard: _Guard) -> bool:
     for key, spaced in zip(guard.keys, guard.spaced, strict=True):
         if not (_are_plain(data, key, records) or _are_spaced(data, spaced, records)):
             return False
-    # What surrounds the records is flat, so no second list can hide between its two ends.
+    # The envelope has no other list or object, so no second list can hide between head and tail.
     last = max((data.rfind(end) for end in guard.ends), default=0)
     head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", last))
     return head is not None and tail is not None and _is_plain(head[0] + tail[0], guard)
 
 
 def _are_plain(data: bytes, key: bytes, records: int) -> bool:
-    # Each record has this field, so where there are no more of that word, it is these keys alone,
-    # and a colon and a value follow. From the right: CPython's search is three times as fast there.
+    # Each record has this field. If the word occurs once per record, every occurrence is this key, and
+    # a colon and a value follow it. `rsplit`, as CPython searches from the right three times as fast.
     behind = data.rsplit(key, records + 1)[1:]
     return 0 < records == len(behind) and not bytes(map(_second, behind)).strip(_SIGNS)
 
@@ -327,10 +328,10 @@ def _load_strictly(data: bytes) -> Any:
 
 
 def decode_any(data: bytes) -> Any:
-    """Any JSON value, its numbers as int or Decimal with exactly their digits.
+    """Decodes any JSON value; numbers become int or Decimal, and keep all their digits.
 
     Raises:
-        ResponseDecodeError: not strict JSON: NaN, or a key twice in one object.
+        ResponseDecodeError: not strict JSON, such as NaN, or a key twice in one object.
     """
     try:
         return load(data)
@@ -340,5 +341,5 @@ def decode_any(data: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """JSON bytes of plain values, Decimals as numbers with exactly their digits."""
+    """Encodes plain values as JSON; Decimals become numbers with all their digits."""
     return WireConverter.encoder.encode(value)

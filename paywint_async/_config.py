@@ -19,7 +19,7 @@ import msgspec
 from paywint_async._errors import ConfigurationError
 
 _LARGEST = sys.float_info.max  # a larger whole number overflows a float
-# Visible ASCII: what a header value may contain; a line break would add a second header.
+# Visible ASCII only: a line break in a header value would add a second header.
 _HEADER_VALUE = r"[\x21-\x7e]+"
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_TEXT = r"[\x20-\x7e]*"
@@ -100,7 +100,7 @@ class Credentials:
         return None
 
     def sign(self, headers: dict[str, str]) -> dict[str, Any]:
-        """The headers of one request with the credentials added; called right before sending."""
+        """Returns the headers with the credentials added; called right before sending."""
         return {**headers, **self.__headers}
 
     def are_in(self, texts: Iterable[str]) -> bool:
@@ -112,14 +112,14 @@ class Credentials:
         return False
 
     def redact(self, data: bytes) -> bytes:
-        """``data`` with key and secret replaced by ``***``, in case an answer echoes them."""
+        """Replaces key and secret by ``***``, in case an answer echoes them."""
         for value in filter(_is_distinctive, map(str, self.__headers.values())):
             data = re.sub(_as_json_may_write(value), b"***", data)
         return data
 
 
 def _as_json_may_write(value: str) -> bytes:
-    """A pattern that matches the value with any of its characters plain or escaped."""
+    """Returns a pattern that matches the value with any of its characters plain or escaped."""
     return b"".join(
         rb"(?:\\?%s|\\u00(?i:%02x))" % (re.escape(character.encode()), ord(character))
         for character in value
@@ -176,7 +176,7 @@ def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
 
 @attrs.frozen
 class RetryPolicy:
-    """How often an operation is tried, and for how long.
+    """The limits on the attempts of an operation: their number, the waits between them, the time.
 
     The wait before attempt ``n + 1`` is drawn uniformly from 0 to
     ``min(max_delay, base_delay × 2^(n-1))`` seconds, and is never shorter than a ``Retry-After``.
@@ -200,7 +200,7 @@ class RateLimit:
     """The rate at which a client sends requests: ``requests`` per ``per_seconds``, evenly spread.
 
     Args:
-        requests: how many, in each period of ``per_seconds``.
+        requests: number of requests in each period of ``per_seconds``.
         per_seconds: the length of that period.
         burst: how many may be sent at once after a pause; 1 spaces all of them evenly.
     """
@@ -214,7 +214,7 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options that may differ between a client and a view of it.
 
     Args:
-        retry: how often an operation is tried, and for how long.
+        retry: the limits on the attempts of an operation.
         max_concurrency: requests in flight of one listing.
         request_timeout: seconds for one attempt; None: as the client was made.
         headers: sent with each request.
@@ -330,7 +330,7 @@ def check_base_url(url: str) -> str:
 
 
 def path_problem(path: object) -> str | None:
-    """Why a path cannot be appended to the base URL as it is; None: it can."""
+    """The reason why a path cannot be appended to the base URL as it is; None if it can."""
     if not isinstance(path, str):
         return f"must be a string, not {type(path).__name__}"
     if not path.startswith("/") or path.startswith("//"):
@@ -355,7 +355,7 @@ def check_sent_path(path: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is a loopback address or ``localhost``; asks no resolver."""
+    """Whether the host is a loopback address or ``localhost``; no name is resolved."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a client shares with its views: transport, limits, budget of retries, middlewares, events."""
+"""The state that a client shares with its views: transport, limits, retry budget, middlewares, events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from paywint_async._transport import MakeConnector, Proxy, Transport
 
 
 class Core:
-    """Made once with a client; the arguments are those of `PaywintClient`.
+    """The shared state of a client and its views; the arguments are those of `PaywintClient`.
 
     Raises:
         ConfigurationError: an argument cannot be used; the message names it.
@@ -76,7 +76,7 @@ class Core:
         self._limiter = _limiter(rate_limit)
         self._budget = RetryBudget()
         self._middlewares = _check_callable("middlewares", middlewares)
-        # Whoever states a limit needs no slow start to find one.
+        # With a stated limit, no slow start is needed to find one.
         self._around_attempts: tuple[Middleware, ...] = (
             *([] if rate_limit is not None else [SlowStart()]),
             self.transport.in_outer_turn if attempt_middlewares else self.transport.in_turn,
@@ -86,7 +86,7 @@ class Core:
         )
 
     def handler(self, scope: Scope) -> Handler:
-        """Sends the requests of a client or of a view."""
+        """Returns the handler that sends the requests of a client or of a view."""
         options: CallOptions = scope.options
         chain: tuple[Middleware, ...] = (
             scope,

@@ -1,4 +1,4 @@
-"""Every error of the SDK, split by what the caller can do about it. Standard library only.
+"""Every error of the SDK, divided by what the caller can do about it. Standard library only.
 
 PaywintError
 ├── ConfigurationError            fix how the client is made
@@ -12,20 +12,20 @@ PaywintError
 │   ├── UnprocessableRequestError 422, with one problem per field
 │   ├── RateLimitedError          429, with ``retry_after``
 │   ├── ServerError               5xx
-│   └── UnexpectedRedirectError   3xx: never followed, a redirect would carry the secret along
+│   └── UnexpectedRedirectError   3xx: never followed, as the credentials would be sent along
 ├── ClientClosedError             you closed the client
 ├── WaitTimeoutError              the payment was not final in time (also a TimeoutError)
 ├── ResponseDecodeError           the answer is not what the API promises, at ``path``
-├── PrecisionError                an amount does not fit the asked form exactly; nothing is rounded
+├── PrecisionError                an amount does not fit the requested type exactly; nothing is rounded
 ├── WebhookError                  a delivery is refused: answer 4xx, and do nothing because of it
-│   ├── WebhookSignatureError     it is not proved who sent it
+│   ├── WebhookSignatureError     the sender is not proved
 │   ├── WebhookTimestampError     too old or too far ahead: a replay, or a clock is wrong
 │   └── WebhookDecodeError        it is not what Paywint sends, at ``path``
 ├── OutcomeUnknownError           a create may or may not have happened: look before repeating it
 └── IncompleteHistoryError        a listing cannot be proved complete; it says what is in doubt
 
 Messages say what failed, the value seen (never a secret) and the next step; data are attributes, so
-that nobody parses messages. Every error pickles, whatever its constructor looks like.
+that nobody parses messages. Every error can be pickled, whatever its constructor looks like.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ def _rebuild(cls: type[PaywintError], args: tuple[Any, ...], state: dict[str, An
     return error
 
 
-# Answers that another attempt may not meet; other 5xx too, save those of `_LASTING`.
+# Another attempt may succeed after these, and after 5xx except `_LASTING`.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _LASTING = frozenset({501, 505})  # not implemented; HTTP version not supported
 
 
 def is_transient_status(status: int) -> bool:
-    """Whether the same request, made again later, may be answered otherwise."""
+    """Whether the same request may succeed if it is sent again later."""
     return status in _TRANSIENT_STATUSES or (status >= 500 and status not in _LASTING)
 
 
 class PaywintError(Exception):
-    """Anything that goes wrong in this package, and nothing else.
+    """Base class of all errors of this package.
 
-    ``is_transient`` tells whether the same call, made again later, may succeed. ``attempts`` counts the
-    requests that were made for the call, 0 where it ended before the first one.
+    ``is_transient`` is True if the same call, made again later, may succeed. ``attempts`` is the number
+    of requests that were sent for the call, 0 if it failed before the first one.
     """
 
     is_transient: bool = False
@@ -70,7 +70,7 @@ class PaywintError(Exception):
 
 
 class ConfigurationError(PaywintError):
-    """The client cannot be made as asked: credentials, environment, URL or policy."""
+    """The client cannot be created: credentials, environment, URL or another option is invalid."""
 
 
 class InvalidRequestError(PaywintError):
@@ -87,8 +87,8 @@ class InvalidRequestError(PaywintError):
 class TransportError(PaywintError):
     """No usable answer arrived: connection refused, lost, or cut within the body.
 
-    ``sent`` is False only where it is certain that the API never saw the request; ``is_transient``
-    where another attempt cannot help, such as with a certificate that is not trusted.
+    ``sent`` is False only if it is certain that the API never saw the request; ``is_transient`` is False
+    if another attempt cannot help, such as with a certificate that is not trusted.
     """
 
     def __init__(self, message: str, *, sent: bool = True, is_transient: bool = True) -> None:
@@ -98,16 +98,16 @@ class TransportError(PaywintError):
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """One attempt took longer than ``request_timeout``, or the operation longer than its budget."""
+    """One attempt took longer than ``request_timeout``, or the operation longer than its time limit."""
 
 
 class APIError(PaywintError):
     """The API answered with a refusal.
 
-    ``status`` is the HTTP status (200 where the body said ``success: false``), ``message`` the API's
-    own words, ``body`` the answer's text (at most 2,000 characters), ``headers`` the answer's, their
-    names in lower case and without values that are secret. ``request_id`` names the request in the
-    API's logs, where the answer has one: quote it when you ask for support.
+    ``status`` is the HTTP status (200 if the body said ``success: false``), ``message`` the API's own
+    words, ``body`` the answer's text (at most 2,000 characters), ``headers`` the answer's headers, with
+    names in lower case and without secret values. ``request_id`` identifies the request in the API's
+    logs (None if the answer has no id): quote it when you ask for support.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """403: the credentials are known, but may not do this."""
+    """403: the credentials are valid, but not allowed to do this."""
 
 
 class NotFoundError(APIError):
@@ -142,7 +142,7 @@ class NotFoundError(APIError):
 
 
 class UnprocessableRequestError(APIError):
-    """422: the API refused a value. ``problems`` maps each field to what was said of it."""
+    """422: the API refused a value. ``problems`` maps each field to the API's message about it."""
 
     def __init__(
         self,
@@ -159,10 +159,10 @@ class UnprocessableRequestError(APIError):
 
 
 class RateLimitedError(APIError):
-    """429, after the retries, or at once where waiting would exceed the operation's budget.
+    """429, after the retries, or at once if the wait would exceed the operation's time limit.
 
-    ``retry_after`` is in seconds; None where the API did not say. ``is_local`` is True where this
-    client held the call back itself, by its own limit or in the cooldown after a 429, and sent nothing.
+    ``retry_after`` is in seconds; None if the API did not say. ``is_local`` is True if this client sent
+    nothing, because of its own limit or of the cooldown after a 429.
     """
 
     def __init__(
@@ -188,11 +188,11 @@ class ServerError(APIError):
 
 
 class UnexpectedRedirectError(APIError):
-    """3xx: refused, since following it would carry the credentials to another address."""
+    """3xx: refused, since following it would send the credentials to another address."""
 
 
 class ClientClosedError(PaywintError):
-    """The client was closed by its owner, before or (then ``sent`` is True) during this call."""
+    """The owner closed the client; ``sent`` is True if a request of this call may have been sent."""
 
     def __init__(self, message: str, *, sent: bool = False) -> None:
         super().__init__(message)
@@ -200,7 +200,7 @@ class ClientClosedError(PaywintError):
 
 
 class WaitTimeoutError(PaywintError, TimeoutError):
-    """The payment did not become final in time. ``payment`` is how it was last seen, or None."""
+    """The payment did not become final in time. ``payment`` is its last known state, or None."""
 
     is_transient = True
 
@@ -213,10 +213,10 @@ class WaitTimeoutError(PaywintError, TimeoutError):
 class ResponseDecodeError(PaywintError):
     """An answer is not what the API promises.
 
-    ``path`` leads to the problem (``$.records[3].amount``), ``problem`` says what it is. Of a list also
-    ``direction`` and ``page_no``, of a record in it ``index`` (from 0), and where it can be read,
-    ``payment_id``; None where that is not known. ``request_id`` names the request in the API's logs,
-    where the answer has one.
+    ``path`` is the place of the problem (``$.records[3].amount``), ``problem`` describes it. For a list
+    there are ``direction`` and ``page_no``, for a record in it ``index`` (from 0) and ``payment_id``;
+    each is None if it is not known. ``request_id`` identifies the request in the API's logs; None if
+    the answer has no id.
     """
 
     request_id: str | None = None
@@ -248,19 +248,19 @@ class ResponseDecodeError(PaywintError):
 
 
 class PrecisionError(PaywintError):
-    """An amount has more digits than the asked form keeps. It is never rounded: ask for another."""
+    """An amount has more digits than the requested type holds. It is never rounded: use another type."""
 
 
 class WebhookError(PaywintError):
-    """A webhook's delivery is refused. Answer 4xx, and do nothing because of what it says."""
+    """A webhook delivery is refused. Answer 4xx, and do not act on its content."""
 
 
 class WebhookSignatureError(WebhookError):
-    """The verifier does not believe that the delivery came from whom it says."""
+    """The verifier could not prove that Paywint sent the delivery."""
 
 
 class WebhookTimestampError(WebhookError):
-    """The delivery is of ``sent_at``, and more than ``tolerance`` seconds from now."""
+    """The delivery was sent at ``sent_at``, more than ``tolerance`` seconds before or after now."""
 
     def __init__(self, message: str, *, sent_at: datetime, tolerance: float) -> None:
         super().__init__(message)
@@ -269,7 +269,7 @@ class WebhookTimestampError(WebhookError):
 
 
 class WebhookDecodeError(WebhookError):
-    """A delivery is not what Paywint sends. ``path`` leads to the problem: ``$.data.amount``."""
+    """A delivery is not what Paywint sends. ``path`` is the place of the problem: ``$.data.amount``."""
 
     def __init__(self, problem: str, path: str = "$") -> None:
         super().__init__(f"the webhook cannot be read: {problem} @ {path}")
@@ -278,13 +278,13 @@ class WebhookDecodeError(WebhookError):
 
 
 class OutcomeUnknownError(PaywintError):
-    """A create was sent once and its effect is unknown: it may or may not have happened.
+    """A create was sent, and its outcome is unknown: it may or may not have taken effect.
 
-    Do not repeat it blindly. ``asked`` holds what was asked for (amount, description, …), also as
-    attributes where the operation has them; between ``started_at`` and ``ended_at`` (the local
-    clock, UTC) it was under way; ``reason`` is the error that left it open, ``request_id`` that of
-    its answer. ``candidates`` are the payments that may be its effect, where `Payments.find_created`
-    has found several.
+    Do not repeat it blindly. ``asked`` holds its arguments (amount, description, …), which are also
+    attributes if the operation has them; it was in progress from ``started_at`` to ``ended_at`` (UTC, by
+    the local clock); ``reason`` is the error after which the outcome is unknown, ``request_id`` that of
+    its answer. ``candidates`` are the payments that it may have made, if `Payments.find_created` has
+    found several.
     """
 
     def __init__(
@@ -312,7 +312,7 @@ class OutcomeUnknownError(PaywintError):
         self.candidates: tuple[Any, ...] = ()
 
     def with_candidates(self, candidates: Iterable[Any]) -> OutcomeUnknownError:
-        """The same doubt, narrowed to these payments."""
+        """A copy of the error with these candidates."""
         error = copy.copy(self)
         error.candidates = tuple(candidates)
         return error
@@ -321,11 +321,10 @@ class OutcomeUnknownError(PaywintError):
 class IncompleteHistoryError(PaywintError):
     """A listing cannot be proved to hold each payment exactly once.
 
-    ``delivered`` counts the records handed over, ``missing`` those of the snapshot that were not
-    (None where that is unknown), ``ranks`` is the doubtful span as (highest, lowest), counted from
-    the oldest payment, and ``checkpoint`` is where the listing stood. Where that is finished, it
-    continues with newer payments alone: what is missing comes only where the list is read again
-    without it.
+    ``delivered`` is the number of payments delivered, ``missing`` of those of the snapshot that were not
+    (None if unknown), ``ranks`` is the doubtful part as (highest, lowest), counted from the oldest
+    payment, and ``checkpoint`` is the position of the listing. A finished checkpoint continues only with
+    newer payments: to get the missing ones, read the list again without it.
     """
 
     def __init__(
@@ -345,11 +344,11 @@ class IncompleteHistoryError(PaywintError):
 
 
 def copy_of(error: Exception) -> Exception:
-    """A copy without traceback and cause, to be kept, or to be raised a second time.
+    """Returns a copy without traceback and cause, to be stored or raised again.
 
-    An exception that is kept keeps the frames of its traceback, and all in there.
+    A stored exception would keep the frames of its traceback, with all their objects, alive.
     """
     try:
         return copy.copy(error)
-    except Exception:  # of a caller's middleware, whose constructor wants something else
+    except Exception:  # an error class of a caller's, whose constructor takes other arguments
         return error

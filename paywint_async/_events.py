@@ -1,8 +1,7 @@
-"""What a client tells its owner while it works: typed events, one hook, and log lines.
+"""The events that a client reports while it works: typed values, passed to one hook.
 
-Enough to write metrics with: every attempt, retry, cooldown, page and checkpoint is told. Nothing
-here carries a credential or a body, nor any header but the request's id. Success is silent in the log
-below DEBUG.
+They suffice for metrics: every attempt, retry, cooldown, page and checkpoint is an event. No event
+contains credentials, a body, or a header other than the request id.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from paywint_async._log import fields, logger
 class RequestEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt has ended: with an HTTP ``status``, or without an answer (None).
 
-    ``request_id`` names the request in the API's logs, where the answer has one.
+    ``request_id`` identifies the request in the API's logs; None if the answer has no id.
     """
 
     operation: str
@@ -39,14 +38,14 @@ class RetryEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CooldownEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """The API said 429: no request of this client leaves for ``seconds``."""
+    """The API answered 429: this client sends no request for ``seconds``."""
 
     operation: str
     seconds: float
 
 
 class PageEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing has taken a page; ``records`` of it are handed on."""
+    """A listing has read a page, and delivers ``records`` of its payments."""
 
     direction: str
     page_no: int
@@ -55,7 +54,7 @@ class PageEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckpointEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A caller took a listing's checkpoint, with ``delivered`` of ``total`` payments behind it."""
+    """A caller has read a listing's checkpoint, after ``delivered`` of ``total`` payments."""
 
     direction: str
     delivered: int
@@ -65,8 +64,8 @@ class CheckpointEvent(msgspec.Struct, frozen=True, kw_only=True):
 class DisorderEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A list is not in the order of ``created_at``.
 
-    For a span of time, all of it is read; with ``oldest_first``, its payments come in its own order, from
-    its oldest end.
+    To list a span of time, the whole list is then read; with ``oldest_first``, the payments are delivered
+    in the list's own order, from its oldest end.
     """
 
     direction: str
@@ -79,11 +78,11 @@ OnEvent: TypeAlias = Callable[[Event], object]
 
 
 def ignore(event: Event) -> None:
-    """The hook of a client that has none."""
+    """Does nothing: the hook of a client that was given none."""
 
 
 def guarded(hook: OnEvent | None) -> OnEvent:
-    """The hook, made harmless: what it raises is logged, and no payment suffers from it."""
+    """Wraps a hook: its exceptions are logged, so that they cannot affect a payment."""
     if hook is None:
         return ignore
 

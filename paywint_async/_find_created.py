@@ -1,4 +1,4 @@
-"""Settles whether a create of unknown outcome has happened, by what the list shows since."""
+"""Finds the payments that a create of unknown outcome may have made, in the list of payments."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from paywint_async._errors import OutcomeUnknownError
 from paywint_async._models import Payment, PaymentPage, PaymentStatus
 from paywint_async._pagination.listing import PaymentListing
 
-# How far the server's clock may be from its own `queryGeneratedTime`, rounded to whole seconds.
+# `queryGeneratedTime` is rounded to whole seconds, so the server's clock may differ by this.
 _TOLERANCE = timedelta(seconds=2)
-# Where the server does not tell its clock, ours may be this far off.
+# Allowed difference between the clocks if the server does not report its own.
 _UNKNOWN_SKEW = timedelta(minutes=5)
 _UNPAID = frozenset({PaymentStatus.PENDING, PaymentStatus.INITIATED})
 
@@ -21,14 +21,14 @@ async def find_candidates(
     listed_since: Callable[[datetime], PaymentListing],
     error: OutcomeUnknownError,
 ) -> list[Payment]:
-    """The unpaid payments, from the start of the request on, that it may have made."""
-    # The server's clock tells where the listing has to begin.
+    """Returns the unpaid payments since the start of the request that it may have made."""
+    # The times in the list are of the server's clock.
     earliest = error.started_at + _skew(await first_page)
     return [payment async for payment in listed_since(earliest) if _may_be_it(payment, error)]
 
 
 def _skew(page: PaymentPage) -> timedelta:
-    """What to add to our time to get the earliest the server may have written for it."""
+    """The difference to add to a local time to get the earliest server time that may match it."""
     if page.query_generated_time is None:
         return -_UNKNOWN_SKEW
     server = datetime.fromtimestamp(page.query_generated_time, UTC)

@@ -1,6 +1,6 @@
-"""The logger ``paywint_async``, the fields of its records, and what ``PAYWINT_LOG`` switches on.
+"""The logger ``paywint_async``, the fields of its records, and the output that ``PAYWINT_LOG`` enables.
 
-Nothing that is logged carries a credential, a body, a query, or a header but the request's id.
+No log record contains credentials, a body, a query, or a header other than the request id.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _LEVELS = ("debug", "info", "warning", "error")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 logger = logging.getLogger("paywint_async")
-logger.addHandler(logging.NullHandler())  # whether anything is printed is the application's choice
+logger.addHandler(logging.NullHandler())  # the application decides whether anything is printed
 
 
 def fields(**values: Any) -> dict[str, Any]:
-    """The ``extra`` of a log record. The prefix keeps names apart from those that applications add."""
+    """The ``extra`` of a log record. The prefix avoids clashes with fields that applications add."""
     return {f"paywint_{name}": value for name, value in values.items()}
 
 
 def set_up_log() -> None:
-    """Prints the log to standard error from the level in ``PAYWINT_LOG`` on, where that is set.
+    """Prints the log to standard error from the level in ``PAYWINT_LOG`` on, if that is set.
 
     Raises:
-        ConfigurationError: that is no level.
+        ConfigurationError: the variable has no valid level.
     """
     name = os.environ.get(_VARIABLE, "").lower()
     if not name:
@@ -42,9 +42,9 @@ def set_up_log() -> None:
 
 
 class _StandardError(logging.Handler):
-    """Prints to whatever is standard error at that moment.
+    """Prints to the current standard error.
 
-    Only where the application has set up no logging: that prints these records, too.
+    Only if the application has not configured logging, which would print these records as well.
     """
 
     def __init__(self) -> None:

@@ -218,7 +218,7 @@ class _FanOut:
         return written
 
     async def _read(self, progress: _AccountProgress, part: Part, size: int) -> PaywintError | None:
-        """Reads a range; its error is returned, so that the other ranges go on."""
+        """Reads a range; returns its error instead of raising it, so that the other ranges go on."""
         try:
             await self._do(progress, "part", part, priority=size)
         except PaywintError as error:

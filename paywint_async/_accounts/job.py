@@ -18,7 +18,7 @@ OnCount: TypeAlias = Callable[[int], object]
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How each account is read; `export_accounts` documents the fields."""
+    """The options for reading each account; `export_accounts` documents them."""
 
     max_concurrency: int = 8
     retry: RetryPolicy = attrs.field(factory=RetryPolicy)
@@ -74,11 +74,11 @@ class Part:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What is to be done for an account.
+    """The plan for an account.
 
-    The output already has ``held`` of the ``total`` payments of the account; of a span of time, how many
-    it is to have is not known yet. The ``parts`` must be read before the output can be written; without
-    any, the account is read in one piece.
+    The output already has ``held`` of the account's ``total`` payments; how many of them are in a span
+    of time is not known yet. The ``parts`` must be read before the output can be written; without any,
+    the account is read in one piece.
     """
 
     held: int
@@ -89,7 +89,7 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Written:
-    """How many payments the output has at the end, and how many of those had changed."""
+    """The number of payments in the finished output, and how many of them had changed."""
 
     payments: int
     changed: int

@@ -65,7 +65,7 @@ class ExportSummary:
 
     @property
     def is_complete(self) -> bool:
-        """Whether no account failed."""
+        """Whether every account is complete."""
         return not self.failed
 
     @property

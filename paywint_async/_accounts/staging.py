@@ -1,10 +1,10 @@
 """The ranges of a large account, in a directory beside its output, until they are merged into it.
 
 The plan, which says where each range begins and ends, is written first and never changes. Each range is
-a table of its own with a checkpoint, so an interrupted range is continued like any export. When all
-ranges are complete and adjacent, they stand in for the API: a listing reads them page by page, with the
-same checks as against the server, and its checkpoints are valid for the real history. So at any moment
-the output is what a single read of the same snapshot would have written.
+a separate table with a checkpoint, so an interrupted range is continued like any export. When all
+ranges are complete and adjacent, they are read in place of the API: a listing reads them page by page,
+with the same checks as against the server, and its checkpoints are valid for the real history. So at any
+moment the output is what a single read of the same snapshot would have written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from paywint_async.export._files import (
 
 _PLAN = "plan.json"
 _BUCKETS = 256
-_ROWS_AT_ONCE = 10_000  # before the event loop gets its turn
+_ROWS_AT_ONCE = 10_000  # between two turns of the event loop
 
 Ranges = Mapping[str, list[ListingRange]]
 
@@ -66,7 +66,7 @@ class Staging:
     """The ranges of one account. Every method reads the disk, since other workers write there, too.
 
     Args:
-        output: of the account.
+        output: the output of the account.
     """
 
     def __init__(self, output: str) -> None:
@@ -74,7 +74,7 @@ class Staging:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the output is a file, so that there can be a directory beside it."""
+        """Whether the output is a file, beside which a directory can be created."""
         return self._folder is not None
 
     @property
@@ -113,7 +113,7 @@ class Staging:
                 if not self.ranges:
                     self._clear(
                         keep=_PLAN
-                    )  # what is left of an earlier plan whose removal was interrupted
+                    )  # files of an earlier plan whose removal was interrupted
                     with replacement(path) as fd:
                         write_all(fd, text)
                         put_in_place(fd, temporary_path(path), path)
@@ -131,7 +131,7 @@ class Staging:
         Each range is exact by itself; a payment that moved from one into another is found only here.
 
         Raises:
-            OutputInUseError: another worker is writing one.
+            OutputInUseError: another worker is writing a range.
         """
         try:
             for part in self.parts:
@@ -191,7 +191,7 @@ class Staging:
         return os.path.join(self._folder, f"{part.direction}-{part.number:06}.jsonl")
 
     def _confirmed(self, part: Part) -> tuple[dict[str, Any] | None, int]:
-        """What is committed of a range: the checkpoint of the listing, and the number of bytes.
+        """Returns the committed state of a range: the listing's checkpoint, and the number of bytes.
 
         Raises:
             ExportError: another process is writing it, or it is damaged.
@@ -219,7 +219,7 @@ class Staging:
 
 
 class _StagedList:
-    """The pages of the ranges of a direction, as the API would answer; fastest in ascending order."""
+    """The pages of a direction's ranges, in the form of the API's answers; fastest in page order."""
 
     def __init__(self, staging: Staging, direction: str) -> None:
         self._staging = staging

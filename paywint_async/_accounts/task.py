@@ -1,6 +1,6 @@
-"""A step as a Dask task: on a thread of a worker, with an event loop of its own.
+"""Runs a step as a Dask task: on a thread of a worker, with a separate event loop.
 
-The event loop of the worker must answer the scheduler, so no account is decoded on it. The worker runs
+The worker's own event loop must answer the scheduler, so no account is decoded on it. The worker runs
 as many steps at a time as it has threads.
 """
 

@@ -1,11 +1,11 @@
-"""What `paywint doctor` does: looks at an account, by reading alone, and judges the SDK's assumptions.
+"""Checks the SDK's assumptions about the API against an account, as `paywint doctor`; only reads.
 
 Read it in this order: `assumptions` (the list) · `exchanges` (records requests and answers) ·
-`delivery` (a recorded webhook) · `observations` (what was seen) · `examination` (asks) ·
-`connection`, `lists`, `records`, `refusals`, `webhook` (judge what was seen, without I/O) · `report`
-(findings as text and JSON) · `setup` (what the environment says).
+`delivery` (a recorded webhook) · `observations` (everything that was seen) · `examination` (sends the
+requests) · `connection`, `lists`, `records`, `refusals`, `webhook` (judge the observations, without I/O)
+· `report` (findings as text and JSON) · `setup` (the configuration in the environment).
 
-It works over the public API. Nothing of a payment but its form reaches a report.
+It uses the public API only. A report shows the form of payments, never their content.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
 
 MAX_REQUESTS = 40
 MAX_SECONDS = 8.0
-"""For the requests; starting and ending the command may take the rest of ten."""
+"""Time limit for all requests, which leaves two seconds of ten to start and end the command."""
 
 # Each attempt counts against the limit.
 _RETRY = RetryPolicy(max_attempts=2, base_delay=0.2, max_elapsed=MAX_SECONDS)
@@ -63,13 +63,13 @@ async def examine(
     seconds: float | None = None,
     **options: Any,
 ) -> Observations:
-    """Asks the API what its assumptions can be judged by: at most `MAX_REQUESTS` requests, all reads.
+    """Sends the requests that show whether the assumptions hold: at most `MAX_REQUESTS`, all reads.
 
     Args:
         make_client: makes a client with the keyword arguments it is given.
-        setup: how that client is set up.
-        delivery: a recorded webhook, whose unit is asked for.
-        seconds: for all of it, at most; `MAX_SECONDS` by default.
+        setup: the configuration of that client.
+        delivery: a recorded webhook, whose unit is to be found out.
+        seconds: time limit for all requests; `MAX_SECONDS` by default.
         options: more keyword arguments of the client.
 
     Raises:

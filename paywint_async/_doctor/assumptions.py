@@ -1,4 +1,4 @@
-"""What this SDK assumes of the Paywint API, as data: the one list that reports and docs come from."""
+"""The list of this SDK's assumptions about the Paywint API, from which reports and docs are made."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Judge = Callable[[Observations], Judgement]
 
 @attrs.frozen(kw_only=True)
 class Assumption:
-    """One thing that this SDK relies on.
+    """A property of the API on which this SDK relies.
 
     Args:
-        topic: names it, in reports and in the docs.
-        assumed: what is relied on.
-        source: where that is published, or why it is assumed.
-        observed_by: how an examination sees it.
-        consequence: what happens where it is wrong.
+        topic: its name, in reports and in the docs.
+        assumed: the property.
+        source: where it is published, or why it is assumed.
+        observed_by: how an examination observes it.
+        consequence: what happens if the assumption is wrong.
         remedy: what the owner of the account does then.
-        judge: what the observations say of it.
-        is_told_only: nothing is relied on: what is seen is told, and contradicts nothing.
-        needs_delivery: judged only where a recorded webhook is given.
-        is_fallback: judged only where nothing else is contradicted, which would explain it.
+        judge: returns the judgement that follows from the observations.
+        is_told_only: the SDK relies on nothing here: observations are reported, and contradict nothing.
+        needs_delivery: judged only if a recorded webhook is given.
+        is_fallback: judged only if no other assumption is contradicted, which would explain it.
     """
 
     topic: str

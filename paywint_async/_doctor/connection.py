@@ -1,4 +1,4 @@
-"""Judges how the API is reached: keys, address, proxy, clock, speed, limits, compression, connections."""
+"""Judges the connection to the API: keys, address, proxy, clock, latency, limits, compression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOCK_TOLERANCE = 60.0
 SLOW = 2.0
 """Seconds for a page: a fifteenth of the default ``request_timeout``."""
 
-_LATEST = 10**15  # seconds: beyond any calendar, and no float overflows
+_LATEST = 10**15  # seconds: beyond any calendar, and far from overflowing a float
 
 _REFUSED = (401, 403)
 _GATEWAY = (407, 511)
@@ -30,7 +30,7 @@ _ENCODING = re.compile(r"[a-z0-9, -]{1,30}")
 
 
 def judge_credentials(observations: Observations) -> Judgement:
-    """401 and 403 mean that key or secret are not accepted."""
+    """Checks that the API accepts the key and the secret: 401 and 403 mean that it does not."""
     refused = [each.status for each in observations.exchanges if each.status in _REFUSED]
     if refused and not observations.successes:
         return contradicted(f"the API answered {refused[0]}")
@@ -40,7 +40,7 @@ def judge_credentials(observations: Observations) -> Judgement:
 
 
 def judge_environment(observations: Observations) -> Judgement:
-    """The address is the one of the environment, and what answers there is the API."""
+    """Checks that the address belongs to the environment, and that the API answers there."""
     setup = observations.setup
     other = [
         each
@@ -74,7 +74,7 @@ def _address(observations: Observations) -> str:
 
 
 def judge_proxy_and_tls(observations: Observations) -> Judgement:
-    """Nobody between this machine and the API answers in its place or breaks the encryption."""
+    """Checks that nothing between this machine and the API answers in its place or breaks TLS."""
     setup = observations.setup
     proxy = setup.proxy_source
     way = f"through the proxy of {proxy}" if proxy else "without a proxy"
@@ -83,7 +83,7 @@ def judge_proxy_and_tls(observations: Observations) -> Judgement:
         return contradicted(f"something on the way to the API answered {gateways[0]}")
     if not observations.exchanges:
         error = observations.first.error if observations.first else None
-        # A failure that another attempt would not cure: a certificate, a proxy's password, no TLS.
+        # A permanent failure: a certificate, a proxy's password, no TLS.
         if isinstance(error, TransportError) and not error.is_transient:
             return contradicted(error.args[0])
         return not_seen(observations.reason())
@@ -93,7 +93,7 @@ def judge_proxy_and_tls(observations: Observations) -> Judgement:
 
 
 def judge_clock(observations: Observations) -> Judgement:
-    """The server's clock and this machine's say the same."""
+    """Checks that the server's clock agrees with this machine's."""
     by_body = _offset(observations, _generated_time)
     by_header = _offset(observations, _date_header)
     offset = by_header if by_body is None else by_body
@@ -109,7 +109,7 @@ def judge_clock(observations: Observations) -> Judgement:
 
 
 def _offset(observations: Observations, read: Callable[[Exchange], float | None]) -> float | None:
-    """Seconds by which the server is ahead, by the fastest answer that tells its time."""
+    """Seconds by which the server's clock is ahead, from the fastest answer that has its time."""
     found: list[tuple[float, float]] = []
     for each in observations.exchanges:
         moment = read(each)
@@ -122,7 +122,7 @@ def _generated_time(exchange: Exchange) -> float | None:
     moment = exchange.fields.get("queryGeneratedTime")
     if isinstance(moment, bool) or not isinstance(moment, int | Decimal):
         return None
-    # A number beyond any calendar is no reason to fail: that far ahead it is.
+    # A number beyond any calendar is limited, so that it is reported instead of overflowing a float.
     return float(max(min(moment, _LATEST), -_LATEST))
 
 
@@ -140,7 +140,7 @@ def _ahead(seconds: float) -> str:
 
 
 def judge_latency(observations: Observations) -> Judgement:
-    """An answer takes far less than ``request_timeout``."""
+    """Checks that answers take far less than ``request_timeout``."""
     times = [each.seconds for each in observations.successes]
     if not times:
         return not_seen(observations.reason())
@@ -153,7 +153,7 @@ def _time(seconds: float) -> str:
 
 
 def judge_rate_limit(observations: Observations) -> Judgement:
-    """So few requests meet no limit; headers that announce one are told."""
+    """Checks that so few requests meet no rate limit; reports the headers that announce one."""
     if not observations.exchanges:
         return not_seen(observations.reason())
     refused = [each for each in observations.exchanges if each.status == _TOO_MANY]
@@ -177,7 +177,7 @@ def _limit_headers(exchanges: Iterable[Exchange]) -> Iterator[str]:
 
 
 def judge_compression(observations: Observations) -> Judgement:
-    """A body is compressed only as the request allows."""
+    """Checks that bodies are compressed only as the request allows."""
     told = [each for each in observations.exchanges if "Accept-Encoding" in each.request.headers]
     asked = [each for each in told if each in observations.successes]
     if not asked:
@@ -199,7 +199,7 @@ def _encoding(exchange: Exchange) -> str:
 
 
 def judge_keep_alive(observations: Observations) -> Judgement:
-    """A connection serves more than one request."""
+    """Checks that a connection serves more than one request."""
     if not observations.successes:
         return not_seen(observations.reason())
     closing = [

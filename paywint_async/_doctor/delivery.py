@@ -1,4 +1,4 @@
-"""Reads a recorded delivery of a webhook: its body, or the whole HTTP request as it was received."""
+"""Reads a recorded webhook delivery: its body, or the whole HTTP request as it was received."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from paywint_async import PaywintError, WebhookDecodeError
 from paywint_async.webhooks import WebhookEvent, parse_event
 
 MAX_BYTES = 256 * 1024
-"""Far more than the largest delivery that a receiver takes, with its headers."""
+"""Limit for a recorded delivery: far more than the largest that a receiver accepts, with headers."""
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _HEADER = re.compile(r"([A-Za-z0-9-]{1,60}):\s*(.*)")
@@ -19,7 +19,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @attrs.frozen(kw_only=True)
 class RecordedDelivery:
-    """An event as it was delivered, and the names of its headers (none where they were not recorded)."""
+    """A delivered event, and the names of its headers, if those were recorded."""
 
     event: WebhookEvent
     header_names: tuple[str, ...] = ()
@@ -31,10 +31,10 @@ class RecordedDelivery:
 
 
 def read_delivery(data: bytes) -> RecordedDelivery:
-    """The delivery that a file holds.
+    """Parses the content of a file.
 
     Raises:
-        PaywintError: it holds none; the message repeats nothing of it.
+        PaywintError: it is not a delivery; the message repeats nothing of the content.
     """
     head, body = _split(data.removeprefix(_BYTE_ORDER_MARK))
     names = [found[1].lower() for line in head.splitlines() if (found := _HEADER.fullmatch(line))]

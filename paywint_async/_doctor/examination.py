@@ -1,7 +1,7 @@
-"""Asks the questions: in few rounds, each concurrent, all of them reads. Judges nothing.
+"""Sends the requests of an examination: a few rounds of concurrent reads. Judges nothing.
 
-A page of a list and a payment are asked for by the SDK's own methods, so that what is looked at is
-what callers get. What the SDK would refuse to send (an id that is no UUID) goes by `client.request`.
+Pages and payments are requested by the SDK's own methods, so that callers would get the same answers.
+Requests that these would refuse (an id that is no UUID) are sent by `client.request`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Examination:
     Args:
         client: has ``recorder`` among its ``attempt_middlewares``.
         recorder: keeps the answers.
-        setup: how the client is set up.
-        delivery: a recorded webhook, whose payment is asked for.
+        setup: the configuration of the client.
+        delivery: a recorded webhook, whose payment is requested.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Examination:
         self._is_out_of_time = False
 
     async def run(self, seconds: float) -> Observations:
-        """Asks everything, for so many seconds at most.
+        """Asks all questions, for at most ``seconds``.
 
         Cancellation: ends every request.
         """
@@ -103,7 +103,7 @@ class Examination:
             yield self._payment(self._delivery.event.payment_id, QuestionKind.WEBHOOK_PAYMENT)
 
     def _rest_of(self, direction: str, first: Question) -> Iterable[_Ask]:
-        """The end of a list, what is behind it, some of what lies between, and one payment of it."""
+        """Asks for a list's last page, the page after it, some pages between, and one payment."""
         total = first.total or 0
         if not first.is_page or not total:
             return

@@ -1,6 +1,6 @@
-"""Records each request of the examination and its answer, and bounds their number.
+"""Records each request of the examination with its answer, and limits their number.
 
-A middleware of the public chain, so it sees no credential.
+It is a middleware like a caller's, so it sees no credentials.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _current: ContextVar[list[Exchange] | None] = ContextVar("_current", default=Non
 
 
 class RequestLimitError(PaywintError):
-    """The examination has sent as many requests as it may."""
+    """The examination has reached its limit of requests."""
 
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """One attempt that was answered. ``received_at`` is Unix time, ``seconds`` how long it took."""
+    """One answered attempt. ``received_at`` is Unix time, ``seconds`` the time it took."""
 
     request: Request
     status: int
@@ -39,12 +39,12 @@ class Exchange:
 
     @property
     def is_success(self) -> bool:
-        """A status of 2xx; the body may still say otherwise."""
+        """Whether the status is 2xx; the body may still report a failure."""
         return 200 <= self.status < 300
 
     @cached_property
     def json(self) -> Any:
-        """The decoded body, numbers as int or `Decimal`; None where it is no JSON."""
+        """The decoded body, numbers as int or `Decimal`; None if it is not JSON."""
         try:
             return json.loads(self.body, parse_float=Decimal)
         except (ValueError, ArithmeticError, RecursionError):
@@ -52,7 +52,7 @@ class Exchange:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The decoded body where it is an object, else nothing."""
+        """The decoded body if it is an object, else an empty one."""
         return self.json if isinstance(self.json, dict) else {}
 
 
@@ -74,7 +74,7 @@ class ExchangeRecorder:
         self.exchanges: list[Exchange] = []
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """Passes the request on, and keeps what came back."""
+        """Passes the request on, and keeps the answer."""
         if self.request_count >= self._limit:
             raise RequestLimitError(f"not asked: the limit is {self._limit} requests")
         self.request_count += 1
@@ -96,7 +96,7 @@ class ExchangeRecorder:
 
 
 def collect_exchanges() -> list[Exchange]:
-    """A list to which the exchanges of the running task are appended from here on."""
+    """Returns a list to which the exchanges of the running task are appended from now on."""
     exchanges: list[Exchange] = []
     _current.set(exchanges)
     return exchanges

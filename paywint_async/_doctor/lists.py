@@ -15,7 +15,7 @@ DIRECTIONS = ("received", "sent")
 
 
 def judge_sent_path(observations: Observations) -> Judgement:
-    """The list of sent payments answers as that of received ones does."""
+    """Checks that the list of sent payments is at the assumed path."""
     asked = [each for each in observations.of_kind(QuestionKind.PAGE) if each.direction == "sent"]
     if any(each.is_page for each in asked):
         return confirmed(f"{_path(asked)} answers with a list")
@@ -30,7 +30,7 @@ def _path(asked: Iterable[Question]) -> str:
 
 
 def judge_page_sizes(observations: Observations) -> Judgement:
-    """Each published size is accepted, and kept to."""
+    """Checks that pages of each published size are accepted, and have that size."""
     seen = list[str]()
     for rows in PAGE_SIZES:
         first_pages = [
@@ -72,8 +72,8 @@ def _expected_length(page: Question) -> int:
 
 
 def judge_totals(observations: Observations) -> Judgement:
-    """``totalRecords`` counts the whole list: the page it ends on is the last one with payments."""
-    # Only pages of the smallest size: should larger ones be cut short, that is another finding.
+    """Checks that ``totalRecords`` counts the whole list, by the pages at the end of the list."""
+    # Only pages of the smallest size: larger ones that are cut short are a finding of page sizes.
     pages = observations.pages(rows=SMALLEST)
     if not pages:
         return not_seen(observations.reason())
@@ -90,12 +90,12 @@ def judge_totals(observations: Observations) -> Judgement:
 
 
 def _position(page: Question) -> str:
-    """Which page it is, without a number that tells how many payments there are."""
+    """Names a page, without a number that would disclose how many payments there are."""
     return "page 1" if page.page_no == 1 else "a page at the end"
 
 
 def judge_order(observations: Observations) -> Judgement:
-    """Both lists begin with the newest payment."""
+    """Checks that both lists begin with the newest payment."""
     orders = {way: order for way in DIRECTIONS if (order := _order(observations.pages(way)))}
     if not orders:
         return not_seen(observations.reason(observations.of_kind(QuestionKind.PAGE)))
@@ -106,7 +106,7 @@ def judge_order(observations: Observations) -> Judgement:
 
 
 def _order(pages: Sequence[Question]) -> str | None:
-    """The order of a list, by its pages one after the other; None where they do not show it."""
+    """The order of a list, from its pages in order; None if they do not show it."""
     steps = set[bool]()
     for rows in PAGE_SIZES:
         same_size = [each for each in pages if each.rows == rows]
@@ -114,7 +114,7 @@ def _order(pages: Sequence[Question]) -> str | None:
         for page in same_size:
             steps |= _steps(page.records)
         for page, later in pairwise(same_size):
-            # Payments that arrive between two answers move others to later pages, to be seen twice.
+            # Arrivals between two answers push payments onto later pages, where they are seen again.
             if not _ids(page) & _ids(later):
                 steps |= _steps([*page.records[-1:], *later.records[:1]])
     if not steps:
@@ -125,7 +125,7 @@ def _order(pages: Sequence[Question]) -> str | None:
 
 
 def _steps(records: Iterable[Mapping[str, Any]]) -> set[bool]:
-    """Whether one payment to the next goes back in time (True) or ahead (False)."""
+    """The directions of time from one payment to the next: True is back, False is ahead."""
     found = (_moment(each.get("created_at")) for each in records)
     times = [moment for moment in found if moment is not None]
     return {later < earlier for earlier, later in pairwise(times) if later != earlier}
@@ -136,7 +136,7 @@ def _ids(page: Question) -> set[str]:
 
 
 def _moment(text: object) -> datetime | None:
-    """A time, in UTC where it does not say its zone."""
+    """Parses a time; one without a zone is taken as UTC."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What an examination has seen: questions, answers, and why a question has none. No I/O."""
+"""The observations of an examination: questions, answers, and reasons for missing ones. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paywint_async._doctor.exchanges import Exchange, RequestLimitError
 
 
 class QuestionKind(StrEnum):
-    """What a question asks for."""
+    """The kind of a question."""
 
     PAGE = "page"
     PAYMENT = "payment"
@@ -26,16 +26,16 @@ class QuestionKind(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Question:
-    """One question to the API, and what came of it.
+    """One question to the API, with its answer.
 
     Args:
-        kind: what was asked for.
+        kind: the kind of the question.
         direction: of the list, for a page.
-        page_no: from 1.
+        page_no: the page's number, from 1.
         rows: payments asked for at once.
-        listed: the record of a list that is asked for by its id.
+        listed: the list's record of the payment that is asked for by its id.
         exchange: the last attempt that was answered.
-        error: what the SDK made of it; None: it could read the answer.
+        error: the SDK's error for the answer; None: it could read the answer.
     """
 
     kind: QuestionKind
@@ -48,7 +48,7 @@ class Question:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The answer's object, of a success only."""
+        """The JSON object of a successful answer, else an empty one."""
         if self.exchange is None or not self.exchange.is_success:
             return {}
         fields = self.exchange.fields
@@ -72,7 +72,7 @@ class Question:
 
     @property
     def total(self) -> int | None:
-        """``totalRecords``; None where it is no whole number."""
+        """``totalRecords``, 0 if it is missing on an empty page; None if it is not a whole number."""
         total = self.fields.get("totalRecords")
         if total is None and not self.records:
             return 0
@@ -81,12 +81,12 @@ class Question:
 
 @attrs.frozen(kw_only=True)
 class Setup:
-    """How the client is set up, as far as a report may show it.
+    """The configuration of the client that a report may show.
 
     Args:
         environment: ``sandbox`` or ``production``.
-        base_url: where requests go.
-        proxy_source: what names the proxy they go through, such as ``HTTPS_PROXY``; None: none.
+        base_url: the address to which requests are sent.
+        proxy_source: where the proxy was configured, such as ``HTTPS_PROXY``; None: there is none.
     """
 
     environment: str
@@ -99,12 +99,12 @@ class Observations:
     """Everything that was seen.
 
     Args:
-        setup: how the client is set up.
-        questions: each question, in the order of the answers.
-        exchanges: each answer, also those to attempts that were repeated.
-        request_count: how many requests were sent, answered or not.
-        delivery: the recorded webhook whose unit is asked for.
-        is_out_of_time: whether questions were left when the time ended.
+        setup: the configuration of the client.
+        questions: all questions, in the order of the answers.
+        exchanges: all answers, including those to attempts that were repeated.
+        request_count: number of requests sent, answered or not.
+        delivery: the recorded webhook whose unit is to be found out.
+        is_out_of_time: whether the time limit ended the examination.
     """
 
     setup: Setup
@@ -128,7 +128,7 @@ class Observations:
 
     @property
     def records(self) -> list[Mapping[str, Any]]:
-        """All payments that were seen; the same one may be among them several times."""
+        """All payments that were seen, with repetitions."""
         return list(self._records())
 
     def _records(self) -> Iterator[Mapping[str, Any]]:
@@ -138,16 +138,16 @@ class Observations:
 
     @property
     def successes(self) -> list[Exchange]:
-        """The exchanges that the API answered with 2xx."""
+        """The exchanges with a status of 2xx and a JSON object."""
         return [each for each in self.exchanges if each.is_success and each.fields]
 
     @property
     def first(self) -> Question | None:
-        """The question that comes before all others."""
+        """The first question, None if none was asked."""
         return self.questions[0] if self.questions else None
 
     def reason(self, questions: Iterable[Question] = ()) -> str:
-        """Why there is no usable answer to these questions, or no payment to look at."""
+        """The reason why these questions have no usable answer, or why no payment shows it."""
         asked = list(questions)
         for each in [*asked, *([self.first] if self.first else [])]:
             if each.exchange is not None and (each.error or not each.exchange.is_success):

@@ -29,7 +29,7 @@ _Record = Mapping[str, Any]
 
 
 def judge_null_fields(observations: Observations) -> Judgement:
-    """The four fields that every payment needs are there, and never null."""
+    """Checks that the four fields every payment needs are present and not null."""
     records = observations.records
     if not records:
         return not_seen(observations.reason())
@@ -56,7 +56,7 @@ def judge_null_fields(observations: Observations) -> Judgement:
 
 
 def judge_amounts(observations: Observations) -> Judgement:
-    """Amounts are JSON numbers, not negative."""
+    """Checks that amounts are JSON numbers, and not negative."""
     return _judge_each(
         observations,
         "amount",
@@ -69,7 +69,7 @@ def judge_amounts(observations: Observations) -> Judgement:
 
 
 def judge_times(observations: Observations) -> Judgement:
-    """Times say their zone."""
+    """Checks that times are ISO 8601 with a zone."""
     return _judge_each(
         observations,
         ("created_at", "payment_date"),
@@ -87,7 +87,7 @@ def _is_moment(value: Any) -> bool:
 
 
 def judge_ids(observations: Observations) -> Judgement:
-    """Ids are UUIDs."""
+    """Checks that ids are UUIDs."""
     return _judge_each(
         observations,
         ("payment_id", "payer_id", "payee_id"),
@@ -98,7 +98,7 @@ def judge_ids(observations: Observations) -> Judgement:
 
 
 def judge_currency(observations: Observations) -> Judgement:
-    """Everything is in US dollars."""
+    """Checks that all payments are in US dollars."""
     seen = {
         each["currency"] for each in observations.records if isinstance(each.get("currency"), str)
     }
@@ -117,7 +117,7 @@ def _judge_each(
     good: str,
     bad: str,
 ) -> Judgement:
-    """Judges each value that is not null of some fields of all payments."""
+    """Checks the values of some fields in all payments; null is ignored."""
     names = (fields,) if isinstance(fields, str) else fields
     wrong: list[str] = []
     count = 0
@@ -132,7 +132,7 @@ def _judge_each(
 
 
 def judge_get_payment(observations: Observations) -> Judgement:
-    """Get Payment tells the same of a payment as the list it comes from."""
+    """Checks that Get Payment returns the same amount, currency and time as the list."""
     asked = observations.of_kind(QuestionKind.PAYMENT)
     answered = [each for each in asked if each.records]
     for each in answered:
@@ -167,7 +167,7 @@ def _ratio(listed: Any, got: Any) -> str:
 
 
 def judge_readability(observations: Observations) -> Judgement:
-    """The SDK can read each answer."""
+    """Checks that the SDK can read every answer."""
     unread = [
         each for each in observations.questions if isinstance(each.error, ResponseDecodeError)
     ]
@@ -184,7 +184,7 @@ def judge_readability(observations: Observations) -> Judgement:
 
 
 def tell_unknown_fields(observations: Observations) -> Judgement:
-    """Fields that the SDK does not know."""
+    """Reports fields that the SDK does not know."""
     return _tell(observations, "fields", _unknown_fields(observations), "ignored")
 
 
@@ -196,7 +196,7 @@ def _unknown_fields(observations: Observations) -> set[Any]:
 
 
 def tell_unknown_statuses(observations: Observations) -> Judgement:
-    """Statuses that the SDK does not know."""
+    """Reports statuses that the SDK does not know."""
     seen = {each["status"] for each in observations.records if isinstance(each.get("status"), str)}
     return _tell(
         observations, "statuses", seen - set(PaymentStatus), "kept as they came, never final"
@@ -204,7 +204,7 @@ def tell_unknown_statuses(observations: Observations) -> Judgement:
 
 
 def tell_unknown_methods(observations: Observations) -> Judgement:
-    """Methods of payment that the SDK does not know."""
+    """Reports payment methods that the SDK does not know."""
     names = ("payment_method", "receiving_method")
     seen = {each[n] for each in observations.records for n in names if isinstance(each.get(n), str)}
     return _tell(observations, "methods", seen - set(PaymentMethod), "kept as they came")

@@ -1,4 +1,4 @@
-"""Judges how the API refuses: the status and the shape of an answer's body, never its text."""
+"""Judges how the API refuses requests: the status and the shape of the body, never its text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from paywint_async._doctor.verdicts import Judgement, confirmed, contradicted, n
 
 
 def judge_404(observations: Observations) -> Judgement:
-    """A payment that does not exist is a 404 with a message."""
+    """Checks that a payment that does not exist is answered 404, with a message."""
     asked = observations.of_kind(QuestionKind.UNKNOWN_PAYMENT)
     return _judge(observations, asked, 404, "an id that no payment has is answered")
 
 
 def judge_422(observations: Observations) -> Judgement:
-    """A request with an invalid value is a 422 that names the field."""
+    """Checks that an invalid value is answered 422, with a message or a list of problems."""
     asked = observations.of_kind(QuestionKind.INVALID_ID, QuestionKind.INVALID_PAGE_SIZE)
-    # Whether either value is invalid is not published for sure: one that is refused will do.
+    # It is not published which of the two values the API refuses: one of them is enough.
     refused = [each for each in asked if _status(each) in (400, 409, 415, 422)]
     refused.sort(key=lambda each: _status(each) != 422)
     return _judge(observations, refused or asked[:1], 422, "an invalid value is answered")

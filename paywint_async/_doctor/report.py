@@ -1,4 +1,4 @@
-"""The findings of an examination: made from what was seen, as lines to read and as JSON."""
+"""Makes the findings of an examination from its observations, and writes them as text and JSON."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _WIDTH = 100
 
 @attrs.frozen
 class Finding:
-    """An assumption and what an examination says of it."""
+    """An assumption, with the judgement of an examination."""
 
     assumption: Assumption
     judgement: Judgement
 
     @property
     def topic(self) -> str:
-        """Of the assumption."""
+        """The topic of the assumption."""
         return self.assumption.topic
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it holds."""
+        """The verdict on the assumption."""
         return self.judgement.verdict
 
 
 def find(
     observations: Observations, assumptions: Sequence[Assumption] = ASSUMPTIONS
 ) -> list[Finding]:
-    """A finding for each assumption that is to be judged, in their order."""
+    """Returns a finding for each assumption that can be judged, in their order."""
     has_delivery = observations.delivery is not None
     findings = [
         Finding(each, each.judge(observations))
@@ -58,12 +58,12 @@ def find(
 
 
 def is_explanation(finding: Finding) -> bool:
-    """Whether a contradiction may be why a fallback fails, too."""
+    """Whether a finding is a contradiction that may also explain a contradicted fallback."""
     return finding.verdict is Verdict.CONTRADICTED and not finding.assumption.is_fallback
 
 
 def json_text(findings: Sequence[Finding]) -> str:
-    """``{"findings": [{"topic", "verdict", "detail"}]}``, with a line end."""
+    """Returns ``{"findings": [{"topic", "verdict", "detail"}]}`` as JSON, with a line end."""
     rows = [
         {"topic": each.topic, "verdict": each.verdict.value, "detail": each.judgement.detail}
         for each in findings
@@ -72,7 +72,7 @@ def json_text(findings: Sequence[Finding]) -> str:
 
 
 def text_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """A report to read: what is contradicted and what to do first, what was not seen last."""
+    """Returns the lines of a report: contradictions with their remedies first, topics not seen last."""
     width = max(len(each.topic) for each in findings) + 2
     for verdict in (Verdict.CONTRADICTED, Verdict.CONFIRMED):
         found = [each for each in findings if each.verdict is verdict]
@@ -90,7 +90,7 @@ def text_lines(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _unseen_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """The topics by the reason, since one reason may keep most of them from being seen."""
+    """Groups the topics by reason, as one reason often applies to most of them."""
     topics: dict[str, list[str]] = {}
     for each in findings:
         topics.setdefault(each.judgement.detail, []).append(each.topic)
@@ -114,21 +114,21 @@ def _wrapped(label: str, width: int, text: str) -> list[str]:
 
 
 def header(observations: Observations) -> str:
-    """One line: what looked, and at what."""
+    """Returns one line with the SDK's version, the environment and the base URL."""
     setup = observations.setup
     return f"{full_user_agent(None)} · {setup.environment} · {setup.base_url}"
 
 
 def obstacle(observations: Observations) -> str:
-    """Why there was no answer at all."""
+    """Returns the reason why no answer came at all."""
     error = observations.first.error if observations.first else None
     if error is None:
         return "no answer in time"
-    # What connecting failed by is told; what an API says in its own words is not repeated.
+    # The message of a connection error is shown; the text of an API's answer is not repeated.
     return str(error) if isinstance(error, TransportError) else observations.reason()
 
 
 def conclusion(findings: Sequence[Finding]) -> str:
-    """One line: how many of each verdict."""
+    """Returns one line with the number of findings for each verdict."""
     counts = Counter(each.verdict for each in findings)
     return ", ".join(f"{counts[each]} {each}" for each in Verdict)

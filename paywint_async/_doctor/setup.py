@@ -1,4 +1,4 @@
-"""How the environment sets a client up, as far as a report may show it."""
+"""Reads the client's configuration from the environment, as far as a report may show it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paywint_async._transport import find_proxy
 
 
 def read_setup() -> Setup:
-    """What `PaywintClient.from_env` reads, but for the credentials; what it refuses is kept as it is.
+    """Reads what `PaywintClient.from_env` reads, except the credentials; keeps invalid values as given.
 
     Raises:
         ConfigurationError: the environment names a proxy that cannot be used.

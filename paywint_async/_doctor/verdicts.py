@@ -1,4 +1,4 @@
-"""What an examination says of one assumption."""
+"""The verdict of an examination on one assumption."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Verdict(StrEnum):
 
 @attrs.frozen
 class Judgement:
-    """A verdict and what it rests on. Names no payer, no id, no text and no amount of a payment."""
+    """A verdict with its evidence. Contains no payer, id, text or amount of a payment."""
 
     verdict: Verdict
     detail: str
 
 
 def confirmed(detail: str) -> Judgement:
-    """The assumption holds."""
+    """Returns the judgement that the assumption holds."""
     return Judgement(Verdict.CONFIRMED, detail)
 
 
 def contradicted(detail: str) -> Judgement:
-    """The assumption does not hold."""
+    """Returns the judgement that the assumption does not hold."""
     return Judgement(Verdict.CONTRADICTED, detail)
 
 
 def not_seen(reason: str) -> Judgement:
-    """Nothing was seen that shows it."""
+    """Returns the judgement that no observation shows whether the assumption holds."""
     return Judgement(Verdict.NOT_SEEN, reason)

@@ -1,4 +1,4 @@
-"""Judges the unit of a recorded webhook's amount, by what Get Payment says of the same payment."""
+"""Judges the unit of a recorded webhook's amount, against the amount that Get Payment returns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REFUND = "refund"
 
 
 def judge_webhook_unit(observations: Observations) -> Judgement:
-    """The amount is the payment's, in cents or in dollars."""
+    """Checks that the webhook's amount is the payment's, in cents or in dollars."""
     delivery = observations.delivery
     assert delivery is not None  # the assumption needs one, and is not judged without
     if delivery.event.payment_id is None:
@@ -29,7 +29,7 @@ def judge_webhook_unit(observations: Observations) -> Judgement:
 
 
 def _number(digits: str) -> Decimal | None:
-    """The number; None where its exponent is beyond what a Decimal holds."""
+    """Parses a number; returns None if its exponent does not fit a Decimal."""
     try:
         return Decimal(digits)
     except ArithmeticError:
@@ -44,7 +44,7 @@ def _compare(delivery: RecordedDelivery, sent: Decimal | None, amount: Decimal) 
     if not amount:
         return not_seen(f"the payment is of 0, which is the same in cents and dollars{more}")
     if _REFUND in delivery.event.event:
-        # Of a part or a fee: 100 may be a hundredth of 100 dollars, in cents.
+        # It may be a part of the payment, or a fee: equal digits do not show the unit.
         return not_seen(f"a refund or its fee need not be of the payment's amount{more}")
     if sent == amount:
         return confirmed(f'it is in dollars: pass amounts="dollars" to WebhookReceiver{more}')

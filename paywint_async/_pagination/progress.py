@@ -95,7 +95,7 @@ class Progress:
             at,
             order=at.order if self._is_order_shown else Order.UNKNOWN,
             snapshot=at.snapshot - (self._miscount if self._is_told else self._shift),
-            expected=at.delivered if self._is_told else at.expected,  # else reported by the next read
+            expected=at.delivered if self._is_told else at.expected,  # else the next read does
             delivered=at.delivered - unhanded,
             handed=handed,
             remaining=at.remaining + unhanded,
