@@ -1,7 +1,7 @@
-"""What happens to a request on its way out, and to its answer on the way back.
+"""The middlewares between the client and the transport.
 
-From the outside in: `Scope`, the caller's own middlewares, `Retry`, `SlowStart`, the transport's turns,
-`Throttle`, the caller's middlewares for each attempt, `Observe`; then the transport sends.
+From the outermost to the innermost: `Scope`, the caller's middlewares, `Retry`, `SlowStart`, the
+transport's turns, `Throttle`, the caller's middlewares for each attempt, `Observe`.
 """
 
 from paywint_async._middleware.answers import Answers, collect

@@ -1,4 +1,4 @@
-"""One answer as `PaywintClient.answers` collects it."""
+"""The record of an answer that `PaywintClient.answers` collects."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What came back for one call, or for one page of a listing; a refusal as well as a success.
+    """The answer to one call, or to the request of one page of a listing: a success or a refusal.
 
     ``operation`` is the name of the client's method (``received`` or ``sent`` for pages); ``headers``
-    are in lower case and without secret values; ``request_id`` names the request in the API's logs,
-    where the answer has one; ``attempts`` counts the requests that were made.
+    are in lower case and without secret values; ``request_id`` identifies the request in the API's logs
+    (None if the answer has no id); ``attempts`` is the number of requests sent.
     """
 
     operation: str

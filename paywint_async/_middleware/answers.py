@@ -1,7 +1,7 @@
-"""Collects what came back while a block of code ran: `PaywintClient.answers`.
+"""Collects the answers to the calls of a block of code: `PaywintClient.answers`.
 
-A block collects the answers to the calls of its own context, that is of the code in it and of the tasks
-that this code starts. So two requests that a web server handles at once do not see each other's answers.
+A block collects the answers to the calls of its own context: of the code in it, and of the tasks that
+this code starts. So requests that a web server handles concurrently do not see each other's answers.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from paywint_async._messages import Request, Response
 
-if TYPE_CHECKING:  # made where the first answer is collected
+if TYPE_CHECKING:  # imported when the first answer is collected
     from paywint_async._middleware.answer import Answer
 
 
 class Answers(list["Answer"]):
-    """A list of the latest `Answer`, in the order in which they came.
+    """A list of the latest answers (`Answer`), in the order in which they came.
 
-    ``dropped`` counts earlier ones that were removed to keep the list within its limit.
+    ``dropped`` is the number of earlier ones that were removed to keep the list within its limit.
     """
 
     dropped: int = 0
 
 
 class Collector:
-    """One block that collects, for the scope of a client or of a view."""
+    """Collects the answers of one block, for the scope of a client or of a view."""
 
     def __init__(self, scope: object, limit: int, answers: Answers) -> None:
         self.scope = scope
@@ -36,7 +36,7 @@ class Collector:
 
     @property
     def is_open(self) -> bool:
-        """Whether its block has not ended."""
+        """Whether the block is still running."""
         return self._answers is not None
 
     def add(self, answer: Answer) -> None:
@@ -50,7 +50,7 @@ class Collector:
             answers.dropped += 1
 
     def close(self) -> None:
-        """Collects nothing more; tasks that outlive the block do not keep its answers alive."""
+        """Stops collecting; tasks that outlive the block do not keep its answers alive."""
         self._answers = None
 
 
@@ -76,7 +76,7 @@ def _set(current: tuple[Collector, ...]) -> None:
 
 
 def record(is_within: Callable[[Any], bool], request: Request, response: Response) -> None:
-    """Hands an answer to the collectors of the context whose scope it is within."""
+    """Adds an answer to the context's collectors for the scopes for which ``is_within`` is true."""
     wanting = [each for each in collectors_of_context() if is_within(each.scope)]
     if not wanting:
         return
@@ -94,15 +94,15 @@ def record(is_within: Callable[[Any], bool], request: Request, response: Respons
 
 
 def collectors_of_context() -> tuple[Collector, ...]:
-    """Those of the running context whose blocks have not ended."""
+    """The collectors of the running context whose blocks are still running."""
     current = collectors.get()
     return () if current is None else tuple(each for each in current() if each.is_open)
 
 
 def collect_for(context: Context, current: Collectors) -> None:
-    """Makes ``context`` collect for whatever ``current`` returns when an answer comes."""
+    """Sets the collectors of ``context``: those that ``current`` returns when an answer comes."""
     context.run(collectors.set, current)
 
 
-# None where no block collects, which costs a call next to nothing.
+# None if no block collects, which makes the check in each call cheap.
 collectors: ContextVar[Collectors | None] = ContextVar("paywint_async_collectors", default=None)

@@ -1,17 +1,18 @@
-"""How many retries a whole client may spend, so that an outage is not multiplied."""
+"""Limits the retries of a whole client, so that they do not multiply the load of an outage."""
 
 from __future__ import annotations
 
 
 class RetryBudget:
-    """A bucket of retries, shared by all operations of a client (as gRPC and the AWS SDKs have it).
+    """A token bucket of retries, shared by all operations of a client (as in gRPC and the AWS SDKs).
 
-    A retry takes one, an answer that needs none puts one back. While most requests succeed it never
-    runs dry; when everything fails, `capacity` retries are spent in all, and each further operation
-    fails with its first outcome. A 429 takes nothing: the cooldown bounds those.
+    A retry takes one token, an answer that needs no retry puts one back. While most requests succeed,
+    the bucket never becomes empty; when all fail, `capacity` retries are sent in total, and every
+    further operation fails after its first attempt. Retries after a 429 take no token, as the cooldown
+    limits them.
 
     Args:
-        capacity: 100 lets a hundred tasks stumble at once, and triples no outage.
+        capacity: 100 lets a hundred tasks fail at the same time and retry, and hardly adds to an outage.
     """
 
     def __init__(self, capacity: int = 100) -> None:
@@ -22,12 +23,12 @@ class RetryBudget:
         return f"<RetryBudget {self._left}/{self._capacity}>"
 
     def spend(self) -> bool:
-        """Takes one retry; False where none is left."""
+        """Takes one token; returns False if none is left."""
         if self._left == 0:
             return False
         self._left -= 1
         return True
 
     def refill(self) -> None:
-        """Puts one back, up to the capacity."""
+        """Puts one token back, up to the capacity."""
         self._left = min(self._capacity, self._left + 1)

@@ -1,4 +1,4 @@
-"""The chain itself. Composed once a client, so that a request pays only for the calls."""
+"""Composes the middleware chain, once for each client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from paywint_async._messages import Handler, Middleware, Request, Response
 
 
 def compose(middlewares: Iterable[Middleware], handler: Handler) -> Handler:
-    """A handler that passes each request through the middlewares, the first one outermost."""
+    """Returns a handler that passes each request through the middlewares, the first one outermost."""
     for middleware in reversed(tuple(middlewares)):
         handler = _wrap(middleware, handler)
     return handler

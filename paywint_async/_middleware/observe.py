@@ -18,7 +18,7 @@ class Observe:
         self._on_event = on_event
 
     def __call__(self, request: Request, handler: Handler) -> Awaitable[Response]:
-        """The answer, unchanged."""
+        """Passes the request on, and returns its answer unchanged."""
         if self._on_event is ignore and not logger.isEnabledFor(logging.DEBUG):
             return handler(request)
         return self._observed(request, handler)

@@ -17,9 +17,10 @@ LONGEST_COOLDOWN = 86_400.0  # seconds: a wrong Retry-After must not stop a prog
 
 
 class Limiter(Protocol):
-    """The protocol of rate limiters, for one of your own, such as one that processes share.
+    """The protocol of rate limiters, to write your own, such as one that several processes share.
 
-    If it also has a coroutine ``aclose``, each client that uses it awaits that when it is closed.
+    If a limiter also has a coroutine function ``aclose``, each client that uses it calls that when the
+    client is closed.
     """
 
     async def acquire(self, deadline: float | None = None) -> None:
@@ -30,7 +31,7 @@ class Limiter(Protocol):
         """
 
     def cool_down(self, seconds: float) -> None:
-        """Lets no request be sent for that long; the client asks for a day at most."""
+        """Stops all requests for that many seconds; the client asks for a day at most."""
 
 
 class RateLimiter:
@@ -55,12 +56,12 @@ class RateLimiter:
         return f"<RateLimiter {rate}, {len(self._waiting)} waiting>"
 
     def cool_down(self, seconds: float) -> None:
-        """Lets no request be sent for that long; a cooldown never ends an earlier one sooner."""
+        """Stops all requests for that many seconds; never shortens an earlier cooldown."""
         until = asyncio.get_running_loop().time() + seconds
         self._cool_until = max(self._cool_until, until)
 
     def pace(self, per_second: float | None) -> None:
-        """Limits the rate to ``per_second`` in addition to the limit; None: no longer."""
+        """Limits the rate to ``per_second`` in addition to the limit; None removes that."""
         self._interval = max(self._limit_interval, 1 / per_second if per_second else 0.0)
 
     async def acquire(self, deadline: float | None = None) -> None:
@@ -124,7 +125,7 @@ class Learner:
 
     The first 429 sets the pace to nine tenths of the answers in the second before it; each later one
     reduces it by a fifth, and each success increases it (by 5 % a second, or by 1 a second if that is
-    more). After a minute without a 429 there is no pace any more.
+    more). After a minute without a 429 the pace is removed.
     """
 
     _FORGET_AFTER = 60.0
@@ -159,12 +160,12 @@ class Learner:
 
 
 class Throttle:
-    """A middleware: each attempt waits for the limiter, each 429 begins a cooldown of all requests.
+    """A middleware: each attempt waits for the limiter, each 429 starts a cooldown for all requests.
 
-    A cooldown is as long as ``Retry-After`` says, and at most a day; then the API is asked again.
+    A cooldown is as long as ``Retry-After`` says, and at most a day; then requests are sent again.
 
     Args:
-        limiter: of this client.
+        limiter: the client's limiter.
         default_cooldown: seconds, for a 429 without ``Retry-After``.
         on_event: called with each `CooldownEvent`.
     """
@@ -217,5 +218,5 @@ class Throttle:
 
 
 def in_seconds(seconds: float) -> str:
-    """Three digits, or whole seconds where that takes more."""
+    """Formats seconds with three significant digits, or as whole seconds from 100 on."""
     return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"

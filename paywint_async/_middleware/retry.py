@@ -1,12 +1,12 @@
-"""Sends a request again where that does no harm. The only user of backoff.
+"""Repeats requests that can be repeated without harm. The only user of backoff.
 
-Which outcomes are worth another attempt is decided here; which requests may be repeated at all is the
-protocol's word (`Request.repeatable`). A request that writes is sent again only when the first one
-was certainly not processed: no connection was made, or the API said 429.
+This module decides which outcomes deserve another attempt; the protocol decides which requests may be
+repeated at all (`Request.repeatable`). A request that writes is sent again only if the API certainly did
+not process the first one: no connection was made, or the answer was a 429.
 
-The delays are backoff's. The loop is ours: backoff's decorators shorten a ``Retry-After`` by their
+The delays come from backoff. The loop does not: backoff's decorators shorten a ``Retry-After`` by their
 jitter, measure ``max_time`` on the wall clock, log arguments, and, in backoff 2.2.1, call
-`asyncio.iscoroutinefunction`, which warns since Python 3.14 and is gone in 3.16.
+`asyncio.iscoroutinefunction`, which warns since Python 3.14 and is removed in 3.16.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DOUBLINGS = 60
 
 
 class _Operation:
-    """One operation under way: what is sent, how often it has been, and how long to wait at most."""
+    """An operation in progress: its request, the number of attempts, and the next maximum delay."""
 
     __slots__ = ("attempts", "deadline", "delay", "delays", "request")
 
@@ -50,11 +50,11 @@ class _Operation:
 
 
 class Retry:
-    """A middleware that repeats what may be repeated, within a `RetryPolicy`.
+    """A middleware that repeats failed requests, within a `RetryPolicy`.
 
     Wait before attempt ``n + 1``, in seconds: ``uniform(0, min(max_delay, base_delay × 2^(n-1)))``, or
     after a ``Retry-After`` that value plus ``uniform(0, base_delay)``. An operation whose next wait
-    would pass its deadline ends at once with the outcome it has.
+    would pass its deadline ends immediately with its last outcome.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class Retry:
         self._draw = draw
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """The first outcome that is not worth repeating, or the last one."""
+        """Returns or raises the first outcome that needs no retry, or that of the last attempt."""
         deadline = asyncio.get_running_loop().time() + self._policy.max_elapsed
-        if request.deadline is not None:  # a middleware's own
+        if request.deadline is not None:  # set by a middleware
             deadline = min(deadline, request.deadline)
         request = request.ready(deadline, self._base_url)
         outcome = await _attempt(request, handler)
         if isinstance(outcome, Response) and not is_transient_status(outcome.status):
-            self._budget.refill()  # as a rule: nothing to note
+            self._budget.refill()  # the usual case, kept fast
             return outcome
         operation = _Operation(request, self._policy, deadline)
         while _is_worth_repeating(request, outcome):
@@ -97,11 +97,11 @@ class Retry:
             try:
                 raise outcome
             finally:
-                del outcome  # or the error would hold its own traceback, and all in there
+                del outcome  # otherwise the error refers to its own traceback and frames
         return attrs.evolve(outcome, attempts=operation.attempts)
 
     def _wait(self, operation: _Operation, outcome: Response | PaywintError) -> float | None:
-        """Seconds before the next attempt; None where there is to be none."""
+        """Seconds before the next attempt; None if there is no further attempt."""
         policy = self._policy
         asked = retry_after_seconds(outcome) if isinstance(outcome, Response) else None
         if asked is None:

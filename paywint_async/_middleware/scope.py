@@ -1,6 +1,6 @@
-"""The calls of one client, or of one view of it: which options they have, and what ends them.
+"""The running calls of one client, or of one view of it, with their options.
 
-A client and its views are a tree of scopes. Closing one ends its own calls, and those of its views.
+A client and its views are a tree of scopes. Closing a scope cancels its own calls and those of its views.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from paywint_async._middleware.answers import collectors, record
 
 
 class Scope:
-    """Two middlewares of each call: itself, the outermost one, and `mark_sent`, the innermost one.
+    """Two middlewares for each call: the scope itself is the outermost, `mark_sent` the innermost.
 
     Args:
-        options: of each call.
-        parent: the scope it is a view of, with which it ends.
+        options: the options of each call.
+        parent: the scope of which this one is a view; closing the parent closes this one.
     """
 
     def __init__(self, options: CallOptions, parent: Scope | None = None) -> None:
@@ -44,41 +44,41 @@ class Scope:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it, or one that it is a view of, was closed."""
+        """Whether this scope or one of its parents was closed."""
         return self._is_closed or (self._parent is not None and self._parent.is_closed)
 
     def is_within(self, other: Scope) -> bool:
-        """Whether it is the other one, or a view of it."""
+        """Whether this scope is ``other`` or one of its views."""
         return self is other or (self._parent is not None and self._parent.is_within(other))
 
     def before_close(self, end: Callable[[], Awaitable[None]]) -> None:
-        """Awaits ``end`` when the scope is closed; it must not keep the client alive."""
+        """Registers ``end`` to be awaited when the scope is closed; it must not refer to the client."""
         self._ends.append(end)
 
     async def __call__(self, request: Request, handler: Handler) -> Response:
-        """The answer to the call, with this scope's options.
+        """Sends a call with this scope's options, and returns the answer.
 
         Raises:
-            ClientClosedError: the scope is closed, or was while this was under way.
+            ClientClosedError: the scope is closed, or was closed during the call.
         """
         if self.is_closed:
             raise ClientClosedError("the client is closed; make a new one")
         call = _RunningCall(self._running)
-        with call:  # which takes the cancellation of `close`, and no other
+        with call:  # suppresses the cancellation by `aclose`, and no other
             response = await handler(self._with_options(request) if self._has_options else request)
             if collectors.get() is not None:
                 record(self.is_within, request, response)
             return response
-        # Raised out here, so that no frame of the cancelled call hangs on it.
+        # Raised outside of the block, so that the error refers to no frame of the cancelled call.
         message = f"{request.operation}: the client was closed while this was under way"
         error = ClientClosedError(message, sent=call.may_be_sent)
         error.attempts = call.attempts
         raise error
 
     async def mark_sent(self, request: Request, handler: Handler) -> Response:
-        """The answer. Notes whether the API may have processed the request."""
+        """Passes an attempt on, and notes whether the API may have processed it."""
         call = _current.get()
-        # A middleware may have left the context: then it may be any of the calls.
+        # A middleware may have left the call's context: then it may be any of the calls.
         calls = self._running if call is None else (call,)
         for each in calls:
             each.may_be_sent, each.attempts = True, request.attempt
@@ -93,7 +93,7 @@ class Scope:
         return response
 
     async def aclose(self) -> None:
-        """Ends all of it and of its views, and refuses new calls. Idempotent."""
+        """Cancels the calls of this scope and of its views, and refuses new ones. Idempotent."""
         self._is_closed = True
         try:
             for view in list(self._views):
@@ -104,7 +104,7 @@ class Scope:
             self._end_calls()
 
     def _end_calls(self) -> None:
-        if self._pid != os.getpid():  # after a fork they are the parent's
+        if self._pid != os.getpid():  # after a fork the calls belong to the parent process
             self._running.clear()
         for call in list(self._running):
             call.end()
@@ -119,7 +119,7 @@ class Scope:
 
 
 class _RunningCall:
-    """One call under way, in the task that awaits it; in ``with``, which suppresses its own end."""
+    """A running call, in the task that awaits it. Its ``with`` suppresses the cancellation by `end`."""
 
     __slots__ = (
         "_cancelling",
@@ -155,12 +155,12 @@ class _RunningCall:
         _current.reset(self._token)
         self._running.discard(self)
         self._is_over = True
-        # As in asyncio.timeout: it is the close alone, unless somebody else cancelled, too.
+        # As in asyncio.timeout: suppressed only if nobody else has cancelled the task as well.
         is_ours = self._is_ended and self._task.uncancel() <= self._cancelling
         return is_ours and kind is not None and issubclass(kind, asyncio.CancelledError)
 
     def end(self) -> None:
-        """Cancels the call; from any event loop."""
+        """Cancels the call; may be called from another event loop."""
         loop = self._task.get_loop()
         if loop is asyncio.get_running_loop():
             self._cancel()

@@ -1,9 +1,9 @@
-"""Slow start: bounds the requests in flight while the server's limit is unknown.
+"""Slow start: limits the requests in flight while the server's rate limit is unknown.
 
 No limit is published. A thousand tasks that start at once would get a thousand refusals, so few requests
 are in flight at first, and every two successes allow one more: at the first 429 hardly more are in flight
-than the limit allows. Listings have a bound of their own and are exempt. A request that takes longer
-than a second no longer counts, so that one that hangs does not block the others.
+than the limit allows. Listings limit their own requests and are exempt. A request that takes longer
+than a second is no longer counted, so that one that hangs does not block the others.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from paywint_async._errors import RequestTimeoutError
 from paywint_async._messages import Handler, Request, Response
 
 HELD_AT_MOST = 1.0  # seconds
-FIRST_IN_FLIGHT = (
-    16  # enough for a web app at its start, and below any limit that is to be expected
-)
+FIRST_IN_FLIGHT = 16  # enough for a web application that starts, and below any limit to be expected
 
 
 class SlowStart:
@@ -62,18 +60,18 @@ class SlowStart:
 
 
 class _Places:
-    """The places of one event loop, first come, first served; one timer for all that are taken."""
+    """The places of one event loop, first come, first served; one timer serves all taken places."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
         self.loop = loop
         self._left = room
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held: dict[int, float] = {}  # places, in the order of taking: until when
+        self._held: dict[int, float] = {}  # taken places, in order, with the time at which they end
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self) -> int | None:
-        """Takes a place, above zero, if one is left."""
+        """Takes a place if one is left; returns its number, from 1."""
         if not self._left:
             return None
         self._left -= 1
@@ -83,7 +81,7 @@ class _Places:
         """Waits for a place and takes it.
 
         Raises:
-            RequestTimeoutError: there was none before the request's deadline.
+            RequestTimeoutError: no place became free before the request's deadline.
         """
         turn = self.loop.create_future()
         self._waiting.append(turn)
@@ -102,7 +100,7 @@ class _Places:
         raise error
 
     def give_back(self) -> None:
-        """Adds a place: for who has waited longest, or for the next request."""
+        """Adds a place: for the request that has waited longest, else for the next one."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -27,7 +27,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _QUERY_VALUE = re.compile(r"=[^&;]*")
 _TOO_MANY_REQUESTS = 429
-# What is put into a caller's own path nobody knows; a span's name must not have one of many values.
+# A span's name must have few values, and a caller's own path may contain anything.
 _OF_ANY_PATH = "request"
 
 
@@ -144,7 +144,7 @@ class _Metrics:
 
     @contextmanager
     def of_attempt(self, request: Request) -> Iterator[dict[str, Any]]:
-        """Measures what the block takes; the block puts the outcome's attributes into the dict."""
+        """Measures the time of the block, which adds the attributes of the outcome to the dict."""
         clock = asyncio.get_running_loop().time
         started, target = clock(), _target(request)
         operation = {"paywint.operation": request.operation}

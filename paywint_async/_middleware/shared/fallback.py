@@ -20,11 +20,11 @@ class Fallback:
 
     It starts at a random point of the interval, so that processes which detect an outage at the same
     time do not send at the same time. For two seconds after an outage, and after any sign of a short
-    one, a process keeps to its share while it also asks Redis: processes that have reconnected and
-    processes that have not still stay within one limit together.
+    one, a process obeys both its share and Redis: so processes that have reconnected and processes that
+    have not never exceed the limit together.
 
     Args:
-        limit: of all processes together.
+        limit: the limit of all processes together.
         processes: the largest number of processes.
         name: the Redis address, for the log.
     """
@@ -40,11 +40,11 @@ class Fallback:
 
     @property
     def is_needed(self) -> bool:
-        """Whether a request is waiting here."""
+        """Whether a request is waiting for the local share."""
         return bool(self._waiting)
 
     def begin(self, reason: str) -> None:
-        """Switches to the local share, because Redis is unavailable."""
+        """Switches to the local share, as Redis is unavailable."""
         if self.is_on:
             return
         self._begin_part()
@@ -58,7 +58,7 @@ class Fallback:
         )
 
     def end(self) -> None:
-        """Switches back to Redis; requests that wait here ask it again."""
+        """Switches back to Redis; requests that wait for the local share ask Redis again."""
         if not self.is_on:
             return
         self.doubt()
@@ -73,17 +73,17 @@ class Fallback:
         )
 
     def doubt(self) -> bool:
-        """Keeps to the local share for a while: other processes may have seen an outage.
+        """Also obeys the local share for a while, as other processes may have seen an outage.
 
         Returns:
-            False where the process kept to its share already.
+            False if the process did so already.
         """
         is_new = self._begin_part()
         self._doubtful_until = asyncio.get_running_loop().time() + _DOUBT_SECONDS
         return is_new
 
     def _begin_part(self) -> bool:
-        """Starts the local share; False where it was in use already."""
+        """Starts the local share; returns False if it was in use already."""
         if self.is_in_doubt:
             return False
         self._limiter.cool_down(random.random() * self._interval)
@@ -95,11 +95,11 @@ class Fallback:
         return self.is_on or asyncio.get_running_loop().time() < self._doubtful_until
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long."""
+        """Stops all requests of the local share for that many seconds."""
         self._limiter.cool_down(seconds)
 
     async def take_turn(self, deadline: float | None) -> bool:
-        """Waits for a turn; False where the outage ended first and Redis must be asked.
+        """Waits for a turn; returns False if the outage ended first, so that Redis must be asked.
 
         Raises:
             RateLimitedError: it would be after ``deadline``.

@@ -18,25 +18,26 @@ class SharedRateLimit:
     """One rate limit for all processes and hosts of an API key, kept in Redis (extra ``redis``).
 
     ``PaywintClient(..., rate_limit=SharedRateLimit(limit, url, key="shop"))``: the requests of all
-    who name the same ``key`` leave as if they were one process, evenly, in order of arrival, and a 429
-    that one of them gets cools all of them down. One script on the Redis server's clock decides, so
-    nobody's own clock matters. See ``docs/shared-rate-limit.md`` for the rules.
+    processes with the same ``key`` are sent as if by one process, evenly and in order of arrival, and a
+    429 that one process gets starts a cooldown for all of them. A script in Redis decides by the Redis
+    server's clock, so the clocks of the processes do not matter. See ``docs/shared-rate-limit.md`` for
+    the rules.
 
     While Redis is unavailable, slow or refuses, each process continues with its share, the limit
     divided by ``processes``, without a burst; once a second one call probes Redis.
 
-    A connection that was made from a URL is closed by `aclose`, which the client's own `aclose` calls,
-    too; whoever asks next opens another, so several clients of a process may share one of these.
+    A connection made from a URL is closed by `aclose`, which the client's `aclose` also calls; the next
+    request opens a new one, so several clients of a process may use the same limiter.
 
     Args:
-        limit: of all together. Let all state the same one.
+        limit: the limit of all processes together; all must give the same one.
         redis: a URL (``redis://``, ``rediss://``, ``unix://``), whose password is never shown, or a
-            client of ``redis.asyncio`` (also of a cluster), which stays yours to close and serves one
-            event loop.
-        key: names the account, such as the API key itself; only its SHA-256 goes to Redis.
+            client of ``redis.asyncio`` (also of a cluster), which you close yourself, and which serves
+            one event loop.
+        key: a name for the account, such as the API key; only its SHA-256 is sent to Redis.
         processes: the largest number of processes; each continues with ``limit / processes`` while
             Redis is unavailable.
-        timeout: seconds in which Redis has to answer; no request waits longer for it.
+        timeout: seconds in which Redis must answer; no request waits longer for it.
 
     Raises:
         ConfigurationError: an argument cannot be used, or the extra is not installed.
@@ -65,11 +66,11 @@ class SharedRateLimit:
         self._queues: dict[asyncio.AbstractEventLoop, SharedQueue] = {}
 
     def __repr__(self) -> str:
-        lines: dict[object, SharedQueue] | None = getattr(self, "_queues", None)
-        if lines is None:  # not made yet
+        queues: dict[object, SharedQueue] | None = getattr(self, "_queues", None)
+        if queues is None:  # not made yet
             return "<SharedRateLimit>"
         rate = self._limit.requests / self._limit.per_seconds
-        is_away = any(line.is_away for line in lines.values())
+        is_away = any(queue.is_away for queue in queues.values())
         state = ", unavailable" if is_away else ""
         return f"<SharedRateLimit {rate:.4g}/s over {self._secrets.address}{state}>"
 
@@ -85,7 +86,7 @@ class SharedRateLimit:
         await self.aclose()
 
     async def acquire(self, deadline: float | None = None) -> None:
-        """Returns once one request may leave.
+        """Returns when one request may be sent.
 
         Raises:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
@@ -95,27 +96,27 @@ class SharedRateLimit:
         await self._queue().acquire(deadline)
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long, in any process; never cuts a longer one."""
+        """Stops the requests of all processes for that many seconds; never shortens a cooldown."""
         self._queue().cool_down(seconds)
 
     async def aclose(self) -> None:
         """Closes this event loop's connection, if a URL was given. Idempotent; may be used again."""
         self._leave_parent()
-        line = self._queues.get(asyncio.get_running_loop())
-        if line is not None:
-            await line.aclose()
+        queue = self._queues.get(asyncio.get_running_loop())
+        if queue is not None:
+            await queue.aclose()
 
     def _queue(self) -> SharedQueue:
         loop = asyncio.get_running_loop()
         self._leave_parent()
-        line = self._queues.get(loop)
-        if line is None:
+        queue = self._queues.get(loop)
+        if queue is None:
             self._check_client()
             # The connection of a closed loop can no longer be closed.
-            alive = {home: line for home, line in self._queues.items() if not home.is_closed()}
+            alive = {home: queue for home, queue in self._queues.items() if not home.is_closed()}
             self._queues = alive
-            line = self._queues[loop] = self._new_queue()
-        return line
+            queue = self._queues[loop] = self._new_queue()
+        return queue
 
     def _new_queue(self) -> SharedQueue:
         store = RedisStore(self._secrets, self._timeout)
@@ -129,7 +130,7 @@ class SharedRateLimit:
             )
 
     def _leave_parent(self) -> None:
-        """After a fork the connections are the parent's: not used here, and not closed either."""
+        """After a fork, sets the parent's connections aside: they are neither used nor closed."""
         if self._pid != os.getpid():
             self._foreign.extend(self._queues.values())
             self._queues = {}

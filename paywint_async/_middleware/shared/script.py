@@ -1,16 +1,16 @@
 """The Lua script that Redis runs, its arguments and its reply. Does no I/O.
 
-All times are whole microseconds of the Redis server's clock, and a process is told how long to wait:
-clocks of clients are never compared. The state is one hash, so it works on a
-cluster:
+All times are whole microseconds of the Redis server's clock, and the replies are durations: clocks of
+clients are never compared. The state is one hash, so it works on a cluster:
 
 ``whole``
-    the moment at which the budget is whole again (the generic cell rate algorithm).
+    the time at which the full burst is available again (the generic cell rate algorithm).
 ``cool``
-    nothing leaves before it.
+    no request may be sent before this time.
 ``epoch``
-    which reservations are valid. A cooldown, a lost state and a clock that was set back begin a new
-    epoch, so all who still wait reserve anew: none can leave in a cooldown, or be counted twice.
+    reservations of an earlier epoch are invalid. A cooldown, a lost state and a clock that was set back
+    begin a new epoch, so all waiting requests reserve again: none can be sent in a cooldown, or be
+    counted twice.
 ``seen``, ``born``
     the server's time at the latest call, and at the first one.
 """
@@ -26,10 +26,10 @@ from paywint_async._config import RateLimit
 _MICRO = 1_000_000
 _FOREVER = 2**53 - 1  # the largest whole number that Lua holds exactly
 _LONGEST = 10**15  # 31 years, which may be added to a time of this century
-# How far ahead a process reserves: longer than a round trip, so that none costs a turn, and short
-# enough that a new request waits at most this long for each other process.
+# How far ahead a process reserves: longer than a round trip, so that no turn is wasted on one, and
+# short enough that a new request waits at most this long for each other process.
 _RESERVE_AHEAD_SECONDS = 0.1
-# How late a turn may be used; in most cases the event loop was busy.
+# How late a turn may be used, usually because the event loop was busy.
 _LATE_TOLERANCE_SECONDS = 0.02
 
 SCRIPT = """\
@@ -104,7 +104,7 @@ class TurnRequest:
     """A request that waits for a turn: without a slot yet, or with one to be confirmed.
 
     Args:
-        deadline: of the event loop's clock.
+        deadline: the time by which the turn must come (event loop clock).
     """
 
     __slots__ = ("deadline", "epoch", "latest", "slot")
@@ -117,7 +117,7 @@ class TurnRequest:
 class ScriptReply:
     """The script's reply: the wait of each turn request, in their order.
 
-    It may have fewer entries than there were requests: the others ask again when there is room.
+    It may have fewer entries than requests: the others ask again when there is room.
 
     Raises:
         ValueError: this is not a reply of the script.
@@ -136,9 +136,9 @@ class ScriptReply:
 
 
 class Budget:
-    """A limit as the script's arguments.
+    """Turns a limit into the script's arguments.
 
-    ``ahead`` is how many turns of one process may be reserved and not yet due.
+    ``ahead`` is the number of turns that one process may have reserved for later.
     """
 
     def __init__(self, limit: RateLimit) -> None:
@@ -154,11 +154,11 @@ class Budget:
         """The script's arguments.
 
         Args:
-            asks: who wants a turn, first come first.
-            now: of the event loop's clock.
+            asks: the requests for turns, in order of arrival.
+            now: the time of the event loop's clock.
             room: how many more turns may be reserved.
-            cooldown: seconds from now; 0 where there is none to tell.
-            spent: requests were sent without asking Redis, so no burst is left.
+            cooldown: seconds from now, to be published; 0: none.
+            spent: requests were sent without asking Redis, so that no burst is left.
         """
         arguments = [
             self._interval,
@@ -174,7 +174,8 @@ class Budget:
     def reserve(self, ask: TurnRequest, answer: ScriptReply, wait: int) -> None:
         """Stores the slot that a turn request was given.
 
-        A request that came too late for its slot loses it, once, so that a slow process is not starved.
+        A request that is too late for its slot loses it, but only once, so that a slow process does not
+        starve.
         """
         was_late = ask.epoch == answer.epoch and answer.now > ask.latest
         slack = _FOREVER if was_late else self._slack

@@ -1,4 +1,4 @@
-"""Runs the script on one Redis. The only user of redis; knows nothing of limits.
+"""Runs the script in Redis. The only user of redis; knows nothing of limits.
 
 Needs the extra ``redis``, which is imported only when a store is made.
 """
@@ -24,12 +24,12 @@ _CODE = re.compile(r"[A-Z]{3,20}\b")
 class Secrets:
     """The Redis URL and the name of the limit, which must never be shown.
 
-    Making one never fails, so that no frame that still has them as locals ends in a traceback: call
-    `check` afterwards.
+    The constructor never raises, so that no frame with the secret as a local variable is in a traceback:
+    call `check` afterwards.
 
     Args:
         redis: a URL, or a client of the caller's.
-        name: the limit's; only its hash goes to Redis.
+        name: the name of the limit; only its hash is sent to Redis.
     """
 
     __slots__ = ("__name", "__redis", "is_url")
@@ -46,7 +46,7 @@ class Secrets:
         raise TypeError("a shared rate limit is not pickled or copied; make it where it is used")
 
     def check(self) -> None:
-        """Raises ConfigurationError where no Redis can be reached with them."""
+        """Raises ConfigurationError if they cannot be used."""
         if not isinstance(self.__name, str) or not self.__name:
             raise ConfigurationError("key must be a text that names the account")
         problem = self._problem()
@@ -55,20 +55,20 @@ class Secrets:
 
     @property
     def key(self) -> str:
-        """The one key in Redis. Not even an API key could be read back from it."""
+        """The only key in Redis; a hash, from which no API key can be recovered."""
         digest = hashlib.sha256(str(self.__name).encode(errors="surrogatepass")).hexdigest()
         return f"{_PREFIX}{{{digest[:32]}}}"
 
     @property
     def address(self) -> str:
-        """Where the Redis is, without user and password."""
+        """The address of the Redis server, without user and password."""
         if not self.is_url:
             return type(self.__redis).__name__
         parts = urlsplit(str(self.__redis))
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def connect(self, timeout: float, on_connect: OnConnect) -> Any:
-        """A new client, which calls ``on_connect`` for each new connection, or the caller's."""
+        """Returns the caller's client, or a new one that calls ``on_connect`` on each connection."""
         if not self.is_url:
             return self.__redis
         from redis.asyncio import Redis
@@ -79,7 +79,7 @@ class Secrets:
             str(self.__redis),
             socket_connect_timeout=timeout,
             socket_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),  # who asks knows better when to ask again
+            retry=Retry(NoBackoff(), 0),  # the caller decides about retries
         )
         pool = client.connection_pool
         pool.connection_class = _reporting(pool.connection_class, on_connect)
@@ -96,16 +96,16 @@ class Secrets:
         try:
             parse_url(str(self.__redis))
             urlsplit(str(self.__redis))
-        except (ValueError, TypeError):  # whose own words may show the whole of it
+        except (ValueError, TypeError):  # their messages may contain the URL
             return "redis is no URL such as redis://:password@host:6379/0"
         return None
 
 
 def _reporting(base: Any, on_connect: OnConnect) -> Any:
-    """The class of connections, whose instances call ``on_connect`` once they have connected.
+    """Returns a class of connections that call ``on_connect`` once they have connected.
 
-    Not redis-py's ``redis_connect_func``, with which it warns from Python 3.14 on (redis-py 8.1 asks
-    `asyncio.iscoroutinefunction` about it).
+    It does not use redis-py's ``redis_connect_func``, which causes a warning since Python 3.14 (redis-py
+    8.1 calls `asyncio.iscoroutinefunction` on it).
     """
     has_health_check = hasattr(base, "on_connect_check_health")  # newer redis-py
     name = "on_connect_check_health" if has_health_check else "on_connect"
@@ -119,13 +119,13 @@ def _reporting(base: Any, on_connect: OnConnect) -> Any:
 
 
 class StoreError(Exception):
-    """The script was not run, or not to its end. Never leaves this package.
+    """The script was not run, or not to its end. Internal to this package.
 
-    ``is_lost`` where there was no connection, which may come back any moment.
+    ``is_lost`` is True if there was no connection, which may be restored at any moment.
     """
 
     def __init__(self, error: Exception, *, is_lost: bool = False) -> None:
-        # Words that are ours: a server's own may repeat a password.
+        # Without the server's message, which may repeat a password.
         name = type(error).__name__
         code = _CODE.match(str(error)) if name == "ResponseError" else None
         super().__init__(f"{name} {code[0]}" if code else name)
@@ -133,14 +133,14 @@ class StoreError(Exception):
 
 
 class RedisStore:
-    """Runs the script; connects when it is first asked to, and again after `aclose`.
+    """Runs the script; connects on first use, and again after `aclose`.
 
-    ``losses`` counts the connections that ended otherwise than by `aclose`, so far as can be seen:
-    those of a client of the caller's cannot.
+    ``losses`` counts the connections that were lost, that is not ended by `aclose`; connections of a
+    caller's client are not counted.
 
     Args:
-        secrets: where, and by which key.
-        timeout: seconds for a connection; how long the script may take is the caller's to say.
+        secrets: the URL or client of Redis, and the name of the limit.
+        timeout: seconds to connect; the caller limits the time of the script.
     """
 
     def __init__(self, secrets: Secrets, timeout: float) -> None:
@@ -151,10 +151,10 @@ class RedisStore:
         self.losses = 0
 
     async def run(self, arguments: Sequence[int]) -> object:
-        """What the script answers.
+        """Runs the script, and returns its reply.
 
         Raises:
-            StoreError: it does not.
+            StoreError: it was not run, or not to its end.
         """
         from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -164,7 +164,7 @@ class RedisStore:
             return await self._run(arguments)
         except (RedisConnectionError, OSError) as error:
             failure = StoreError(error, is_lost=not isinstance(error, TimeoutError))
-        except Exception as error:  # whatever a server's nonsense makes of redis
+        except Exception as error:  # redis-py may raise any error on an invalid answer
             failure = StoreError(error)
         raise failure
 
@@ -185,6 +185,6 @@ class RedisStore:
             return await run("EVAL", SCRIPT, 1, key, *arguments)
 
     def _connected(self) -> None:
-        # The pool replaces a connection that was lost between two calls, and says nothing.
+        # The pool silently replaces a connection that was lost between two calls.
         self.losses += self._is_connected
         self._is_connected = True

@@ -1,8 +1,8 @@
 """The requests of one event loop that wait for a turn at the shared limit.
 
-One call at a time serves all of them: it confirms the turns that are due and reserves new ones. A
-request that need not wait costs one round trip, one that waited two, and concurrent requests share
-them. A turn is confirmed because another process may have started a cooldown meanwhile.
+One call to Redis at a time serves all of them: it confirms the turns that are due and reserves new ones.
+A request that need not wait costs one round trip, one that waits costs two, and concurrent requests share
+them. Turns are confirmed because another process may have started a cooldown meanwhile.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class _Waiter(TurnRequest):
 
 
 class SharedQueue:
-    """Lets requests leave in order of arrival, within the rate of all processes together.
+    """Gives turns in order of arrival, within the rate of all processes together.
 
-    Cancellation: a slot that was reserved is wasted; nobody else's turn is lost or taken twice.
+    Cancellation: a reserved slot is wasted; no other request's turn is lost or used twice.
 
     Args:
-        limit: of all processes together.
+        limit: the limit of all processes together.
         store: the Redis that holds the limit.
         fallback: the local limit while Redis is unavailable.
         timeout: seconds after which a call has failed.
@@ -58,7 +58,7 @@ class SharedQueue:
         self._timeout = timeout
         self._arriving: deque[_Waiter] = deque()
         self._due: deque[_Waiter] = deque()
-        self._reserved: deque[float] = deque()  # when they are due, of the event loop's clock
+        self._reserved: deque[float] = deque()  # when turns are due (event loop clock)
         self._cool_until = self._unpublished_until = -_NEVER
         self._epochs = 0  # how often all replies were invalidated
         self._state_created_at = self._losses = 0
@@ -76,7 +76,7 @@ class SharedQueue:
         return self._fallback.is_on
 
     def cool_down(self, seconds: float) -> None:
-        """Lets nothing leave for that long: here at once, in other processes once Redis is told."""
+        """Stops requests for that many seconds: here at once, elsewhere after the next call to Redis."""
         until = _now() + seconds
         if until > self._cool_until:
             self._cool_until = self._unpublished_until = until
@@ -86,7 +86,7 @@ class SharedQueue:
             self._schedule_call()
 
     async def acquire(self, deadline: float | None) -> None:
-        """Returns once one request may leave.
+        """Returns when one request may be sent.
 
         Raises:
             RateLimitedError: that would be after ``deadline``.
@@ -96,7 +96,7 @@ class SharedQueue:
             pass
 
     async def aclose(self) -> None:
-        """Waits for the call under way, then closes the connection; `acquire` opens a new one."""
+        """Waits for the running call, then closes the connection; `acquire` opens a new one."""
         if self._call_task is not None:
             await asyncio.wait({self._call_task}, timeout=2 * self._timeout)
         self._must_probe = False  # stops the probing of an unavailable Redis
@@ -104,7 +104,7 @@ class SharedQueue:
             await self._close_store()
 
     async def _advance(self, waiter: _Waiter) -> bool:
-        """Whether the request may leave now; if not, it must ask again."""
+        """Waits for a reply; returns True if the request may be sent, False if it must ask again."""
         if self._fallback.is_on:
             self._must_probe = True
             self._schedule_call()
@@ -120,7 +120,7 @@ class SharedQueue:
         return waiter.is_final and waiter.epochs == self._epochs
 
     async def _answer(self, waiter: _Waiter) -> float | None:
-        """Seconds to wait; None: it must ask again."""
+        """Returns the seconds to wait, or None if the request must ask again."""
         waiter.answer = asyncio.get_running_loop().create_future()
         (self._due if waiter.epoch else self._arriving).append(waiter)
         self._schedule_call()
@@ -191,7 +191,7 @@ class SharedQueue:
         try:
             async with self._calling, asyncio.timeout(self._patience()):
                 answer = ScriptReply(await self._run(arguments), len(waiters))
-        except Exception as error:  # any failure: requests continue, never without a limit
+        except Exception as error:  # after any failure requests continue, by the local limit
             self._put_back(waiters)
             await self._handle_failure(error)
         except asyncio.CancelledError:
@@ -207,7 +207,7 @@ class SharedQueue:
                 self._apply_reply(waiters, answer)
 
     async def _run(self, arguments: Sequence[int]) -> object:
-        """The script's reply; reconnects to a restarting Redis until the call's timeout."""
+        """Returns the script's reply; reconnects to a restarting Redis until the call's timeout."""
         while True:
             self._sent_at = _now()
             try:
@@ -219,7 +219,7 @@ class SharedQueue:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     def _may_be_split(self, answer: ScriptReply) -> bool:
-        """Whether other processes may just have found Redis unavailable."""
+        """Whether other processes may have found Redis unavailable just now."""
         is_first = self._state_created_at == 0  # the first connection has nothing to compare with
         is_new = not is_first and self._state_created_at != answer.born
         is_slow = not is_first and _now() - self._sent_at > self._timeout / 2
@@ -302,7 +302,7 @@ def _now() -> float:
 
 
 def _drop_cancelled(queue: deque[_Waiter]) -> bool:
-    """Removes cancelled waiters at the head; False where the queue is empty."""
+    """Removes cancelled waiters at the head; returns False if the queue is empty."""
     while queue and queue[0].answer.done():
         queue.popleft()
     return bool(queue)
