@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from support.growing_files import size_of
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from support.growing_files import size_of
 
 Command = Callable[..., Any]
