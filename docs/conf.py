@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reference_pages import write_pages
-from reference_texts import drop_reading_order, show_defaults
+from reference_texts import drop_reading_order, show_constants, show_defaults
 
 write_pages(Path(__file__).parent / "reference")
 
@@ -72,5 +72,6 @@ def write_llms_txt(app: Sphinx, failure: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("build-finished", write_llms_txt)
+    app.connect("autodoc-before-process-signature", show_constants)
     app.connect("autodoc-process-signature", show_defaults)
     app.connect("autodoc-process-docstring", drop_reading_order)

@@ -1,13 +1,16 @@
-"""Changes what the reference shows: the real defaults of records, and no texts for maintainers."""
+"""Changes what the reference shows: the values of defaults, and no texts for maintainers."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 from sphinx.util.inspect import signature as read_signature
 from sphinx.util.inspect import stringify_signature
+
+from paywint_async import RetryPolicy
 
 
 def show_defaults(
@@ -31,6 +34,29 @@ def show_defaults(
     return stringify_signature(
         replaced, show_return_annotation=False, unqualified_typehints=True
     ), None
+
+
+def show_constants(_app: object, function: Any, _is_method: bool) -> None:
+    """Sphinx's event `autodoc-before-process-signature`: the values of constants that are defaults.
+
+    Sphinx shows a default as it is written in the code. The name of a constant, such as `_CAPACITY`,
+    means nothing to a reader; a call or a function's name does.
+    """
+    attributes = getattr(function, "__dict__", {})  # of a bound method: the function's
+    if (signature := attributes.get("__signature__")) is None:
+        return
+    constants = getattr(function, "__globals__", {})
+    parameters = [
+        each.replace(default=_value_of(each.default, constants))
+        for each in signature.parameters.values()
+    ]
+    attributes["__signature__"] = signature.replace(parameters=parameters)
+
+
+def _value_of(default: Any, constants: Mapping[str, Any]) -> Any:
+    value = constants.get(repr(default), default)
+    is_plain = isinstance(value, int | float | str | tuple | RetryPolicy)
+    return value if is_plain else default
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:

@@ -16,7 +16,7 @@ R = TypeVar("R")
 Progress = Callable[[int, int | None], Any]
 
 
-async def _nothing(checkpoint: Checkpoint | None) -> None:
+async def do_nothing(checkpoint: Checkpoint | None) -> None:
     """Before most transfers."""
 
 
@@ -29,7 +29,7 @@ async def transfer(
     *,
     commit_every: float = 1.0,
     on_progress: Progress = lambda done, total: None,
-    before: Callable[[Checkpoint | None], Awaitable[None]] = _nothing,
+    before: Callable[[Checkpoint | None], Awaitable[None]] = do_nothing,
 ) -> int:
     """Everything that the reading has goes into the sink; returns how many records that were.
 

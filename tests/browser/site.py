@@ -76,6 +76,16 @@ def test_the_reference_shows_the_defaults_as_values(opened: Page, site: str) -> 
     expect(delivery).to_contain_text("attempts: list[int | str] = []")
 
 
+def test_the_reference_shows_the_values_of_constants_that_are_defaults(
+    opened: Page, site: str
+) -> None:
+    opened.goto(f"{site}/reference/client.html")
+    client = opened.locator("dt[id='paywint_async.PaywintClient']")
+
+    expect(client).to_contain_text("retry: RetryPolicy = RetryPolicy(max_attempts=4")
+    expect(client).to_contain_text("sent_path: str = '/api/user-api/payment/list/payment-sent'")
+
+
 def test_the_search_finds_a_name_of_the_reference(opened: Page, site: str) -> None:
     opened.goto(f"{site}/search.html?q=wait_until_final")
 
