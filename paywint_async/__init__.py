@@ -8,7 +8,7 @@ from paywint_async._lazy import importer
 
 TYPE_CHECKING = False  # `typing` itself takes longer to import than all of this
 
-# A name is imported when it is first asked for: nobody pays for what they do not use.
+# Each name is imported on first use, so that a program imports only what it uses.
 if TYPE_CHECKING:
     from paywint_async._accounts.account import Account, SecretRef
     from paywint_async._accounts.fan_out import export_accounts

@@ -1,4 +1,4 @@
-"""Checks the arguments of calls: each is refused with InvalidRequestError before anything is sent.
+"""Checks the arguments of calls; an invalid one is an InvalidRequestError before anything is sent.
 
 Knows the bounds of single values; does not know which operation sends them, or how.
 Source of every bound: the published Payment API, unless a comment says "assumed".
@@ -17,11 +17,11 @@ from paywint_async._strict_json import UUID_PATTERN
 
 ROWS_PER_PAGE = (10, 20, 50, 100)
 UUID_TEXT = re.compile(UUID_PATTERN)
-_MAX_DIGITS = 30  # assumed: nobody pays more, and an exponent must not become a megabyte of zeros
+_MAX_DIGITS = 30  # assumed: no payment is larger, and a large exponent must not be written as zeros
 
 
 def check_amount(amount: object, *, at_most: Decimal | None = None) -> Decimal:
-    """The amount in dollars, in plain notation: above zero, finite, at most two decimals.
+    """Returns the amount in dollars, without an exponent: above zero, finite, at most two decimals.
 
     Raises:
         InvalidRequestError: anything else; a float too, since it has already lost cents.
@@ -53,7 +53,7 @@ def _check_digits(amount: Decimal, at_most: Decimal | None) -> Decimal:
 
 
 def check_payment_id(payment_id: object, field: str = "payment_id") -> UUID:
-    """The id as a UUID.
+    """Returns the id as a UUID.
 
     Raises:
         InvalidRequestError: no UUID, or a string that is not in the 8-4-4-4-12 form.
@@ -66,7 +66,7 @@ def check_payment_id(payment_id: object, field: str = "payment_id") -> UUID:
 
 
 def check_direction(direction: object) -> Direction:
-    """The direction of that name.
+    """Returns the direction of that name.
 
     Raises:
         InvalidRequestError: neither "sent" nor "received".
@@ -77,14 +77,14 @@ def check_direction(direction: object) -> Direction:
 
 
 def check_whole(field: str, value: object, *, low: int) -> int:
-    """The whole number, where it is at least ``low``; InvalidRequestError otherwise."""
+    """Returns a whole number of at least ``low``; raises InvalidRequestError otherwise."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= low:
         return value
     raise InvalidRequestError(field, f"must be a whole number, at least {low}, not {value!r}")
 
 
 def check_seconds(field: str, value: object) -> float:
-    """The seconds, where they are finite and above zero; InvalidRequestError otherwise."""
+    """Returns finite seconds above zero; raises InvalidRequestError otherwise."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and 0 < value <= sys.float_info.max:  # type: ignore[operator]
         return value  # type: ignore[return-value]
@@ -92,14 +92,18 @@ def check_seconds(field: str, value: object) -> float:
 
 
 def check_rows_per_page(rows_per_page: object) -> int:
-    """The page size, where the API has it: 10, 20, 50 or 100; InvalidRequestError otherwise."""
+    """Returns a page size of the API: 10, 20, 50 or 100; raises InvalidRequestError otherwise."""
     if type(rows_per_page) is int and rows_per_page in ROWS_PER_PAGE:
         return rows_per_page
     raise InvalidRequestError("rows_per_page", f"must be 10, 20, 50 or 100, not {rows_per_page!r}")
 
 
 def check_text(field: str, text: object, shortest: int, longest: int) -> str | None:
-    """The text, where it has so many characters, or None; InvalidRequestError otherwise."""
+    """Returns a text of ``shortest`` to ``longest`` characters, or None.
+
+    Raises:
+        InvalidRequestError: anything else, or a text with half a surrogate pair.
+    """
     if text is None:
         return None
     if not isinstance(text, str):
@@ -113,7 +117,7 @@ def check_text(field: str, text: object, shortest: int, longest: int) -> str | N
 
 
 def check_email(email: object) -> str | None:
-    """The email address, or None; InvalidRequestError otherwise."""
+    """Returns an email address or None; raises InvalidRequestError otherwise."""
     text = check_text("email", email, 3, 254)
     if text is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         raise InvalidRequestError("email", f"is not an email address: {text!r}")

@@ -1,4 +1,4 @@
-"""The client: wires credentials, transport, chain and payments together. No logic of its own."""
+"""The client: connects credentials, transport, middleware chain and payments. No logic of its own."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _DEFAULT_RETRY = RetryPolicy()
 
 
 class ClientOptions(TypedDict, total=False):
-    """The arguments of `PaywintClient` by their names, for functions that hand them on.
+    """The arguments of `PaywintClient` by name, for functions that pass them on.
 
-    ``def make_client(**options: Unpack[ClientOptions])`` has a type checker find a misspelt option.
+    With ``def make_client(**options: Unpack[ClientOptions])`` a type checker finds misspelt options.
     """
 
     api_key: str
@@ -78,7 +78,7 @@ class PaywintClient:
             networks, and is moderate for a server whose limits are not published.
         request_timeout: seconds for one attempt, from connecting to the last byte; 30 is far more than
             a healthy server needs.
-        retry: how often and how long an operation is retried; by default `RetryPolicy()`.
+        retry: the limits on retries; by default `RetryPolicy()`.
         rate_limit: a limit of requests per second; none by default, since none is published. A 429 is
             respected in any case. `SharedRateLimit` limits several processes together; any other
             `Limiter` is possible.
@@ -164,18 +164,16 @@ class PaywintClient:
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ClientOptions]) -> Self:
-        """A client set up by the environment variables, ``overrides`` taking precedence.
+        """Creates a client from environment variables; ``overrides`` take precedence.
 
-        The overrides are the arguments of `PaywintClient`, `ClientOptions`.
-
-        ``PAYWINT_API_KEY``, ``PAYWINT_API_SECRET``, ``PAYWINT_ENVIRONMENT`` (sandbox, production) and
-        ``PAYWINT_BASE_URL``.
+        The variables are ``PAYWINT_API_KEY``, ``PAYWINT_API_SECRET``, ``PAYWINT_ENVIRONMENT`` (sandbox,
+        production) and ``PAYWINT_BASE_URL``; the overrides are the arguments of `PaywintClient`.
 
         Raises:
             ConfigurationError: a variable is missing or cannot be used; the message names it.
         """
         options = cast("dict[str, Any]", overrides)
-        # First of all: a traceback shows the locals of its frames, and the overrides are one.
+        # Before anything can raise: a traceback shows local variables, such as the overrides.
         credentials = Credentials(
             options.pop("api_key", None) or os.environ.get("PAYWINT_API_KEY"),
             options.pop("api_secret", None) or os.environ.get("PAYWINT_API_SECRET"),
@@ -207,29 +205,29 @@ class PaywintClient:
     async def request(
         self, method: str, path: str, *, json: Any = None, repeatable: bool | None = None
     ) -> Any:
-        """The decoded answer of any path of the API, for what this SDK has no method for.
+        """Sends a request to any path of the API, for operations that this SDK has no method for.
 
-        It goes through the same chain as every call: credentials, limits, retries, errors, events
-        (as operation ``request``).
+        It has the same credentials, limits, retries, errors and events as every call (as operation
+        ``request``).
 
         Args:
             method: GET, POST, PUT, PATCH or DELETE.
-            path: from the base URL's end on, with its query; begins with a slash, percent-encoded.
+            path: the path after the base URL, with its query; begins with a slash, percent-encoded.
             json: the body: dicts, lists, strings, whole numbers, `Decimal`, UUID, True, False; a
                 float is refused, since it may have lost digits. None: no body.
             repeatable: whether sending it twice does no harm, so that it may be retried. None: GET
                 may be repeated; everything else is sent once.
 
         Returns:
-            The decoded JSON, numbers as int or `Decimal` with exactly their digits; None for 204.
+            The decoded JSON; numbers become int or `Decimal` and keep all digits. None for 204.
 
         Raises:
-            InvalidRequestError: an argument cannot be sent; nothing was.
-            OutcomeUnknownError: what is sent once may or may not have had its effect; ``asked`` has
-                ``method``, ``path`` and ``json``.
-            APIError: the API refused, ``success: false`` with status 200 included.
-            ResponseDecodeError: the answer to what may be repeated is not strict JSON.
-            TransportError: no answer to what may be repeated, or no connection.
+            InvalidRequestError: an argument cannot be sent; nothing was sent.
+            OutcomeUnknownError: a request that is not repeatable may or may not have taken effect;
+                ``asked`` has ``method``, ``path`` and ``json``.
+            APIError: the API refused, including ``success: false`` with status 200.
+            ResponseDecodeError: the answer to a repeatable request is not strict JSON.
+            TransportError: no answer to a repeatable request, or no connection.
         """
         return await send(self._handler, raw_request(method, path, json, repeatable))
 
@@ -241,23 +239,23 @@ class PaywintClient:
         max_concurrency: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> PaywintClient:
-        """A view of this client, with other options for its calls; None leaves one as it is.
+        """Returns a view of this client with other options for its calls; None leaves one unchanged.
 
-        It shares connections, rate limit, cooldown, budget of retries, middlewares and what webhooks
-        have told. Making one costs next to nothing, and it need not be closed: it ends with the client
-        it came from. To close it ends its own calls with `ClientClosedError`, and nothing else. A view
-        of a view has the options of both, and ends with either.
+        A view shares connections, rate limit, cooldown, retry budget, middlewares and the reports of
+        webhooks. It is cheap, and need not be closed: it ends with the client it came from. Closing a
+        view ends its own calls with `ClientClosedError`, and nothing else. A view of a view has the
+        options of both, and ends with either.
 
         Args:
-            request_timeout: seconds for one attempt, connect to last byte.
-            retry: how patient an operation is.
-            max_concurrency: requests in flight of one listing.
-            headers: sent with each request; in place of those of the same name. Values are never
+            request_timeout: seconds for one attempt, from connecting to the last byte.
+            retry: the limits on retries.
+            max_concurrency: the most requests in flight of one listing.
+            headers: sent with each request; they replace headers of the same name. Values are never
                 shown, but your middlewares see them.
 
         Raises:
-            ConfigurationError: an option cannot be used; a header that the SDK sets itself, such as a
-                credential, ``Authorization``, ``Cookie``, ``Host`` or ``Content-Length``.
+            ConfigurationError: an option is invalid, or a header is one that the SDK sets itself, such
+                as a credential, ``Authorization``, ``Cookie``, ``Host`` or ``Content-Length``.
         """
         options = self._scope.options.changed(
             request_timeout=request_timeout,
@@ -265,40 +263,41 @@ class PaywintClient:
             max_concurrency=max_concurrency,
             headers=headers,
         )
-        # Not of a subclass, whose own attributes would be missing.
+        # Not an instance of a subclass, whose own attributes would be missing.
         view = PaywintClient.__new__(PaywintClient)
         view._set_up(self._core, Scope(options, self._scope), is_view=True)
         return view
 
     def answers(self, *, limit: int = 1000) -> AbstractContextManager[Answers]:
-        """Collects what came back while a block runs, of calls that succeeded, too::
+        """Collects the answers to all calls of a block, successful or not::
 
             with client.answers() as seen:
                 link = await client.payments.create_link(5)
             log.info("created %s, request id %s", link.payment_id, seen[-1].request_id)
 
-        Those of the calls in the block and in the tasks it starts, on this client and its views; on a
-        view, its own. Each page of a listing is one. A call without an answer (`TransportError`), or that
-        this client held back itself, leaves none. Other tasks that use the same client are not in it.
-        Blocks may be nested: the outer one has the answers of the inner one, too.
+        It collects the calls in the block, and in the tasks that the block starts, on this client and its
+        views (on a view: only its own). Each page of a listing is an answer. A call without an answer
+        (`TransportError`), or one that this client did not send, adds none. Calls of other tasks with
+        the same client are not collected. Blocks may be nested: the outer one also collects the answers
+        of the inner one.
 
         Args:
-            limit: of the answers that are kept, the latest ones; ``seen.dropped`` counts the others.
-                An answer's headers take about 1 kB.
+            limit: how many answers are kept, the latest ones; ``seen.dropped`` counts the others. An
+                answer's headers take about 1 kB.
 
         Yields:
-            the list of `Answer`, in the order in which they came; it stays as it is after the block.
+            the list of `Answer`, in the order in which they came; it does not change after the block.
 
         Raises:
-            InvalidRequestError: ``limit`` is no whole number, or below 1.
+            InvalidRequestError: ``limit`` is not a whole number, or below 1.
         """
         return collect(self._scope, check_whole("limit", limit, low=1))
 
     async def aclose(self) -> None:
-        """Closes the connections; calls under way end with `ClientClosedError`. Idempotent.
+        """Closes the connections; running calls end with `ClientClosedError`. Idempotent.
 
-        Views of this client end, too; a view itself closes no connection. A limiter of your own that
-        has an `aclose` is closed with the client.
+        Views of this client are closed, too; closing a view closes no connection. A limiter of your own
+        that has an `aclose` is closed with the client.
         """
         try:
             await self._scope.aclose()
@@ -308,7 +307,7 @@ class PaywintClient:
 
 
 def _end_of(payments: Payments, tracker: Tracker) -> Callable[[], Awaitable[None]]:
-    """Ends iterators and waits; refers to both weakly, as both refer to the scope."""
+    """Returns a function that ends iterators and waits; it refers to them weakly, to avoid a cycle."""
     iterators, waits = payments._iterators, weakref.ref(tracker)
 
     async def end() -> None:
@@ -321,5 +320,5 @@ def _end_of(payments: Payments, tracker: Tracker) -> Callable[[], Awaitable[None
 
 
 def _wrap(api_key: object, api_secret: object) -> Credentials:
-    # `from_env` hands both over wrapped, since a traceback would show the locals of its frame.
+    # `from_env` passes both wrapped already, as a traceback would show the local variables of its frame.
     return api_key if isinstance(api_key, Credentials) else Credentials(api_key, api_secret)

@@ -1,6 +1,6 @@
-"""Names of a package that are imported when they are first asked for (PEP 562).
+"""Imports the names of a package on first use (PEP 562).
 
-It imports next to nothing itself, since every program that names the package waits for it.
+Imports almost nothing itself, since every program that imports the package waits for it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def importer(
     package: str, *, modules: Mapping[str, Sequence[str]], packages: Sequence[str] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a package.
+    """Returns the ``__getattr__`` and ``__dir__`` of a package.
 
-    Threads may ask at once: the import system gives each of them the same, whole module.
+    Safe in threads: the import system gives all of them the same, completely imported module.
 
     Args:
-        package: its name.
+        package: the name of the package.
         modules: the names that each module defines; modules are named relative to the package.
-        packages: sub-packages, which are attributes of the package before anybody imports them, too.
+        packages: sub-packages, which are imported when they are first used as an attribute.
     """
     places = {name: module for module, names in modules.items() for name in names}
 

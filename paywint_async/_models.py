@@ -1,7 +1,7 @@
 """The API's records and enums, as frozen values. Knows nothing of JSON, HTTP or asyncio.
 
-Field names are the API's own. Source of each field: the published Payment API; only which fields may
-be null is assumed (``payment_id``, ``amount``, ``status`` and ``created_at`` never are).
+Field names are the API's own. Source of each field: the published Payment API. Assumed: which fields may
+be null (all but ``payment_id``, ``amount``, ``status`` and ``created_at``).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class OpenEnum(StrEnum):
-    """A string enum that keeps values it does not know, since the API may add some any day.
+    """A string enum that keeps unknown values, since the API may add some at any time.
 
-    An unknown value becomes a member-like instance: it compares, hashes, prints and pickles as its
-    string, is an instance of the enum, and is not listed when the enum is iterated.
+    An unknown value becomes an instance of the enum that compares, hashes, prints and pickles as its
+    string, and is not listed when the enum is iterated.
     """
 
     @classmethod
@@ -38,7 +38,7 @@ class OpenEnum(StrEnum):
 
 
 class PaymentStatus(OpenEnum):
-    """Where a payment stands. Source: published list; unknown values are kept."""
+    """The status of a payment. Source: published list; unknown values are kept."""
 
     INITIATED = "initiated"
     OPENED = "opened"
@@ -52,25 +52,25 @@ class PaymentStatus(OpenEnum):
 
     @property
     def is_final(self) -> bool:
-        """True once the payment has ended (a retry is a new payment).
+        """Whether the payment has ended (a retry is a new payment).
 
-        What is `success` may be refunded later, in parts too; webhooks tell of that.
+        A `success` may be refunded later, in whole or in part; webhooks report that.
         """
         return self in FINAL_STATUSES
 
 
-# The last two are assumed: what a refunded payment's status is, nobody published. It may stay `success`.
+# The last two are assumed: the status of a refunded payment is not published. It may stay `success`.
 FINAL_STATUSES = frozenset(
     {"success", "failed", "rejected", "expired", "retried", "refunded", "partially_refunded"}
 )
 
 
 class WebhookEventName(OpenEnum):
-    """What a webhook tells of a payment; unknown names, such as ``kyc.approved``, are kept.
+    """The name of a webhook event; unknown names, such as ``kyc.approved``, are kept.
 
-    A refund is listed as ``payment.refunded``, and its published example says ``payment.refund``.
+    The published list has ``payment.refunded`` for a refund, its published example ``payment.refund``.
 
-    Source: the eight of the developer site, four more of the platform site.
+    Source: eight names of the developer site, four more of the platform site.
     """
 
     INITIATED = "payment.initiated"
@@ -88,7 +88,7 @@ class WebhookEventName(OpenEnum):
 
 
 class PaymentMethod(OpenEnum):
-    """How money is paid or received. Source: values seen in the published examples; open."""
+    """A method of paying or receiving. Source: the published examples; unknown values are kept."""
 
     WALLET = "WALLET"
     CARD = "CARD"
@@ -99,7 +99,7 @@ class PaymentMethod(OpenEnum):
 
 
 class Direction(StrEnum):
-    """Which of the two lists: payments sent by this account, or received by it."""
+    """The direction of payments: sent by this account, or received by it."""
 
     SENT = "sent"
     RECEIVED = "received"
@@ -107,7 +107,7 @@ class Direction(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class PaymentLink(Record):
-    """A new pending payment and the address at which it can be paid."""
+    """A new pending payment, and the URL at which it can be paid."""
 
     payment_id: UUID
     payment_link: str
@@ -123,7 +123,7 @@ class CheckoutToken(Record):
 
 @attrs.frozen(kw_only=True)
 class Payment(Record):
-    """One payment, as the API tells it. ``amount`` is in US dollars, exact; times have a zone."""
+    """One payment. ``amount`` is exact, in US dollars; times have a time zone."""
 
     payment_id: UUID
     payer_id: UUID | None = None
@@ -145,8 +145,8 @@ class Payment(Record):
 class PaymentPage(Record):
     """One page of a list, numbered from 1.
 
-    ``total_records`` counts all payments of the list at the moment of the answer, and
-    ``query_generated_time`` is that moment in Unix seconds (None where the API did not say).
+    ``total_records`` is the number of payments in the list at the time of the answer, and
+    ``query_generated_time`` is that time in Unix seconds (None if the API did not say).
     """
 
     records: tuple[Payment, ...]
@@ -158,7 +158,7 @@ class PaymentPage(Record):
 
 @attrs.frozen(kw_only=True)
 class HistoryEntry(Record):
-    """A payment and the list it came from: a payment to oneself appears once in each direction."""
+    """A payment with its direction; a payment to oneself appears once in each direction."""
 
     direction: Direction
     payment: Payment

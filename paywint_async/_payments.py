@@ -119,7 +119,7 @@ class Payments:
             error: what `create_link` raised.
 
         Raises:
-            InvalidRequestError: the error is not of `create_link`.
+            InvalidRequestError: the error was not raised by `create_link`.
             OutcomeUnknownError: several payments match; they are in its ``candidates``.
             IncompleteHistoryError, APIError, TransportError: the list could not be read.
         """
@@ -137,7 +137,7 @@ class Payments:
     async def page(
         self, direction: Direction | str, page_no: int, rows_per_page: int = 100
     ) -> PaymentPage:
-        """Returns one page as the API answers it now, counted from 1; to read them all use a listing.
+        """Returns one page of the list as it is now, counted from 1; to read all pages use a listing.
 
         Raises:
             InvalidRequestError: an argument is invalid; nothing was sent.
@@ -165,24 +165,25 @@ class Payments:
     ) -> PaymentListing:
         """Returns a listing of the payments this account has sent; iterating it sends the first request.
 
-        The API cannot select by time. With ``since`` or ``until`` the listing looks up where the span
-        begins and ends, by halving, and reads only its pages: at most ``2 × log2(pages) + 4`` requests
-        more than the span has pages. Where the list is not in the order of ``created_at``, all of it
-        is read, and what is in the span delivered; `DisorderEvent` tells it.
+        The API cannot select by time. With ``since`` or ``until`` the listing finds the beginning and
+        the end of the span by binary search, and reads only its pages: at most
+        ``2 × log2(pages) + 4`` requests more than the span has pages. If the list is not in the order of
+        ``created_at``, the whole list is read, and the payments in the span are delivered; a
+        `DisorderEvent` reports it.
 
         Args:
             since: payments created then or later; with a time zone. None: from the first one on.
             until: payments created before then; with a time zone. None: up to the newest one.
             oldest_first: in the order of time, whatever the server's order; a newest-first list is read
-                from its end. Where the list is not in the order of ``created_at``, its own order is
-                kept, from its oldest end; `DisorderEvent` tells it.
+                from its end. If the list is not in the order of ``created_at``, its own order is kept,
+                from its oldest end; a `DisorderEvent` reports it.
             rows_per_page: 10, 20, 50 or 100; 100 needs the fewest requests.
-            max_concurrency: requests in flight at most; None: the client's.
-            checkpoint: of an earlier listing of this direction; resumes right after it. It remembers
-                span and order, which need not be given again.
+            max_concurrency: the most requests in flight; None: the client's.
+            checkpoint: the checkpoint of an earlier listing of this direction, after which this one
+                resumes. It contains span and order, which need not be given again.
 
         Raises:
-            InvalidRequestError: an argument is invalid, or the checkpoint is of another span or order.
+            InvalidRequestError: an argument is invalid, or the checkpoint has another span or order.
         """
         selection = read_selection(since, until, oldest_first)
         return self._listing(Direction.SENT, selection, rows_per_page, max_concurrency, checkpoint)
@@ -213,9 +214,10 @@ class Payments:
         max_concurrency: int | None = None,
         checkpoint: dict[str, Any] | None = None,
     ) -> HistoryListing:
-        """Returns a listing of both directions, read concurrently and merged by time; as `sent`.
+        """Returns a listing of both directions, read concurrently and merged by time.
 
-        ``max_concurrency`` bounds both directions together, ``checkpoint`` is of an earlier history.
+        Arguments as `sent`; ``max_concurrency`` limits both directions together, and ``checkpoint`` is
+        that of an earlier history.
         """
         sources = [self._source(direction, rows_per_page) for direction in Direction]
         concurrency = self._concurrency(max_concurrency)
@@ -227,18 +229,18 @@ class Payments:
     ) -> Payment:
         """Polls the payment until its status is final, at growing intervals, and returns it.
 
-        All waits of one client share their requests: one request serves everybody who waits for that
+        All waits of one client share their requests: one request serves all tasks that wait for that
         payment, at most ``max_concurrency`` are in flight, and `wake` triggers one immediately. A
-        `retried` payment is followed to its retry where `wake` was given that id; the payment returned
+        `retried` payment is followed to its retry if `wake` was given that id; the payment returned
         then has another ``payment_id``. Otherwise `retried` is final.
 
         Args:
-            payment_id: of the payment to wait for.
-            timeout: seconds to wait at most.
+            payment_id: the payment to wait for.
+            timeout: the longest wait, in seconds.
             poll: seconds before the second request; each further interval is 1.5 times longer, 30 at
-                most. Among several waits for one payment the shortest ``poll`` applies. Where more
-                payments than ``max_concurrency`` are waited for, intervals are up to a quarter longer,
-                so that requests that began together spread out.
+                most. Of several waits for one payment the shortest ``poll`` applies. If more payments
+                than ``max_concurrency`` are waited for, intervals are up to a quarter longer, so that
+                requests that began together spread out.
 
         Raises:
             WaitTimeoutError: not final in time; ``payment`` is its last known state.
@@ -251,7 +253,7 @@ class Payments:
             payment_id, timeout=_arguments.check_seconds("timeout", timeout), poll=poll
         )
         seen: Payment | None = None
-        async with watch:  # so that the request in flight ends however this is left
+        async with watch:  # so that the request in flight ends in every case
             async for payment in watch:
                 seen = payment
         assert seen is not None  # a watch that has seen no state raises
@@ -263,8 +265,9 @@ class Payments:
         """Returns an iterator over the payment's states: the current one first, the final one last.
 
         Args:
-            payment_id: of the payment to watch.
-            timeout: seconds from the first step to the final state at most; None: unlimited.
+            payment_id: the payment to watch.
+            timeout: the longest time from the first step to the final state, in seconds; None:
+                unlimited.
             poll: as `wait_until_final`, with which it shares its requests.
 
         Raises:
@@ -275,16 +278,16 @@ class Payments:
         return self._tracker.watch(wanted, limit, _arguments.check_seconds("poll", poll))
 
     def wake(self, payment_id: UUID | str, *, retry_payment_id: UUID | str | None = None) -> None:
-        """Requests a payment immediately where somebody waits for it; call it for each webhook of it.
+        """Requests a payment immediately if a task waits for it; call it for each webhook of a payment.
 
-        What a wait returns is still the answer of Get Payment. Safe to call from any thread.
+        A wait still returns the answer of Get Payment. Safe to call from any thread.
 
         Args:
-            payment_id: of the payment that may have changed.
+            payment_id: the payment that may have changed.
             retry_payment_id: the payment that a `retried` event names. No API call can confirm that
                 it is the retry of the other one, only that payee and amount are the same, so take it
-                from events whose signature was verified. The latest 10,000 are kept. Once `wake` was
-                called on a client, waits that see `retried` wait up to 10 seconds for the webhook that
+                from events whose signature was verified. The latest 10,000 are kept. After the first
+                `wake` on a client, waits that see `retried` wait up to 10 seconds for the webhook that
                 names the retry.
 
         Raises:

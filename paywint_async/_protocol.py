@@ -1,7 +1,8 @@
-"""Sans-I/O: what each operation sends, what each answer means, which may be repeated.
+"""The API's protocol without I/O: makes the request of each operation, and reads its answer.
 
-Knows the API's paths and shapes; does not know how bytes travel, when to retry, or asyncio.
-Source of every path, field and bound: the published Payment API, unless a comment says "assumed".
+Knows the API's paths and shapes, and which requests are repeatable; does not know how they are sent or
+when they are retried. Source of every path, field and bound: the published Payment API, unless a comment
+says "assumed".
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ _MAX_ERROR_TEXT = 2_000
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True):
-    """One operation, ready to be sent: its request, and how its answer is read.
+    """One operation: its request, and the function that reads its answer.
 
-    ``asked`` is what the caller asked for, to be told if a create's outcome stays unknown.
+    ``asked`` are the caller's arguments, reported by `OutcomeUnknownError`.
     """
 
     request: Request
@@ -60,7 +61,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
 def create_link(
     amount: Decimal | int, description: str | None, invoice_number: str | None
 ) -> Call[PaymentLink]:
-    """Create Payment Link: writes, and has no idempotency key, so it may not be repeated."""
+    """Create Payment Link: a write without an idempotency key, so it must not be repeated."""
     asked = {
         "amount": check_amount(amount),
         "description": check_text("description", description, 0, MAX_DESCRIPTION),
@@ -123,10 +124,10 @@ def page_request(
 
 
 def read_page(response: Response, page_no: int, rows: int, direction: Direction) -> PaymentPage:
-    """The page that an answer holds.
+    """Reads a page from an answer.
 
     Raises:
-        ResponseDecodeError: it holds none; names direction, page and, where it is one record's fault,
+        ResponseDecodeError: there is none; has direction, page and, if a single record cannot be read,
             its index and id.
     """
     try:
@@ -154,7 +155,7 @@ def read_page(response: Response, page_no: int, rows: int, direction: Direction)
 
 
 def _records_of(envelope: _codec.ListEnvelope) -> tuple[tuple[Payment, ...], int]:
-    """Records and total. An account without payments may have null for either, or no total."""
+    """The records and the total. Either may be null if the account has no payments."""
     records, total = envelope.records, envelope.total_records
     if not records and not total:
         return (), 0
@@ -170,7 +171,7 @@ def _records_of(envelope: _codec.ListEnvelope) -> tuple[tuple[Payment, ...], int
 def page(
     direction: Direction, page_no: int, rows_per_page: int, sent_path: str = SENT_PATH
 ) -> Call[PaymentPage]:
-    """One page, asked for by itself."""
+    """List Sent or Received Payments: a single page."""
     request = page_request(direction, page_no, rows_per_page, is_bounded=False, sent_path=sent_path)
     return Call(
         request=request,
@@ -195,13 +196,13 @@ def _read_payment(response: Response, asked: str) -> Payment:
 
 
 def _read_envelope(response: Response, envelope_type: type[T]) -> T:
-    """The envelope of a success, or the error that the answer means."""
+    """Returns the envelope of a success; raises the error for any other answer."""
     if not 200 <= response.status < 300:
         raise api_error(response)
     try:
         envelope: Any = _codec.decode(response.body, envelope_type)
     except ResponseDecodeError:
-        if _refusal(response).success is False:  # a refusal has no data: that is not the news
+        if _refusal(response).success is False:  # a refusal, which need not have data
             raise api_error(response) from None
         raise
     if not envelope.success:
@@ -220,7 +221,7 @@ def _refusal(response: Response) -> _codec.Refusal:
 
 
 def api_error(response: Response) -> APIError:
-    """The error that a refusal means, by its status. Error bodies are assumed: any shape will do."""
+    """Returns the error for a refusal, by its status. The body may have any shape (assumed)."""
     status, refusal = response.status, _refusal(response)
     text = response.body[: 4 * _MAX_ERROR_TEXT].decode("utf-8", "replace")[:_MAX_ERROR_TEXT]
     problems = _problems(refusal.detail)
@@ -271,7 +272,7 @@ def _no_message(status: int, text: str) -> str:
 
 
 def _problems(detail: Any) -> dict[str, str]:
-    """FastAPI's list of problems, as one text per field; empty where it is something else."""
+    """Turns FastAPI's list of problems into one text per field; anything else gives none."""
     problems: dict[str, str] = {}
     for item in detail if isinstance(detail, list) else []:
         if isinstance(item, dict):
@@ -285,14 +286,14 @@ def _problems(detail: Any) -> dict[str, str]:
 def retry_after_seconds(response: Response, now: float | None = None) -> float | None:
     """``Retry-After`` in seconds from ``now`` (Unix time; default: the clock).
 
-    None where it is absent, in the past, negative or nonsense: then the caller's own wait holds.
+    None if it is absent, in the past, negative or invalid: then the caller's own delay applies.
     """
     text = response.headers.get("retry-after", "").strip()
     if re.fullmatch(_SECONDS, text):
         return min(float(text), sys.float_info.max)
     try:
         moment = parsedate_to_datetime(text)
-        if moment.tzinfo is None:  # an HTTP date in C's form names no zone, and means UTC
+        if moment.tzinfo is None:  # an HTTP date in asctime format has no zone, and is in UTC
             moment = moment.replace(tzinfo=UTC)
         stamp = moment.timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,7 +1,7 @@
-"""Records in models of pydantic and in FastAPI. The only user of pydantic, imported when it asks.
+"""Records in models of pydantic and in FastAPI. The only user of pydantic; imported when pydantic asks.
 
-pydantic writes no JSON number with more digits than a float has. So amounts are JSON texts there, with
-exactly their digits, as pydantic writes every Decimal; `Record.to_json` writes numbers.
+pydantic writes no JSON number with more digits than a float has. So amounts become JSON texts with all
+their digits, as pydantic writes every Decimal; `Record.to_json` writes numbers.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import attrs
 from pydantic_core import core_schema
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_FLOAT_DIGITS = 15  # so many digits of a decimal number survive in a float
+_FLOAT_DIGITS = 15  # a float keeps this many decimal digits
 
 
 def record_schema(record: Any, handler: Any) -> core_schema.CoreSchema:
-    """The schema of a record: it takes an instance or its fields, and is written as its fields."""
+    """Returns the schema of a record: validates an instance or its fields, serializes its fields."""
     hints = get_type_hints(record)
     fields = {
         field.name: core_schema.typed_dict_field(
@@ -49,7 +49,7 @@ def _maker(record: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 def _fields_of(record: Any) -> Callable[[Any], dict[str, Any]]:
-    """Its fields as they are: the records inside of it have schemas of their own."""
+    """Returns a function that reads the fields unchanged; nested records have schemas of their own."""
     names = [field.name for field in attrs.fields(record)]
     return lambda value: {name: getattr(value, name) for name in names}
 
@@ -64,7 +64,7 @@ def _field_schema(hint: Any, handler: Any) -> core_schema.CoreSchema:
     if hint is Decimal:
         decimal = core_schema.decimal_schema(allow_inf_nan=False)
         return core_schema.no_info_before_validator_function(_check_number, decimal)
-    if isinstance(hint, type) and issubclass(hint, Enum):  # open: a value not known is kept
+    if isinstance(hint, type) and issubclass(hint, Enum):  # unknown values are kept
         return core_schema.no_info_after_validator_function(hint, core_schema.str_schema())
     return handler.generate_schema(hint)  # type: ignore[no-any-return]
 

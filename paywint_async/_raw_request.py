@@ -1,4 +1,4 @@
-"""Sans-I/O: what `PaywintClient.request` sends, and what the answers of any endpoint mean."""
+"""Makes the request of `PaywintClient.request`, and reads the answers of any endpoint. No I/O."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NO_CONTENT = 204
 
 
 def raw_request(method: object, path: object, json: object, repeatable: object) -> Call[Any]:
-    """A request to any path of the API.
+    """Makes a call to any path of the API.
 
     Raises:
-        InvalidRequestError: an argument cannot be sent as it is; names it.
+        InvalidRequestError: an argument cannot be sent as it is; ``field`` is its name.
     """
     verb = _check_method(method)
     if problem := path_problem(path):
@@ -36,7 +36,7 @@ def raw_request(method: object, path: object, json: object, repeatable: object) 
         body=None if json is None else _encode(json),
         repeatable=may_repeat,
     )
-    # A copy: the caller may go on with theirs. Needed where a write's outcome stays unknown.
+    # For `OutcomeUnknownError`; a copy, as the caller may change the original.
     asked = {} if may_repeat else {"method": verb, "path": path, "json": copy.deepcopy(json)}
     return Call(request=request, asked=asked, read=_read)
 
@@ -63,7 +63,7 @@ def _encode(value: object) -> bytes:
 
 
 def _check_json(value: object, place: str) -> None:
-    """Refuses what the encoder would write as something else, such as a float, or bytes as text."""
+    """Refuses values that the encoder would change, such as a float, or bytes written as text."""
     if isinstance(value, float):
         raise _refusal(place, f"a float loses digits: use Decimal('{value}')")
     if isinstance(value, Decimal) and not value.is_finite():
@@ -85,7 +85,7 @@ def _refusal(place: str, problem: str) -> InvalidRequestError:
 
 
 def _read(response: Response) -> Any:
-    """The decoded JSON; None for 204.
+    """Returns the decoded JSON; None for 204.
 
     Raises:
         APIError: any other status than 2xx, or ``success: false``.

@@ -1,4 +1,4 @@
-"""Records as dicts and JSON, exactly, and back. Knows no envelopes, no HTTP and no files."""
+"""Converts records to dicts and JSON and back, without losing digits. Knows no envelopes or HTTP."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _SEPARATORS = tuple(
 
 
 class Record:
-    """What the API's records share: they are plain values, and keep their digits on every way."""
+    """Base class of the API's records: values that convert to dicts and JSON, and keep all digits."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by their names, in the API's order: `Decimal`, `UUID`, aware `datetime`, text.
+        """Returns the fields by name, in the API's order: `Decimal`, `UUID`, aware `datetime`, text.
 
-        Records inside of it become dicts, too.
+        Nested records become dicts, too.
         """
         names = (field.name for field in attrs.fields(type(self)))  # type: ignore[arg-type]
         return {name: _plain(getattr(self, name)) for name in names}
 
     def to_json(self) -> str:
-        """One JSON object, in the API's order; amounts are numbers with exactly their digits.
+        """Returns one JSON object, in the API's order; amounts are numbers with all their digits.
 
         Times are in UTC, with six decimals and ``Z``.
         """
@@ -43,10 +43,10 @@ class Record:
 
     @classmethod
     def from_json(cls, data: str | bytes) -> Self:
-        """The record that `to_json` wrote, or that the API answered; unknown fields are ignored.
+        """Parses a record written by `to_json` or by the API; unknown fields are ignored.
 
         Raises:
-            ResponseDecodeError: it is not strict JSON, or not of this record: names the ``$.path``.
+            ResponseDecodeError: not strict JSON, or not this record; has the ``$.path`` of the problem.
                 An amount must be a JSON number.
         """
         problem, path = "", "$"
@@ -63,14 +63,14 @@ class Record:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """For models of pydantic and for FastAPI; without pydantic nobody calls it."""
+        """Called by pydantic, for models and FastAPI."""
         from paywint_async._pydantic import record_schema
 
         return record_schema(cls, handler)
 
 
 def _encoded(text: str) -> bytes:
-    """UTF-8; half a surrogate pair is no character, and becomes U+FFFD."""
+    """Encodes as UTF-8; half a surrogate pair, which is not a character, becomes U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
@@ -90,27 +90,27 @@ def _timed(value: Any) -> Any:
 
 @cache
 def money_fields(record: type) -> tuple[str, ...]:
-    """The fields of a record that are Decimals, which must not be read from JSON text."""
+    """The Decimal fields of a record, which must not be read from JSON text."""
     hints = get_type_hints(record)
     return tuple(name for name, hint in hints.items() if Decimal in (hint, *parts_of(hint)))
 
 
 def parts_of(hint: Any) -> Sequence[Any]:
-    """The types in a type hint, however deep: those of ``tuple[Payment, ...] | None``, say."""
+    """The types within a type hint at any depth, such as in ``tuple[Payment, ...] | None``."""
     parts = get_args(hint)
     return [*parts, *(inner for part in parts if get_origin(part) for inner in parts_of(part))]
 
 
 def refuse_text_money(value: Any, record: type, path: str) -> None:
-    """Refuses an amount that is JSON text, which the decoder would take, ``"1_000"`` and ``"NaN"`` too.
+    """Refuses an amount as JSON text, which the decoder would accept, even ``"1_000"`` and ``"NaN"``.
 
     Args:
-        value: an object of JSON, whose numbers are numbers or `Digits`.
-        record: which it is meant to be.
-        path: where it stands.
+        value: a JSON value, whose numbers are numbers or `Digits`.
+        record: the type of the record.
+        path: the path of the value.
 
     Raises:
-        ResponseDecodeError: naming the field.
+        ResponseDecodeError: an amount is text; has the path of the field.
     """
     for name in money_fields(record) if isinstance(value, dict) else ():
         amount = value.get(name)
@@ -119,9 +119,9 @@ def refuse_text_money(value: Any, record: type, path: str) -> None:
 
 
 def time_text(moment: datetime) -> str:
-    """ISO 8601 in UTC with six decimals and ``Z``, which sorts as text.
+    """Formats a time as ISO 8601 in UTC with six decimals and ``Z``, which sorts as text.
 
-    The few hours whose moment in UTC is beyond Python's calendar keep their own offset.
+    A time that is beyond Python's calendar in UTC keeps its own offset.
     """
     try:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -131,9 +131,9 @@ def time_text(moment: datetime) -> str:
 
 
 def escape_separators(data: bytes) -> bytes:
-    """JSON without raw U+0085, U+2028 and U+2029, which can stand only in its texts."""
+    """Escapes U+0085, U+2028 and U+2029 in JSON, where they can occur only in texts."""
     for separator, escaped in _SEPARATORS:
-        # To look for its first byte alone takes a tenth of the time.
+        # Looking for the first byte alone first takes a tenth of the time.
         if separator[:1] in data and separator in data:
             data = data.replace(separator, escaped)
     return data

@@ -1,8 +1,8 @@
-"""JSON read strictly, and damaged texts in it repaired. Knows nothing of records.
+"""Parses JSON strictly, but repairs invalid texts in it. Knows nothing of records.
 
-Strict means: a key twice in one object, ``NaN`` and ``Infinity`` are errors, and numbers keep their
-digits. Texts are the exception: what a payer typed is cut and mangled on its way (half an emoji, a byte
-of Latin-1, a control character), and must not make an account unreadable.
+Strictly: a key twice in one object, ``NaN`` and ``Infinity`` are errors, and numbers keep all digits.
+Texts are the exception: a payer's text may be truncated or badly encoded on its way (half an emoji, a
+byte of Latin-1, a control character), and must not make an account unreadable.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _TEXT = r'(?s)"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _HALF_A_PAIR = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escapes one by one, so that the second backslash of `\\` begins none.
+# Matches escapes one by one, so that the second backslash of `\\` does not begin one.
 _DAMAGE = rf"(?s){_PAIR}|(?P<half>{_HALF_A_PAIR})|\\.|(?P<control>[\x00-\x1f])"
-_UNSAFE = r"[\\\x00-\x1f]"  # a document without one has no damage
-_SHOWN = 40  # characters of a key
+_UNSAFE = r"[\\\x00-\x1f]"  # a document without these needs no repair
+_SHOWN = 40  # characters of a key that a message shows
 
 
 class Digits(str):
-    """A JSON number as it was written; plain `str` is JSON text."""
+    """The digits of a JSON number as written; a plain `str` is JSON text."""
 
     __slots__ = ()
 
@@ -36,9 +36,9 @@ class Digits(str):
 
 
 def repair_texts(data: bytes) -> bytes:
-    """The same document with every text readable; nothing outside of texts is changed.
+    """Makes every text of a document valid; nothing outside of texts is changed.
 
-    Half a surrogate pair and bytes that are no UTF-8 become U+FFFD, control characters are escaped.
+    Half a surrogate pair and bytes that are not UTF-8 become U+FFFD, control characters are escaped.
     """
     text = data.decode("utf-8", "replace")
     if re.search(_UNSAFE, text) is None:
@@ -61,10 +61,10 @@ def load(
     parse_float: Callable[[str], Any] = Decimal,
     parse_constant: Callable[[str], Any] | None = None,
 ) -> Any:
-    """Any JSON value; ints and Decimals with exactly their digits, unless told otherwise.
+    """Parses any JSON value; numbers become int and Decimal by default, and keep all their digits.
 
-    ``parse_constant`` reads ``NaN``, ``Infinity`` and ``-Infinity``, which JSON does not have; None: they
-    are errors.
+    ``parse_constant`` reads ``NaN``, ``Infinity`` and ``-Infinity``, which are not JSON; None: they are
+    errors.
 
     Raises:
         ValueError: not strict JSON; the message says what is wrong.

@@ -1,13 +1,12 @@
-"""Fixtures for the tests of whoever uses the SDK; pytest finds them by itself.
+"""Fixtures for the tests of programs that use the SDK; pytest finds them by itself.
 
-pytest imports this module in every run of an environment that has the SDK, beside whatever plugins
-there are. So it imports nothing but the standard library and pytest, and what a fixture needs is looked
-for when a test uses it.
+pytest imports this module in every run of an environment that has the SDK, beside any other plugins. So
+it imports only the standard library and pytest, and a fixture imports what it needs when it is used.
 
-`paywint_emulator` and `paywint_client` live on the event loop of the test that asks for them. Behind both
-stands one fixture that runs on that loop: which one depends on the plugin that runs the test. That is
-anyio, pytest-asyncio (strict or auto, with a loop of any scope; pytest-aiohttp builds on it), or a
-plugin that offers its loop as a fixture (pytest-asyncio before 0.24, pytest-tornasync, aiohttp's own).
+`paywint_emulator` and `paywint_client` run on the event loop of the test that uses them. Both are based
+on one fixture that runs on that loop; which one depends on the plugin that runs the test. That is anyio,
+pytest-asyncio (strict or auto, with a loop of any scope; pytest-aiohttp builds on it), or a plugin that
+offers its loop as a fixture (pytest-asyncio before 0.24, pytest-tornasync, aiohttp's own).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _LOOP_FIXTURES = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known, for suites that are strict about markers."""
+    """Registers the marker, for suites with strict markers, and the fixtures of pytest-asyncio."""
     config.addinivalue_line("markers", _MARKER)
     if _has_loop_scopes(config):
         config.pluginmanager.register(_fixtures_of_pytest_asyncio())
@@ -53,7 +52,7 @@ def paywint_emulator(request: pytest.FixtureRequest) -> Emulator:
 
     Raises:
         pytest.fail.Exception: no plugin runs the test on an asyncio event loop, or the marker has an
-            argument that `Emulator` has not. The message is one line.
+            argument that `Emulator` does not accept. The message is one line.
     """
     pair: _Pair = request.getfixturevalue(_fixture_for(request))
     return pair[0]
@@ -61,7 +60,7 @@ def paywint_emulator(request: pytest.FixtureRequest) -> Emulator:
 
 @pytest.fixture
 def paywint_client(request: pytest.FixtureRequest) -> PaywintClient:
-    """A `PaywintClient` of ``paywint_emulator``; closed after the test. Raises as that does."""
+    """A `PaywintClient` of ``paywint_emulator``, closed after the test. Raises the same errors."""
     pair: _Pair = request.getfixturevalue(_fixture_for(request))
     return pair[1]
 
@@ -78,7 +77,7 @@ async def _emulator_and_client(request: pytest.FixtureRequest) -> AsyncIterator[
 
 
 def _new_fixture_function() -> Callable[[pytest.FixtureRequest], AsyncIterator[_Pair]]:
-    """A function of its own each time, because pytest-asyncio writes the scope on it."""
+    """Returns a new function each time, because pytest-asyncio stores the scope on it."""
 
     async def pair(request: pytest.FixtureRequest) -> AsyncIterator[_Pair]:
         async with _emulator_and_client(request) as both:
@@ -88,10 +87,10 @@ def _new_fixture_function() -> Callable[[pytest.FixtureRequest], AsyncIterator[_
 
 
 def _fixtures_of_pytest_asyncio() -> ModuleType:
-    """A fixture for the loop of each scope, as a plugin.
+    """Returns a plugin with a fixture for the loop of each scope.
 
-    The test's loop may be shared with others; the emulator must run on that one, or it would not
-    answer while the test runs.
+    Several tests may share a loop; the emulator must run on the test's loop, or it would not answer while
+    the test runs.
     """
     plugin = ModuleType("paywint_async_with_pytest_asyncio")
     fixture = sys.modules["pytest_asyncio"].fixture
@@ -126,7 +125,7 @@ def _loop_fixture(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoop |
 
 
 def _has_loop_scopes(config: pytest.Config) -> bool:
-    """Whether pytest-asyncio is at work, and is 0.24 or newer."""
+    """Whether pytest-asyncio 0.24 or newer is active."""
     plugin = sys.modules.get("pytest_asyncio.plugin")
     if plugin is None or not config.pluginmanager.is_registered(plugin):
         return False
@@ -157,7 +156,7 @@ def _fixture_for(request: pytest.FixtureRequest) -> str:
 
 
 def _loop_scope(request: pytest.FixtureRequest) -> str:
-    """Whose event loop runs the test, as pytest-asyncio decides it."""
+    """The scope of the event loop that runs the test, by the rules of pytest-asyncio."""
     marker = request.node.get_closest_marker("asyncio")
     told = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
     if told is None and _has_loop_scopes(request.config):

@@ -43,7 +43,7 @@ class Poller:
         self._looks: set[asyncio.Task[Payment]] = set()
 
     def subject(self, payment_id: UUID) -> Subject:
-        """The `Subject` of a payment, one for all its waiters."""
+        """Returns the `Subject` of a payment, which all its waiters share."""
         subject = self._subjects.get(payment_id)
         if subject is None:
             subject = self._subjects[payment_id] = Subject(payment_id)
@@ -52,16 +52,16 @@ class Poller:
     async def next_change(
         self, subject: Subject, waiter: Waiter, deadline: float | None
     ) -> Payment | None:
-        """The payment once it differs from what the waiter has seen; None: not before the deadline.
+        """Returns the payment when it differs from what the waiter has seen; None at the deadline.
 
         A waiter that has seen the final state gets it again when the payment is woken.
 
         Raises:
-            PaywintError: as the look raised it; each waiter gets its own instance.
+            PaywintError: the error of the look; each waiter gets its own instance.
             ClientClosedError: the poller was closed.
 
-        Cancellation: does not affect other waiters. A look in flight continues, and its result is for
-        the next waiter, until `release` says that there will be none.
+        Cancellation: does not affect other waiters. A look in flight continues, and the next waiter
+        gets its result, until `release` says that there will be no other waiter.
         """
         if self._is_news(subject, waiter):
             return subject.seen
@@ -74,19 +74,19 @@ class Poller:
             del (
                 outcome,
                 waiter,
-            )  # otherwise the error would reference its own traceback and everything in it
+            )  # otherwise the error refers to its own traceback and frames
 
     def hold(self, subject: Subject) -> None:
         """Keeps the payment for a caller that will wait for it again."""
         subject.holders += 1
 
     def release(self, subject: Subject) -> asyncio.Task[Payment] | None:
-        """Ends one `hold`. Returns the look that is cancelled, if no waiter is left for it."""
+        """Ends one `hold`. If no waiter is left, cancels the look and returns it."""
         subject.holders -= 1
         return self._stop(subject) if not (subject.holders or subject.waiters) else None
 
     def release_soon(self, subject: Subject) -> None:
-        """As `release`; can be called from a finalizer, which may run in any thread."""
+        """Calls `release` on the event loop; for finalizers, which may run in any thread."""
         try:
             is_here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -112,7 +112,7 @@ class Poller:
             self._plan(subject)
 
     def close(self) -> set[asyncio.Task[Payment]]:
-        """Ends all waiting; returns the looks that are cancelled."""
+        """Ends all waits, cancels all looks and returns them."""
         for line in self._lines:
             line.clear()
         for subject in list(self._subjects.values()):
@@ -126,7 +126,7 @@ class Poller:
     def _is_news(self, subject: Subject, waiter: Waiter) -> bool:
         if subject.seen is None or subject.seen == waiter.seen:
             return False
-        # A new waiter accepts what another one saw a moment ago, but nothing stale.
+        # A new waiter accepts a state that another one has just seen, but not an outdated one.
         return waiter.seen is not None or self._due_at(subject) > self._loop.time()
 
     async def _wait(

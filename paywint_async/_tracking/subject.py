@@ -34,16 +34,16 @@ class Waiter:
 
     @property
     def wants_look(self) -> bool:
-        """Whether it needs a look; a final payment does not change any more."""
+        """Whether the waiter needs a look; a final payment does not change any more."""
         return not (self.future.done() or self.has_seen_the_end)
 
     @property
     def has_seen_the_end(self) -> bool:
-        """Whether it waits only to be woken."""
+        """Whether the waiter has seen the final state, and waits only to be woken."""
         return self.seen is not None and self.seen.status.is_final
 
     def tell(self, outcome: Payment | BaseException | None) -> None:
-        """Ends the waiting with the outcome, unless it has ended."""
+        """Ends the wait with this outcome, unless it has ended."""
         # Never as the future's exception: if the waiter is cancelled in the same turn, asyncio would
         # log that it was never retrieved.
         if not self.future.done():

@@ -49,7 +49,7 @@ class Tracker:
         self.wakes.add(self)
 
     def watch(self, payment_id: UUID, timeout: float | None, poll: float) -> PaymentWatch:
-        """A watch of the payment; it begins when it is iterated."""
+        """Returns a watch of the payment, which begins when it is iterated."""
         return PaymentWatch(self, payment_id, timeout, poll)
 
     def look_at(self, payment_id: UUID) -> None:
@@ -59,7 +59,7 @@ class Tracker:
                 loop.call_soon_threadsafe(poller.wake, payment_id)
 
     def poller(self) -> Poller:
-        """The poller of the running loop.
+        """Returns the poller of the running event loop.
 
         Raises:
             ClientClosedError: the tracker is closed.
@@ -89,12 +89,12 @@ class Tracker:
 
 
 class PaymentWatch:
-    """The states of one payment, as they are seen: first the current one, last the final one.
+    """Iterates over the observed states of one payment, from the current one to the final one.
 
-    For ``async for payment in watch``, by one task. Where a payment is `retried` and `Payments.wake`
-    has named its retry, the states of that payment follow, which has another ``payment_id``. Several
-    changes between two looks are seen as one. It begins a look only while the caller waits; a watch
-    that is closed, left by ``break`` or no longer referenced leaves nothing running.
+    For ``async for payment in watch``, by one task. If a payment is `retried` and `Payments.wake` has
+    named its retry, the states of the retry follow, which has another ``payment_id``. Several changes
+    between two requests are seen as one. Requests are sent only while the caller waits; a watch that is
+    closed, left by ``break`` or no longer referenced leaves nothing running.
 
     Raises:
         WaitTimeoutError: not final in time; ``payment`` is the last state seen.
@@ -102,9 +102,9 @@ class PaymentWatch:
         APIError, TransportError: as `Payments.get`. An error ends the watch: each further ``anext``
             raises it again.
 
-    Cancellation: of one ``anext`` loses nothing: a look in flight continues, and the next ``anext``
-    returns its result. When the watch is closed or no longer referenced, the look is cancelled, unless
-    that payment has other waiters.
+    Cancellation: cancelling an ``anext`` loses nothing: a request in flight continues, and the next
+    ``anext`` returns its result. When the watch is closed or no longer referenced, the request is
+    cancelled, unless the payment has other waiters.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class PaymentWatch:
             return await self._advance()
         except asyncio.CancelledError as error:
             self._consumer.when_cancelled(_STEP, partial(_pause, weakref.ref(self)))
-            # Its frames would keep the watch, and so its look, alive after a loop is left.
+            # The frames would keep the watch and its look alive after the caller's loop ends.
             error.__traceback__ = None
             del self
             raise
@@ -167,7 +167,7 @@ class PaymentWatch:
         await self.aclose()
 
     def _pause(self) -> None:
-        """Cancels a look that has no other waiters; the next step begins another."""
+        """Cancels a look that has no other waiters; the next step starts another."""
         if self._poller is not None and self._subject is not None:
             self._poller.release(self._subject)
             self._poller.hold(self._subject)
@@ -207,12 +207,12 @@ class PaymentWatch:
         self._poller = self._tracker.poller()
         self._subject = self._poller.subject(payment_id)
         self._poller.hold(self._subject)
-        # A short wait must see a state of its own time, too.
+        # A short wait, too, must see a state of its own time.
         within = self._poll if self._timeout is None else min(self._poll, self._timeout / 2)
         self._subject.join(self._poll, within=within)
 
     async def _first_of_retry(self, old: Payment) -> Payment | None:
-        """The first state of the retry of a payment; None where the retry is not known."""
+        """Returns the first state of the retry of a payment; None if the retry is not known."""
         new_id = await self._retry_of(old)
         if new_id is None or new_id in self._followed:
             return None

@@ -1,4 +1,4 @@
-"""What webhooks have reported, shared by all trackers of a client and its views."""
+"""The reports of webhooks, shared by all trackers of a client and its views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Listener(Protocol):
 
 
 class Wakes:
-    """Which payments have changed, and which one is the retry of another. Thread-safe."""
+    """Distributes reports of changed payments, and stores reported retries. Thread-safe."""
 
     def __init__(self) -> None:
         self._listeners: WeakSet[_Listener] = WeakSet()
@@ -42,5 +42,5 @@ class Wakes:
             listener.look_at(payment_id)
 
     def retry_of(self, payment_id: UUID) -> UUID | None:
-        """The payment that a webhook named as the retry of this one."""
+        """The payment that a webhook named as the retry of this one, or None."""
         return self._retries.get(payment_id)
