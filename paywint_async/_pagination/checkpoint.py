@@ -17,7 +17,8 @@ Version 2, which earlier releases refuse, is of a listing with a span of time or
 | ``head`` | ids of the newest records delivered: a later read ends where they begin |
 | ``floor_head`` | ``head`` of the earlier read |
 | ``due`` | ids of the first records to deliver, while none has been delivered yet |
-| ``tail`` | id of the snapshot's last record, on an oldest-first server |
+| ``tail`` | id of the snapshot's last record, where ranks are read upwards, or null |
+| ``before_tail`` | ids of the records right before it, as far as they were seen together; may be absent |
 | ``changed`` | true where records of an earlier read were found changed, and no error has reported it |
 | ``finished`` | true once nothing of the snapshot is left |
 | ``since``, ``until`` | version 2: the span of time, ISO 8601 with a zone, or null |
@@ -62,7 +63,8 @@ def to_json(position: Position, direction: str) -> dict[str, Any]:
     value["order"] = position.order.value
     value |= {name: getattr(position, field) for name, field in _COUNTS.items()}
     value |= {name: [_id(key) for key in getattr(position, field)] for name, field in _KEYS.items()}
-    value["tail"] = None if position.tail is None else _id(position.tail)
+    *before, tail = map(_id, position.tail) if position.tail else (None,)
+    value |= {"tail": tail, "before_tail": before}
     value["changed"] = position.is_changed
     value["finished"] = position.is_finished
     if position.span or position.is_oldest_first:
@@ -121,7 +123,8 @@ def _parse(value: Mapping[str, Any]) -> Position:
     fields |= {
         field: tuple(UUID(text).int for text in value[name]) for name, field in _KEYS.items()
     }
-    tail = None if value["tail"] is None else UUID(value["tail"]).int
+    ending = [] if value["tail"] is None else [*value.get("before_tail", ()), value["tail"]]
+    tail = tuple(UUID(text).int for text in ending)
     if value["version"] == _SELECTION_VERSION:
         since, until = (_time(value[name]) for name in ("since", "until"))
         fields |= {field: bool(value[name]) for name, field in _MARKS.items()}

@@ -54,9 +54,36 @@ class KnownKeys:
         return len(set(keys)) == len(keys) and self._known.isdisjoint(keys)
 
     def find(self, keys: Sequence[Key]) -> list[int]:
-        """The indexes of recently delivered keys in ``keys``."""
-        recent = set(self._recent)
-        return [index for index, key in enumerate(keys) if key in recent]
+        """The indexes of recently delivered keys in ``keys``: the longest run in the order of delivery.
+
+        Keys outside that run have been moved, and do not show where the others stand.
+        """
+        places = {key: place for place, key in enumerate(self._recent)}
+        runs: list[list[int]] = [[]]
+        previous = -1
+        for index, key in enumerate(keys):
+            if (place := places.get(key)) is None:
+                continue
+            if place < previous:
+                runs.append([])
+            runs[-1].append(index)
+            previous = place
+        return max(runs, key=len)
+
+    def is_lone(self, keys: Sequence[Key], first: int) -> bool:
+        """Whether a page from offset ``first`` on shows one recent key, without its predecessor.
+
+        Such a key has been moved: it does not show where the others stand.
+        """
+        found = self.find(keys)
+        if len(found) != 1 or keys[found[0]] == self._recent[0]:
+            return False
+        return found[0] > 0 or first == 0
+
+    def ends_with(self, keys: Sequence[Key]) -> bool:
+        """Whether these keys were delivered last, in this order, as far as the recent ones reach."""
+        recent = list(self._recent)[-len(keys) :]
+        return bool(recent) and recent == list(keys[-len(recent) :])
 
     def add(self, keys: Sequence[Key]) -> None:
         """Adds the keys delivered next."""

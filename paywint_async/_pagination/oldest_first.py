@@ -27,7 +27,7 @@ from paywint_async._pagination.decision import (
     order_of_ends,
 )
 from paywint_async._pagination.planner import Planner, Steps
-from paywint_async._pagination.position import Key, Order, Position, Selection, page_of
+from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Selection, page_of
 from paywint_async._pagination.span_planner import SpanPlanner
 
 _OUTRUN = "payments arrive faster than the order of the list can be told"
@@ -75,11 +75,12 @@ class OldestFirstPlanner(Planner):
         self._is_open = self._is_begin_seen = False
         self.progress.at = replace(self._at, is_from_end=False)
         first = yield from self._get(1)
+        self._drift = 0
         yield from self._find_order(first)
         if self._at.order is not Order.NEWEST_FIRST:
             return (yield from self._open_with(first))
         first = first.read_from_end()
-        at = replace(self._at, is_from_end=True, tail=first.keys[-1])
+        at = replace(self._at, is_from_end=True, tail=tuple(first.keys[-ANCHORS:]))
         self.progress.at = at.opened(first.total)
         self._is_open, self._last_page, self._drift = True, 1, 0
         if first.first_offset(self._rows) == 0:
@@ -94,6 +95,8 @@ class OldestFirstPlanner(Planner):
         last = first
         if not first.is_sorted() and first.total > self._rows:
             last = yield from self._see_end()
+            if last.total == first.total and not {*first.keys}.isdisjoint(last.keys):
+                raise Contradiction(last, "it shows payments of the first page")
         self.progress.settle_order(order_of_ends(first, last))
 
     def _see_end(self) -> Steps:

@@ -267,7 +267,9 @@ class Planner:
         pages, claimed = self._pages_around(self._at.anchor_offsets), None
         while True:
             answer = answer or (yield from self._get(next(pages)))
-            found, answer = (yield from self._find_anchor(answer)), None
+            page_no, first = answer.page_no, answer.first_offset(self._rows)
+            is_lone = self.progress.known.is_lone(answer.keys, first)
+            found, answer = None if is_lone else (yield from self._find_anchor(answer)), None
             if found is None:
                 continue
             shown, offset = found
@@ -279,13 +281,13 @@ class Planner:
             if not moved.differs_from(self._at) or moved == claimed:
                 self.progress.re_anchor(moved, offset)
                 break
-            claimed, answer = moved, (yield from self._get(shown.page_no))
+            claimed, answer = moved, (yield from self._get(page_no))
         self.progress.pass_over(shown, skip)
         self._last_page = shown.page_no
         at = self._at
         if at.remaining < 0:
             raise ContinuityError("fewer payments are left than were already read")
-        is_open = at.is_ascending and at.tail is None and at.remaining
+        is_open = at.is_ascending and not at.tail and at.remaining
         if not is_open or (yield from self._probe(shown)):
             return shown
         return (yield Decision(offer=shown))
@@ -308,7 +310,7 @@ class Planner:
         further = yield from self._find_anchor(following)
         if further or following.total != answer.total:
             return further
-        return (following if offset == end else answer), offset  # the last key was deleted
+        return answer, offset  # the last key was deleted, or moved
 
     def _find_due(self, answer: PageAnswer, index: int) -> Found:
         """Does the same from the first records to deliver; the page before may show an earlier one."""

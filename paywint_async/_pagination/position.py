@@ -80,7 +80,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     head: tuple[Key, ...] = ()
     earlier_head: tuple[Key, ...] = ()
     due: tuple[Key, ...] = ()
-    tail: Key | None = None
+    tail: tuple[
+        Key, ...
+    ] = ()  # the last records of the snapshot, as far as they were seen together
     is_changed: bool = False
     span: Span | None = None
     is_closed: bool = False  # the list has newer records than the span, which cannot grow
@@ -216,9 +218,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_ascending:
             shrunk = self.shrunk(answer.total)
             index = shrunk.snapshot - 1 - first_offset
-            return (
-                replace(shrunk, tail=answer.keys[index]) if 0 <= index < len(answer.keys) else None
-            )
+            if not 0 <= index < len(answer.keys):
+                return None
+            return replace(shrunk, tail=tuple(answer.keys[: index + 1][-ANCHORS:]))
         index = _find_head(self.earlier_head, answer.keys)
         if index < 0:
             return None

@@ -116,8 +116,8 @@ class Progress:
         at = self.at
         if at.delivered != at.expected:
             return f"{at.delivered} payments were there, where {at.expected} had been counted"
-        if at.is_ascending and at.tail is not None and self.known.last != at.tail:
-            return "the last payment is not the one that was last at the beginning"
+        if at.is_ascending and at.tail and not self.known.ends_with(at.tail[-at.delivered or -1 :]):
+            return "the last payments are not those that were last at the beginning"
         if self._shift > 0:
             return "payments appeared among those that were already read"
         return _CHANGED if at.is_changed else None

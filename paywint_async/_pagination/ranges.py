@@ -99,10 +99,10 @@ def _open(rows: int, selection: Selection) -> Generator[int, PageAnswer, Positio
         order = order_of_ends(first, (yield from last_page(first.total, rows)))
     whole = Position(order=order, is_oldest_first=is_oldest_first).opened(first.total)
     if is_oldest_first and order is Order.NEWEST_FIRST:
-        return replace(whole, is_from_end=True, tail=first.keys[0])
+        return replace(whole, is_from_end=True, tail=tuple(first.keys[:ANCHORS][::-1]))
     if whole.is_ascending:
         # The end is read first, as in a listing: a deletion before that would shift rows unnoticed.
-        *_, tail = yield from _keys_before(replace(whole, remaining=0), rows)
+        tail = yield from _keys_before(replace(whole, remaining=0), rows)
         whole = replace(whole, tail=tail)
         first = yield from _get_first_page(rows)
     return replace(whole, head=tuple(first.keys[:ANCHORS]))

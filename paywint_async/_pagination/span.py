@@ -309,11 +309,10 @@ class SpanSearch:
         raise ContinuityError("payments arrive faster than they can be searched")
 
     def _position(self, low: int, high: int, *, is_closed: bool) -> Position:
-        size, keys = high - low, self._keys
+        size = high - low
         is_from_end = self._is_oldest_first and self._order is Order.NEWEST_FIRST
         is_upwards = is_from_end or self._is_ascending
-        ranks = range(low + 1, high + 1) if is_upwards else range(high, low, -1)
-        due = takewhile(lambda key: key is not None, map(keys.get, ranks[:ANCHORS]))
+        ranks = range(low + 1, high + 1)
         return Position(
             span=self._span,
             order=self._order,
@@ -321,9 +320,14 @@ class SpanSearch:
             low_watermark=0 if is_upwards else low,
             expected=size,
             remaining=size,
-            due=tuple(key for key in due if key is not None),
-            tail=keys[high] if is_upwards and size else None,
+            due=self._seen_at(ranks if is_upwards else ranks[::-1]),
+            tail=self._seen_at(ranks[::-1])[::-1] if is_upwards else (),
             is_closed=is_closed,
             is_oldest_first=self._is_oldest_first,
             is_from_end=is_from_end,
         )
+
+    def _seen_at(self, ranks: range) -> tuple[Key, ...]:
+        """The keys at the first of these ranks, as far as they were seen without a gap."""
+        seen = takewhile(self._keys.__contains__, ranks[:ANCHORS])
+        return tuple(map(self._keys.__getitem__, seen))

@@ -273,3 +273,74 @@ def test_behind_the_error_the_checkpoint_goes_on_with_what_is_new(
         assert known.isdisjoint(following.delivered)
         known |= {*following.delivered}
     assert known >= {*history.keys}
+
+
+@pytest.mark.parametrize("count", [10, 12])
+@pytest.mark.parametrize("arrivals", [0, 1, 8])
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_payment_moved_since_it_was_delivered_does_not_show_where_the_others_stand(
+    is_oldest_first: bool, arrivals: int, count: int
+) -> None:
+    history = History(55, is_oldest_first=is_oldest_first)
+    snapshot = history.listed()
+    start = stopped_after(history, count)
+    history.keys.append(history.keys.pop(history.keys.index(snapshot[count - 1])))
+    for _ in range(arrivals):
+        history.insert()
+    reading = read(history, start)
+    assert {*snapshot[:count]}.isdisjoint(reading.delivered)
+    if not is_oldest_first:
+        assert (reading.doubt, reading.delivered) == (None, snapshot[count:])
+
+
+@pytest.mark.parametrize("size", [12, 18, 30])
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_an_arrival_before_the_last_payment_is_noticed_though_that_was_moved_behind_it(
+    size: int, is_interrupted: bool
+) -> None:
+    """As many payments were moved away as arrived, so that the count is that of the beginning."""
+    history = History(size, is_oldest_first=True)
+
+    def change() -> None:
+        history.insert()
+        for key in (size, 9):
+            history.keys.append(history.keys.pop(history.keys.index(key)))
+
+    if is_interrupted:
+        start = stopped_after(history, 3)
+        change()
+        reading = read(history, start)
+    else:
+        reader = Reader(history, Random(0), rows=10, window=1)
+        reader.on_delivered = lambda history, delivered: change() if delivered == 0 else None
+        asked = history.answer
+
+        def answer(page_no: int, rows: int) -> PageAnswer:
+            if len(history.asked) == 2:  # the first page and the last one are known
+                change()
+            return asked(page_no, rows)
+
+        history.answer = answer  # type: ignore[method-assign]
+        reading = reader.read()
+    assert reading.doubt == "the last payments are not those that were last at the beginning"
+
+
+def test_a_last_page_that_repeats_the_first_one_does_not_tell_the_order() -> None:
+    """The payments of the first page have one time, so that the order shows at the end alone."""
+    history = History(20, ties=11)
+    reader = Reader(history, Random(0), rows=10, window=1, is_time_ordered=True)
+    asked = history.answer
+
+    def answer(page_no: int, rows: int) -> PageAnswer:
+        history.repeats_page = 1 if len(history.asked) == 1 else None
+        return asked(page_no, rows)
+
+    history.answer = answer  # type: ignore[method-assign]
+    reading = reader.read()
+    assert (reading.doubt, reading.delivered) == (None, history.keys)
+
+
+def test_the_last_page_is_requested_at_once_where_the_first_one_shows_no_order() -> None:
+    history = History(20, ties=100)
+    Reader(history, Random(0), rows=10, window=1, is_time_ordered=True).read()
+    assert history.asked[:2] == [1, 2]
