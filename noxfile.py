@@ -192,7 +192,8 @@ def exactly_once(session: nox.Session) -> None:
     install_tests(session)
     rooms = ("planner", "ranges", "span_planner", "oldest_first")
     tests = [f"tests/pagination/test_{room}.py" for room in rooms]
-    run_pytest(session, *tests, HISTORIES="10000")
+    patience = ("-o", "faulthandler_timeout=3600")  # one test reads all its histories
+    run_pytest(session, *SIDE_BY_SIDE, *patience, *tests, HISTORIES="10000")
 
 
 @nox.session(requires=["wheel"])

@@ -47,6 +47,7 @@ async def export_accounts(
     attempts: int = 3,
     since: datetime | None = None,
     until: datetime | None = None,
+    oldest_first: bool = False,
 ) -> ExportSummary:
     """Brings an output for each account up to date, on the workers of a Dask cluster.
 
@@ -72,13 +73,15 @@ async def export_accounts(
         since: payments created then or later; with a time zone. An output remembers its span, which
             cannot be changed later. A span is read in one piece, whatever its size.
         until: payments created before then; with a time zone.
+        oldest_first: write each output in the order of time, and keep it so; else in the server's order.
+            An output remembers its order, which cannot be changed later.
 
     Returns:
         A report of each account; of those that failed, with the error.
 
     Raises:
-        InvalidRequestError: ``since`` or ``until`` is no moment with a time zone, or they are the wrong
-            way round; nothing was begun.
+        InvalidRequestError: ``since`` or ``until`` is no moment with a time zone, they are the wrong
+            way round, or ``oldest_first`` is no bool; nothing was begun.
         ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
             nothing was begun.
         TransportError: the scheduler cannot be reached.
@@ -94,8 +97,9 @@ async def export_accounts(
         attempts=check_count("attempts", attempts),
         since=since,
         until=until,
+        oldest_first=oldest_first,
     )
-    read_selection(since, until, oldest_first=False)
+    read_selection(since, until, oldest_first=oldest_first)
     jobs = _jobs(accounts, destination, options)
     try:
         from paywint_async._accounts.cluster import opened

@@ -27,6 +27,7 @@ class Options:
     attempts: int = 3
     since: datetime | None = None
     until: datetime | None = None
+    oldest_first: bool = False
     pause: float = 5.0  # seconds before the second attempt; before the third twice that, and so on
 
 
@@ -39,9 +40,14 @@ class Job:
     options: Options
 
     @property
-    def span(self) -> dict[str, Any]:
-        """The listing's options for the span of time."""
-        return {"since": self.options.since, "until": self.options.until}
+    def selection(self) -> dict[str, Any]:
+        """The listing's options: the span of time, and the order."""
+        options = self.options
+        return {
+            "since": options.since,
+            "until": options.until,
+            "oldest_first": options.oldest_first,
+        }
 
     def open_client(self) -> PaywintClient:
         """The client of the account; resolves its secrets on this worker.

@@ -97,6 +97,12 @@ class Staging:
             for number in range(len(ranges))
         )
 
+    @property
+    def is_oldest_first(self) -> bool | None:
+        """Whether the ranges were planned in the order of time; None where there is no plan."""
+        planned = [each for ranges in self.ranges.values() for each in ranges]
+        return planned[0].checkpoint.get("oldest_first", False) if planned else None
+
     def plan(self, ranges: Ranges) -> None:
         """Writes the plan, unless another worker has written one, which then stays.
 
@@ -158,8 +164,13 @@ class Staging:
         ranges = self.ranges[direction]
         return int(ranges[0].checkpoint["snapshot"]) if ranges else 0
 
+    def is_from_end(self, direction: str) -> bool:
+        """Whether the lines of a direction are in reverse to the server's order."""
+        ranges = self.ranges[direction]
+        return bool(ranges) and bool(ranges[0].checkpoint.get("from_end"))
+
     def lines(self, direction: str) -> Iterator[bytes]:
-        """The payments of a direction in the order of the server, each as a line of JSON."""
+        """The payments of a direction in the order of the ranges, each as a line of JSON."""
         for part in self.parts:
             if part.direction == direction:
                 left = self._confirmed(part)[1]
@@ -219,21 +230,30 @@ class Staging:
 
 
 class _StagedList:
-    """The pages of a direction's ranges, in the form of the API's answers; fastest in page order."""
+    """The pages of a direction's ranges, in the form of the API's answers, in the server's order.
+
+    Fastest where they are requested in the order of the ranges.
+    """
 
     def __init__(self, staging: Staging, direction: str) -> None:
         self._staging = staging
         self._direction = direction
         self._total = staging.total(direction)
+        self._is_from_end = staging.is_from_end(direction)
         self._lines: Iterator[bytes] = iter(())
         self._next = self._total  # the offset of the next line; at the end, reading starts again
 
     def page(self, page_no: int, rows: int) -> bytes:
         """The body of the answer."""
         first = min((page_no - 1) * rows, self._total)
+        end = min(first + rows, self._total)
+        if self._is_from_end:
+            first, end = self._total - end, self._total - first
         if first < self._next:
             self._lines, self._next = self._staging.lines(self._direction), 0
-        records = [*islice(self._lines, first - self._next, first - self._next + rows)]
+        records = [*islice(self._lines, first - self._next, end - self._next)]
         self._next = first + len(records)
+        if self._is_from_end:
+            records.reverse()
         body = b",".join(records)
         return b'{"success":true,"records":[%b],"totalRecords":%d}' % (body, self._total)

@@ -73,10 +73,11 @@ async def plan(job: Job) -> Plan:
         sizes = {each: await _count(client.payments, each) for each in job.account.directions}
         total = sum(sizes.values())
         start = await _look_at_output(job)
-        is_of_span = any(job.span.values()) if start is None else is_of_a_span(start)
-        if is_of_span:
+        options, is_new = job.options, start is None
+        is_of_span = bool(options.since or options.until) if start is None else is_of_a_span(start)
+        if is_of_span or (is_new and staging.is_oldest_first is (not options.oldest_first)):
             staging.remove()
-        elif start is None and total > job.options.split_above and staging.is_possible:
+        if is_new and not is_of_span and total > options.split_above and staging.is_possible:
             await _split(job, client.payments, sizes, staging)
     is_open = start is None or not _is_finished(start)
     parts = staging.parts if is_open else ()
@@ -133,7 +134,7 @@ async def write(job: Job, on_count: OnCount) -> Written:
         def read(start: Checkpoint | None) -> Reading[Any]:
             is_staged = bool(staging.parts) and not (start and _is_finished(start))
             source = staging.payments() if is_staged else client.payments
-            last.append(reader(source, direction, **job.span)(start))
+            last.append(reader(source, direction, **job.selection)(start))
             return last[0]
 
         async def before(start: Checkpoint | None) -> None:
@@ -186,7 +187,8 @@ async def _split(
     ranges = {}
     try:
         for direction, size in sizes.items():
-            listing = payments.sent() if direction == "sent" else payments.received()
+            list_ = payments.sent if direction == "sent" else payments.received
+            listing = list_(oldest_first=job.options.oldest_first)
             parts = max(1, -(-size // job.options.split_above))
             ranges[direction.value] = await listing.split(parts)
     except IncompleteHistoryError:  # a single read may heal this contradiction

@@ -256,7 +256,9 @@ async def many_accounts() -> None:
         environment="production",
         direction="both",
     )
-    summary = await export_accounts([account], "exports/{account}.jsonl", cluster=4)
+    summary = await export_accounts(
+        [account], "exports/{account}.jsonl", cluster=4, oldest_first=True
+    )
     assert_type(summary, ExportSummary)
     for report in summary:
         assert_type(report, AccountReport)
