@@ -310,7 +310,7 @@ class Planner:
         further = yield from self._find_anchor(following)
         if further or following.total != answer.total:
             return further
-        return answer, offset  # the last key was deleted, or moved
+        return (following if offset == end else answer), offset  # the last key was deleted
 
     def _find_due(self, answer: PageAnswer, index: int) -> Found:
         """Does the same from the first records to deliver; the page before may show an earlier one."""
