@@ -127,7 +127,6 @@ class _Guard:
         letters = "|".join(f"{ord(letter):02x}" for letter in sorted({*"".join(names)}))
         self.names = names
         self.keys = [f'"{name}"'.encode() for name in names]
-        self.ends = [name[1:].encode() + b'"' for name in names]
         self.text = re.compile(rb'"(?:%s)"\s*:\s*"' % either if names else rb"(?!)")
         # An escaped letter of a name, such as \u0061.
         self.escaped = re.compile(rb"(?i)\\u00(?:%s)" % letters.encode() if names else rb"(?!)")
@@ -299,10 +298,12 @@ def _is_plain_page(data: bytes, records: int, guard: _Guard) -> bool:
     if _BACKSLASH in data and guard.escaped.search(data):
         return False
     for key, spaced in zip(guard.keys, guard.spaced, strict=True):
-        if not (_are_plain(data, key, records) or _are_spaced(data, spaced, records)):
+        is_spaced = not _are_plain(data, key, records)
+        if is_spaced and not (data.count(key) == records and _are_spaced(data, spaced, records)):
             return False
-    # The envelope has no other list or object, so no second list can hide between head and tail.
-    last = max((data.rfind(end) for end in guard.ends), default=0)
+    # No field stands outside the records, and the envelope has no other list or object: so no second
+    # list, and no key that comes twice, can hide between head and tail.
+    last = max(map(data.rfind, guard.keys), default=0)
     head, tail = _HEAD.match(data), _TAIL.match(data, data.find(b"]", last))
     return head is not None and tail is not None and _is_plain(head[0] + tail[0], guard)
 

@@ -58,6 +58,9 @@ def is_sound(data: bytes) -> bool:
 @example([[r'"\u0061mount":5']], [], ['"z":"amount"'])
 @example([['"amount":5', r'"amoun\u0074":"5"']], [], [])
 @example([['"amount":5', '"x":["amount",5]']], [], [])
+@example([['"amount":5']], ['"tip_amount":5'], ['"tip_amount":["amount",5]'])
+@example([['"amount" :5']], ['"tip_amount":5'], ['"tip_amount":["amount",5]'])
+@example([['"amount":5']], [], ['"totalRecords":1', '"tip_amount":[]'])
 def test_nothing_passes_that_a_strict_parser_would_refuse(
     records: list[list[str]], before: list[str], behind: list[str]
 ) -> None:
