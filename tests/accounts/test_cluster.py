@@ -47,21 +47,32 @@ def worker_processes() -> list[psutil.Process]:
 
 
 class KillOne:
-    """Kills a worker when three steps of the first planned account have started.
+    """Kills a worker while three steps of the first planned account have each a request under way.
 
-    A worker does two at a time, so of two workers each is at one.
+    A worker does two at a time, so of two workers each is at one. From the first step on, the account
+    answers so slowly that none can end before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
         self.killed: list[int] = []
         self.begun = 0
 
     def __call__(self, report: AccountReport) -> None:
-        self.begun += report.status == "running" and report.total == 1600
-        if self.begun == 3 and not self.killed:
+        if report.total != 1600 or report.status != "running" or self.killed:
+            return
+        if not self.begun:
+            self.answer_after(3.0)
+        self.begun += 1
+        if self.begun >= 3 and self.bank.emulators[0].in_flight >= 3:
             worker = worker_processes()[0]
             worker.send_signal(signal.SIGKILL)
             self.killed.append(worker.pid)
+            self.answer_after(0.0)
+
+    def answer_after(self, seconds: float) -> None:
+        switches = self.bank.emulators[0]._switches
+        self.bank.call(lambda: switches.turn(latency=seconds, rate_limit=None, failures=0.0))
 
 
 def bad_account(bank: Bank) -> Account:
@@ -105,8 +116,8 @@ def telling_of_workers(
 async def test_a_killed_worker_costs_a_repeat_and_no_payment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kill = KillOne()
     with served([800, 350, 120, 0], latency=0.05) as bank:
+        kill = KillOne(bank)
         accounts = bank.accounts(monkeypatch.setenv)
         summary = await export_accounts(
             [*accounts, bad_account(bank)],
