@@ -31,6 +31,7 @@ Row: TypeAlias = Sequence[Any]  # in the order of `COLUMNS`
 
 _IDS = ("payment_id", "payer_id", "payee_id")
 _TIMES = ("created_at", "payment_date")
+_TEXTS = [place for place, name in enumerate(COLUMNS) if name not in (*_IDS, *_TIMES, "amount")]
 _values = attrgetter(*COLUMNS[1:])
 _NAMES = ", ".join(COLUMNS)
 _NOT_KEY = [name for name in COLUMNS if name not in KEY]
@@ -215,12 +216,14 @@ def _mysql_rows(records: Sequence[Any], direction: str) -> list[Row]:
 
 def _postgres_rows(records: Sequence[Any], direction: str) -> list[Row]:
     """PostgreSQL has no texts with U+0000: U+FFFD stands for it, so that no text blocks a sync."""
-    return [
-        [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in row]
-        if any(isinstance(each, str) and "\0" in each for each in row)
-        else row
-        for row in _directed(records, direction)
-    ]
+    rows = _directed(records, direction)
+    columns = [*zip(*rows, strict=True)]
+    if any("\0" in "".join(filter(None, columns[place])) for place in _TEXTS if columns):
+        return [
+            [each.replace("\0", "\ufffd") if isinstance(each, str) else each for each in row]
+            for row in rows
+        ]
+    return rows
 
 
 def _postgres_problem(row: Row) -> str | None:
