@@ -47,10 +47,10 @@ def worker_processes() -> list[psutil.Process]:
 
 
 class KillOne:
-    """Kills a worker while three steps of the first planned account have each a request under way.
+    """Kills a worker while each has a step of the first planned account under way.
 
-    A worker does two at a time, so of two workers each is at one. From the first step on, the account
-    answers so slowly that none can end before.
+    A worker does two at a time, so of two workers each is at one of three. From the first step on, the
+    account answers so slowly that none can end before.
     """
 
     def __init__(self, bank: Bank) -> None:
@@ -64,10 +64,11 @@ class KillOne:
         if not self.begun:
             self.answer_after(3.0)
         self.begun += 1
-        if self.begun >= 3 and self.bank.emulators[0].in_flight >= 3:
-            worker = worker_processes()[0]
-            worker.send_signal(signal.SIGKILL)
-            self.killed.append(worker.pid)
+        workers = worker_processes()  # one, where the other lost its connection as it started
+        least = 2 * len(workers) - 1
+        if self.begun >= least and self.bank.emulators[0].in_flight >= least:
+            workers[0].send_signal(signal.SIGKILL)
+            self.killed.append(workers[0].pid)
             self.answer_after(0.0)
 
     def answer_after(self, seconds: float) -> None:
