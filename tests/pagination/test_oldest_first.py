@@ -80,7 +80,14 @@ def test_a_span_of_a_still_list_costs_no_more_requests_than_promised(
         assert reading.requests <= span_pages + 2 * ceil(log2(pages)) + 4, seed
 
 
-@pytest.mark.parametrize("kinds", HEAL_RATES, ids="+".join)
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(kinds, marks=pytest.mark.slow) if len(kinds) > 1 else kinds
+        for kinds in HEAL_RATES
+    ],
+    ids="+".join,
+)
 @PARTS
 @ORDERS
 def test_whatever_changes_is_healed_at_its_rate_or_in_doubt(
@@ -161,7 +168,13 @@ def test_reads_that_continue_each_other_add_up_to_the_whole_in_order(
 
 @pytest.mark.parametrize(
     "kinds",
-    [("delete",), ("move",), ("backdate",), ("insert", "delete"), ("insert", "move")],
+    [
+        ("delete",),
+        ("backdate",),
+        ("insert", "move"),
+        pytest.param(("move",), marks=pytest.mark.slow),
+        pytest.param(("insert", "delete"), marks=pytest.mark.slow),
+    ],
     ids="+".join,
 )
 @PARTS
