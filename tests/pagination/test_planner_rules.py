@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from history_model import EPOCH, History, Reader, Reading
+from msgspec.structs import replace
 
 from paywint_async._pagination.decision import PageAnswer
 from paywint_async._pagination.planner import Planner
@@ -344,3 +345,13 @@ def test_the_last_page_is_requested_at_once_where_the_first_one_shows_no_order()
     history = History(20, ties=100)
     Reader(history, Random(0), rows=10, window=1, is_time_ordered=True).read()
     assert history.asked[:2] == [1, 2]
+
+
+def test_a_checkpoint_before_the_first_payment_keeps_the_ids_that_prove_it_after_a_change() -> None:
+    reader = Reader(History(55), Random(0), rows=10, window=1, stop_after=1)
+    reader.read()
+    start = reader.planner.position(unhanded=10)
+    assert start is not None
+    assert len(start.due) == 8
+    changed = replace(start, is_changed=True)
+    assert Planner(10, changed).position() == changed
