@@ -77,6 +77,11 @@ class Case:
         return times not in (sorted(times), sorted(times, reverse=True))
 
     @property
+    def begins_with_one_time(self) -> bool:
+        """Whether the first page showed no order: a lie of the last one hides it, until times fall."""
+        return len({self.history.times[key] for key in self.history.states[0][:ROWS]}) == 1
+
+    @property
     def has_one_time(self) -> bool:
         """Whether the order shows nowhere, which leaves a lie that `exactly-once.md` tells of."""
         return len(set(self.history.times.values())) <= 2

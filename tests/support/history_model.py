@@ -107,6 +107,7 @@ class Reading:
     requests: int
     is_oldest_first: bool
     total: int | None = None
+    is_disordered: bool = False  # which a `DisorderEvent` tells
 
     @property
     def is_exact(self) -> bool:
@@ -179,6 +180,7 @@ class Reader:
             self.requests,
             self.history.is_oldest_first,
             self.total,
+            self.planner.progress.is_disordered,
         )
 
     @property
