@@ -102,7 +102,7 @@ class TextForm:
 
 @attrs.frozen(kw_only=True)
 class LedgerOptions:
-    """How to read a ledger, from the command's options and the profile."""
+    """The format of a ledger, from the command's options and the profile."""
 
     columns: ColumnNames
     form: TextForm

@@ -51,7 +51,7 @@ def is_foreign(error: Exception) -> bool:
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """What an error's message tells of an attempt.
+    """The facts of an attempt that an error's message names.
 
     ``url`` is where it went, ``proxy`` through which one (without its password), ``is_unsent`` whether
     nothing of it has left for sure.

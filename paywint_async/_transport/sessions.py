@@ -50,7 +50,7 @@ class SessionFactory:
 
     @property
     def tls(self) -> ssl.SSLContext | bool:
-        """What each request is given; True: what its connector has."""
+        """The TLS setting of each request; True: that of its connector."""
         return True if self._make_connector is None else self._tls
 
     def open(self, is_for_reads: bool) -> aiohttp.ClientSession:
@@ -130,7 +130,7 @@ def close_connection(answer: aiohttp.ClientResponse) -> bool:
 
 
 class RequestProgress:
-    """How far aiohttp has come with a request, where a session traces it."""
+    """The stage that a request has reached in aiohttp, where a session traces it."""
 
     __slots__ = ("is_begun", "is_sent")
 

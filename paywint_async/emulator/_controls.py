@@ -1,4 +1,4 @@
-"""What demos and tests do to the emulated account: arrivals, deletions, the lives of payments, time.
+"""Controls of the emulated account for demos and tests: arrivals, deletions, changes of payments, time.
 
 It is the part of `Emulator` that needs no socket.
 """
@@ -82,7 +82,7 @@ class Controls:
         return self._ledger.payment(str(payment_id))
 
     def count(self, direction: Direction) -> int:
-        """How many payments a direction has now."""
+        """The number of payments that a direction has now."""
         self._settle()
         return self._ledger.history(direction).total
 
@@ -232,7 +232,7 @@ class Controls:
         return [(change.payment.status, change.at_us) for change in self.changes(payment_id)]
 
     def changes(self, payment_id: object) -> list[Change]:
-        """The same with the payment as it was then."""
+        """The changes of a payment, oldest first, each with the payment as it was then."""
         self._settle()
         self._ledger.place(str(payment_id))
         return self._lives.timeline(str(payment_id))

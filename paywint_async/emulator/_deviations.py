@@ -143,7 +143,7 @@ _ALL: dict[str, _Deviation] = {
 }
 
 DEVIATIONS = {name: each.description for name, each in _ALL.items()}
-"""What each name means."""
+"""The meaning of each name."""
 
 
 class Deviations:
@@ -165,7 +165,7 @@ class Deviations:
         self._changes = [each.change for name, each in _ALL.items() if name in self._names]
 
     def rows(self, asked: int) -> int:
-        """How many payments a page has at most, where so many were asked for."""
+        """The highest number of payments on a page for which ``asked`` were requested."""
         return min(asked, _CAPPED_ROWS) if "small-pages" in self._names else asked
 
     def webhook(self, body: bytes) -> bytes:

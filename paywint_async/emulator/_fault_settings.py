@@ -1,4 +1,4 @@
-"""What can be turned while the emulator runs: latency, request limit, failing answers."""
+"""Settings that can be changed while the emulator runs: latency, request limit, failing answers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from paywint_async.emulator._traffic import TokenBucket
 
 
 class Switches:
-    """How the API behaves.
+    """The behaviour of the API.
 
     Args:
         identity: Which requests fail follows from its seed.

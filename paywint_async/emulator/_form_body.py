@@ -1,4 +1,4 @@
-"""What a form of the pages says, as browsers send it. Whoever sends anything else is told so, by 4xx.
+"""Parses the forms of the pages, as browsers send them. Anything else is answered with a 4xx.
 
 aiohttp's own reader takes more kinds, and fails on what is none in as many ways.
 """

@@ -104,4 +104,4 @@ class Generator(ABC):
 
     @abstractmethod
     def _fill(self, slot: Slot, chance: Chance) -> EmulatedPayment:
-        """What happens to be in this record."""
+        """The random content of this record."""

@@ -28,7 +28,7 @@ _SECOND_US = 1_000_000
 
 @attrs.frozen(kw_only=True)
 class SavedHistory:
-    """What a direction's history is made of besides its seed, or the unsaved part of that.
+    """The state of a direction's history besides its seed, or the unsaved part of that.
 
     Args:
         size: The rank of the newest payment.
@@ -80,7 +80,7 @@ class History:
 
     @property
     def total(self) -> int:
-        """How many payments the listing shows."""
+        """The number of payments that the listing shows."""
         return self._newest_rank - len(self._deleted)
 
     @property
@@ -150,7 +150,7 @@ class History:
         self.mark_saved()
 
     def unsaved(self) -> SavedHistory:
-        """What has changed since `mark_saved`."""
+        """The changes since `mark_saved`."""
         written = {rank: (self._written[rank], rank in self._appended) for rank in self._unsaved}
         return SavedHistory(
             size=self._newest_rank,
@@ -160,7 +160,7 @@ class History:
         )
 
     def mark_saved(self) -> None:
-        """What is unsaved now has been saved."""
+        """Notes that all changes until now have been saved."""
         self._unsaved, self._unsaved_deletions, self._unsaved_arrivals = set(), [], []
 
     @property

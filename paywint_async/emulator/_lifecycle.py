@@ -1,4 +1,4 @@
-"""What happens to the account's payments: changes now, changes on a timetable, who is told.
+"""The changes of the account's payments: at once or on a timetable, and the webhooks that tell them.
 
 Nothing here awaits and nothing looks at a clock: whoever holds it says what time it is.
 """
@@ -53,7 +53,7 @@ class Lives:
         return lambda: self._listeners.remove(listener)
 
     def timeline(self, payment_id: str) -> list[Change]:
-        """What has happened to a payment here, oldest first; generated ones begin empty."""
+        """The events of a payment here, oldest first; generated payments begin without any."""
         return list(self._timelines.get(payment_id.lower(), ()))
 
     def create(self, payment: EmulatedPayment) -> None:

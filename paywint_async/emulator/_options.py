@@ -1,4 +1,4 @@
-"""What an emulator can be told, checked once. It knows nothing of what the settings are for."""
+"""The options of an emulator, checked once. Does not know what the settings are for."""
 
 import math
 import re

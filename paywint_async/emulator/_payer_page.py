@@ -80,7 +80,10 @@ class PayerPage:
         )
 
     def _after(self, payment: EmulatedPayment) -> str:
-        """Where the payer goes next; an expired link leads nowhere, as no redirect is published."""
+        """The address to which the payer is sent next.
+
+        An expired link redirects to none, as none is published.
+        """
         if self._redirect_url is None or payment.status not in ("success", "failed", "rejected"):
             return f"/pay/{payment.payment_id}"
         parts = urlsplit(self._redirect_url)

@@ -47,7 +47,7 @@ class IssuedToken:
 
 
 class Arrivals:
-    """How many payments have come since the clock was started, at a steady rate.
+    """Counts the payments that have come since the clock was started, at a steady rate.
 
     Counted when somebody asks, without a task or a timer: the same clock gives the same payments.
 
@@ -69,13 +69,13 @@ class Arrivals:
         self._since = None
 
     def waiting(self, now: float) -> int:
-        """How many will have come by this time, since the last `take`."""
+        """The number of payments that will have come by this time, since the last `take`."""
         if self._since is None:
             return 0
         return int((now - self._since) * self._per_second) - self._taken
 
     def take(self, now: float) -> int:
-        """How many have come since the last call."""
+        """The number of payments that have come since the last call."""
         new = self.waiting(now)
         self._taken += new
         return new

@@ -239,12 +239,12 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def request_count(self) -> int:
-        """How many requests have come, all counted."""
+        """The number of requests received."""
         return self._journal.request_count
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being served now."""
+        """The number of requests that are being served."""
         return self._journal.in_flight
 
     @property

@@ -31,10 +31,10 @@ _NEXT: dict[str, tuple[str, ...]] = {
 }
 STATUSES = tuple(_NEXT)
 PLANNABLE = tuple(status for status in _NEXT if status not in ("pending", REFUNDED))
-"""What a payment can be told to become; a timetable may not retry, it would never end."""
+"""The statuses to which a payment can be set; a timetable with ``retried`` would never end."""
 FINAL = frozenset({*_ENDS, "retried", REFUNDED})
 UNPAID = frozenset({"pending", "initiated", "opened"})
-"""What a payer can still decide about, and what expires."""
+"""The statuses in which a payer can still decide, and which expire."""
 
 _NO_REASON = "Declined by the emulator"
 
@@ -68,7 +68,7 @@ class IllegalChange(ValueError):
 
 
 def next_statuses(payment: EmulatedPayment) -> tuple[str, ...]:
-    """What the payment can become."""
+    """The statuses that the payment can change to."""
     return _NEXT[payment.status]
 
 
@@ -115,7 +115,7 @@ def changed(
 
 
 def refundable_cents(payment: EmulatedPayment) -> int:
-    """How much can still be refunded."""
+    """The amount that can still be refunded."""
     if payment.status != SUCCESS:
         return 0
     return _cents(payment.amount) - payment.refunded_cents

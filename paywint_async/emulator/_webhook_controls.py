@@ -1,16 +1,16 @@
-"""What demos and tests do with the webhooks of the emulated account."""
+"""Controls of the webhooks of the emulated account, for demos and tests."""
 
 from paywint_async.emulator._webhooks import Delivery, WebhookFaults, Webhooks
 
 
 class WebhookControls:
-    """Where webhooks go, what goes wrong with them, and what became of each."""
+    """The destination of webhooks, their faults, and the result of each delivery."""
 
     _webhooks: Webhooks
 
     @property
     def webhook_url(self) -> str | None:
-        """Where each change is told; None: nowhere. Can be set while it runs.
+        """The URL to which each change is sent; None: nowhere. Can be set while it runs.
 
         Raises:
             ValueError: When it is set: it is not http(s) on loopback.
@@ -24,7 +24,7 @@ class WebhookControls:
 
     @property
     def webhook_secret(self) -> str | None:
-        """What webhooks are signed with; None: they are not. Can be set while it runs."""
+        """The secret that signs webhooks; None: they are not signed. Can be set while it runs."""
         return self._webhooks.secret
 
     @webhook_secret.setter
@@ -34,7 +34,7 @@ class WebhookControls:
 
     @property
     def webhook_faults(self) -> WebhookFaults:
-        """What goes wrong with webhooks on purpose. Can be set while it runs."""
+        """The faults of webhooks. Can be set while it runs."""
         return self._webhooks.faults
 
     @webhook_faults.setter

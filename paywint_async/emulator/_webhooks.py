@@ -47,7 +47,7 @@ _seconds: list[Any] = [attrs.validators.ge(0), attrs.validators.le(1e9)]
 
 @attrs.frozen(kw_only=True)
 class WebhookFaults:
-    """What goes wrong on the way, drawn from the seed.
+    """The faults of deliveries, drawn from the seed.
 
     Args:
         delay: Seconds each delivery waits before its first attempt, up to 1e9.
@@ -137,7 +137,7 @@ class Webhooks:
 
     @property
     def url(self) -> str | None:
-        """Where they go; None: nowhere. Setting another than http(s) on loopback is a ValueError."""
+        """The receiver's URL, or None. Setting any but http(s) on loopback is a ValueError."""
         return self._url
 
     @url.setter
@@ -249,7 +249,7 @@ class Webhooks:
         return delivery
 
     def begin_resend(self, delivery: Delivery) -> asyncio.Task[None]:
-        """The same without waiting for what comes of it. Raises as `resend`."""
+        """Sends a delivery again, without waiting for its result. Raises as `resend`."""
         self._check_started()
         delivery.outcome = "pending"
         return self._run(self._deliver(delivery))

@@ -48,7 +48,7 @@ def payment_row(payment: EmulatedPayment) -> bytes:
 
 
 def with_platform_fields(payment: EmulatedPayment) -> bytes:
-    """The same with the fields that payments have on Paywint's site for platforms."""
+    """A payment with the fields that payments have on Paywint's site for platforms."""
     more = (
         f',"processing_fee":0.3,"delivery_fee":0,"invoice_no":{_text(payment.invoice_number)}'
         f',"transaction_id":"{_transaction_id(payment)}","card_id":null,"bank_id":null}}'
@@ -91,12 +91,12 @@ def envelope(data: bytes, message: str, now_us: int) -> bytes:
 
 
 def payment_link(payment_id: str, link: str) -> bytes:
-    """What Create Payment Link gives back."""
+    """The answer to Create Payment Link."""
     return f'{{"payment_id":"{payment_id}","payment_link":{_text(link)}}}'.encode()
 
 
 def checkout_token(token: str, expires_at_us: int) -> bytes:
-    """What the checkout token operation gives back."""
+    """The answer to the checkout token operation."""
     return f'{{"checkout_token":"{token}","expires_at":"{instant(expires_at_us)}"}}'.encode()
 
 

@@ -1,4 +1,4 @@
-"""Where payments go: sinks, and the transfer that fills one and can be continued.
+"""Destinations of payments: sinks, and the transfer that fills one and can be continued.
 
 Over the public API only. Knows nothing of command lines, terminals, signals or exit codes.
 

@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def partial_path(path: str) -> str:
-    """Where the file is written until it is complete; a symbolic link is followed first."""
+    """The path of a file until it is complete; a symbolic link is followed first."""
     return f"{os.path.realpath(path)}.part"
 
 

@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 1000  # between two turns of the event loop
 
 
 class Known:
-    """What rows were when they were read; a hundred thousand of them take 15 MB."""
+    """Digests of rows as they were read; a hundred thousand of them take 15 MB."""
 
     def __init__(self) -> None:
         self._rows: dict[int, int] = {}  # hashes: of a key, and of its row

@@ -45,7 +45,7 @@ class Extent:
 
 @attrs.frozen(kw_only=True)
 class Confirmed:
-    """What the checkpoint file says; the fields are those of the table above."""
+    """The content of the checkpoint file; the fields are those of the table above."""
 
     version: Literal[1] = 1
     format: str

@@ -31,7 +31,7 @@ class Compressor(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Compression:
-    """How bytes are written into a file and read from it; ``ending`` is of the file's name.
+    """A compression of files, for writing and reading; ``ending`` is that of the file's name.
 
     ``damages`` are the errors of a file that cannot be read, besides EOFError and OSError.
     """
@@ -100,6 +100,6 @@ PLAIN = Compression(ending="", start=_Plain, open=_open_plain)
 
 
 def compression_of(output: str) -> Compression:
-    """What a file name's ending asks for: gzip for ``.gz``, zstd for ``.zst``, else none."""
+    """The compression by the ending of a file's name: gzip for ``.gz``, zstd for ``.zst``, else none."""
     asked = (each for each in _COMPRESSED if output.lower().endswith(each.ending))
     return next(asked, PLAIN)

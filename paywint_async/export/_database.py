@@ -54,7 +54,7 @@ def _mysql_errors() -> Errors:
 
 @attrs.frozen(kw_only=True)
 class _Driver:
-    """How a database is reached; ``options`` may follow the URL's question mark."""
+    """The driver of a kind of database; ``options`` may follow the URL's question mark."""
 
     name: str
     options: frozenset[str] = frozenset()
@@ -103,7 +103,7 @@ class Database:
         return self._url.get_backend_name()
 
     def make_engine(self) -> AsyncEngine:
-        """What connects. An error of it never shows the values that were sent."""
+        """Returns a new engine, whose errors never show the values that were sent."""
         arguments: dict[str, Any] = {}
         url = self._url
         if self.dialect == "sqlite":

@@ -76,7 +76,7 @@ class Destination:
         return self.make_sink is None
 
     def format(self, asked: Format | None) -> Format:
-        """How it is written: as asked for, else in the usual way."""
+        """The format: the one asked for, else the usual one."""
         return asked or next(iter(self.formats), Format.JSONL)
 
 
@@ -155,7 +155,7 @@ def make_table(output: str, direction: str, format: Format | None = None) -> Tab
 def make_export_sink(
     output: str, direction: str, *, format: Format | None = None, checkpoint: str | None = None
 ) -> Sink[Any]:
-    """Where an export goes; nothing is opened yet.
+    """The destination of an export; nothing is opened yet.
 
     Args:
         output: ``-`` for stdout, or as for `make_table`.
@@ -196,7 +196,7 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
 
 
 def checkpoint_format(output: str, encoding: Encoding[Any]) -> str:
-    """What a checkpoint remembers of a file: ``jsonl``, ``csv.gz`` and so on."""
+    """The name by which a checkpoint remembers a format: ``jsonl``, ``csv.gz`` and so on."""
     return f"{encoding.format}{compression_of(output).ending}"
 
 

@@ -1,4 +1,4 @@
-"""What differs from database to database: column types, values, and the fastest way to write rows.
+"""The differences between databases: column types, values, and the fastest way to write rows.
 
 Needs the extra ``sql``. Each writer works below SQLAlchemy, on the driver's own connection, and within
 the transaction in which the checkpoint is written.
@@ -242,7 +242,7 @@ def _no_problem(_row: Row) -> None:
 
 @attrs.frozen(kw_only=True)
 class Dialect:
-    """What `SqlTable` needs to know of a database.
+    """The properties of a database that `SqlTable` needs.
 
     Attributes:
         lock: statement after which a second program that begins waits, until the commit.

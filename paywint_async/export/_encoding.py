@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class Format(StrEnum):
-    """How payments are written."""
+    """The format in which payments are written."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -34,7 +34,7 @@ class Format(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Encoding(Generic[R]):
-    """How pages of one kind of record become bytes.
+    """Encodes pages of one kind of record as bytes.
 
     ``header`` stands once, before the first page; each page's bytes end with a line's end. What was
     written can be read again: ``split`` finds the rows after the header, and ``identify`` tells a
@@ -122,7 +122,7 @@ def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
 
 
 class _Lines(list[str]):
-    """What a csv.writer writes to: a row at a time.
+    """The file that a csv.writer writes to, a row at a time.
 
     The writer quotes the characters of its own line end, and before Python 3.13 a lone carriage
     return only then; readers take an unquoted one for the end of the row. So it ends its rows with

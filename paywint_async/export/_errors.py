@@ -1,4 +1,4 @@
-"""What can go wrong with an output, in words; the only translator of `OSError` in this folder."""
+"""The errors of an output; the only place in this folder that translates `OSError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OutputInUseError(ExportError):
 
 
 class OutputClosedError(ExportError):
-    """Whoever read the output has gone away: ``paywint export | head -1``."""
+    """The reader of the output has closed it: ``paywint export | head -1``."""
 
 
 @contextmanager

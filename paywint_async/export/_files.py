@@ -57,7 +57,7 @@ def sync_directory(path: str) -> None:
 
 
 def temporary_path(path: str) -> str:
-    """Where the next content of a file is written until it takes its place."""
+    """The path to which the next content of a file is written until it replaces the file."""
     return f"{path}.tmp"
 
 

@@ -22,7 +22,7 @@ ROW_GROUP = 10_000
 
 
 def read_footer(name: str) -> tuple[dict[str, Any], int]:
-    """What a part says of the export, and how many rows it has.
+    """Reads the state of the export that a part records, and its number of rows.
 
     Raises:
         ExportError: it cannot be read, or is not a part of an export.

@@ -1,4 +1,4 @@
-"""What differs between operating systems: `_posix` or `_windows`, which have the same functions."""
+"""The differences between operating systems: `_posix` or `_windows`, which have the same functions."""
 
 from __future__ import annotations
 

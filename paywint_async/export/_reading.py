@@ -31,7 +31,7 @@ class Reading(Protocol[R_co]):
 
     @property
     def total(self) -> int | None:
-        """How many records the snapshot has; None before the first answer."""
+        """The number of records of the snapshot; None before the first answer."""
 
     def pages(self) -> AsyncGenerator[Sequence[R_co], None]:
         """The records, at least one a page. An error comes after every record before it."""
@@ -57,7 +57,7 @@ class PaymentReading:
 
     @property
     def total(self) -> int | None:
-        """How many payments the snapshot has; None before the first answer."""
+        """The number of payments of the snapshot; None before the first answer."""
         return self._listing.total
 
     async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
@@ -81,7 +81,7 @@ class HistoryReading:
 
     @property
     def total(self) -> int | None:
-        """How many entries both snapshots have; None before it is known."""
+        """The number of entries of both snapshots; None before it is known."""
         return self._listing.total
 
     async def pages(self) -> AsyncGenerator[Sequence[HistoryEntry], None]:
@@ -107,7 +107,7 @@ class HistoryReading:
 def reader(
     payments: Payments, direction: str, **options: Any
 ) -> Callable[[Checkpoint | None], Reading[Any]]:
-    """What begins a reading of a direction at a checkpoint.
+    """Returns the function that begins a reading of a direction at a checkpoint.
 
     Args:
         payments: of the client.
@@ -121,7 +121,7 @@ def reader(
 
 
 def delivered(checkpoint: Checkpoint | None) -> int:
-    """How many records of its snapshot a listing's checkpoint has behind it.
+    """The number of records of its snapshot that a listing's checkpoint counts as delivered.
 
     None where it is finished: the next read has a snapshot of its own, of what is new.
     """
@@ -149,7 +149,7 @@ def describe_span(checkpoint: Checkpoint | None) -> str | None:
 
 
 def exported_count(checkpoint: Checkpoint | None) -> int:
-    """How many payments an output has whose checkpoint this is."""
+    """The number of payments in the output of this checkpoint."""
     if checkpoint is None:
         return 0
     if "snapshot" not in checkpoint:  # of both directions

@@ -1,4 +1,4 @@
-"""What was not final when it was written, brought up to date in its table."""
+"""Updates payments in a table that were not final when they were written."""
 
 from __future__ import annotations
 

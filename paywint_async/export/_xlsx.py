@@ -59,7 +59,7 @@ _types: dict[str, Any] = {
 
 
 def rows_path(output: str) -> str:
-    """Where the rows of a workbook are kept."""
+    """The path of the file that keeps the rows of a workbook."""
     return f"{output}.rows.jsonl.gz"
 
 

@@ -74,7 +74,7 @@ class Durations:
 
     @property
     def count(self) -> int:
-        """How many durations were counted."""
+        """The number of durations counted."""
         return self._steps.total()
 
     def below(self, seconds: float) -> int:

@@ -48,7 +48,7 @@ CODE_MASK = (1 << CODE_BITS) - 1
 
 
 class Meaning(NamedTuple):
-    """What a code means."""
+    """The meaning of a code."""
 
     status: str
     is_inside: bool

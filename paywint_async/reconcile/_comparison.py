@@ -74,7 +74,7 @@ class ReconcileOptions:
 
     @property
     def unit(self) -> str:
-        """What a row's place counts, such as ``line``."""
+        """The unit in which a row's place counts, such as ``line``."""
         return unit_of(self.ledger)
 
 

@@ -33,7 +33,7 @@ _KINDS = {
 
 @attrs.frozen(kw_only=True)
 class LedgerReading:
-    """How a ledger is read: as lines of text, and as detected options by their names."""
+    """The way a ledger is read: as lines of text, and as detected options by their names."""
 
     lines: list[str]
     found_options: dict[str, str]

@@ -64,7 +64,7 @@ class OpenedLedger:
 
     @property
     def unit(self) -> str:
-        """What a row's place counts."""
+        """The unit in which a row's place counts."""
         return self.table.table.unit if self.table else unit_of(self._ledger)
 
     def notes(self) -> list[str]:

@@ -12,7 +12,7 @@ from paywint_async.reconcile._columns import Columns
 
 @attrs.frozen(kw_only=True)
 class LedgerFormat:
-    """How to read a ledger; what is None is detected from the ledger itself.
+    """The format of a ledger; fields that are None are detected from the ledger itself.
 
     Args:
         columns: the names of the columns.

@@ -31,7 +31,7 @@ _ZERO = Decimal(0)
 
 
 class RowWords(NamedTuple):
-    """What the words of a row mean."""
+    """The meaning of a row's texts."""
 
     direction: str
     status: str

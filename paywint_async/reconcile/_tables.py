@@ -39,7 +39,7 @@ class LedgerTable(Protocol):
 
     @property
     def unit(self) -> str:
-        """What a record's place counts, such as ``line``."""
+        """The unit in which a record's place counts, such as ``line``."""
         ...
 
     @property

@@ -81,7 +81,7 @@ async def _take(
 
 
 async def _chunks(receive: _Receive) -> AsyncGenerator[bytes, None]:
-    """What has come of the body; a sender that goes away leaves it cut, so that it is refused."""
+    """Reads the body; one that the sender breaks off stays cut, so that it is refused."""
     is_more = True
     while is_more:
         message = await receive()

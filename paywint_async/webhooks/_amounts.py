@@ -1,4 +1,4 @@
-"""What the ``amount`` of a webhook says in dollars, where that can be known. Knows no JSON.
+"""The ``amount`` of a webhook in dollars, where that can be known. Knows no JSON.
 
 Paywint publishes the same deliveries twice, once as cents and once as dollars, so a whole number means
 either. Nothing is guessed: where neither the caller nor the digits tell the unit, there is no amount.
@@ -52,7 +52,7 @@ def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
 
 
 def _decimals(number: Decimal) -> int:
-    """How many there are, without zeros at the end."""
+    """The number of decimals, without zeros at the end."""
     _sign, digits, exponent = _parts(number)
     written = "".join(map(str, digits)).rjust(-exponent, "0")[exponent:] if exponent < 0 else ""
     return len(written.rstrip("0"))

@@ -22,7 +22,7 @@ from paywint_async import (
 
 @attrs.frozen(kw_only=True)
 class WebhookEvent:
-    """What one delivery tells, mostly of a payment; field names are the API's own.
+    """The content of one delivery, mostly about a payment; field names are the API's own.
 
     Attributes:
         id: of the event, in whatever form it came. A repeated delivery has the same, but so has each
@@ -64,7 +64,7 @@ class WebhookEvent:
 
     @property
     def replay_key(self) -> str:
-        """What is the same for repeats and nothing else: a JSON array, ASCII only.
+        """The text that repeats of an event share, and no other event has: a JSON array, ASCII only.
 
         Of the event's name, its id and, where there is one, the refund's. As long as a delivery at most
         (64 KiB), so hash it for a column that is shorter.

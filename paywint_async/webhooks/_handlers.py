@@ -26,7 +26,7 @@ async def acknowledge(event: WebhookEvent) -> None:
 
 
 class Handlers:
-    """What is called for every event, and what for events of a name.
+    """The handlers of every event, and those of events of one name.
 
     Args:
         every: called with each event.

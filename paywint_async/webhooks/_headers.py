@@ -49,7 +49,7 @@ def read_headers(headers: HeadersLike) -> Headers | None:
 
 
 def no_headers() -> WebhookSignatureError:
-    """What is raised where `read_headers` has None."""
+    """The error for headers that `read_headers` cannot read."""
     return WebhookSignatureError("headers must be names and values, as text")
 
 

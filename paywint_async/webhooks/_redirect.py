@@ -22,7 +22,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @attrs.frozen(kw_only=True)
 class Redirect:
-    """What the address says to which a payer came back. Anyone can type it: believe `confirm` alone.
+    """The content of the address to which a payer came back. Anyone can type it: trust only `confirm`.
 
     Attributes:
         payment_id: whose page the payer comes from; None where the address names none, no UUID, or
@@ -55,7 +55,7 @@ class Redirect:
 
 
 def parse_redirect(url_or_query: str | bytes) -> Redirect:
-    """What the address says to which Paywint sent a payer back; whatever is in there, it is read.
+    """Parses the address to which Paywint sent a payer back; whatever it contains, it is read.
 
     Args:
         url_or_query: the whole URL, its path and query, or the query alone.

@@ -1,4 +1,4 @@
-"""Who sent a delivery: the verifier's protocol, and the scheme of Standard Webhooks.
+"""Verifies the sender of a delivery: the verifier's protocol, and the scheme of Standard Webhooks.
 
 Paywint says to verify a signature, but publishes neither its header nor its algorithm. So the
 verifier is an argument; the one here checks what `paywint_async.emulator` signs.
