@@ -423,3 +423,26 @@ def test_a_shift_of_ranks_right_after_the_search_loses_no_first_payment(
 
 def through_json(position: Position) -> Position:
     return from_json(to_json(position, "received"), "received")
+
+
+@pytest.mark.parametrize("arrivals", [1, 3, 10, 50, 250])
+@ORDERS
+def test_payments_that_arrive_before_each_answer_cost_no_more_requests_than_promised(
+    is_oldest_first: bool, arrivals: int
+) -> None:
+    """With pages of 100. Where half a page arrives for each answer, long spans cost more."""
+    longest = 3000 if arrivals <= 10 else 200
+    for seed in range(12):
+        random = Random(seed)
+        history = History(random.choice((1000, 4000, 10_000)), is_oldest_first=is_oldest_first)
+        begin = random.randrange(history.size)
+        end = min(history.size - 1, begin + random.choice((0, 20, 150, longest)))
+        times = [history.times[key] for key in history.keys]
+        span = Span(since=times[begin], until=times[end] + timedelta(milliseconds=1))
+        history.arrivals = arrivals
+        reading = Reader(history, random, rows=100, window=1, span=span).read()
+        assert reading.doubt is None, seed
+        assert len(reading.delivered) == end - begin + 1, seed
+        pages, span_pages = -(-history.size // 100), -(-len(reading.delivered) // 100)
+        further = 1 if arrivals <= 3 else 1 + ceil(arrivals / 100)
+        assert reading.requests <= span_pages + 2 * ceil(log2(pages)) + 4 + further, seed
