@@ -28,14 +28,14 @@ HERE = Path(__file__).resolve().parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = find_interpreters()
 
-# The tests import the installed wheel; nothing they start may find the checkout beside them.
-# Their modules are compiled once for all processes, whatever the caller's environment says.
+# The tests import the installed wheel; no process they start may import the checkout instead.
+# Compile modules once for all processes, whatever the caller's environment says.
 TEST_THE_WHEEL = {
     "PAYWINT_TEST_THE_WHEEL": "1",
     "PYTHONSAFEPATH": "1",
     "PYTHONDONTWRITEBYTECODE": "",
 }
-# All tests, a process for each core; who is done takes tests from the other. `-n 0` undoes that.
+# All tests in one process for each core; an idle process takes over tests. `-n 0` turns this off.
 SIDE_BY_SIDE = ("--run-slow", "-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
 
@@ -49,14 +49,14 @@ def built_wheel(session: nox.Session) -> Path:
 
 
 def install_wheel(session: nox.Session) -> None:
-    """In two steps, because in a reused environment pip keeps a wheel of the same version."""
+    """Installs in two steps, because in a reused environment pip keeps a wheel of the same version."""
     requirement = f"paywint-async[cli] @ {built_wheel(session).as_uri()}"
     session.install("--force-reinstall", "--no-deps", requirement)
     session.install(requirement)
 
 
 def install_tests(session: nox.Session) -> None:
-    """The wheel and what its tests need; Python compiles what is imported, pip would compile it all."""
+    """Installs the wheel and its test dependencies, uncompiled: Python compiles only what it imports."""
     session.install("--no-compile", *nox.project.dependency_groups(PROJECT, "tests"))
     install_wheel(session)
 
@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the sdist, and from the sdist the wheel, as an index would offer them."""
+    """Build the sdist, and the wheel from the sdist, as they would be published."""
     dist = session.cache_dir / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.install("build")
@@ -86,23 +86,23 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def types(session: nox.Session) -> None:
-    """The package, the examples and the noxfile by mypy, and its public types as a user sees them."""
+    """mypy on the package, examples and noxfile; then the installed package's public types."""
     install_group(session, "types")
     install_wheel(session)
     session.run("mypy", "paywint_async", "examples", "noxfile.py")
-    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no look for updates
-    with session.chdir("tests/typing"):  # from here the package is the installed one
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no check for updates
+    with session.chdir("tests/typing"):  # here the installed package is imported
         session.run("mypy", "--config-file", str(HERE / "pyproject.toml"), "api.py")
 
 
 @nox.session(python=PYTHONS, requires=["wheel"])
 def tests(session: nox.Session) -> None:
-    """All tests on the oldest and the newest Python; between them those that can differ.
+    """All tests on the oldest and newest Python; on others, tests that depend on the version.
 
-    The newest Python also measures their coverage. With arguments, pytest gets them on each Python.
+    The newest Python also measures coverage. Arguments are passed to pytest on each Python.
     """
     install_tests(session)
-    if session.python == "3.15":  # lupa has no wheel for it
+    if session.python == "3.15":  # lupa has no wheel for 3.15
         install_servers(session, "lua5.1")
     if session.posargs:
         run_pytest(session, *SIDE_BY_SIDE, *session.posargs)
@@ -133,19 +133,19 @@ def measure_coverage(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def windows(session: nox.Session) -> None:
-    """What is tested on Windows: all that starts no process and needs nothing that only POSIX has."""
+    """The tests for Windows: those that start no process and need nothing specific to POSIX."""
     install_tests(session)
-    rooms = ("core", "pagination", "webhooks", "emulator", "export/test_windows.py")
-    tests = (f"tests/{room}" for room in rooms)
+    areas = ("core", "pagination", "webhooks", "emulator", "export/test_windows.py")
+    tests = (f"tests/{area}" for area in areas)
     run_pytest(session, "-k", "not unix_socket and not hold_on_windows", *session.posargs, *tests)
 
 
 @nox.session(requires=["wheel"])
 def year(session: nox.Session) -> None:
-    """A year of the example shop with 100,000 payments, and 50 small ones; seeds as arguments."""
+    """A year of the example shop with 100,000 payments, and 50 smaller years; seeds as arguments."""
     install_tests(session)
-    # Two processes: the whole year takes as long as all the small ones together, and longer than any
-    # test of the suite may.
+    # Two processes: the whole year takes as long as all small years together, which is longer than
+    # the suite's time limit for a test.
     options = ("-n", "2", "--dist", "worksteal", "-o", "faulthandler_timeout=1800")
     shown = ("-rP", "--show-capture=stdout")
     seeds = " ".join(session.posargs)
@@ -154,7 +154,7 @@ def year(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def backoff_fork(session: nox.Session) -> None:
-    """The tests with `python-backoff`, the fork that installs the same module."""
+    """The tests with `python-backoff`, a fork of backoff that installs the same module."""
     install_tests(session)
     session.run("python", "-m", "pip", "uninstall", "--yes", "--quiet", "backoff")
     session.install("python-backoff>=3")
@@ -164,7 +164,7 @@ def backoff_fork(session: nox.Session) -> None:
 @nox.session(requires=["wheel"])
 @nox.parametrize("beside", list(COMBINATIONS), ids=list(COMBINATIONS))
 def plugins(session: nox.Session, beside: str) -> None:
-    """The pytest plugin beside the oldest and the newest of each asynchronous plugin, and none."""
+    """The pytest plugin with the oldest and newest release of each asynchronous plugin, and without."""
     requirements, mark, answer = COMBINATIONS[beside]
     session.install("paywint-async @ " + built_wheel(session).as_uri(), *requirements)
     alone = ("-c", os.devnull, "--noconftest", "-p", "pytester", "-p", "no:cacheprovider")
@@ -174,7 +174,7 @@ def plugins(session: nox.Session, beside: str) -> None:
 @nox.session(requires=["wheel"])
 @nox.parametrize("release", ["oldest", "newest"])
 def aiohttp(session: nox.Session, release: str) -> None:
-    """The transport's tests on the oldest aiohttp that is allowed, and on the newest there is."""
+    """The transport's tests on the oldest supported aiohttp and on the newest release."""
     install_tests(session)
     oldest = next(each for each in PROJECT["project"]["dependencies"] if "aiohttp" in each)
     session.install("-U", oldest.replace(">=", "==") if release == "oldest" else "aiohttp")
@@ -190,9 +190,9 @@ def aiohttp(session: nox.Session, release: str) -> None:
 def exactly_once(session: nox.Session) -> None:
     """Listings, ranges and spans against 10,000 random histories for each kind of change."""
     install_tests(session)
-    rooms = ("planner", "ranges", "span_planner", "oldest_first")
-    tests = [f"tests/pagination/test_{room}.py" for room in rooms]
-    patience = ("-o", "faulthandler_timeout=3600")  # one test reads all its histories
+    names = ("planner", "ranges", "span_planner", "oldest_first")
+    tests = [f"tests/pagination/test_{name}.py" for name in names]
+    patience = ("-o", "faulthandler_timeout=3600")  # one test reads all histories
     run_pytest(session, *SIDE_BY_SIDE, *patience, *tests, HISTORIES="10000")
 
 
@@ -208,20 +208,20 @@ def crash(session: nox.Session) -> None:
 def accounts(session: nox.Session) -> None:
     """200 accounts on a local Dask cluster of four workers, one of which is killed; twice."""
     install_tests(session)
-    patience = ("-o", "faulthandler_timeout=300")  # it is one test
+    patience = ("-o", "faulthandler_timeout=300")  # all of it is one test
     run_pytest(session, *patience, "tests/accounts/two_hundred.py")
 
 
 @nox.session(requires=["wheel"])
 def tables(session: nox.Session) -> None:
-    """What DuckDB, pandas and polars make of the Parquet and Arrow output."""
+    """Reads the Parquet and Arrow output with DuckDB, pandas and polars."""
     install_tests(session)
     session.install("duckdb", "pandas", "polars")
     run_pytest(session, "tests/services/readers.py")
 
 
 def install_servers(session: nox.Session, *packages: str) -> None:
-    """Of Debian's packages, those that root finds missing; for others the tests say what they need."""
+    """Installs missing Debian packages, if run as root; otherwise the tests name what they need."""
     found = {
         "mariadb-server": Path("/usr/sbin/mariadbd").exists(),
         "postgresql": any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
@@ -236,7 +236,7 @@ def install_servers(session: nox.Session, *packages: str) -> None:
 
 @nox.session(requires=["wheel"])
 def services(session: nox.Session) -> None:
-    """Destinations, sync and reconcile over real servers, which this starts and stops."""
+    """Destinations, sync and reconcile with real servers, which this session starts and stops."""
     install_tests(session)
     install_servers(session, "mariadb-server", "postgresql", "redis-server")
     files = (
@@ -254,7 +254,7 @@ def services(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def redis(session: nox.Session) -> None:
-    """The shared rate limit, by four processes over a real Redis; prints what it measures."""
+    """The shared rate limit of four processes over a real Redis; prints the measured rates."""
     install_tests(session)
     install_servers(session, "redis-server")
     tests = ("tests/services/shared_limit.py", *session.posargs)
@@ -263,7 +263,7 @@ def redis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def proxy(session: nox.Session) -> None:
-    """Reads and creates through a real forward proxy with authentication, https by CONNECT."""
+    """Listings and creates through a real forward proxy with authentication; https by CONNECT."""
     install_tests(session)
     session.install("proxy.py>=2.4")
     run_pytest(session, "tests/services/through_proxy.py")
@@ -271,7 +271,7 @@ def proxy(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def chaos(session: nox.Session) -> None:
-    """10,000 random fault schedules against a create, 10,000 cancellations, 1,000 reads by timeouts."""
+    """10,000 random fault schedules of a create, 10,000 cancellations, 1,000 reads with timeouts."""
     install_tests(session)
     counts = {"SCHEDULES": "10000", "CANCELLATIONS": "10000", "BROKEN_OFF": "1000"}
     tests = (
@@ -292,7 +292,7 @@ def tracking(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def deliveries(session: nox.Session) -> None:
-    """The example shop under 10,000 webhooks that come twice, out of order, or never; twice."""
+    """The example shop with 10,000 webhooks that are repeated, reordered or lost; run twice."""
     install_tests(session)
     tests = ("-k", "leave_every_order", "tests/examples/test_shop.py")
     run_pytest(session, *tests, DELIVERIES="10000")
@@ -318,7 +318,7 @@ def schemathesis(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def browser(session: nox.Session) -> None:
-    """The emulator's pages, the shop, a report and the site in Chromium; installs a missing one."""
+    """The emulator's pages, the shop, a report and the site in Chromium, installed if missing."""
     install_tests(session)
     session.install("playwright")
     if not (shutil.which("chromium") or shutil.which("chromium-browser")):
@@ -347,14 +347,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """The README's pictures, from real runs of the command; needs Chromium."""
+    """The README's pictures, made from real runs of the command; needs Chromium."""
     session.install("-e", ".[cli]")
     session.run("python", "docs/pictures.py")
 
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """Everything that is checked before a release, into dist/; `-- --tag` sets the tag."""
+    """All checks before a release, and the build into dist/; `-- --tag` sets the tag."""
     session.install(
         "build", "check-wheel-contents", "cyclonedx-bom", "griffe", "pip-audit", "twine"
     )
@@ -363,7 +363,7 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Small changes of the code, each of which a test must notice; rooms: `-- retry codec`."""
+    """Mutation tests: small changes of the code that a test must detect; areas: `-- retry codec`."""
     install_group(session, "tests")
     install_group(session, "types")
     session.install("-e", ".[cli]", "mutmut>=3.8")
@@ -372,7 +372,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def frameworks(session: nox.Session) -> None:
-    """The programs of docs/frameworks, under the real servers."""
+    """The programs of docs/frameworks, under real servers."""
     install_group(session, "tests")
     install_group(session, "frameworks")
     install_wheel(session)
@@ -382,7 +382,7 @@ def frameworks(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def fuzz(session: nox.Session) -> None:
-    """The codec, protocol and webhooks under atheris, for a minute; further arguments go to libFuzzer."""
+    """The codec, protocol and webhooks under atheris for a minute; arguments are passed to libFuzzer."""
     session.install("atheris")
     install_wheel(session)
     arguments = session.posargs or ["-max_total_time=60"]
@@ -391,7 +391,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(requires=["wheel"])
 def bench(session: nox.Session) -> None:
-    """All benchmarks, into benchmarks/RESULTS.md; or those named: `nox -s bench -- calls decode`."""
+    """All benchmarks, into benchmarks/RESULTS.md; or only some: `nox -s bench -- calls decode`."""
     install_group(session, "bench")
     install_wheel(session)
     for name in session.posargs or ["run"]:

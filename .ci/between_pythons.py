@@ -1,13 +1,13 @@
-"""Tests that nox runs on the oldest and the newest Python only.
+"""The tests that nox runs on the oldest and the newest Python only.
 
-On the Pythons between those two it runs whatever can differ from one Python to the next: asyncio,
-the standard library's formats, pickling, imports, child processes. A test is left out there only
-for a reason that is named here, so a new test runs on every Python.
+On the versions in between it runs all tests that depend on the Python version: asyncio, the standard
+library's formats, pickling, imports, child processes. A test is excluded there only for a reason
+that is given here, so a new test runs on every Python.
 """
 
 from __future__ import annotations
 
-# By reason: a path of the repository, or a test in one.
+# For each reason: paths in the repository, or tests in them.
 LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
     "arithmetic on integers, or the comparison of records in memory": (
         "tests/pagination/test_changed_between_reads.py",
@@ -25,7 +25,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/reconcile/test_payouts.py",
         "tests/reconcile/test_properties.py",
     ),
-    "they read the repository's files, or count what the benchmarks bound": (
+    "they read the repository's files, or check the benchmarks": (
         "tests/structure/test_aiohttp.py",
         "tests/structure/test_layers.py",
         "tests/structure/test_names.py",
@@ -40,7 +40,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/structure/test_guides.py",
         "tests/structure/test_readme.py",
     ),
-    "what a killed process or a full disk leaves depends on the operating system": (
+    "the state after a killed process or a full disk depends on the operating system": (
         "tests/cli/test_crash.py",
         "tests/cli/test_sync.py::test_killed_anywhere_it_is_completed_exactly_by_the_next_runs",
         "tests/export/test_kill_points.py",
@@ -49,7 +49,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
     "the same tests again, as on another operating system": (
         "tests/export/test_windows.py::test_the_tests_of_files_hold_on_windows",
     ),
-    "many repetitions of what another test does once": (
+    "many repetitions of another test": (
         "tests/core/test_tracking.py::TestManyWaits",
         "tests/emulator/test_conformance.py",
         "tests/emulator/test_webhook_faults.py::"
@@ -65,6 +65,6 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
 
 
 def options() -> list[str]:
-    """pytest's options that leave those tests out."""
+    """The options of pytest that exclude those tests."""
     names = [name for group in LEFT_OUT_BETWEEN.values() for name in group]
     return [f"--{'deselect' if '::' in name else 'ignore'}={name}" for name in names]

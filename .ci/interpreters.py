@@ -1,4 +1,4 @@
-"""Which of the supported Pythons this machine has, so that nox can run the tests on each of them."""
+"""Finds the supported Pythons of this machine, so that nox can run the tests on each of them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-# An interpreter without ssl could not install anything; a pre-release is not supported.
+# Without ssl pip cannot install anything; pre-releases are not supported.
 PROBE = "import ssl, sys; v = sys.version_info; print(f'{v.major}.{v.minor} {v.releaselevel}')"
 
 
 def find_interpreters() -> list[str]:
-    """The versions to test on, oldest first; the folder of each is put first on PATH.
+    """Returns the versions to test on, oldest first, and puts the folder of each first on PATH.
 
-    Nox looks a version up on PATH and would stop at a pyenv shim that does not run. The version
-    that runs nox is always one of them, and nox finds that by itself.
+    Nox looks for a version on PATH and would fail at a pyenv shim that does not run. The version
+    that runs nox is always included; nox finds it by itself.
     """
     found = {RUNNING}
     for version in set(SUPPORTED) - found:
@@ -32,7 +32,7 @@ def find_interpreters() -> list[str]:
 
 
 def candidates(version: str) -> Iterator[Path]:
-    """Where a Python of that version may be: on PATH, then under pyenv, the newest patch first."""
+    """Paths where a Python of that version may be: PATH, then pyenv, the newest patch release first."""
     for folder in os.get_exec_path():
         yield Path(folder, f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -41,12 +41,12 @@ def candidates(version: str) -> Iterator[Path]:
 
 
 def patch_number(python: Path) -> int:
-    """12 of `versions/3.13.12/bin/python3.13`."""
+    """The patch number of a path: 12 for `versions/3.13.12/bin/python3.13`."""
     return int(re.split(r"\D+", python.parts[-3])[2])
 
 
 def runs(python: Path, version: str) -> bool:
-    """Whether the file is a Python of that version: a pyenv shim exists, yet may not run."""
+    """Whether the file runs as a Python of that version; a pyenv shim may exist and not run."""
     if not python.is_file():
         return False
     try:

@@ -1,6 +1,6 @@
-"""What mypy finds in the changed functions that mutmut wrote: `mutant_types.py mypy FILE …`.
+"""Prints mypy's errors in the mutated functions that mutmut wrote: `mutant_types.py mypy FILE …`.
 
-mutmut reads its output. What mypy says of mutmut's own additions to a module is left out.
+mutmut reads the output. Errors in mutmut's own additions to a module are omitted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @cache
 def changed_lines(file: str) -> frozenset[int]:
-    """The lines of the changed functions in a file."""
+    """The line numbers of the mutated functions in a file."""
     lines: set[int] = set()
     for node in ast.walk(ast.parse(Path(file).read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and re.search(

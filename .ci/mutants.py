@@ -1,9 +1,9 @@
-"""Small changes of the code that must not go unnoticed, room by room: `python .ci/mutants.py [ROOM …]`.
+"""Mutation tests, area by area: `python .ci/mutants.py [AREA …]`.
 
-mutmut makes the changes and runs the room's tests against each. A change that no test notices must
-stand in tests/mutants.toml, with the reason; there it is named by its function and by the text that
-it replaces, so that the list outlives edits elsewhere. It fails where a survivor is not in the list,
-where the list names a survivor that is none any more, or where fewer than 90 % are killed.
+mutmut makes small changes to the code and runs the area's tests against each. A change that no test
+detects (a survivor) must be listed in tests/mutants.toml with the reason. It is identified by its
+function and the replaced text, so that edits elsewhere do not invalidate the list. The run fails if a
+survivor is not listed, if a listed change does not survive, or if fewer than 90 % are killed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ COPIED = (
 LEAST_KILLED = 0.9
 KILLED = ("killed", "timeout", "segfault", "caught by type check")
 
-# For each room: the modules that are changed, and the tests that must notice it.
-ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+# For each area: the modules that are changed, and the tests that must detect it.
+AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "retry": (
         ("_middleware/retry", "_middleware/budget", "_middleware/chain", "_messages"),
         ("core/test_retry_budget", "core/test_retry", "core/test_chain", "core/test_messages",
@@ -72,22 +72,22 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "pagination/test_oldest_first_listing", "pagination/test_ranges", "pagination/test_spans"),
     ),
 }  # fmt: skip
-# Of a room whose tests take long, those changes of each function whose number ends so.
+# For areas whose tests take long: only changes whose number ends in these digits.
 SAMPLES = {
     "listing": "*__mutmut_*7",
     "planner": "*__mutmut_*7",
     "shared_limit": "*__mutmut_*[147]",
 }
 
-# Frames of a call keep a secret of Redis, which they may not: so do mutmut's own around the changes.
+# These tests fail under mutmut: no frame may hold the Redis secret, and mutmut's own wrappers do.
 FAILS_WITHOUT_A_CHANGE = (
     "shared/test_setup.py::TestTheArguments::test_are_refused_with_their_name_and_no_secret",
 )
 
 
-def prepare(room: str, folder: Path) -> None:
-    """Copies the checkout into ``folder``, with mutmut set up for the room."""
-    modules, tests = ROOMS[room]
+def prepare(area: str, folder: Path) -> None:
+    """Copies the checkout into ``folder`` and configures mutmut for the area."""
+    modules, tests = AREAS[area]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in COPIED:
@@ -121,7 +121,7 @@ def prepare(room: str, folder: Path) -> None:
 
 
 def results(folder: Path) -> Iterator[tuple[str, str]]:
-    """Each mutant, as the list names it, and what became of it. In the room's folder."""
+    """Yields each mutant's name in the list and its status. Changes to the area's folder."""
     os.chdir(folder)
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
@@ -142,7 +142,7 @@ def results(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def named(mutant: str, diff: str) -> str:
-    """`module.function: what stood there → what stands there now`."""
+    """A mutant's name: `module.function: old text → new text`."""
     place = mutant.rpartition("__mutmut_")[0].removeprefix("paywint_async.")
     module, _, function = place.rpartition(".")
     function = function.removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
@@ -153,11 +153,11 @@ def named(mutant: str, diff: str) -> str:
     return f"{module}.{function}: {' '.join(sides['-'])} → {' '.join(sides['+'])}"
 
 
-def run(room: str, folder: Path, children: int) -> list[tuple[str, str]]:
-    prepare(room, folder)
+def run(area: str, folder: Path, children: int) -> list[tuple[str, str]]:
+    prepare(area, folder)
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
-    if room in SAMPLES:
-        command.append(SAMPLES[room])
+    if area in SAMPLES:
+        command.append(SAMPLES[area])
     with (folder / "log").open("wb") as log:
         done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -165,38 +165,38 @@ def run(room: str, folder: Path, children: int) -> list[tuple[str, str]]:
     return list(results(folder))
 
 
-def listed(rooms: Iterable[str]) -> set[str]:
-    """The survivors that tests/mutants.toml names for the rooms."""
+def listed(areas: Iterable[str]) -> set[str]:
+    """The survivors that tests/mutants.toml names for the areas."""
     table = tomllib.loads(SURVIVORS.read_text("utf-8")) if SURVIVORS.exists() else {}
     return {
-        mutant for room in rooms for group in table.get(room, ()) for mutant in group["mutants"]
+        mutant for area in areas for group in table.get(area, ()) for mutant in group["mutants"]
     }
 
 
-def judge(room: str, outcomes: list[tuple[str, str]]) -> bool:
-    """Prints what became of the room's mutants; whether that is as it should be."""
+def judge(area: str, outcomes: list[tuple[str, str]]) -> bool:
+    """Prints the result of an area's mutants, and returns whether it passes."""
     alive = {name for name, status in outcomes if status not in KILLED}
     number = sum(1 for _, status in outcomes if status not in KILLED)
     share = 1 - number / len(outcomes)
-    print(f"{room}: {share:.1%} of {len(outcomes)} killed, {number} not")
-    known = listed([room])
+    print(f"{area}: {share:.1%} of {len(outcomes)} killed, {number} survived")
+    known = listed([area])
     for name in sorted(alive - known):
         print(f"  not in the list: {name}")
     for name in sorted(known - alive):
-        print(f"  no survivor any more: {name}")
+        print(f"  does not survive any more: {name}")
     return alive == known and share >= LEAST_KILLED
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rooms", nargs="*", choices=[*ROOMS, []], metavar="ROOM")
+    parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA")
     parser.add_argument("--folder", type=Path, default=HERE / "mutants")
     parser.add_argument("--children", type=int, default=os.cpu_count())
     options = parser.parse_args()
     folder = options.folder.resolve()
     verdicts = []
-    for room in options.rooms or ROOMS:
-        verdicts.append(judge(room, run(room, folder / room, options.children)))
+    for area in options.areas or AREAS:
+        verdicts.append(judge(area, run(area, folder / area, options.children)))
     sys.exit(0 if all(verdicts) else 1)
 
 

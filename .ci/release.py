@@ -1,7 +1,7 @@
-"""The checks before a release: `nox -s release`, and `nox -s release -- --tag` to set the tag, too.
+"""The checks before a release: `nox -s release`, or `nox -s release -- --tag` to also set the tag.
 
 `--breaking` accepts changes that break callers of the last release, `--no-audit` works offline.
-Everything is checked before anything is written: what fails leaves neither files in dist/ nor a tag.
+Everything is checked before anything is written: a failure leaves no files in dist/ and no tag.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOOLS = (sys.executable, "-m")
 
 
 def run(*command: str | Path, cwd: Path = HERE, env: dict[str, str] | None = None) -> str:
-    """A command's output; it must succeed."""
+    """Runs a command, which must succeed, and returns its output."""
     print("$", *command, flush=True)
     finished = subprocess.run(
         list(map(str, command)), cwd=cwd, env=env, stdout=subprocess.PIPE, text=True, check=False
@@ -34,7 +34,7 @@ def run(*command: str | Path, cwd: Path = HERE, env: dict[str, str] | None = Non
 
 
 def check_tree() -> None:
-    """Nothing uncommitted, and the changelog has this version with a date."""
+    """Checks that nothing is uncommitted, and that the changelog has this version with a date."""
     if changed := run("git", "status", "--porcelain"):
         sys.exit(f"the working tree is not clean:\n{changed}")
     changelog = (HERE / "CHANGELOG.md").read_text("utf-8")
@@ -46,7 +46,7 @@ def check_tree() -> None:
 
 
 def build(folder: Path) -> dict[str, str]:
-    """The sdist and, from it, the wheel, from a fresh clone; the digest of each by its name."""
+    """Builds the sdist from a fresh clone, and the wheel from the sdist; returns each file's digest."""
     clone = folder / "clone"
     run("git", "clone", "--quiet", HERE, clone)
     committed_at = run("git", "log", "-1", "--format=%ct")
@@ -57,14 +57,14 @@ def build(folder: Path) -> dict[str, str]:
 
 
 def check_files(dist: Path) -> None:
-    """What an index and an installer look at."""
+    """Checks the metadata that a package index and an installer read."""
     run(*TOOLS, "twine", "check", "--strict", *dist.iterdir())
     (wheel,) = dist.glob("*.whl")
     run(*TOOLS, "check_wheel_contents", wheel)
 
 
 def check_installation(folder: Path, dist: Path) -> Path:
-    """The wheel alone in an empty environment: it imports, and warns of nothing."""
+    """Checks that the wheel alone can be imported in an empty environment, without a warning."""
     (wheel,) = dist.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -79,12 +79,12 @@ def check_installation(folder: Path, dist: Path) -> Path:
 
 
 def write_sbom(python: Path, to: Path) -> None:
-    """A CycloneDX bill of materials: the wheel and all that came with it."""
+    """Writes a CycloneDX bill of materials of the wheel and its installed dependencies."""
     run(*TOOLS, "cyclonedx_py", "environment", "--output-reproducible", "-o", to, python)
 
 
 def audit(python: Path) -> None:
-    """Known vulnerabilities of what came with the wheel."""
+    """Checks the installed dependencies for known vulnerabilities."""
     frozen = run(python, "-m", "pip", "freeze", "--exclude", "paywint-async", "--exclude", "pip")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(frozen)
@@ -93,7 +93,7 @@ def audit(python: Path) -> None:
 
 
 def compare_with_last_release() -> None:
-    """The public API against the last release's; ``--breaking`` says that what breaks is meant."""
+    """Compares the public API with the last release's; ``--breaking`` accepts breaking changes."""
     tags = run("git", "tag", "--list", "v*", "--sort=-version:refname").splitlines()
     if not tags:
         print("no earlier release to compare the public API with")
@@ -101,11 +101,11 @@ def compare_with_last_release() -> None:
     command = [*TOOLS, "griffe", "check", "paywint_async", "--against", tags[0]]
     finished = subprocess.run(command, cwd=HERE, check=False)
     if finished.returncode and "--breaking" not in sys.argv:
-        sys.exit(f"this breaks callers of {tags[0]}; if it is meant: nox -s release -- --breaking")
+        sys.exit(f"this breaks callers of {tags[0]}; if intended: nox -s release -- --breaking")
 
 
 def main() -> None:
-    """All checks; then dist/ and sbom/ are written, and with ``--tag`` the tag is set."""
+    """Runs all checks, then writes dist/ and sbom/, and with ``--tag`` sets the tag."""
     check_tree()
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         one, other = build(Path(first)), build(Path(second))
