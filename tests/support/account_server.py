@@ -31,7 +31,7 @@ def ids(payments: Any) -> list[str]:
 
 
 async def sort_by_amount(request: Request, handler: Handler) -> Response:
-    """A middleware: the payments of a page are not in the order of time."""
+    """A middleware that sorts the payments of a page by amount instead of time."""
     response = await handler(request)
     body = json.loads(response.body)
     body["records"].sort(key=lambda record: record["amount"])

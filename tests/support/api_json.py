@@ -1,4 +1,4 @@
-"""JSON as the API sends it, with any field as any text."""
+"""JSON as the API sends it, in which any field can be replaced by any text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEEDED = {
 
 
 def payment_json(**fields: str | None) -> bytes:
-    """A payment with some fields as that JSON text; None leaves one out."""
+    """A payment as JSON; each given field has that JSON text, and None omits it."""
     wanted = {name: text for name, text in {**NEEDED, **fields}.items() if text is not None}
     return ("{" + ",".join(f'"{name}":{text}' for name, text in wanted.items()) + "}").encode()
 

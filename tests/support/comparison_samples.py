@@ -1,4 +1,4 @@
-"""Rows and payments for the tests of the comparison, with defaults for what a test does not name."""
+"""Rows and payments for the tests of the comparison, with defaults for fields a test does not set."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def found(result: MatchResult) -> list[tuple[str, list[int], list[int]]]:
 
 
 def pairs_by(result: MatchResult, kind: Kind) -> list[str | None]:
-    """By what the pairs of a kind were found."""
+    """The evidence of each pair of a kind."""
     return [each.evidence for each in result.differences if each.kind is kind]
 
 
 def kinds(document: Any) -> dict[str, int]:
-    """How many differences of each kind a report's JSON tells of."""
+    """The kinds of differences in a report's JSON, and their numbers."""
     return {kind: count for kind, count in document["kinds"].items() if count}

@@ -1,4 +1,4 @@
-"""Each assumption of `paywint doctor`, with what makes an emulator contradict it and nothing else."""
+"""Each assumption of `paywint doctor`, with emulator options that contradict it and no other."""
 
 from __future__ import annotations
 

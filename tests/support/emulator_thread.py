@@ -16,7 +16,7 @@ from paywint_async.emulator import Emulator
 def environment_of_an_account(
     *, payments: int, redis: bool = False, timetable: Sequence[tuple[float, str]] = ()
 ) -> Iterator[dict[str, str]]:
-    """Run an emulator; yield the environment variables of a caller who uses it."""
+    """Runs an emulator; yields the environment variables with which a command uses it."""
     started, stop = threading.Event(), asyncio.Event()
     environment: dict[str, str] = {}
     loops: list[asyncio.AbstractEventLoop] = []

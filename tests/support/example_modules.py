@@ -1,4 +1,4 @@
-"""The examples, as modules made from their files."""
+"""Loads the examples as modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECRET = "whsec_of_the_examples"
 
 
 def load(name: str) -> ModuleType:
-    """A new copy of an example, which remembers nothing of an earlier test."""
+    """A new copy of an example's module, without state of an earlier test."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,6 +1,6 @@
-"""Every kind of destination: where a test's goes, and its rows, read by other means than ours.
+"""Every kind of destination: an output for a test, and its rows, read without the package.
 
-PostgreSQL and MySQL take part where PAYWINT_TEST_POSTGRES and PAYWINT_TEST_MYSQL have the URL of a
+PostgreSQL and MySQL are included if PAYWINT_TEST_POSTGRES and PAYWINT_TEST_MYSQL have the URL of a
 server (`nox -s services`).
 """
 
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 
 def output_in(folder: Path, kind: str) -> str:
-    """A destination of a kind in a folder; the same one each time."""
+    """The destination of a kind in a folder, always the same one."""
     if kind == "sqlite":
         return f"sqlite:///{folder}/payments.db"
     if kind in SERVERS:
@@ -89,12 +89,12 @@ def _sqlite_rows(path: str) -> list[Row]:
 
 
 def is_on_a_server(output: str) -> bool:
-    """Whether it is a database whose URL has a password."""
+    """Whether the output is a database on a server."""
     return output.partition(":")[0] in SERVERS
 
 
 def _database_of(folder: Path, kind: str) -> str:
-    """The folder remembers which database is its own."""
+    """The folder's own database, whose URL is stored in the folder."""
     server = SERVERS[kind]
     assert server is not None
     remembered = folder / "database"

@@ -1,7 +1,7 @@
-"""A Redis for the tests, in their event loop: its clock is the loop's, and it misbehaves on demand.
+"""A Redis server in the test's event loop: it uses the loop's clock, and fails on demand.
 
-It speaks as much of the protocol as redis-py needs to run a script, over real TCP, and runs the
-script in the Lua that Redis has. What a real Redis makes of it is the session `redis` of the noxfile.
+Over real TCP it implements the part of the protocol that redis-py needs to run a script, and runs the
+script in the same Lua version as Redis. `nox -s redis` tests the script on a real Redis.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ HANG_UP = b"\0"
 
 
 class RedisServer:
-    """`async with RedisServer() as server:` serves on a free port; `stop` and `start` keep the port.
+    """Serves on a free port: `async with RedisServer() as server:`. `stop` and `start` keep the port.
 
     Args:
-        password: what clients have to say first.
+        password: required from clients.
     """
 
     def __init__(self, password: str | None = None) -> None:
@@ -40,7 +40,7 @@ class RedisServer:
         self.connections = 0
         self.latency = 0.0
         self.fault: bytes | None = None
-        """What answers a script instead: an error line, `SILENCE` or `HANG_UP`."""
+        """The answer to a script in place of its result: an error line, `SILENCE` or `HANG_UP`."""
         self._conversations: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._reserved: socket.socket | None = None
@@ -61,17 +61,17 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """With the password in it."""
+        """The URL, with the password."""
         user = f":{self.password}@" if self.password else ""
         return f"redis://{user}127.0.0.1:{self.port}/0"
 
     @property
     def open_connections(self) -> int:
-        """How many connections neither side has closed."""
+        """The number of connections that neither side has closed."""
         return len(self._conversations)
 
     async def start(self) -> None:
-        """Serves; after `stop` at the same port, which nobody else is given meanwhile."""
+        """Serves; after `stop` on the same port, which stays reserved meanwhile."""
         if self._reserved is None:
             self._reserved = socket.socket()
             self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -82,7 +82,7 @@ class RedisServer:
         )
 
     async def stop(self) -> None:
-        """Refuses connections and drops those there are; remembers everything."""
+        """Refuses connections and drops the open ones; keeps all data."""
         if self._server is not None:
             self._server.close()
             for conversation in self._conversations:
@@ -93,22 +93,22 @@ class RedisServer:
         self._lua.close()
 
     def release(self) -> None:
-        """Its port may be anybody's again."""
+        """Releases the port."""
         if self._reserved is not None:
             self._reserved.close()
             self._reserved = None
 
     def lose_everything(self) -> None:
-        """As a restart without persistence does."""
+        """Deletes all data, like a restart without persistence."""
         self.hashes.clear()
         self.scripts.clear()
 
     def now(self) -> float:
-        """Unix seconds, by the server's own clock."""
+        """The server's own time, in Unix seconds."""
         return EPOCH + asyncio.get_running_loop().time() + self.clock_is_off
 
     def run_script(self, script: str, keys: list[str], arguments: list[str]) -> Any:
-        """What the script returns."""
+        """Runs a script and returns its result."""
         return self._lua.run(script, keys, arguments)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,7 +148,7 @@ class RedisServer:
         if name == "AUTH":
             return b"+OK\r\n" if is_known else b"-WRONGPASS invalid username-password pair\r\n"
         if not is_known:
-            # As some servers do: all they were told, in the error.
+            # Like some servers, repeat the arguments in the error.
             return f"-NOAUTH Authentication required, not {arguments}\r\n".encode()
         if name == "HELLO":
             return b"%1\r\n$5\r\nproto\r\n:3\r\n"
@@ -173,7 +173,7 @@ class RedisServer:
         return _encode(self.run_script(script, keys, values))
 
     def _called(self, command: str, *arguments: Any) -> Any:
-        """`redis.call`: the commands that the script has."""
+        """`redis.call`, with the commands that the script uses."""
         commands: dict[str, Callable[..., Any]] = {
             "TIME": self._time,
             "HMGET": self._hmget,
@@ -201,6 +201,6 @@ class RedisServer:
 
 
 def _encode(numbers: list[float]) -> bytes:
-    """As Redis does: what Lua returns are whole numbers."""
+    """Encodes Lua's numbers as integers, like Redis."""
     lines = [f"*{len(numbers)}", *(f":{int(number)}" for number in numbers)]
     return "".join(f"{line}\r\n" for line in lines).encode()

@@ -1,4 +1,4 @@
-"""Every fault of the matrix, by name. What each leads to stands in docs/failures.md."""
+"""Every fault of the failure matrix, by name. docs/failures.md has the outcome of each."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ _YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 def certificate_of(name: str, **options: Any) -> ssl.SSLContext:
-    """TLS for a server with a certificate of that name, by an authority of the tests' own."""
+    """TLS for a server with a certificate of that name, signed by the tests' own authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert(name, **options).configure_cert(context)
     return context
 
 
 def trusting() -> ssl.SSLContext:
-    """A client's context that trusts that authority, and none of the system's: those load slowly."""
+    """A client's context that trusts only that authority; the system's are slow to load."""
     return ssl.create_default_context(cadata=AUTHORITY.cert_pem.bytes().decode())
 
 
 async def _speak_plain_http(wire: Wire) -> None:
-    """What web servers answer to a TLS handshake at a port for plain http."""
+    """Answers a TLS handshake like a web server's port for plain http."""
     await wire.reader.read(100)
     await wire.send(head(0, 400, "Connection: close\r\n"))
     wire.close()
@@ -107,7 +107,7 @@ CATALOGUE: list[Fault] = [
     OTHER_NAME,
     EXPIRED,
     PLAIN_HTTP,
-    # Too long a name, so that no resolver is asked; and a port that nobody listens at.
+    # A name too long to be sent to a resolver, and a port without a listener.
     _unreachable("a name that does not resolve", url=f"https://{'a.' * 130}example"),
     _unreachable("a refused connection", url="http://127.0.0.1:1"),
     fault_server.CLOSE_UNREAD,

@@ -1,11 +1,11 @@
 """A server that writes HTTP byte by byte, so that it can violate the protocol.
 
 `FaultServer(RESET_MID_BODY, GOOD)` plays the first fault on the first request, the second on the
-second, and the last one for ever after. It runs in the test's own loop, so its waits are virtual.
-`requests` holds each request that was read whole: what a test counts is what the server saw.
+second, and the last one for all others. It runs in the test's own loop, so its waits are virtual.
+`requests` has each request that was read completely, so that tests count what the server received.
 
-A fault is a name and what happens on the wire. Most are one line: the bytes to send, made from the
-`body` that a good server would have answered, then the connection is closed.
+A fault is a name and its behaviour on the wire. Most are one line: the bytes to send, made from the
+`body` of a correct answer, after which the connection is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Self
 import attrs
 from virtual_time import pass_time
 
-# What the clients of these tests send, and what nothing may ever show.
+# The credentials of the tests' clients, which no message or log may contain.
 API_KEY = "11112222-3333-4444-8555-666677778888"
 API_SECRET = "pw_test_THE-SECRET-THAT-NOTHING-SHOWS"
 
@@ -45,7 +45,7 @@ TOKEN = (
 
 @attrs.frozen(kw_only=True)
 class Seen:
-    """One request, as it was read. Header names are in lower case."""
+    """One request as read. Header names are in lower case."""
 
     method: str
     path: str
@@ -55,10 +55,10 @@ class Seen:
 
 @attrs.frozen
 class Fault:
-    """What the server does with a request; ``before_reading`` with a connection, unread.
+    """The server's behaviour for a request; ``before_reading`` is run before the request is read.
 
-    ``tls`` is what the server speaks, ``trust`` what the client believes, ``url`` where the client
-    looks for it (None: where it is); ``is_proxy``: the server is a proxy before the API.
+    ``tls`` is the server's context, ``trust`` the client's; ``url`` is the address that the client
+    uses (None: the server's); ``is_proxy``: the server is a proxy in front of the API.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Fault:
 
 
 class Wire:
-    """One connection, and the request that came over it last."""
+    """One connection, and the latest request on it."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[Seen]
@@ -85,12 +85,12 @@ class Wire:
 
     @property
     def latest(self) -> Seen:
-        """The request that was read last."""
+        """The latest request that was read."""
         return self._requests[-1]
 
     @property
     def good_body(self) -> bytes:
-        """What a good server answers to the latest request."""
+        """The body of a correct answer to the latest request."""
         path = self.latest.path
         bodies = {"link": LINK, "received": PAGE, "sent": PAGE, "developer": TOKEN}
         asked = path.rpartition("/get/")[2].encode()
@@ -98,7 +98,7 @@ class Wire:
         return bodies.get(path.rpartition("-")[2].rpartition("/")[2], got)
 
     async def read_request(self) -> None:
-        """Waits for a whole request, and remembers it."""
+        """Reads a complete request, and records it."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request_line, *lines = head[:-4].split("\r\n")
         pairs = (line.partition(":") for line in lines)
@@ -108,33 +108,33 @@ class Wire:
         self._requests.append(Seen(method=method, path=path, headers=headers, body=body))
 
     async def send(self, data: bytes) -> None:
-        """Writes, and waits until the kernel has it."""
+        """Writes the data, and waits until it is passed to the kernel."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def until_the_client_leaves(self) -> None:
-        """Says nothing more."""
+        """Sends nothing more until the client closes the connection."""
         await self.reader.read()
 
     @property
     def is_open(self) -> bool:
-        """Whether another request may come."""
+        """Whether another request can follow."""
         return not self._writer.is_closing()
 
     def close(self) -> None:
-        """An orderly end: what was written still arrives."""
+        """Closes the connection after everything written has been sent."""
         self._writer.close()
 
     def abort(self) -> None:
-        """An end at once, which waits for nobody."""
+        """Closes the connection at once."""
         self._writer.transport.abort()
 
     def end(self) -> None:
-        """The end of what this side sends; it still listens."""
+        """Ends this side's output; the other side can still send."""
         self._writer.write_eof()
 
     def reset(self) -> None:
-        """A TCP reset: not even what was written need arrive."""
+        """Resets the TCP connection; data already written may be lost."""
         linger = struct.pack("ii", 1, 0)
         self._writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, linger
@@ -143,7 +143,7 @@ class Wire:
 
 
 class FaultServer:
-    """Plays a script of faults to whoever connects to ``url``; used in ``async with``."""
+    """Plays a sequence of faults to the clients of ``url``; an async context manager."""
 
     def __init__(self, *script: Fault, tls: ssl.SSLContext | None = None) -> None:
         self._script = list(script) or [GOOD]
@@ -176,7 +176,7 @@ class FaultServer:
 
     @property
     def open_connections(self) -> int:
-        """How many connections neither side has closed."""
+        """The number of connections that neither side has closed."""
         return len(self._conversations)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,9 +194,8 @@ class FaultServer:
                 while wire.is_open:
                     await wire.read_request()
                     await self._next_fault().play(wire)
-        except (
-            asyncio.CancelledError
-        ):  # the server ends: TLS would wait for the other side to close
+        except asyncio.CancelledError:
+            # The server is shut down; a TLS close would wait for the other side.
             wire.abort()
             raise
         finally:
@@ -222,7 +221,7 @@ def head(length: int | None, status: int = 200, headers: str = "") -> bytes:
 
 
 def answer(status: int = 200, body: Body = _good, headers: str = "", *, name: str = "") -> Fault:
-    """Correct HTTP, and the connection stays; ``body`` may be made from the good one."""
+    """Correct HTTP on a connection that stays open; ``body`` may be a function of the good body."""
 
     async def play(wire: Wire) -> None:
         content = body if isinstance(body, bytes) else body(wire.good_body)
@@ -235,18 +234,18 @@ def answer(status: int = 200, body: Body = _good, headers: str = "", *, name: st
 def sends(
     name: str, render: Callable[[bytes], bytes], end: Callable[[Wire], None] = Wire.close
 ) -> Fault:
-    """``render`` makes the bytes on the wire from the good body; then comes the ``end``."""
+    """Sends the bytes that ``render`` makes from the good body, then calls ``end``."""
 
     async def play(wire: Wire) -> None:
         await wire.send(render(wire.good_body))
-        await pass_time(0.001)  # so that a reset does not overtake what was sent
+        await pass_time(0.001)  # so that a reset does not overtake the data
         end(wire)
 
     return Fault(name, play)
 
 
 def late(seconds: float, *, unread: bool = False) -> Fault:
-    """A good answer, after that many seconds; ``unread``: even the request is read that late."""
+    """A correct answer after so many seconds; ``unread``: the request is not read before then."""
 
     async def play(wire: Wire) -> None:
         await pass_time(seconds)
@@ -259,7 +258,7 @@ def late(seconds: float, *, unread: bool = False) -> Fault:
 
 
 def drip(seconds: float, *, headers_too: bool = False) -> Fault:
-    """A good answer, one byte in each span of that many seconds."""
+    """A correct answer, sent one byte at a time at this interval in seconds."""
 
     async def play(wire: Wire) -> None:
         parts = (head(len(wire.good_body)), wire.good_body)

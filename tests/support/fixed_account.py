@@ -1,4 +1,4 @@
-"""An account with given received payments, over real HTTP, for commands and clients."""
+"""A server of an account with the given received payments, for commands and clients."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Paid:
 
 
 def month(count: int = 40) -> list[Paid]:
-    """Payments of January 2015, the newest first, no two of the same amount."""
+    """Payments of January 2015, newest first, all of different amounts."""
     start = datetime(2015, 1, 1, 9, 41, 48, tzinfo=UTC)
     return [
         Paid(
@@ -53,7 +53,7 @@ def month(count: int = 40) -> list[Paid]:
 
 @contextmanager
 def serve_account(payments: Sequence[Paid]) -> Iterator[dict[str, str]]:
-    """The environment of a command that reads this account."""
+    """Serves the account; yields the environment variables of a command that reads it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,7 +71,7 @@ def serve_account(payments: Sequence[Paid]) -> Iterator[dict[str, str]]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing goes to stderr."""
+            """Writes no log to stderr."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -89,7 +89,7 @@ def serve_account(payments: Sequence[Paid]) -> Iterator[dict[str, str]]:
 
 
 def _json(payment: Paid) -> str:
-    """With the exact digits of the amount."""
+    """A payment as JSON, with the exact digits of its amount."""
     moment = payment.when.isoformat().replace("+00:00", "Z")
     fields = {
         "payment_id": str(payment.payment_id),

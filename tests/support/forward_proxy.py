@@ -1,7 +1,7 @@
-"""A forward proxy for tests: `FaultServer(tunnel(server))` is one that works.
+"""A forward proxy for tests: `FaultServer(tunnel(server))` is a working one.
 
-Whatever host a client asks for, the other end is the given server; `FaultServer.requests` has what the
-proxy was told. In place of `tunnel` any fault can be played.
+It connects to the given server, whatever host a client names; `FaultServer.requests` has the
+requests to the proxy. Any fault can be played in place of `tunnel`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from fault_server import Fault, FaultServer, Wire
 
-HOST = "api.example"  # what the certificate of a server behind the proxy has to name
+HOST = "api.example"  # the name in the certificate of a server behind the proxy
 URL = f"https://{HOST}"
 
 
 def tunnel(to: FaultServer) -> Fault:
-    """CONNECT, and then whatever comes, in both directions."""
+    """Answers CONNECT, then forwards everything in both directions."""
 
     async def play(wire: Wire) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(to.url).port)

@@ -1,4 +1,4 @@
-"""Files that another process is writing, renaming or removing meanwhile."""
+"""Files that another process is writing, renaming or removing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def size_of(path: Path) -> int:
-    """How many bytes it has; none if it is not there, also if it goes while it is looked at."""
+    """A file's size in bytes; 0 if it does not exist or is removed meanwhile."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

@@ -14,7 +14,7 @@ ROWS = 10
 
 
 class Case:
-    """A random history, and a random span of it; None: all of it."""
+    """A random history, and a random span of it; without a span, the whole history."""
 
     def __init__(self, seed: int, *, is_oldest_first: bool, is_whole: bool = False) -> None:
         self.random = random = Random(seed)
@@ -58,11 +58,11 @@ class Case:
         return Reader(self.history, self.random, rows=ROWS, kinds=kinds, **options).read()  # type: ignore[arg-type]
 
     def is_exact(self, reading: Reading) -> bool:
-        """The span's payments at some moment before the first was delivered, each of them once."""
+        """Whether the span's payments at some moment before the first delivery were read once each."""
         if reading.is_exact:
             return True
-        # Oldest first, what an insertion or a deletion pushed over the first answer's total looks
-        # like a later arrival, and comes with the next read.
+        # Oldest first, a payment that an insertion or a deletion pushed beyond the first answer's
+        # total looks like a later arrival, and is delivered by the next read.
         delivered = sorted(reading.delivered)
         return self.history.is_oldest_first and any(
             delivered == sorted(self.within(state[:total]))
@@ -72,23 +72,23 @@ class Case:
 
     @property
     def has_begun_moved(self) -> bool:
-        """Whether a payment stood elsewhere when the list was looked at first: a stray one."""
+        """Whether a payment was out of order in the first answer."""
         times = [self.history.times[key] for key in self.history.states[0]]
         return times not in (sorted(times), sorted(times, reverse=True))
 
     @property
     def begins_with_one_time(self) -> bool:
-        """Whether the first page showed no order: a lie of the last one hides it, until times fall."""
+        """Whether the first page shows no order, so that a wrong answer can hide it until times fall."""
         return len({self.history.times[key] for key in self.history.states[0][:ROWS]}) == 1
 
     @property
     def has_one_time(self) -> bool:
-        """Whether the order shows nowhere, which leaves a lie that `exactly-once.md` tells of."""
+        """Whether no page shows the order; `exactly-once.md` names the wrong answer this leaves open."""
         return len(set(self.history.times.values())) <= 2
 
 
 class RecordedHistory(History):
-    """Remembers what the list was at each answer."""
+    """Records the list and its total at each answer."""
 
     def __post_init__(self) -> None:
         self.states: list[list[int]] = []

@@ -1,6 +1,6 @@
 """A history that changes while it is read, and a reader that drives the planner against it.
 
-No asyncio and no HTTP: requests are answered at moments that a random source picks, so that every
+It uses no asyncio and no HTTP: a random source decides when requests are answered, so that every
 interleaving of answers and changes can occur, and a run can be repeated from its seed.
 """
 
@@ -22,12 +22,12 @@ CHANGES = ("insert", "delete", "move", "backdate", "flicker", "lag", "repeat")
 
 @dataclass
 class History:
-    """The server's side: keys oldest first, each with its time; some answers may lie once."""
+    """The server's list: keys oldest first, each with its time; single answers can be wrong."""
 
     size: int
     is_oldest_first: bool = False
-    ties: int = 1  # how many payments share one instant
-    delay: timedelta = timedelta()  # a gap in time before what is inserted next
+    ties: int = 1  # the number of payments with the same time
+    delay: timedelta = timedelta()  # added to the times of payments inserted later
     keys: list[int] = field(default_factory=list)
     times: dict[int, datetime] = field(default_factory=dict)
     born: int = 0
@@ -35,10 +35,10 @@ class History:
     lag: list[int] | None = None
     repeats_page: int | None = None
     has_repeated: bool = False
-    before: list[int] = field(default_factory=list)  # what a lagging replica still shows
+    before: list[int] = field(default_factory=list)  # the list that a lagging replica shows
     seen: list[int] = field(default_factory=list)
-    arrivals: int = 0  # so many payments arrive before each answer
-    asked: list[int] = field(default_factory=list)  # the pages, one after another
+    arrivals: int = 0  # the number of payments that arrive before each answer
+    asked: list[int] = field(default_factory=list)  # page numbers, in order of the requests
 
     def __post_init__(self) -> None:
         for _ in range(self.size):
@@ -98,7 +98,7 @@ class History:
 
 @dataclass
 class Reading:
-    """What came of one read."""
+    """The result of one read."""
 
     delivered: list[int]
     snapshots: list[list[int]]
@@ -107,13 +107,13 @@ class Reading:
     requests: int
     is_oldest_first: bool
     total: int | None = None
-    is_disordered: bool = False  # which a `DisorderEvent` tells
+    is_disordered: bool = False  # as a `DisorderEvent` reports
 
     @property
     def is_exact(self) -> bool:
-        """Every payment of the snapshot once, and in order but for those the server moved."""
+        """Whether every payment of some snapshot was delivered once."""
         size = len(self.delivered)
-        if self.is_oldest_first:  # read after the probe: its first rows, as many as there were
+        if self.is_oldest_first:  # of a later snapshot, only its first rows
             fits = any(size == len(snapshot) for snapshot in self.snapshots)
             return fits and any(sorted(self.delivered) == sorted(s[:size]) for s in self.snapshots)
         return any(sorted(self.delivered) == sorted(snapshot) for snapshot in self.snapshots)
@@ -154,9 +154,9 @@ class Reader:
         self.ask_first = self.planner.first_page
         self.slots: deque[Slot] = deque()
         self.requests = 0
-        self.snapshots: list[list[int]] = []  # what the first answers could see
+        self.snapshots: list[list[int]] = []  # the list at each of the first answers
         self.delivered: list[int] = []
-        self.total: int | None = None  # as it was before the first delivery
+        self.total: int | None = None  # before the first delivery
 
     def read(self) -> Reading:
         doubt = None
@@ -196,15 +196,15 @@ class Reader:
             if page_no is None:
                 break
             self._request(page_no)
-        assert self.slots, "the planner is not complete, yet asks for nothing"
+        assert self.slots, "the planner is not complete, but requests no page"
 
     def _request(self, page_no: int, *, first: bool = False) -> None:
         self.requests += 1
-        assert self.requests < 5_000, "the planner does not come to an end"
+        assert self.requests < 5_000, "the planner does not finish"
         (self.slots.appendleft if first else self.slots.append)(Slot(page_no))
 
     def _let_time_pass(self) -> None:
-        """Changes and answers in random order, until the first request is answered."""
+        """Makes changes and answers in random order, until the first request is answered."""
         while self.slots[0].answer is None:
             if self.kinds and self.random.random() < self.change_rate:
                 self.history.change(self.random.choice(self.kinds), self.random)
@@ -216,7 +216,7 @@ class Reader:
                 ):
                     seen = self.history.seen
                     is_oldest_first = self.history.is_oldest_first
-                    # Oldest first, what a total leaves out looks like a later arrival.
+                    # Oldest first, payments beyond the total look like later arrivals.
                     self._note_snapshot(seen[: slot.answer.total] if is_oldest_first else seen)
 
     def _note_snapshot(self, seen: list[int]) -> None:

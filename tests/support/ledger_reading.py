@@ -1,4 +1,4 @@
-"""Ledgers as the comparison reads them, or refuses to."""
+"""Reads ledgers as the comparison does, or returns its error."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The same payments as the ledgers of tools and banks have them: form is all that differs.
+"""The same payments in the file formats of accounting tools and banks.
 
-Sources of the forms: exports of the tools' own documentation and public samples, with made-up values.
+Sources of the formats: the tools' own documentation and public samples, with made-up values.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Rows = Sequence[Paid]
 
 @attrs.frozen(kw_only=True)
 class Shape:
-    """A form: how a file is named and made, and what a user has to say about it."""
+    """A file format: a file's name, how to make it, and the options that a user must give."""
 
     file: str
     make: Callable[[Rows], bytes]
     options: tuple[str, ...] = ()
-    # Which payments such a ledger can have: one without days needs descriptions of their own.
+    # Which payments such a ledger can have: without dates, descriptions must be unique.
     fits: Callable[[Paid], bool] = lambda payment: True
 
 

@@ -1,4 +1,4 @@
-"""When requests may leave, for tests of limiters. All on virtual time."""
+"""Measures when limiters let requests go. On virtual time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def now() -> float:
 
 
 async def departures(limiter: Limiter, arrivals: Sequence[float]) -> list[float]:
-    """When each of those who come at these times may leave, in order of arrival."""
+    """The times at which requests that arrive at these times may leave, in order of arrival."""
     start = now()
 
     async def one(arrival: float) -> float:
@@ -28,7 +28,7 @@ async def departures(limiter: Limiter, arrivals: Sequence[float]) -> list[float]
 
 
 async def waiters(limiter: Limiter, count: int) -> list[asyncio.Task[float]]:
-    """Tasks that stand in line, each to end at the time of its turn."""
+    """Tasks that wait in the limiter's queue; each returns the time of its turn."""
 
     async def one() -> float:
         await limiter.acquire()
@@ -42,7 +42,7 @@ async def waiters(limiter: Limiter, count: int) -> list[asyncio.Task[float]]:
 
 
 def most_in_a_window(times: Sequence[float], seconds: float) -> int:
-    """The most of the times that lie in any half-open window of that length."""
+    """The highest number of these times in any half-open window of that length."""
     ordered = sorted(times)
     most = first = 0
     for last, time in enumerate(ordered):

@@ -1,6 +1,6 @@
-"""Runs Redis's scripts in the Lua that Redis has, 5.1: by the package lupa, or by the program `lua5.1`.
+"""Runs Redis scripts in Lua 5.1, Redis's version: with the package lupa or the program `lua5.1`.
 
-lupa has no wheel for each Python (none for 3.15), and needs a compiler where it has none.
+lupa has no wheel for some Pythons (such as 3.15), and without one needs a compiler.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class LuaPackage:
         return list(self._lua.execute(script).values())
 
     def close(self) -> None:
-        """Nothing: it lives in this process."""
+        """Does nothing: lupa runs in this process."""
 
 
-# Both sides write texts as their length, a line end, and the text; a list as its length and its texts.
+# Both sides write a string as its length, a newline and the string; a list as its length and strings.
 PROGRAM = """
 local function write(text) io.write(#text, "\\n", text) end
 local function read()
@@ -91,7 +91,7 @@ end
 
 
 class LuaProgram:
-    """A process for each, from a script to `close`."""
+    """Runs each script in a `lua5.1` process that lasts until `close`."""
 
     def __init__(self, call: Call) -> None:
         self._call = call

@@ -1,4 +1,4 @@
-"""Many accounts, each an emulator, all served by one thread, and checks of their exports."""
+"""Many accounts, each an emulator, all served by one thread, with checks of their exports."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from export_destinations import rows_in
 from paywint_async import Account, SecretRef
 from paywint_async.emulator import Emulator
 
-TIMEOUT = 60  # seconds: only a test that hangs meets it
+TIMEOUT = 60  # seconds, reached only by a test that hangs
 
 
 class Bank:
-    """Emulators that run in a thread of their own, so that workers of any process can ask them.
+    """Emulators that run in a separate thread, so that any process can send requests to them.
 
     Args:
         emulators: one for each account.
-        loop: in which they run.
+        loop: the event loop in which they run.
     """
 
     def __init__(self, emulators: Sequence[Emulator], loop: asyncio.AbstractEventLoop) -> None:
@@ -30,7 +30,7 @@ class Bank:
         self._loop = loop
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The function's result, called in the emulators' thread."""
+        """Calls a function in the emulators' thread, and returns its result."""
 
         async def call() -> Any:
             return function(*arguments)
@@ -41,12 +41,12 @@ class Bank:
         self.call(self.emulators[number].arrive, direction, count)
 
     def ids(self, number: int, direction: str = "received") -> list[str]:
-        """Every id that the account holds, newest first."""
+        """Every id of the account, newest first."""
         ids: list[str] = self.call(self.emulators[number].history, direction)
         return ids
 
     def accounts(self, set_variable: Callable[[str, str], None], **options: Any) -> list[Account]:
-        """The accounts, with keys in environment variables."""
+        """The accounts; sets the environment variables with their keys."""
         made = []
         for number, emulator in enumerate(self.emulators):
             set_variable(f"TEST_KEY_{number}", emulator.api_key)
@@ -55,12 +55,12 @@ class Bank:
         return made
 
     def holds_exactly(self, number: int, output: str | Path, direction: str = "both") -> bool:
-        """Whether the output has every payment of the account once, newest first."""
+        """Whether the output has every payment of the account once."""
         rows = rows_in(str(output))
         for each in ("sent", "received"):
             if direction in (each, "both"):
                 found = [r["payment_id"] for r in rows if r.get("direction", each) == each]
-                # A later read's payments follow those of an earlier one.
+                # The order is not checked: later reads are appended.
                 if len(found) != len(set(found)) or set(found) != set(self.ids(number, each)):
                     return False
         return True
@@ -78,7 +78,7 @@ def account_of(emulator: Emulator, number: int, **options: Any) -> Account:
 
 @contextmanager
 def served(sizes: Sequence[int], **settings: Any) -> Iterator[Bank]:
-    """A bank whose accounts have so many payments in each direction."""
+    """A bank of accounts with these numbers of payments in each direction."""
     started, banks, ends = threading.Event(), list[Bank](), list[asyncio.Event]()
 
     async def serve() -> None:

@@ -1,4 +1,4 @@
-"""The package's modules as syntax trees, each parsed once in a test process, when a test asks for it."""
+"""The syntax trees of the package's modules, each parsed once per test process, when first needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits for payments in tests: shortcuts, an API in memory, and checks for leaked tasks and timers."""
+"""Helpers for tests of waits: shortcuts, an API in memory, checks for leaked tasks and timers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def now() -> float:
 
 
 def status(name: str) -> Fault:
-    """A server's answer: one payment in that status."""
+    """An answer with one payment in that status."""
     said = b'"status":' + json.dumps(name).encode()
     return answer(body=lambda good: good.replace(b'"status":"success"', said), name=name)
 
 
 def wait(client: PaywintClient, payment_id: UUID | str, **options: Any) -> asyncio.Future[Payment]:
-    """A wait under way."""
+    """Starts a wait."""
     options = {"timeout": 3600, **options}
     return asyncio.ensure_future(client.payments.wait_until_final(payment_id, **options))
 
@@ -42,17 +42,17 @@ async def states(watch: PaymentWatch) -> list[tuple[str, str]]:
 
 
 def looks(emulator: Emulator) -> list[RecordedExchange]:
-    """The requests for single payments that an emulator has seen."""
+    """The requests for single payments that an emulator has received."""
     return [exchange for exchange in emulator.requests if exchange.operation == "get"]
 
 
 def looks_under_way() -> list[asyncio.Task[Any]]:
-    """The tasks that ask for a payment now."""
+    """The tasks of looks that are running."""
     return [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"]
 
 
 def check_that_nothing_is_left(client: PaywintClient) -> None:
-    """No look, and no timer of those who waited."""
+    """Checks that no look and no timer of a waiter is left."""
     loop: Any = asyncio.get_running_loop()
     timers = [repr(timer) for timer in loop._scheduled if not timer.cancelled()]
     assert looks_under_way() == []
@@ -62,7 +62,7 @@ def check_that_nothing_is_left(client: PaywintClient) -> None:
 
 
 class Remembered:
-    """An API in memory, where HTTP would take most of the time: each look takes a moment."""
+    """An API in memory, for tests in which HTTP would take most of the time."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Payments made without a server, each derived from its number, and a request of each kind."""
+"""Payments made without a server, each derived from a number, and a request of each kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POST = Request(operation="create_link", method="POST", path="/api/x", body=b"{}"
 
 
 def make_payment(number: int, **fields: Any) -> Payment:
-    """The payment of that number; all of them differ in id, amount and time."""
+    """The payment of that number; no two have the same id, amount or time."""
     defaults: dict[str, Any] = {
         "payment_id": UUID(int=number),
         "amount": Decimal(number) + Decimal("0.10"),

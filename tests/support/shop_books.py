@@ -1,4 +1,4 @@
-"""What each of those who keep books about the example shop says at the end of a year."""
+"""The books about the example shop at the end of a year, and their differences."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from decimal import Decimal
 import attrs
 
 PAID = ("success", "refunded")
-"""The statuses of what was paid, whatever became of the money later."""
+"""The statuses of payments that were paid, whether or not they were refunded later."""
 
 
 @attrs.define
 class Books:
-    """What each of those who keep books says at the end: payments with status and cents, refunds."""
+    """The books of the emulator, the shop and the database: payments with status and cents, refunds."""
 
     paid_by_emulator: dict[str, tuple[str, int]] = attrs.field(factory=dict)
     paid_by_shop: dict[str, tuple[str, int]] = attrs.field(factory=dict)
@@ -26,7 +26,7 @@ class Books:
     counts: dict[str, int] = attrs.field(factory=dict)
 
     def differences(self) -> list[str]:
-        """Where the books do not say the same, to the cent; empty where they do."""
+        """The differences between the books, to the cent; empty if they agree."""
         found = list(self.disagreements)
         pairs: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
             ("paid, shop and emulator", self.paid_by_shop, self.paid_by_emulator),
@@ -40,7 +40,7 @@ class Books:
         rows = set(self.rows_in_database) ^ set(self.rows_of_emulator)
         found += [f"database or emulator only: {row}" for row in sorted(rows)]
         if len(self.rows_in_database) != len(self.rows_of_emulator):
-            found.append("the database has a payment twice, or lacks one")
+            found.append("the database has a payment twice or not at all")
         return found
 
 

@@ -1,7 +1,7 @@
-"""The example shop's process in a simulation: it can be killed at any await, and starts again later.
+"""Simulates the example shop's process, which can be killed at any await and is restarted later.
 
-What the shop has in a database survives its process: the orders, with their refunds. All else is lost
-when it is killed: the client, tasks, and which webhooks were processed.
+Orders and their refunds survive, as a real shop has them in a database. All else is lost when the
+process is killed: the client, tasks, and which webhooks were processed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SECRET = "a secret of the year"
 
 
 class OrderTable(dict[str, Any]):
-    """The orders by their numbers, and an index of those that have not been paid yet."""
+    """The orders by number, and an index of those that have not been paid."""
 
     def __init__(self) -> None:
         self.unpaid: dict[str, None] = {}
@@ -34,7 +34,7 @@ class OrderTable(dict[str, Any]):
         self.unpaid[number] = None
 
     def give_up(self, before: datetime) -> None:
-        """Forget those that came to nothing, as the example says that a real shop does."""
+        """Remove orders that were not paid, as the example advises for a real shop."""
         for number in list(self.unpaid):
             order = self[number]
             is_over = order.status.is_final and order.created_at < before
@@ -45,20 +45,20 @@ class OrderTable(dict[str, Any]):
 
 
 class Numbers:
-    """In the place of the module `secrets`: order numbers follow from the seed, too."""
+    """Replaces the module `secrets`, so that order numbers follow from the seed."""
 
     def token_hex(self, size: int) -> str:
-        """As that has it."""
+        """Like `secrets.token_hex`."""
         return random.randbytes(size).hex()
 
 
 class ShopProcess:
-    """The shop's process: what it does can be cut off at any await, and it begins again later.
+    """The shop's process, which can be killed at any await and is restarted later.
 
     Args:
-        api: what its client asks.
+        api: the API for its client.
         clock: Unix seconds, which can be wrong.
-        unit: of webhooks' amounts, as the receiver takes it.
+        unit: the receiver's setting for the unit of webhooks' amounts.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class ShopProcess:
         self._clock = clock
         self._module: Any = load("shop")
         self._module.secrets = Numbers()
-        self._tasks: dict[asyncio.Task[Any], None] = {}  # in their order
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # an ordered set
         self.orders = OrderTable()
         self.shop: Any = None
         self.kills = 0
 
     async def start(self) -> None:
-        """Begin with what the database holds."""
+        """Start with the orders in the database."""
         self._client = client = client_of(self._api, kill=self.kill)
         self.shop = self._module.Shop(client)
         self.shop.orders = self.orders
@@ -85,7 +85,7 @@ class ShopProcess:
         )
 
     def kill(self) -> None:
-        """End it now, wherever it is; it is back after half a minute."""
+        """Kill the process at once; it is restarted after half a minute."""
         if self.shop is None:
             return
         self.kills += 1
@@ -96,10 +96,10 @@ class ShopProcess:
         loop.call_later(30.0, lambda: loop.create_task(self.start()))
 
     async def do(self, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-        """Do something in the process.
+        """Run a coroutine in the process.
 
         Raises:
-            ClientConnectionError: it is not there, or it was killed meanwhile.
+            ClientConnectionError: the process is not running, or is killed meanwhile.
         """
         if self.shop is None:
             raise refused()
@@ -112,26 +112,26 @@ class ShopProcess:
         return task.result()
 
     async def receive(self, headers: dict[str, str], body: bytes) -> int:
-        """A webhook; the HTTP status."""
+        """Pass a webhook to the receiver, and return the HTTP status."""
         receiver = self._receiver
         return await self.do(lambda _shop: receiver.handle("POST", headers, body))
 
     @property
     def paid(self) -> list[Any]:
-        """The orders that were paid, also where the money went back later."""
+        """The orders that were paid, including those refunded later."""
         return [order for order in self.orders.values() if order.status in PAID]
 
     @property
     def refunds(self) -> dict[str, int]:
-        """What went back, in cents, by the refund's id."""
+        """The refunded amounts in cents, by the refund's id."""
         parts = (part for order in self.paid for part in order.refunds.items())
         return {refund_id: cents(amount) for refund_id, amount in parts}
 
     def cents_of(self, order: Any) -> int:
-        """Its price."""
+        """The price of an order in cents."""
         return cents(self._module.PRICES[order.item])
 
     @property
     def items(self) -> list[str]:
-        """What can be bought."""
+        """The items on sale."""
         return list(self._module.PRICES)

@@ -1,9 +1,9 @@
-"""The world around a shop, without sockets: the emulated API, and the way webhooks take.
+"""The environment of the simulated shop, without sockets: the emulated API and the webhooks.
 
 A year of requests over HTTP would take an hour. So the client's innermost middleware answers from the
-emulator's account, and the emulator's deliveries go to the shop's receiver by a call. Both take virtual
-time, and both go wrong: the API is down for hours, answers are lost after their effect, and the shop's
-process is killed at any step.
+emulator's account, and the emulator's deliveries reach the shop's receiver by a function call. Both
+take virtual time and fail at random: the API is down for hours, answers are lost after their effect,
+and the shop's process is killed at any step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MESSAGE = {"content-type": "application/json"}
 
 @attrs.define
 class Dangers:
-    """What can go wrong, each as a probability for one request."""
+    """The probability of each failure for one request."""
 
     fails: float = 0.004
     answer_is_lost: float = 0.002
@@ -39,9 +39,9 @@ class EmulatedApi:
     """Answers a client from an emulator's account, as its HTTP server does.
 
     Args:
-        emulator: whose account.
-        chance: decides what goes wrong.
-        dangers: how often.
+        emulator: the emulator with the account.
+        chance: the random source of failures.
+        dangers: the probabilities of failures.
         on_step: called before and after each effect, for each client; may raise `CancelledError`.
     """
 
@@ -53,10 +53,10 @@ class EmulatedApi:
         self.requests = 0
 
     def middleware(self, kill: Callable[[], object] | None = None) -> Any:
-        """What a client of this API has as its innermost middleware.
+        """The innermost middleware of a client of this API.
 
         Args:
-            kill: ends the client's process; called now and then, before or after an effect.
+            kill: kills the client's process; called at random before or after an effect.
         """
 
         async def answer(request: Request, _handler: Handler) -> Response:
@@ -109,10 +109,10 @@ class EmulatedApi:
 
 
 class HeldQueue(SimpleQueue[Any]):
-    """In the place of the queue of aiosqlite's threads: the virtual clock waits for what they do."""
+    """Replaces the queue of aiosqlite's threads: the virtual clock waits for their jobs."""
 
     def put_nowait(self, item: Any) -> None:
-        """As `SimpleQueue.put_nowait`."""
+        """Like `SimpleQueue.put_nowait`."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SocketlessLoop)
         future, function = item
@@ -125,10 +125,10 @@ class _Answer:
 
 
 class WebhookRoute:
-    """In the place of the emulator's HTTP session: takes its deliveries to a coroutine function.
+    """Replaces the emulator's HTTP session: passes deliveries to a coroutine function.
 
     Args:
-        receive: takes headers and body, gives the HTTP status.
+        receive: takes headers and body, returns the HTTP status.
     """
 
     def __init__(self, receive: Callable[[dict[str, str], bytes], Awaitable[int]]) -> None:
@@ -136,21 +136,21 @@ class WebhookRoute:
 
     @asynccontextmanager
     async def post(self, _url: str, *, data: bytes, headers: dict[str, str], **_: Any) -> Any:
-        """As `aiohttp.ClientSession.post`."""
+        """Like `aiohttp.ClientSession.post`."""
         async with asyncio.timeout(5):
             yield _Answer(await self._receive(headers, data))
 
     async def close(self) -> None:
-        """As `aiohttp.ClientSession.close`."""
+        """Like `aiohttp.ClientSession.close`."""
 
 
 def refused() -> aiohttp.ClientOSError:
-    """What a delivery gets where nobody listens, or the listener dies."""
+    """The error of a delivery to a process that is not running or is killed."""
     return aiohttp.ClientOSError("nobody listens")
 
 
 def client_of(api: EmulatedApi, kill: Callable[[], object] | None = None) -> PaywintClient:
-    """A client whose requests are answered without a network."""
+    """A client whose requests are answered by the emulated API, without a network."""
     return PaywintClient(
         "4f0c2c5e-6f51-4b43-9a57-6d3c5f0f8a10",
         "secret",

@@ -1,4 +1,4 @@
-"""A year of the example shop in virtual time: buyers, outages, deploys, refunds, and the books."""
+"""Simulates a year of the example shop in virtual time: buyers, outages, deploys, refunds, books."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from paywint_async.reconcile import LedgerFormat, Period, ReconcileOptions, reco
 
 HOUR, DAY = 3600.0, 86_400.0
 BEGIN_US = 1_893_456_000_000_000
-"""2030-01-01: the emulator's clock does not go back to the machine's, so each run has the same dates."""
+"""2030-01-01: ahead of the machine's clock, so that each run has the same dates."""
 UNITS: list[tuple[Any, Any]] = [("cents", "cents"), ("dollars", "dollars"), ("text", None)]
-"""(the unit in which webhooks come, what the receiver is told of it)"""
+"""(the unit of webhooks' amounts, the receiver's setting)"""
 SETTLING_DAYS = 4
-"""Days after a month's end until its books are compared: what was made in it is final by then."""
+"""Days from a month's end to the comparison of its books: its payments are final by then."""
 RECHECKED_NIGHTLY = timedelta(days=2)
 CHANGES_AFTER = timedelta(days=30)
-"""No payment changes later than this after it was created: refunds come within 25 days."""
+"""No payment changes more than this time after its creation: refunds come within 25 days."""
 
 
 @attrs.frozen(kw_only=True)
 class Scale:
-    """How much happens."""
+    """The number of events in a year."""
 
     days: int
     payments: int
@@ -50,12 +50,12 @@ class Scale:
 
 
 class Year:
-    """One run.
+    """One run of the simulation.
 
     Args:
         seed: decides everything that happens.
-        scale: how much happens.
-        folder: where the database and the ledgers are.
+        scale: the number of events.
+        folder: the folder of the database and the ledgers.
     """
 
     def __init__(self, seed: int, scale: Scale, folder: Path) -> None:
@@ -85,8 +85,8 @@ class Year:
         self._deliveries_seen = 0
 
     async def run(self) -> Books:
-        """Let it pass; what everybody's books say then."""
-        random.seed(self._seed)  # the SDK's jitter
+        """Simulate the year, and return the books at its end."""
+        random.seed(self._seed)  # for the SDK's jitter
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("aiosqlite.core.SimpleQueue", HeldQueue)
             await self._run()
@@ -115,7 +115,7 @@ class Year:
         return self._emulator.now_us() / 1e6
 
     async def _days(self, group: asyncio.TaskGroup) -> None:
-        """Let each day's buyers come, so that a year's are not kept waiting in memory."""
+        """Start the buyers day by day, so that memory does not hold those of the whole year."""
         chance, scale = self._chance, self._scale
         days = sorted(chance.randrange(scale.days) for _ in range(scale.payments))
         for index, day in enumerate(days):
@@ -129,12 +129,12 @@ class Year:
         try:
             link = await self._process.do(lambda shop: shop.order(item))
         except (PaywintError, OSError):
-            return  # an error page: this buyer goes away
+            return  # an error page: this buyer leaves
         payment_id = link.rpartition("/")[2]
         await pass_time(chance.uniform(5, 300))
         fate = chance.random()
         if fate < 0.06:
-            return  # looks at it, and lets it expire
+            return  # this buyer lets the link expire
         await emulator.process(payment_id)
         await pass_time(chance.uniform(1, 60))
         if fate < 0.12:
@@ -208,7 +208,7 @@ class Year:
             await self._process.do(lambda shop: shop.sweep())
         except (PaywintError, OSError):
             return
-        # Only what a whole sweep has seen is given up.
+        # Orders are given up only after a complete sweep.
         self._process.orders.give_up(began - timedelta(days=2))
 
     async def _nights(self) -> None:
@@ -240,12 +240,12 @@ class Year:
                 else:
                     await work
             except (PaywintError, TimeoutError):
-                return  # the next night does it
+                return  # the next night's sync makes up for it
         if rechecks_all:
             self._rechecked = now
 
     async def _resend_refunds(self) -> None:
-        """What no call of the API shows, a person finds by Paywint's email, and has it sent again."""
+        """Have lost webhooks of refunds sent again, as a person would: no API call shows refunds."""
         told = self._refunds_to_tell
         told += [each for each in self._new_deliveries() if "refund" in each.event]
         self._refunds_to_tell = [each for each in told if each.outcome != "delivered"]
@@ -264,7 +264,7 @@ class Year:
         period = Period(since=until - timedelta(days=29), until=until)
         ledger = self._folder / f"until_{until}.csv"
         options = ReconcileOptions(ledger=str(ledger), format=LedgerFormat(), period=period)
-        # What differs is compared again later: a refund may have come since the orders were read.
+        # Differences are checked again later: a refund may have come since the orders were read.
         for _attempt in range(24):
             await self._resend_refunds()
             self._write_ledger(ledger, options)
@@ -281,7 +281,7 @@ class Year:
         self._books.disagreements += found
 
     def _write_ledger(self, ledger: Path, options: ReconcileOptions) -> None:
-        """The month's orders that were paid and not refunded, with what a period's edges need."""
+        """Write the orders that were paid and not refunded, of the month and around its edges."""
         span = options.span
         with ledger.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
@@ -292,9 +292,9 @@ class Year:
                     rows.writerow([order.payment_id, price, order.created_at, order.number])
 
     async def _end(self) -> None:
-        """What is still open is looked at once more, with nothing that goes wrong."""
+        """Sweep and sync once more, without failures."""
         self._api.is_down, self._api._dangers = False, Dangers(0, 0, 0)
-        await pass_time(60)  # a process that was killed is back
+        await pass_time(60)  # until a killed process is restarted
         await self._resend_refunds()
         await self._process.do(lambda shop: shop.sweep())
         await self._sync(rechecks_all=True)

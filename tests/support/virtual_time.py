@@ -1,6 +1,6 @@
-"""The suite's event loop: real sockets, a clock that jumps.
+"""The suite's event loop: real sockets, and a virtual clock that jumps.
 
-A test here never waits for a timer. When nothing is ready to run and no socket has data, the loop
+A test never waits for a timer. When nothing is ready to run and no socket has data, the loop
 moves its clock to the next timer instead of sleeping until then, so an hour of backoff costs about
 a millisecond, and traffic on loopback costs no virtual time at all.
 
@@ -21,12 +21,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# How long a quiet loop listens before it jumps, so that bytes the kernel is still moving between
-# two loopback sockets arrive before the timeout that waits for them.
+# How long an idle loop listens before it jumps, so that bytes in transit between two loopback
+# sockets arrive before the timeout that waits for them.
 GRACE_SECONDS = 0.001
-# Nine jumps of ten are shorter than this, and before those it listens a tenth as long, or the suite
-# would spend a fifth of its time so. In such jumps no timeout of seconds runs out unheard: the clock is
-# at most a thousand times too fast.
+# Nine of ten jumps are shorter than this. Before those it listens a tenth as long; otherwise the
+# suite would spend a fifth of its time listening. Such jumps cannot end a timeout of seconds too
+# early: the clock runs at most a thousand times too fast.
 SHORT_JUMP = 0.1
 _NANOSECOND = 1e-9
 
@@ -52,8 +52,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def advance(self, seconds: float) -> None:
         """Move the clock; timers that are due run in the loop's next turn."""
         self._now += seconds
-        # asyncio runs what is due before now plus this. After 194 days a nanosecond more would be the
-        # same float, and a timer that is due right now would never run while the clock stands still.
+        # asyncio runs timers that are due before now plus this. After 194 days a nanosecond more is the
+        # same float, and a timer that is due now would never run while the clock stands still.
         self._clock_resolution = max(_NANOSECOND, math.ulp(self._now))
 
     @property
@@ -64,14 +64,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
-        """As the base class does; holds the clock to real time until the job is done."""
+        """Like the base class; the clock keeps pace with real time until the job is done."""
         future = super().run_in_executor(executor, func, *args)
         self._threads_at_work += 1
         future.add_done_callback(self._thread_is_done)
         return future
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
-        """As the base class does; its wait for the threads is real work, not a timer to skip."""
+        """Like the base class; waiting for the threads is real work, not a timer to skip."""
         self._threads_at_work += 1
         try:
             await super().shutdown_default_executor(*args, **kwargs)
@@ -83,15 +83,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class SocketlessLoop(VirtualTimeLoop):
-    """One for programs that use no socket: it jumps at once, and stands still while a thread works.
+    """For programs that use no socket: the clock jumps at once, and stands still while a thread works.
 
-    So the same program makes the same history, at thousands of times the speed.
+    So each run of a program has the same history, and takes a thousandth of the time.
     """
 
     def hold(
         self, function: Callable[[], Any], future: asyncio.Future[Any] | None
     ) -> Callable[[], Any]:
-        """The function, to be called in a thread that is none of an executor's.
+        """Wraps a function that is called in a thread outside executors.
 
         The clock stands still until it has returned and its future, if there is one, is done.
         """
@@ -116,10 +116,10 @@ class SocketlessLoop(VirtualTimeLoop):
 
 
 async def pass_time(seconds: float) -> None:
-    """Let that much virtual time pass. On a real loop it refuses, so no test sleeps by mistake."""
+    """Let virtual time pass. It fails on a real loop, so that no test sleeps by mistake."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualTimeLoop):
-        raise TypeError("pass_time needs the virtual clock, and this test has the real one")
+        raise TypeError("pass_time needs the virtual clock, but this test has the real one")
     passed = loop.create_future()
     timer = loop.call_later(seconds, passed.set_result, None)
     try:
@@ -129,7 +129,7 @@ async def pass_time(seconds: float) -> None:
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """A selector that answers a timed wait by moving the loop's clock."""
+    """A selector that moves the loop's clock instead of waiting."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
@@ -143,10 +143,10 @@ class _JumpingSelector(selectors.DefaultSelector):
             return super().select(None)
         if self._loop.has_threads_at_work:
             return self._select_in_real_time(timeout)
-        if timeout > SHORT_JUMP or not hasattr(self, "fileno"):  # Windows' selector has none
+        if timeout > SHORT_JUMP or not hasattr(self, "fileno"):  # Windows' selector has no fileno
             ready = super().select(GRACE_SECONDS)
         else:
-            # By itself it would round that up to a millisecond.
+            # The selector itself would round that up to a millisecond.
             select.select([self], [], [], GRACE_SECONDS / 10)
             ready = super().select(0)
         if not ready:
@@ -161,7 +161,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class _ImpatientSelector(selectors.DefaultSelector):
-    """A selector that answers a timed wait by moving the loop's clock, without listening first."""
+    """A selector that moves the loop's clock instead of waiting, without listening first."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
@@ -172,5 +172,5 @@ class _ImpatientSelector(selectors.DefaultSelector):
             return super().select(None)  # until the thread is done
         if timeout > 0:
             self._loop.advance(timeout)
-        # Without a socket and a thread nothing can come in, and asking would take a call of the system.
+        # Without sockets and threads nothing can arrive, and a check would cost a system call.
         return super().select(0) if self._loop.has_threads_at_work else []

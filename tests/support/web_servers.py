@@ -1,4 +1,4 @@
-"""Web applications under real servers, on loopback and in the test's own event loop."""
+"""Runs web applications under real servers, on loopback and in the test's own event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 
 @asynccontextmanager
 async def serve_aiohttp(app: web.Application) -> AsyncIterator[str]:
-    """The application's URL, while aiohttp serves it."""
+    """Serves the application with aiohttp; yields its URL."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -26,11 +26,11 @@ async def serve_aiohttp(app: web.Application) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def serve_asgi(app: Any, port: int = 0) -> AsyncIterator[str]:
-    """The application's URL, while uvicorn serves it. Needs the platform's own event loop."""
+    """Serves the application with uvicorn; yields its URL. Needs the platform's own event loop."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
-        # Without a configuration of its own its log reaches the tests, failures and all.
+        # Without its own log configuration, uvicorn's log, with any failure, reaches the tests.
         config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         serving = asyncio.ensure_future(server.serve([listening]))

@@ -1,4 +1,4 @@
-"""Webhook deliveries as Paywint publishes them, and their signatures, written without the SDK."""
+"""Webhook deliveries in Paywint's published format, and their signatures, made without the SDK."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clock() -> float:
 
 
 def delivery(*, without: Iterable[str] = (), at: Any = NOW, **changes: Any) -> bytes:
-    """A body; ``changes`` go to the object that has such a field, in the envelope or in ``data``."""
+    """A body; ``changes`` set fields of the envelope if it has them, else of ``data``."""
     data = {"payment_id": PAYMENT_ID, "status": "success", "amount": 599}
     body: dict[str, Any] = {"event": "payment.success", "id": ID, "data": data}
     body["eventGeneratedTime"] = at

@@ -1,4 +1,4 @@
-"""A receiver of webhooks with configurable answers, which records deliveries. On virtual time."""
+"""A web server that records webhooks, with configurable answers. On virtual time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEVER = object()
 
 @attrs.define
 class Receiver:
-    """A web server that plays `answers`, the last one for ever after; NEVER: none at all."""
+    """A web server that gives `answers` in turn, then the last one for ever; NEVER: no answer."""
 
     url: str = ""
     answers: list[Any] = attrs.field(factory=lambda: [200])
@@ -51,7 +51,7 @@ class Receiver:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[Receiver]:
-    """A receiver, while it is served; an answer that its sender gave up on is broken off."""
+    """Serves a receiver; an answer is cancelled when its sender gives up."""
     receiver = Receiver()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.answer)

@@ -13,7 +13,7 @@ BODY = delivery()
 
 @attrs.define
 class Handler:
-    """Keeps what it is told; `outcomes` are raised one after the other, None: it works."""
+    """Records its events; raises `outcomes` in turn, and returns for None."""
 
     outcomes: list = attrs.field(factory=list)
     events: list = attrs.field(factory=list)

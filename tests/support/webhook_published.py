@@ -1,8 +1,8 @@
-"""Every kind of delivery that Paywint's pages show, and what a shop must do about each.
+"""Every kind of delivery that Paywint's pages show, and what a shop must do for each.
 
-Facts of the published examples, bodies as their sender would write them: ids in each form that is shown,
-amounts in each (``599``, which one page calls cents and another dollars, ``"100.00"``, ``150.75``), and
-the events that only the platform site lists. `MUST` is the table of ``docs/webhooks.md``.
+The bodies follow the published examples: ids and amounts in each format shown there (``599``, which
+one page calls cents and another dollars, ``"100.00"``, ``150.75``), and the events that only the
+platform site lists. `MUST` is the table of ``docs/webhooks.md``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MUST = {
 
 @attrs.frozen
 class Published:
-    """A delivery's body; `expected` are fields of the event, with no unit told."""
+    """A delivery's body, and `expected` fields of its event without a configured unit."""
 
     body: str
     must: str
@@ -73,7 +73,7 @@ PUBLISHED = [
         retry_payment_id=OTHER,
     ),
     of(
-        "payment.success",  # the id is shown with its end blotted out
+        "payment.success",  # the end of the published id is blotted out
         "a891bfc2-ffff-464b-89e4-xxxxx",
         f'{{"payment_id": "{PAYMENT}", "status": "success", "amount": 599}}',
         "confirm",
@@ -112,7 +112,7 @@ PUBLISHED = [
     *(
         of(
             name,
-            PAYMENT,  # a refund's id is its payment's
+            PAYMENT,  # the refund's id is the payment's id
             f'{{"payment_id": "{PAYMENT}", "refund_transaction_id": "{REFUND}", "amount": 599, '
             '"status": "completed"}',
             "refund",

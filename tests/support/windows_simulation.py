@@ -1,7 +1,7 @@
-"""Windows' rules for files, on POSIX: `simulate(monkeypatch)` makes the export use its part for Windows.
+"""Simulates Windows' file rules on POSIX: `simulate(monkeypatch)` makes the export use `_windows`.
 
-What is simulated is what the documentation says: a file that is open is neither renamed, replaced nor
-removed; `msvcrt.locking` locks a byte of a file for one descriptor; and what only POSIX has is not there.
+The documented rules are simulated: an open file cannot be renamed, replaced or removed;
+`msvcrt.locking` locks a byte of a file for one descriptor; functions specific to POSIX are missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ONLY_ON_POSIX = ("pread", "pwrite", "fchmod", "set_blocking")
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here to the test's end this process follows Windows' rules for files, as it does there."""
+    """Applies Windows' file rules to this process, and its platform module, until the test's end."""
     if sys.platform == "win32":
         return
     monkeypatch.setitem(sys.modules, "msvcrt", _msvcrt())
@@ -78,5 +78,5 @@ def is_open(path: object) -> bool:
 def _target(entry: Path) -> str:
     try:
         return os.readlink(entry)
-    except FileNotFoundError:  # the listing's own descriptor
+    except FileNotFoundError:  # the descriptor of the listing itself
         return ""
