@@ -1,6 +1,6 @@
-"""A made-up history as bytes: realistic payments, each page about 46 KB. Pure, no I/O.
+"""Generates a history as bytes: realistic payments, each page about 46 KB. No I/O.
 
-Ranks count from the oldest payment (1). An id carries its rank in the last eight digits, so that a
+Ranks count from the oldest payment (1). An id has its rank in the last eight digits, so that a
 cursor (`after=<id>`) needs no look-up.
 """
 
@@ -26,7 +26,7 @@ def payment_id(rank: int) -> str:
 
 
 def rank_of(identity: str) -> int:
-    """The rank that an id carries."""
+    """The rank in an id."""
     return int(identity[-8:], 16)
 
 
@@ -47,7 +47,7 @@ def row(rank: int) -> str:
 
 
 def page(total: int, page_no: int, rows: int = ROWS) -> bytes:
-    """A page of a list of that total, newest first, in the API's list envelope."""
+    """A page of a list of ``total`` payments, newest first, in the API's list envelope."""
     newest = total - (page_no - 1) * rows
     listed = ",".join(row(rank) for rank in range(newest, max(0, newest - rows), -1))
     return (
@@ -65,7 +65,7 @@ def one(identity: str) -> bytes:
 
 
 def cursor_page(total: int, after: str | None, rows: int = ROWS, *, url: str) -> bytes:
-    """The same payments as OpenAI's and Stripe's clients want them: a cursor instead of a number."""
+    """A page for OpenAI's and Stripe's clients, which use a cursor instead of a page number."""
     newest = rank_of(after) - 1 if after else total
     ranks = range(newest, max(0, newest - rows), -1)
     listed = ",".join(f'{{"id":"{payment_id(r)}","object":"payment",{row(r)[1:]}' for r in ranks)

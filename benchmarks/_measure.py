@@ -1,7 +1,7 @@
-"""Measuring: contenders take turns, medians count, and only ratios are claimed.
+"""Measuring: contenders take turns, and only medians of ratios are compared, never absolute times.
 
-Machines are shared and noisy. Whatever slows one contender down for a second slows its neighbours
-in the same round down too, so a ratio is taken within each round, and the median of these is told.
+Machines are shared and noisy. What slows one contender down for a second also slows its neighbours
+in the same round, so a ratio is taken within each round, and the median of the ratios is reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PEERS = ("httpx", "openai", "orjson", "pydantic", "stripe")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured value, and the target it is held against, where there is one."""
+    """One measured value, and its target, if any."""
 
     measure: str
     measured: float
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the target is met; None without one."""
+        """Whether the target is met; None without a target."""
         if self.at_least is not None:
             return round(self.measured, 3) >= self.at_least
         if self.at_most is not None:
@@ -62,7 +62,7 @@ class Row:
         return f"{self.measured:.{1 if self.measured >= 10 else 3}f} {self.unit}"
 
     def line(self) -> str:
-        """For the terminal."""
+        """The row as text for the terminal."""
         verdict = {True: "  met", False: "  MISSED", None: ""}[self.is_met]
         target = f"  (target {self.target})" if self.target else ""
         note = f"  [{self.note}]" if self.note else ""
@@ -77,7 +77,7 @@ class Rounds:
         self.cpu: dict[str, list[float]] = {}
 
     def enter(self, name: str, wall: float, cpu: float) -> None:
-        """Notes one run."""
+        """Records one run."""
         self.wall.setdefault(name, []).append(wall)
         self.cpu.setdefault(name, []).append(cpu)
 
@@ -86,17 +86,17 @@ class Rounds:
         return 1 / median(self.wall[name])
 
     def speed(self, name: str, against: str) -> float:
-        """How fast one is as a multiple of another."""
+        """The speed of one contender as a multiple of another's."""
         pairs = zip(self.wall[name], self.wall[against], strict=True)
         return median(theirs / ours for ours, theirs in pairs)
 
     def speed_by_cpu(self, name: str, against: str) -> float:
-        """The same by processor time, which a busy machine disturbs less."""
+        """The speed ratio by processor time, which a busy machine affects less."""
         pairs = zip(self.cpu[name], self.cpu[against], strict=True)
         return median(theirs / ours for ours, theirs in pairs)
 
     def spread(self, name: str, against: str) -> str:
-        """The lowest and the highest ratio seen."""
+        """The lowest and the highest ratio."""
         ratios = sorted(b / a for a, b in zip(self.wall[name], self.wall[against], strict=True))
         return f"{ratios[0]:.2f}–{ratios[-1]:.2f}"
 
@@ -105,9 +105,9 @@ Work = Callable[[], Awaitable[int]]
 
 
 async def interleave(contenders: Mapping[str, Work], runs: int = RUNS) -> Rounds:
-    """Lets the contenders take turns, after a round that does not count.
+    """Lets the contenders take turns, after a warm-up round that is not counted.
 
-    Each returns how many units of work it has done.
+    Each returns the number of units of work it has done.
     """
     rounds = Rounds()
     for number in range(runs + 1):
@@ -124,7 +124,7 @@ async def interleave(contenders: Mapping[str, Work], runs: int = RUNS) -> Rounds
 def interleave_calls(
     contenders: Mapping[str, Callable[[], object]], *, number: int, runs: int = RUNS
 ) -> Rounds:
-    """The same for plain functions, each called ``number`` times a run."""
+    """Like `interleave`, for plain functions, each called ``number`` times per run."""
 
     def repeat(call: Callable[[], object]) -> Work:
         async def work() -> int:
@@ -138,7 +138,7 @@ def interleave_calls(
 
 
 def in_a_process(script: str, *arguments: object) -> list[float]:
-    """The numbers that a script prints in a process of its own, which gets the arguments as JSON."""
+    """Runs a script in a new process with the arguments as JSON; returns the numbers it prints."""
     finished = subprocess.run(
         [sys.executable, script, json.dumps(arguments)],
         capture_output=True,
@@ -150,12 +150,12 @@ def in_a_process(script: str, *arguments: object) -> list[float]:
 
 
 def peak_memory() -> float:
-    """The most that this process has had, in MB."""
+    """The peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KB on Linux
 
 
 def machine() -> dict[str, str]:
-    """Where this was measured: processor, cores, system, Python, libraries."""
+    """Describes this machine: processor, cores, system, Python, libraries."""
     found = {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
@@ -180,7 +180,7 @@ def _processor() -> str:
 
 
 def report(question: str, rows: Sequence[Row], **more: object) -> None:
-    """Prints the answers; with ``--json FILE`` also writes them there, and ``more``, for `run.py`."""
+    """Prints the rows; with ``--json FILE`` also writes them and ``more`` to a file for `run.py`."""
     print(f"== {question}")
     for row in rows:
         print(row.line())

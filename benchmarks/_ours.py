@@ -1,4 +1,4 @@
-"""The SDK under measurement, as its users call it: public names only."""
+"""The SDK as its users call it, by public names only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from paywint_async import PaywintClient
 
 @asynccontextmanager
 async def client(url: str) -> AsyncIterator[PaywintClient]:
-    """A client with every default."""
+    """A client with default options."""
     keys = HEADERS["X-Api-Key"], HEADERS["X-Api-Secret"]
     async with PaywintClient(*keys, base_url=url) as opened:
         yield opened
 
 
 async def read(paywint: PaywintClient, in_flight: int) -> int:
-    """Reads a whole history, touching each record once."""
+    """Reads a whole history, accessing each record once."""
     count = 0
     async for _payment in paywint.payments.received(max_concurrency=in_flight):
         count += 1
@@ -27,8 +27,8 @@ async def read(paywint: PaywintClient, in_flight: int) -> int:
 
 
 async def export(url: str, output: str) -> int:
-    """All received payments into an output."""
-    from paywint_async.export import make_table, reader, transfer  # of which others measure nothing
+    """Exports all received payments into an output."""
+    from paywint_async.export import make_table, reader, transfer  # not needed by other benchmarks
 
     async with client(url) as paywint:
         read = reader(paywint.payments, "received", max_concurrency=16)

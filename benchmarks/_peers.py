@@ -1,9 +1,9 @@
-"""What the SDK is measured against, each as well as a good engineer would write it.
+"""The programs that the SDK is compared with, each as well written as we can.
 
-Every contender reads a whole history and touches each record once, in order. `hand_written` is the
-loop that nobody should have a reason to write; `bytes_only` is the same without decoding, the floor
-under any client on aiohttp. The others are the paginators of well-known SDKs, pointed at the same
-server, and the usual httpx with pydantic; they read page after page, by their design.
+Every contender reads a whole history and accesses each record once, in order. `hand_written` is a
+concurrent loop without the SDK; `bytes_only` is the same without decoding, the lower bound of any
+client on aiohttp. The others are the paginators of well-known SDKs, used with the same server, and
+the common httpx with pydantic; by design they read one page after another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Status(StrEnum):
-    """The published values; an unknown one fails, as in most code."""
+    """The published values; an unknown one is an error, as in most code."""
 
     INITIATED = "initiated"
     OPENED = "opened"
@@ -84,12 +84,12 @@ def _payment_class(*, slots: bool) -> Any:
 
 
 Payment = _payment_class(slots=True)
-# msgspec writes the fields of a class with slots by the alphabet, of this one as they stand here.
+# msgspec writes the fields of a class with slots in alphabetical order, those of this one in order.
 OrderedPayment = _payment_class(slots=False)
 
 
 class OrderedPage(msgspec.Struct):
-    """The list envelope for a loop that writes JSON again."""
+    """The list envelope for a loop that writes JSON."""
 
     records: list[OrderedPayment]
 
@@ -116,7 +116,7 @@ decode_one = msgspec.json.Decoder(One).decode
 
 @asynccontextmanager
 async def aiohttp_session() -> AsyncIterator[aiohttp.ClientSession]:
-    """A session as a good engineer sets it up once: headers, no cookies, a pool without a limit."""
+    """A well-configured session: headers, no cookies, a pool without a limit."""
     async with aiohttp.ClientSession(
         headers=HEADERS,
         connector=aiohttp.TCPConnector(limit=0),
@@ -126,7 +126,7 @@ async def aiohttp_session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def fetch(session: aiohttp.ClientSession, url: str, page_no: int) -> bytes:
-    """One page as bytes."""
+    """Requests one page, and returns its bytes."""
     body = b'{"rows_per_page":100,"page_no":%d}' % page_no
     async with session.post(url, data=body) as response:
         response.raise_for_status()
@@ -134,10 +134,10 @@ async def fetch(session: aiohttp.ClientSession, url: str, page_no: int) -> bytes
 
 
 async def bodies(session: aiohttp.ClientSession, url: str, workers: int) -> AsyncIterator[bytes]:
-    """Every page's bytes, in order: page 1 tells how many there are, workers fetch the rest.
+    """Every page's bytes, in order: page 1 has the total, workers fetch the others.
 
-    At most as many pages as there are workers wait for the consumer. A worker sends its next request
-    before the consumer decodes what came: the quickest of the orders that were tried.
+    At most two pages per worker are requested and not yet consumed. A worker sends its next request
+    before the consumer decodes a page, which is the fastest of the orders that were tried.
     """
     first = await fetch(session, url + LIST, 1)
     yield first
@@ -176,7 +176,7 @@ class _Total(msgspec.Struct):
 
 
 async def hand_written(session: aiohttp.ClientSession, url: str, workers: int) -> int:
-    """Typed records, read concurrently, consumed in order."""
+    """Reads typed records concurrently, in order."""
     count = 0
     async for body in bodies(session, url, workers):
         for _payment in decode_page(body).records:
@@ -185,21 +185,21 @@ async def hand_written(session: aiohttp.ClientSession, url: str, workers: int) -
 
 
 async def bytes_only(session: aiohttp.ClientSession, url: str, workers: int) -> int:
-    """The same without decoding; counts the records that are in the pages read."""
+    """Like `hand_written` without decoding; returns the number of records in the pages."""
     pages = 0
     async for _body in bodies(session, url, workers):
         pages += 1
     return pages * ROWS
 
 
-# -- the well-known ------------------------------------------------------------------------------
+# -- well-known clients ---------------------------------------------------------------------------
 
 Read = Callable[[str], Any]
 
 
 @asynccontextmanager
 async def httpx_pydantic() -> AsyncIterator[Read]:
-    """httpx and pydantic, page after page."""
+    """httpx and pydantic, one page after another."""
     import httpx
 
     page_type = pydantic_page()
@@ -229,7 +229,7 @@ def pydantic_page() -> Any:
 
 
 def _pydantic_payment(base: Any, **more: Any) -> Any:
-    """The same record as a pydantic model."""
+    """A payment as a pydantic model."""
     fields = {field.name: field.type for field in attrs.fields(attrs.resolve_types(Payment))}
     defaults = {name: None for name, kind in fields.items() if type(None) in _arms(kind)}
     return type("Payment", (base,), {"__annotations__": {**more, **fields}, **defaults})
@@ -241,7 +241,7 @@ def _arms(kind: Any) -> tuple[Any, ...]:
 
 @asynccontextmanager
 async def openai_paginator() -> AsyncIterator[Read]:
-    """The OpenAI SDK's own client and cursor page, with the payment as its model."""
+    """The OpenAI SDK's client and cursor page, with payments as its records."""
     from openai import AsyncOpenAI, BaseModel
     from openai.pagination import AsyncCursorPage
 
@@ -266,7 +266,7 @@ async def openai_paginator() -> AsyncIterator[Read]:
 
 @asynccontextmanager
 async def stripe_paginator() -> AsyncIterator[Read]:
-    """The Stripe SDK's own client and list object, on aiohttp."""
+    """The Stripe SDK's client and list object, on aiohttp."""
     import stripe
 
     async def read(url: str) -> int:
@@ -290,7 +290,7 @@ _PEERS = {
 
 
 def installed_peers() -> dict[str, Callable[[], Any]]:
-    """The peers that can be imported here, by name; says which cannot."""
+    """The installed peers by name; prints those that are not installed."""
     found = {}
     for name, (modules, peer) in _PEERS.items():
         missing = [m for m in modules.split() if importlib.util.find_spec(m) is None]

@@ -1,4 +1,4 @@
-"""A bar chart as SVG, by hand: no library is worth a dependency for a few rectangles."""
+"""Draws a bar chart as SVG, without a dependency for a few rectangles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STYLE = (
 
 
 def bars(charts: Mapping[str, Mapping[str, float]], *, ours: str, unit: str) -> str:
-    """One chart below the other; in each the bars are to one scale, the longest first."""
+    """Charts one below the other; the bars of a chart have the same scale, the longest first."""
     parts: list[str] = []
     top = 10
     for title, values in charts.items():

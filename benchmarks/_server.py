@@ -1,9 +1,9 @@
-"""The server that every benchmark talks to: a process of its own, on a core of its own.
+"""The server of every benchmark, in a separate process on a separate core.
 
-It must be much quicker than any client, or it would be what is measured: it parses no more of a
-request than it needs, and keeps each answer encoded once it has been asked for (`serving` is used
-with a warm-up run). The first part of a path says how it behaves, so that one process serves every
-contender: ``/l20/n10000/…`` answers after 20 ms, from a history of 10,000 payments.
+It must be much faster than any client, or the benchmark would measure the server: it parses no more
+of a request than it needs, and caches each encoded answer (benchmarks begin with a warm-up run). The
+first part of a path sets its behaviour, so that one process serves every contender:
+``/l20/n10000/…`` answers after 20 ms, from a history of 10,000 payments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KEPT = 2_400  # answers, about 110 MB
 
 @lru_cache(maxsize=_KEPT)
 def answer(total: int, target: str, body: bytes) -> bytes:
-    """The whole HTTP response to a request."""
+    """The complete HTTP response to a request."""
     path, _, query = target.partition("?")
     if "/payment/get/" in path:
         return _http(_history.one(path.rpartition("/")[2]))
@@ -80,7 +80,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve() -> None:
-    """Until standard input ends, which it does with the process that started this one."""
+    """Serves until standard input is closed, which happens when the parent process ends."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -88,21 +88,21 @@ async def _serve() -> None:
 
 
 def pin(*, to_last: bool) -> None:
-    """Gives this process a core of its own, where there are two and the system can do it."""
+    """Pins this process to the first or last core, where the system supports it and has two."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1 if to_last else 0})
 
 
 @contextmanager
 def serving(*, pinned: bool = True) -> Iterator[str]:
-    """A server for the block; yields its address.
+    """Runs a server; yields its address.
 
     Args:
         pinned: keep this process off the server's core from now on.
     """
     if pinned:
         pin(to_last=False)
-    # It imports what stands beside it, which a safe path would not find.
+    # It imports modules from its own folder, which PYTHONSAFEPATH would exclude.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     with subprocess.Popen(
         [sys.executable, __file__],
@@ -120,7 +120,7 @@ def serving(*, pinned: bool = True) -> Iterator[str]:
 
 
 def place(server: str, *, records: int, latency_ms: int = 0) -> str:
-    """The address of a history of that length that answers that late."""
+    """The address of a history with that number of records, answered after that latency."""
     return f"{server}/l{latency_ms}/n{records}"
 
 

@@ -14,21 +14,21 @@ from _measure import Rounds, Row, Work, interleave, report
 
 RECORDS = 10_000
 IDS = [_history.payment_id(rank) for rank in range(1, 1_001)]
-CALLS = {1: 300, 100: 2_000, 1_000: 4_000}  # at once: in all, per run
+CALLS = {1: 300, 100: 2_000, 1_000: 4_000}  # calls at once: calls per run
 OURS, BARE = "payments.get", "aiohttp + decode"
 
 Get = Callable[[str], Awaitable[object]]
 
 
 async def at_once(get: Get, width: int) -> int:
-    """As many calls as `CALLS` says, ``width`` of them at a time."""
+    """Makes `CALLS[width]` calls, ``width`` at a time."""
     for _ in range(CALLS[width] // width):
         await asyncio.gather(*(get(identity) for identity in IDS[:width]))
     return CALLS[width]
 
 
 async def measure(server: str) -> dict[int, Rounds]:
-    """By calls at once."""
+    """Measures each number of calls at once."""
     url = _server.place(server, records=RECORDS)
     async with _ours.client(url) as paywint, _peers.aiohttp_session() as session:
 
@@ -47,7 +47,7 @@ async def measure(server: str) -> dict[int, Rounds]:
 
 
 def rows(measured: dict[int, Rounds]) -> list[Row]:
-    """What the rounds say."""
+    """The rows of the rounds."""
     return [
         Row(
             measure=f"payments.get, {width:,} at once, against bare aiohttp + decode",

@@ -1,9 +1,9 @@
 """How fast do payments go into a database, against the loop that a good engineer writes by hand?
 
-Both write the same table, key and upsert, commit once a second, and run as processes of their own,
-which take turns. Into SQLite the loop is `sqlite3.executemany`; into PostgreSQL it gathers for a
-second, copies the rows into a temporary table and upserts them from there. PostgreSQL takes part
-where PAYWINT_TEST_POSTGRES has the URL of a server:
+Both write the same table, key and upsert, commit once a second, and run in separate processes, which
+take turns. For SQLite the loop uses `sqlite3.executemany`; for PostgreSQL it collects rows for a
+second, copies them into a temporary table and upserts them from there. PostgreSQL is included if
+PAYWINT_TEST_POSTGRES has the URL of a server:
 `python tests/services/postgres.py python benchmarks/databases.py`.
 """
 
@@ -49,7 +49,7 @@ _fields = attrgetter(*COLUMNS[1:])
 
 
 def as_text(payment: Any) -> tuple[Any, ...]:
-    """A row as SQLite has it."""
+    """A payment as a row for SQLite."""
     values = ["received", *_fields(payment)]
     for place in (1, 2, 4, 6, 9, 10, 13):
         values[place] = None if values[place] is None else str(values[place])
@@ -60,7 +60,7 @@ def as_text(payment: Any) -> tuple[Any, ...]:
 
 
 async def pages(url: str) -> Any:
-    """Every page's payments."""
+    """The payments of each page."""
     async with _peers.aiohttp_session() as session:
         async for body in _peers.bodies(session, url, IN_FLIGHT):
             yield _peers.decode_ordered_page(body).records
@@ -125,7 +125,7 @@ HAND_WRITTEN = {"SQLite": into_sqlite, "PostgreSQL": into_postgres}
 
 
 async def run(who: str, kind: str, url: str, output: str) -> None:
-    """In the process that is measured, once the libraries of both are imported."""
+    """Runs in the measured process, after the libraries of both are imported."""
     importlib.import_module("asyncpg")
     importlib.import_module("paywint_async.export._sql")
     started = time.perf_counter()
@@ -134,7 +134,7 @@ async def run(who: str, kind: str, url: str, output: str) -> None:
 
 
 async def make_database(server: str) -> str:
-    """The URL of a new one."""
+    """Creates a database, and returns its URL."""
     import asyncpg
 
     name = f"bench_{uuid4().hex}"
@@ -145,7 +145,7 @@ async def make_database(server: str) -> str:
 
 
 async def measure(who: str, kind: str, url: str, folder: str, inside: Rounds) -> int:
-    """One process into a new database; notes the time within it."""
+    """Runs one process that writes into a new database; records the time it reports."""
     if kind == "SQLite":
         output = f"sqlite:///{folder}/{uuid4().hex}.db"
     else:
@@ -156,14 +156,14 @@ async def measure(who: str, kind: str, url: str, folder: str, inside: Rounds) ->
 
 
 def row(kind: str, url: str) -> Row:
-    """One database."""
+    """Measures one database."""
     inside = Rounds()
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         contenders: dict[str, Work] = {
             who: partial(measure, who, kind, url, folder, inside) for who in (OURS, HAND)
         }
         asyncio.run(interleave(contenders, RUNS))
-    for who in (OURS, HAND):  # as in the rounds, the first one does not count
+    for who in (OURS, HAND):  # the first round is not counted
         del inside.wall[who][0]
     return Row(
         measure=f"{RECORDS:,} payments into {kind}, against the hand-written loop",
@@ -174,7 +174,7 @@ def row(kind: str, url: str) -> Row:
 
 
 def rows(server: str) -> list[Row]:
-    """Each database that is there."""
+    """One row for each available database."""
     url = _server.place(server, records=RECORDS)
     kinds = ["SQLite", *(["PostgreSQL"] if os.environ.get("PAYWINT_TEST_POSTGRES") else [])]
     return [row(kind, url) for kind in kinds]

@@ -30,7 +30,7 @@ ORJSON = "orjson, dicts only"
 
 
 def contenders() -> dict[str, Callable[[], object]]:
-    """Each turns the same bytes into records."""
+    """Functions that turn the same bytes into records."""
     ours = own_converter().get_loads_hook(ListEnvelope)
     bare = msgspec.json.Decoder(ListEnvelope).decode
     read = _protocol.page(Direction.RECEIVED, 3, 100).read
@@ -57,7 +57,7 @@ class _Page:
 
 def _stock_cattrs() -> Callable[[], object]:
     stock = cattrs.preconf.msgspec.make_converter()
-    # The two types of a payment that it has no hook for.
+    # The two types in a payment for which it has no hook.
     stock.register_structure_hook(UUID, lambda value, _: UUID(value))
     stock.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
     return lambda: stock.loads(PAGE, _Page)
@@ -75,7 +75,7 @@ def _orjson() -> Callable[[], object]:
 
 
 def rows(rounds: Rounds) -> list[Row]:
-    """What the rounds say."""
+    """The rows of the rounds."""
     spread = rounds.spread(OURS, BARE)
     answers = [
         Row(

@@ -1,7 +1,7 @@
 """How fast is `paywint export` into JSON lines, against a hand-written loop that writes the same?
 
-Both are processes of their own, and both make the file last (`fsync`) before they end. Each also
-tells its rate without the start of the interpreter and the imports.
+Both run in separate processes, and flush and fsync the file before they end. Each also reports its
+rate without the start of the interpreter and the imports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RATE = re.compile(r"\(([\d,]+)/s\)")
 
 
 async def write(url: str, path: str) -> None:
-    """The hand-written loop, in a process of its own."""
+    """The hand-written loop, in a separate process."""
     started = time.perf_counter()
     encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
     with open(path, "wb") as file:  # noqa: ASYNC230  (as one would write it)
@@ -42,7 +42,7 @@ async def write(url: str, path: str) -> None:
 
 
 def commands(url: str, folder: Path) -> dict[str, list[str]]:
-    """What is run, by name."""
+    """The commands by name."""
     options = ["--output", str(folder / OURS), "--format", "jsonl", "--concurrency", str(IN_FLIGHT)]
     return {
         OURS: [sys.executable, "-m", "paywint_async", "export", *options],
@@ -51,7 +51,7 @@ def commands(url: str, folder: Path) -> dict[str, list[str]]:
 
 
 async def run(command: list[str], env: dict[str, str], note: Callable[[float], None]) -> int:
-    """One process; notes the seconds a record that it tells itself."""
+    """Runs one process; records the seconds per record that it reports."""
     finished = subprocess.run(  # noqa: ASYNC221  (nothing else runs meanwhile)
         command, env=env, capture_output=True, text=True, check=True, timeout=120
     )
@@ -62,11 +62,11 @@ async def run(command: list[str], env: dict[str, str], note: Callable[[float], N
 
 
 def rows(server: str) -> list[Row]:
-    """What the rounds say."""
+    """The rows of the rounds."""
     url = _server.place(server, records=RECORDS)
     keys = {"PAYWINT_API_KEY": _peers.HEADERS["X-Api-Key"], "PAYWINT_API_SECRET": "secret"}
     env = {**os.environ, **keys, "PAYWINT_BASE_URL": url}
-    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installer compiles, too
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed modules are compiled
     inside = Rounds()
     with TemporaryDirectory() as folder:
         contenders: dict[str, Work] = {
@@ -76,7 +76,7 @@ def rows(server: str) -> list[Row]:
         whole = asyncio.run(interleave(contenders))
         same = Path(folder, OURS).read_bytes() == Path(folder, HAND).read_bytes()
     assert same, "the two files differ"
-    for name in contenders:  # as in the rounds, the first one does not count
+    for name in contenders:  # the first round is not counted
         del inside.wall[name][0]
     return [
         Row(

@@ -18,7 +18,7 @@ _LINE = re.compile(r"import time: +(\d+) \| +(\d+) \| ( *)(\S+)")
 
 
 def milliseconds(cache: str) -> tuple[float, float, float]:
-    """Of the package alone, of its client, and of its dependencies, in a fresh interpreter."""
+    """Import times of the package alone, its client and its dependencies, in a new interpreter."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     finished = subprocess.run(
         [sys.executable, "-X", "importtime", "-X", f"pycache_prefix={cache}", "-c", PROGRAM],
@@ -28,7 +28,7 @@ def milliseconds(cache: str) -> tuple[float, float, float]:
         timeout=60,
         env=env,
     )
-    # Modules that nobody else has imported yet are listed on the outermost level, and cumulated.
+    # The outermost level lists each top import with its cumulated time, without earlier imports.
     taken = {m[4]: int(m[2]) / 1000 for m in _LINE.finditer(finished.stderr) if not m[3]}
     others = DEPENDENCIES.replace(" ", "").split(",")
     dependencies = sum(taken.get(name.partition(".")[0], 0.0) for name in others)
@@ -36,9 +36,9 @@ def milliseconds(cache: str) -> tuple[float, float, float]:
 
 
 def rows() -> list[Row]:
-    """The medians."""
+    """The rows, with medians."""
     with TemporaryDirectory() as cache:
-        milliseconds(cache)  # compiles everything, as an installer does
+        milliseconds(cache)  # compiles everything, like an installation
         alone, ours, theirs = zip(*(milliseconds(cache) for _ in range(2 * RUNS)), strict=True)
     return [
         Row(measure="import paywint_async", measured=median(alone), unit="ms", at_most=5),

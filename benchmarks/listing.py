@@ -1,4 +1,4 @@
-"""How fast is a whole history read: against a hand-written loop, the floor, the peers, the ideal?"""
+"""How fast is a whole history read, against a hand-written loop, bytes only, peers and the ideal?"""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from _measure import RUNS, Rounds, Row, Work, interleave, report
 
 OURS, HAND, FLOOR, TRIP = "paywint_async", "hand-written loop", "bytes only", "a round trip"
 ALL = 100_000  # records, without latency
-NEAR_RUNS = 15  # with little or no latency the ratios wander with what else the machine does
-FEW = 5_000  # records, for the peers, whose rate does not depend on the number
+NEAR_RUNS = 15  # without much latency, ratios vary with the machine's load
+FEW = 5_000  # records for the peers, whose rate does not depend on the number
 TARGETS = {"OpenAI's paginator": 17, "Stripe's paginator": 17, "httpx + pydantic": 3.2}
 LATENCIES = (20, 50, 100)  # ms
-SHORT = 37  # records that the last page lacks: a full one takes one more request, to prove the end
-FAR, FAR_RUNS = 97 * _peers.ROWS - SHORT, 2  # the peers take five seconds for that, each time
-WINDOWS = {1: 8, 8: 20, 32: 20}  # in flight: round trips a run
+SHORT = 37  # records missing from the last page: a full one needs one more request to find the end
+FAR, FAR_RUNS = 97 * _peers.ROWS - SHORT, 2  # the peers take five seconds per run
+WINDOWS = {1: 8, 8: 20, 32: 20}  # requests in flight: round trips per run
 
 
 async def without_latency(server: str) -> Rounds:
-    """Everybody, 16 in flight where they can."""
+    """All contenders, with 16 requests in flight where possible."""
     url, short = (_server.place(server, records=records) for records in (ALL, FEW))
     async with AsyncExitStack() as stack:
         paywint = await stack.enter_async_context(_ours.client(url))
@@ -40,7 +40,7 @@ async def without_latency(server: str) -> Rounds:
 
 
 def rows_without_latency(rounds: Rounds) -> list[Row]:
-    """What these rounds say."""
+    """The rows of these rounds."""
     targets = {HAND: 0.75, FLOOR: 0.37, **TARGETS}
     return [
         Row(
@@ -79,7 +79,7 @@ async def with_latency(server: str, latency: int, in_flight: int) -> Row:
 
 
 async def single_pages(session: aiohttp.ClientSession, url: str) -> int:
-    """A few round trips, one after the other, each decoded: what the ideal is made of."""
+    """A few sequential round trips with decoding, from which the ideal is computed."""
     trips = 3
     for _ in range(trips):
         _peers.decode_page(await _peers.fetch(session, url + _peers.LIST, 1))
@@ -87,7 +87,7 @@ async def single_pages(session: aiohttp.ClientSession, url: str) -> int:
 
 
 async def peers_with_latency(server: str) -> Rounds:
-    """What reading page after page costs where the network has a latency."""
+    """Measures the cost of reading one page after another at 50 ms of latency."""
     url = _server.place(server, records=FAR, latency_ms=50)
     async with AsyncExitStack() as stack:
         paywint = await stack.enter_async_context(_ours.client(url))
@@ -98,7 +98,7 @@ async def peers_with_latency(server: str) -> Rounds:
 
 
 def rows_of_peers_with_latency(rounds: Rounds) -> list[Row]:
-    """What these rounds say."""
+    """The rows of these rounds."""
     return [
         Row(
             measure=f"listing, 50 ms, 32 in flight, against {name}",
@@ -111,7 +111,7 @@ def rows_of_peers_with_latency(rounds: Rounds) -> list[Row]:
 
 
 async def measure(server: str) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """All of it: rows, and what is drawn, in records a second."""
+    """All rows, and the charts in records per second."""
     near = await without_latency(server)
     rows = rows_without_latency(near)
     for in_flight in WINDOWS:

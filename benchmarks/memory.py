@@ -14,20 +14,20 @@ SHORT, LONG = 10_000, 1_000_000
 
 
 def peak(server: str, records: int) -> float:
-    """The peak of the memory of a process that reads so many, in MB."""
+    """The peak memory of a process that reads this number of records, in MB."""
     (megabytes,) = in_a_process(__file__, _server.place(server, records=records), records)
     return megabytes
 
 
 async def read(url: str, records: int) -> None:
-    """In the process that is measured."""
+    """Runs in the measured process."""
     async with _ours.client(url) as paywint:
         assert await _ours.read(paywint, 16) == records
     print(peak_memory())
 
 
 def rows(server: str) -> list[Row]:
-    """The lowest of a few peaks each, since an allocator's luck only ever adds."""
+    """The lowest of a few peaks each, since the allocator's variation only adds memory."""
     short = min(peak(server, SHORT) for _ in range(7))
     long = min(peak(server, LONG) for _ in range(2))
     return [

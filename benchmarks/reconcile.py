@@ -1,6 +1,6 @@
 """How much more than reading a history does it take to reconcile it, in time and memory?
 
-Of another number of payments: ``python benchmarks/reconcile.py 1000000``.
+With another number of payments: ``python benchmarks/reconcile.py 1000000``.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from paywint_async.reconcile import (
 )
 
 RECORDS = 300_000  # by default
-RUNS = 3  # of each process
+RUNS = 3  # per process
 MONTH = 8640  # payments, one every five minutes
 IN_FLIGHT = 16
-LEDGERS = (  # what is compared, how many rows at most (None: all), columns that are left out
+LEDGERS = (  # name, highest number of rows (None: all), omitted columns
     ("the last weeks' ledger", MONTH, {}),
     ("a ledger of all, with ids", None, {}),
     ("a ledger of all, by amount and date", None, {"id": "", "description": ""}),
 )
 WITH_IDS = LEDGERS[1][0]
-WEEKS = timedelta(days=20)  # within the month that are compared; its oldest payments took a while
-MOST_TIMES = 2  # the processor time of reading the history alone
-MOST_MEMORY = 250  # MB, which is the target of 1,000,000 payments
+WEEKS = timedelta(days=20)  # the compared part of the month
+MOST_TIMES = 2  # times the processor time of only reading the history
+MOST_MEMORY = 250  # MB, the target for 1,000,000 payments
 
 
 async def read(paywint: PaywintClient) -> int:
-    """Reads the history alone, as the comparison does."""
+    """Reads the history as the comparison does, and returns the number of payments."""
     reading = reader(paywint.payments, "received", max_concurrency=IN_FLIGHT)(None)
     async with aclosing(reading.pages()) as pages:
         return sum([len(page) async for page in pages])
@@ -57,7 +57,7 @@ async def read(paywint: PaywintClient) -> int:
 async def compare(
     paywint: PaywintClient, ledger: str, left_out: dict[str, str], first_day: str
 ) -> int:
-    """How many differences there are."""
+    """Compares a ledger, and returns the number of differences."""
     since = date.fromisoformat(first_day) if first_day else None
     form = LedgerFormat(columns=Columns(**left_out))
     options = ReconcileOptions(ledger=ledger, format=form, period=Period(since=since))
@@ -66,7 +66,7 @@ async def compare(
 
 
 async def measure(url: str, *compared: str) -> None:
-    """In the process that is measured."""
+    """Runs in the measured process."""
     async with _ours.client(url) as paywint:
         started = time.process_time()
         found = await (compare(paywint, *compared) if compared else read(paywint))
@@ -74,7 +74,7 @@ async def measure(url: str, *compared: str) -> None:
 
 
 def first_day_of(ledger: Path, most: int | None) -> str:
-    """From when on a part of the history is compared; a whole one from its beginning."""
+    """The first day that is compared, for a part of the history; "" for all of it."""
     if most is None:
         return ""
     return str(max(row.day for row in read_ledger(str(ledger), LedgerFormat()) if row.day) - WEEKS)
@@ -83,7 +83,7 @@ def first_day_of(ledger: Path, most: int | None) -> str:
 def rows_of(
     name: str, records: int, runs: Sequence[Sequence[float]], alone: Sequence[float]
 ) -> list[Row]:
-    """The memory of one ledger, and the time if its rows have ids."""
+    """The memory for one ledger, and the time ratio if its rows have ids."""
     seconds, peak = median(run[0] for run in runs), max(run[1] for run in runs)
     measured = [
         Row(
@@ -108,7 +108,7 @@ def rows_of(
 
 
 def rows(server: str, records: int = RECORDS) -> list[Row]:
-    """One process for each ledger, and after each one that only reads the history."""
+    """One process for each ledger, each followed by one that only reads the history."""
     url = _server.place(server, records=records)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         whole, part = Path(folder, "whole.csv"), Path(folder, "part.csv")

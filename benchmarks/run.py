@@ -1,4 +1,4 @@
-"""Runs every benchmark, and writes what they say into RESULTS.md and listing.svg beside it."""
+"""Runs every benchmark, and writes the results into RESULTS.md and listing.svg."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SCRIPTS = (
     *("imports", "startup", "reconcile", "spans"),
 )
 LONGEST = 900  # seconds for one script; all of them take about twelve minutes
-KEPT = "## Tried and did not help"  # from here on the file is written by people
+KEPT = "## Tried and did not help"  # from here on the file is written by hand
 
 
 def run(script: str) -> dict[str, Any]:
-    """What one script says; it prints to the terminal, too."""
+    """Runs one script, which also prints to the terminal, and returns its results."""
     with TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         command = [sys.executable, str(HERE / f"{script}.py"), "--json", str(answer)]
@@ -53,7 +53,7 @@ def _verdict(row: Row) -> str:
 
 
 def page(answers: list[dict[str, Any]], seconds: float) -> str:
-    """The whole file; the part that people write is taken over."""
+    """The whole file; the part written by hand is kept."""
     lines = [
         "# Measured",
         "",
@@ -76,13 +76,13 @@ def page(answers: list[dict[str, Any]], seconds: float) -> str:
 
 
 def kept() -> str:
-    """What people wrote into the last version of the file."""
+    """The part of the present file that was written by hand."""
     text = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
     return text[text.index(KEPT) :] if KEPT in text else f"{KEPT}\n"
 
 
 def main() -> None:
-    """All of it; fails where a script fails, not where a target is missed."""
+    """Runs all scripts; fails if a script fails, not if a target is missed."""
     started = time.monotonic()
     answers = [run(script) for script in SCRIPTS]
     RESULTS.write_text(page(answers, time.monotonic() - started), "utf-8")

@@ -1,6 +1,6 @@
 """How much memory does an export of 1,000,000 payments take, and how long, for every destination?
 
-PostgreSQL takes part where PAYWINT_TEST_POSTGRES has the URL of an empty database:
+PostgreSQL is included if PAYWINT_TEST_POSTGRES has the URL of an empty database:
 `python tests/services/postgres.py python benchmarks/sinks.py`.
 """
 
@@ -24,14 +24,14 @@ FILES = ("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "parquet"
 
 
 async def export(url: str, output: str) -> None:
-    """In the process that is measured."""
+    """Runs in the measured process."""
     started = time.perf_counter()
     assert await _ours.export(url, output) == RECORDS
     print(time.perf_counter() - started, peak_memory())
 
 
 def row(url: str, name: str, output: str) -> Row:
-    """The peak of the memory of a process that exports all, in MB."""
+    """The peak memory of a process that exports all payments, in MB."""
     seconds, peak = in_a_process(__file__, url, output)
     return Row(
         measure=f"peak memory, 1,000,000 payments into {name}",
@@ -43,7 +43,7 @@ def row(url: str, name: str, output: str) -> Row:
 
 
 def rows(server: str) -> list[Row]:
-    """One process for each destination."""
+    """One row and process for each destination."""
     url = _server.place(server, records=RECORDS)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         outputs = {name: f"{folder}/payments.{name}" for name in FILES}

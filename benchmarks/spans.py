@@ -1,6 +1,6 @@
 """How many requests, and how long, for a day, a month, a year out of a long history?
 
-At 50 ms, 8 in flight, out of 1,000,000 payments, or as many as the variable PAYMENTS says.
+At 50 ms, 8 requests in flight, 1,000,000 payments or the number in the variable PAYMENTS.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ALSO_OLDEST_FIRST = ("a day", "a month")
 
 
 async def measure() -> list[Row]:
-    """Requests beyond the pages of each span."""
+    """Counts the requests beyond the pages of each span."""
     async with (
         Emulator(payments=PAYMENTS, latency=LATENCY) as emulator,
         PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url) as client,
     ):
-        # Not in the very middle, where the search looks first.
+        # Not the exact middle, where the search begins.
         middle = (
             (await client.payments.page("received", PAYMENTS * 37 // 10_000 + 1))
             .records[0]

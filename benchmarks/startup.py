@@ -1,4 +1,4 @@
-"""What do others pay: a pytest run for the installed plugin, a shell for `paywint --version`?"""
+"""How long do the plugin in a pytest run, and `paywint --version` in a shell, take?"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tempfile import TemporaryDirectory
 import _server
 from _measure import RUNS, Rounds, Row, interleave_calls, report
 
-# What is least for a command: the library that reads its arguments, and an app that has no command.
+# The lower bound for a command: the library that parses its arguments, with an empty app.
 CYCLOPTS_ALONE = "import cyclopts; cyclopts.App(version='1')(['{}'])"
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 def process(cache: str, *arguments: str) -> Callable[[], object]:
-    """Runs Python with the arguments, from compiled files as an installer leaves them."""
-    # Only the plugins that are named: those of this machine are not what is measured.
+    """Returns a function that runs Python with the arguments, from compiled files."""
+    # Load only the named plugins, not all that are installed.
     env = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": cache}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, *arguments]
@@ -32,13 +32,13 @@ def process(cache: str, *arguments: str) -> Callable[[], object]:
 
 
 def more(rounds: Rounds, name: str, than: str) -> float:
-    """Milliseconds, the median of the differences within each round."""
+    """The median of the differences within each round, in milliseconds."""
     pairs = zip(rounds.wall[name], rounds.wall[than], strict=True)
     return 1000 * median(ours - theirs for ours, theirs in pairs)
 
 
 def contenders(cache: str, test: str) -> Mapping[str, Callable[[], object]]:
-    """All processes, by name."""
+    """All processes by name."""
     return {
         "pytest": process(cache, *PYTEST, test),
         "pytest with the plugin": process(
@@ -56,7 +56,7 @@ def contenders(cache: str, test: str) -> Mapping[str, Callable[[], object]]:
 
 
 def rows() -> list[Row]:
-    """The medians of processes that take turns."""
+    """The rows, with medians of processes that take turns."""
     with TemporaryDirectory() as folder:
         test = Path(folder, "test_nothing.py")
         test.write_text("def test_nothing():\n    pass\n", "utf-8")

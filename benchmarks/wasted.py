@@ -13,14 +13,14 @@ from paywint_async import Handler, Middleware, PaywintClient, Request, Response
 from paywint_async.emulator import Emulator
 
 IN_FLIGHT = 8
-TRIP = 0.03  # seconds; far longer than the emulator's own work on eight pages
+TRIP = 0.03  # seconds, far longer than the emulator's own work for eight pages
 PAGES = 200
 
 
 def unsteady(seed: int) -> Middleware:
-    """Half of a round trip that takes anything between nothing and twice its usual time.
+    """A middleware that delays each request by a random part of a round trip.
 
-    So requests overtake one another, and the server reads its state in any order.
+    So requests overtake each other, and the server reads its state in any order.
     """
     draw = random.Random(seed).random
 
@@ -32,7 +32,7 @@ def unsteady(seed: int) -> Middleware:
 
 
 async def requests_per_page(arrivals: float, records: int, seed: int = 0) -> float:
-    """Of one read; ``arrivals`` a second."""
+    """The requests per page of one read; ``arrivals`` are per second."""
     async with (
         Emulator(payments=records, latency=TRIP / 2, arrivals=arrivals) as emulator,
         PaywintClient(
@@ -51,7 +51,7 @@ async def requests_per_page(arrivals: float, records: int, seed: int = 0) -> flo
 
 
 async def measure() -> list[Row]:
-    """Medians; the worst is in the note."""
+    """The rows, with medians; notes have the worst value."""
     full, partly = PAGES * 100, PAGES * 100 - 37
     still = [await requests_per_page(0, partly), await requests_per_page(0, full)]
     busy = [await requests_per_page(1 / (5 * TRIP), partly, seed) for seed in range(RUNS)]

@@ -1,8 +1,9 @@
-"""A chat bot: `/ask 4.50 coffee` makes a payment link, and says so once it is paid.
+"""A chat bot: `/ask 4.50 coffee` makes a payment link, and reports when it is paid.
 
-Chat frameworks call a coroutine for each message and give one to answer with; `Bot.on_message` is
-that coroutine. In discord.py: `await bot.on_message(message.content, message.channel.send)`; in
-aiogram: `await bot.on_message(message.text, message.answer)`. Here the chat is the terminal.
+Chat frameworks call a coroutine function for each message and provide one to answer with;
+`Bot.on_message` takes the text and that function. In discord.py:
+`await bot.on_message(message.content, message.channel.send)`; in aiogram:
+`await bot.on_message(message.text, message.answer)`. Here the chat is the terminal.
 
     pip install paywint-async
     PAYWINT_API_KEY=... PAYWINT_API_SECRET=... python examples/bot.py
@@ -24,7 +25,7 @@ PATIENCE = 15 * 60.0  # seconds
 
 
 class Bot:
-    """Answers slash commands. Its waits end with it: `async with Bot(client) as bot`."""
+    """Answers slash commands: `async with Bot(client) as bot`. Leaving the block cancels its waits."""
 
     def __init__(self, client: PaywintClient) -> None:
         self._client = client
@@ -44,7 +45,7 @@ class Bot:
         await asyncio.gather(*self._waits, return_exceptions=True)
 
     async def on_message(self, text: str, say: Say) -> None:
-        """One message; what it is answered, now and later."""
+        """Handles one message; answers with `say`, at once and when a payment is final."""
         command, _, rest = text.strip().partition(" ")
         try:
             if command == "/ask":
@@ -62,7 +63,7 @@ class Bot:
         try:
             dollars = Decimal(amount)
         except InvalidOperation:
-            await say("How much? Such as /ask 4.50 coffee")
+            await say("How much? For example: /ask 4.50 coffee")
             return
         link = await self._client.payments.create_link(dollars, description=description or None)
         await say(f"Pay here: {link.payment_link}")

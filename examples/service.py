@@ -1,4 +1,4 @@
-"""An aiohttp service: payment links and payments as JSON, webhooks, errors as their callers need them.
+"""An aiohttp service: payment links and payments as JSON, webhooks, and errors as HTTP statuses.
 
 pip install paywint-async
 PAYWINT_WEBHOOK_SECRET=... PAYWINT_API_KEY=... PAYWINT_API_SECRET=... python examples/service.py
@@ -37,7 +37,7 @@ async def create(request: web.Request) -> web.Response:
     try:
         asked = await request.json()
         amount, description = Decimal(asked["amount"]), asked.get("description")
-        if not isinstance(asked["amount"], str):  # a number would have been a float by now
+        if not isinstance(asked["amount"], str):  # JSON numbers are parsed as floats
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation):
         raise web.HTTPBadRequest(text="amount must be a decimal number as text") from None
@@ -56,7 +56,7 @@ async def show(request: web.Request) -> web.Response:
 async def errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Each error as its caller needs it."""
+    """Answers each error with an HTTP status and a message for the caller."""
     try:
         return await handler(request)
     except InvalidRequestError as error:
@@ -67,8 +67,8 @@ async def errors(
         headers = {"Retry-After": f"{error.retry_after or 1:.0f}"}
         return web.json_response({"problem": "too busy"}, status=503, headers=headers)
     except OutcomeUnknownError as error:
-        log.error("look for it before asking again: %s", error)
-        return web.json_response({"problem": "it may have been made; look first"}, status=502)
+        log.error("look for the link before creating another: %s", error)
+        return web.json_response({"problem": "it may have been created; check first"}, status=502)
     except PaywintError as error:
         log.error("%s", error)
         return web.json_response({"problem": "payments are not available"}, status=502)
@@ -82,11 +82,11 @@ async def connect(app: web.Application) -> AsyncIterator[None]:
 
 
 def make_app() -> web.Application:
-    """The service."""
+    """Makes the application."""
     app = web.Application(middlewares=[errors])
 
     async def on_event(event: WebhookEvent) -> None:
-        if event.payment_id is None:  # of a wallet, a card, an identity check
+        if event.payment_id is None:  # an event of a wallet, a card or an identity check
             return
         payment = await event.confirm(app[CLIENT])
         log.info("payment %s is %s", payment.payment_id, payment.status)

@@ -1,4 +1,4 @@
-"""A shop on FastAPI: a link for each order, a webhook that settles it, a page that shows it.
+"""A shop on FastAPI: a payment link for each order, webhooks that update it, a page that shows it.
 
     pip install 'paywint-async[cli]' fastapi python-multipart uvicorn
     export PAYWINT_WEBHOOK_SECRET=secret
@@ -6,7 +6,7 @@
         --redirect-url http://127.0.0.1:8000/back > account.sh &
     sleep 2; . ./account.sh; uvicorn --app-dir examples shop:app
 
-Then open http://127.0.0.1:8000. With the real API leave the emulator out.
+Then open http://127.0.0.1:8000. With the real API, omit the emulator.
 """
 
 from __future__ import annotations
@@ -59,37 +59,37 @@ log = logging.getLogger("shop")
 
 @attrs.define
 class Order:
-    """What somebody wants to buy; a database row in a real shop."""
+    """An order; a database row in a real shop."""
 
     number: str
     item: str
     payment_id: UUID
     status: PaymentStatus = PaymentStatus.PENDING
     created_at: datetime = NEVER
-    refunds: dict[str, Decimal | None] = attrs.field(factory=dict)  # None: of an unknown amount
+    refunds: dict[str, Decimal | None] = attrs.field(factory=dict)  # None: unknown amount
 
     @property
     def state(self) -> str:
-        """What the buyer is shown, and what the shop goes by: refunded is not paid any more."""
+        """The state for the buyer and the shop; a refunded order is not paid any more."""
         parts = [part for part in self.refunds.values() if part is not None]
         if self.status != "success" or not self.refunds:
             return str(self.status)
         if sum(parts) >= PRICES[self.item]:
             return "refunded"
-        if len(parts) < len(self.refunds):  # a person has to look
+        if len(parts) < len(self.refunds):  # the amounts must be checked by hand
             return "success, refunded in part or whole"
         return f"success, ${sum(parts)} refunded"
 
 
 class Shop:
-    """The orders, by the number that also ends their payment's description."""
+    """The orders by number, which is also the last word of their payment's description."""
 
     def __init__(self, client: PaywintClient) -> None:
         self.client = client
         self.orders: dict[str, Order] = {}
 
     async def order(self, item: str) -> str:
-        """A new order; the address at which it can be paid."""
+        """Makes an order, and returns its payment link."""
         number = secrets.token_hex(8)
         description = f"{item}, order {number}"
         link = await self.client.payments.create_link(PRICES[item], description=description)
@@ -97,20 +97,20 @@ class Shop:
         return link.payment_link
 
     async def on_event(self, event: WebhookEvent) -> None:
-        """Believes Get Payment alone: events may be late, twice, out of order, or made up."""
-        if event.payment_id is None:  # of a wallet, a card, an identity check
+        """Relies on Get Payment only: events may be late, repeated, out of order or forged."""
+        if event.payment_id is None:  # an event of a wallet, a card or an identity check
             return
         order = self.settle(await event.confirm(self.client))
         if order is not None and event.event in REFUNDS and event.is_verified:
-            # Get Payment may still say `success`. In parts each has an id; a repeat changes nothing.
+            # Get Payment may still say `success`. Each partial refund has an id; repeats change nothing.
             order.refunds[event.refund_transaction_id or event.id] = event.amount
 
     def settle(self, payment: Payment) -> Order | None:
-        """Notes how a payment stands, and returns the order it is for.
+        """Updates the order of a payment, and returns the order.
 
-        Answers may overtake each other, so what is final stays, and of several payments for one
-        order the latest counts: what has failed can be tried again, which is a new payment. Only
-        what was paid can be refunded, and is not paid again but by another payment.
+        Answers can arrive out of order, so a final status is kept. Of several payments for one
+        order the latest counts: a retry of a failed payment is a new payment. A paid order can
+        only become refunded, and a refunded order is paid only by another payment.
         """
         order = self.orders.get((payment.description or "").rpartition(" ")[2])
         if order is None or payment.amount != PRICES[order.item]:
@@ -130,10 +130,10 @@ class Shop:
         return order
 
     async def sweep(self) -> None:
-        """Learns what no webhook has told: reads the list back to the oldest order not paid.
+        """Makes up for lost webhooks: reads the list back to the oldest unpaid order.
 
-        (A real shop gives an order up after some days, or it would read ever more. And it looks
-        again at what was paid lately, by Get Payment: a refund's webhook may have been lost, too.)
+        (A real shop gives up orders after some days, or each sweep would read more. It also checks
+        recently paid orders by Get Payment, since a refund's webhook may have been lost, too.)
         """
         done = ("success", "refunded")
         unpaid = {o.payment_id for o in self.orders.values() if o.status not in done}
@@ -147,13 +147,13 @@ class Shop:
                     break
 
     async def keep_sweeping(self) -> None:
-        """Sweeps now and then, for as long as the shop is open."""
+        """Sweeps periodically while the application runs."""
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
                 await self.sweep()
             except PaywintError as error:
-                log.warning("the next sweep may do better: %s", error)
+                log.warning("sweep failed, the next one will try again: %s", error)
 
 
 @asynccontextmanager
@@ -173,14 +173,14 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/webhooks")
 async def webhooks(request: Request) -> Response:
-    """Where Paywint tells what has changed."""
+    """Receives Paywint's webhooks."""
     answer: Response = await request.app.state.endpoint(request)
     return answer
 
 
 @app.get("/")
 async def home() -> HTMLResponse:
-    """What there is to buy."""
+    """Shows the items on sale."""
     buttons = "".join(
         f'<button name="item" value="{item}">{item} <b>${price}</b></button>'
         for item, price in PRICES.items()
@@ -198,7 +198,7 @@ async def buy(request: Request, item: Annotated[str, Form()]) -> RedirectRespons
 
 @app.get("/back")
 async def back(request: Request) -> RedirectResponse:
-    """Where the payer comes back to; the address says a status, and is not believed."""
+    """The redirect target for payers; does not rely on the status in its URL."""
     shop: Shop = request.app.state.shop
     order = shop.settle(await parse_redirect(str(request.url)).confirm(shop.client))
     if order is None:
@@ -208,7 +208,7 @@ async def back(request: Request) -> RedirectResponse:
 
 @app.get("/orders/{number}")
 async def status(request: Request, number: str) -> HTMLResponse:
-    """How an order stands; looks again by itself until that is final."""
+    """Shows the state of an order; the page reloads until it is final."""
     order: Order | None = request.app.state.shop.orders.get(number)
     if order is None:
         raise HTTPException(404, "no such order")
@@ -219,7 +219,7 @@ async def status(request: Request, number: str) -> HTMLResponse:
 
 @app.exception_handler(PaywintError)
 async def apologize(request: Request, error: PaywintError) -> PlainTextResponse:
-    """What a buyer is told; what to do about it is in the log."""
+    """Answers an error with a message for the buyer, and logs the details."""
     if isinstance(error, NotFoundError | InvalidRequestError):
         return PlainTextResponse("no such payment", status_code=404)
     log.error("%s %s: %s", request.method, request.url.path, error)

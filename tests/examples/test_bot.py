@@ -57,8 +57,8 @@ async def test_nobody_is_waited_for_for_ever(chat):
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("/ask much", "How much? Such as /ask 4.50 coffee"),
-        ("/ask", "How much? Such as /ask 4.50 coffee"),
+        ("/ask much", "How much? For example: /ask 4.50 coffee"),
+        ("/ask", "How much? For example: /ask 4.50 coffee"),
         ("/dance", "I know /ask AMOUNT [WHAT FOR] and /status ID"),
         ("/ask 0 tea", "Sorry: amount: "),
         ("/ask NaN tea", "Sorry: amount: "),

@@ -56,7 +56,7 @@ async def test_its_exit_code_tells_the_scheduler(environment, tmp_path, capsys):
         assert capsys.readouterr().out == "3 new payments\n"
         job.export = fail
         assert await job.main(path) == 1
-        assert "stopped: no answer; the next run goes on" in capsys.readouterr().err
+        assert "stopped: no answer; the next run continues" in capsys.readouterr().err
 
 
 async def fail(client, path):
