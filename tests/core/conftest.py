@@ -1,4 +1,4 @@
-"""Clients that talk to a server of these tests, and a search for the secret in what they raise."""
+"""Fixtures: clients and transports of a test server, and all that an error could show of a secret."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def transport_for() -> AsyncIterator[Callable[..., Transport]]:
 
 @pytest.fixture
 def failure_of() -> Callable[..., Awaitable[PaywintError]]:
-    """`await failure_of(transport, request=…)`: what one attempt of a create, or that one, raises."""
+    """`await failure_of(transport, request=…)`: the error of one attempt, by default of a create."""
 
     async def send(transport: Transport, request: Request = CREATE) -> PaywintError:
         with pytest.raises(PaywintError) as caught:
@@ -70,9 +70,9 @@ def failure_of() -> Callable[..., Awaitable[PaywintError]]:
 
 @pytest.fixture
 def shown() -> Callable[..., str]:
-    """`shown(error)`: all that a log, a pickle or a debugger could show of an error.
+    """`shown(error)`: everything that a log, a pickle or a debugger could show of an error.
 
-    ``strict``: a repr that fails is an error, not merely something that shows nothing.
+    ``strict``: a repr that raises fails the test; otherwise it counts as showing nothing.
     """
 
     def show(error: BaseException, *, strict: bool = False) -> str:
@@ -100,7 +100,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _frames(error: BaseException) -> Iterator[dict[str, Any]]:
-    """The locals of each frame that is not the tests' own."""
+    """The local variables of each frame outside the tests."""
     for frame, _line in traceback.walk_tb(error.__traceback__):
         if not frame.f_code.co_filename.startswith(TESTS):
             yield frame.f_locals

@@ -1,4 +1,4 @@
-"""What the quick look at a page lets pass is what a strict parser would let pass, too."""
+"""The fast check of a page accepts nothing that a strict parser would refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from paywint_async._codec import ListEnvelope, decode, refuse_ambiguity
 from paywint_async._errors import ResponseDecodeError
 
 ID, TIME = '"d4211545-cfc9-4aa0-8fcc-e4c2639e8052"', '"2025-06-16T07:25:03.123Z"'
-FILLING = '"description":"' + 5000 * "-" + '"'  # a small page would be looked at more closely
+FILLING = (
+    '"description":"' + 5000 * "-" + '"'
+)  # large: a small page is checked by another, complete method
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n"])
 WORDS = st.sampled_from(
@@ -36,13 +38,13 @@ def page_of(records: list[list[str]], before: list[str], behind: list[str]) -> b
 
 
 def is_sound(data: bytes) -> bool:
-    """Whether no object of it has a key twice, and no record an amount that is text."""
+    """Whether no object has a duplicate key and no record an amount that is text."""
     keys_are_unique = True
 
     def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
         nonlocal keys_are_unique
         names = [name for name, _ in pairs]
-        # Of a large page the amounts and what is around the records are looked at; see the docs.
+        # In a large page, only amounts and the keys outside the records are checked; see the docs.
         watched = names if "records" in names else [name for name in names if name == "amount"]
         keys_are_unique &= len(set(watched)) == len(watched)
         return dict(pairs)
@@ -61,7 +63,7 @@ def is_sound(data: bytes) -> bool:
 @example([['"amount":5']], ['"tip_amount":5'], ['"tip_amount":["amount",5]'])
 @example([['"amount" :5']], ['"tip_amount":5'], ['"tip_amount":["amount",5]'])
 @example([['"amount":5']], [], ['"totalRecords":1', '"tip_amount":[]'])
-def test_nothing_passes_that_a_strict_parser_would_refuse(
+def test_nothing_is_accepted_that_a_strict_parser_would_refuse(
     records: list[list[str]], before: list[str], behind: list[str]
 ) -> None:
     data = page_of(records, before, behind)
@@ -77,7 +79,7 @@ def test_nothing_passes_that_a_strict_parser_would_refuse(
 
 
 @given(st.lists(st.sampled_from(["5", "0.5", "1200"]), min_size=1, max_size=3), SPACES, SPACES)
-def test_an_honest_page_passes(amounts: list[str], left: str, right: str) -> None:
+def test_a_valid_page_is_accepted(amounts: list[str], left: str, right: str) -> None:
     data = page_of([[f'"amount"{left}:{right}{amount}'] for amount in amounts], [], [])
 
     refuse_ambiguity(data, Payment, len(msgspec.json.decode(data, type=ListEnvelope).records))
@@ -95,7 +97,7 @@ ONE = b'{"success":true,"data":{"payment_id":%s,"created_at":%s,"status":"succes
         b'"amount":5,"description":": ","currency":"success"',
     ],
 )
-def test_values_that_are_equal_are_no_key_that_comes_twice(fields: bytes) -> None:
+def test_equal_values_are_not_duplicate_keys(fields: bytes) -> None:
     refuse_ambiguity(ONE % (ID.encode(), TIME.encode(), fields), Payment)
 
 
@@ -113,6 +115,6 @@ def test_values_that_are_equal_are_no_key_that_comes_twice(fields: bytes) -> Non
         rb'"amount":5,"amoun\u0074":"6"',
     ],
 )
-def test_one_payment_with_a_key_twice_or_an_amount_as_text_is_refused(fields: bytes) -> None:
+def test_a_payment_with_a_duplicate_key_or_an_amount_as_text_is_refused(fields: bytes) -> None:
     with pytest.raises(ResponseDecodeError):
         refuse_ambiguity(ONE % (ID.encode(), TIME.encode(), fields), Payment)

@@ -1,4 +1,4 @@
-"""Amounts keep every digit, and what a decoder would take in silence is refused."""
+"""Amounts keep every digit, and ambiguous JSON that a decoder would accept silently is refused."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ amounts = st.from_regex(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?", fullmatch=True)
 
 class TestAmounts:
     @given(amounts)
-    def test_keep_every_digit_on_the_way_in(self, digits):
+    def test_keep_every_digit_when_decoded(self, digits):
         assert str(decode(payment_json(amount=digits), Payment).amount) == str(Decimal(digits))
 
     @given(amounts)
-    def test_keep_every_digit_there_and_back(self, digits):
+    def test_keep_every_digit_in_a_round_trip(self, digits):
         payment = decode(payment_json(amount=digits), Payment)
         written = json.loads(to_json_lines([payment]), parse_float=str, parse_int=str)
         assert Decimal(written["amount"]).as_tuple() == Decimal(digits).as_tuple()
@@ -33,7 +33,7 @@ class TestAmounts:
         assert b'"amount":%s,' % digits.encode() in to_json_lines([payment])
 
     @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "01", "1.", "0x10", "1_000"])
-    def test_that_are_no_json_number_are_refused(self, text):
+    def test_that_are_not_json_numbers_are_refused(self, text):
         assert "no valid JSON" in problem_of(payment_json(amount=text)).problem
 
     @pytest.mark.parametrize("text", ["null", "true", "[]", "{}"])
@@ -42,7 +42,7 @@ class TestAmounts:
 
 
 class TestAmbiguity:
-    """What the decoder would take in silence; a large page is looked through less closely."""
+    """JSON that the decoder would accept silently; only part of a large page is checked."""
 
     @staticmethod
     def refusal(data: bytes, records: int | None = None) -> ResponseDecodeError:
@@ -52,23 +52,23 @@ class TestAmbiguity:
 
     @pytest.mark.parametrize("text", ['"5"', '"NaN"', '"1_000"', '""'])
     @pytest.mark.parametrize("size", [3, 100])
-    def test_an_amount_as_text_is_refused_by_its_index(self, text, size):
+    def test_an_amount_as_text_in_a_page_is_refused_with_its_index(self, text, size):
         page = page_json(*[payment_json()] * (size - 1), payment_json(amount=text))
         assert self.refusal(page, size).path == f"$.records[{size - 1}].amount"
 
     @pytest.mark.parametrize("colon", [":", ": ", " :", " : ", ":\n\t"])
-    def test_an_amount_as_text_is_refused_in_one_payment(self, colon):
+    def test_an_amount_as_text_in_a_single_payment_is_refused(self, colon):
         data = f'{{"data"{colon}{{"amount"{colon}"5"}}}}'.encode()
         assert self.refusal(data).path == "$.data.amount"
 
     @pytest.mark.parametrize("name", [r"\u0061mount", r"amoun\u0074", r"a\u006Dount"])
     @pytest.mark.parametrize("size", [1, 100])
-    def test_an_amount_as_text_is_refused_under_an_escaped_name(self, name, size):
+    def test_an_amount_as_text_under_an_escaped_name_is_refused(self, name, size):
         odd = payment_json(amount=None, **{name: '"NaN"'})
         assert self.refusal(page_json(odd, *[payment_json()] * (size - 1)), size)
 
     @pytest.mark.parametrize("size", [1, 100])
-    def test_a_second_amount_is_refused_under_an_escaped_name(self, size):
+    def test_a_second_amount_under_an_escaped_name_is_refused(self, size):
         odd = payment_json(**{r"\u0061mount": '"NaN"'})
         assert self.refusal(page_json(odd, *[payment_json()] * (size - 1)), size)
 
@@ -81,12 +81,12 @@ class TestAmbiguity:
             b'{"data":{"new":{"a":1,"a":2}}}',
         ],
     )
-    def test_a_key_that_comes_twice_is_refused(self, data):
+    def test_a_duplicate_key_is_refused(self, data):
         assert "comes twice in one object" in self.refusal(data).problem
 
     @pytest.mark.parametrize("size", [3, 100])
     @pytest.mark.parametrize("total", ['1,"totalRecords":100', '100,"success":true,"success":true'])
-    def test_a_key_that_comes_twice_around_the_records_is_refused(self, size, total):
+    def test_a_duplicate_key_outside_the_records_is_refused(self, size, total):
         assert (
             "comes twice"
             in self.refusal(page_json(*[payment_json()] * size, total=total), size).problem
@@ -102,13 +102,13 @@ class TestAmbiguity:
         ],
     )
     @pytest.mark.parametrize("size", [3, 100])
-    def test_it_is_so_though_another_list_stands_between(self, size, before, behind):
+    def test_a_duplicate_key_is_refused_if_another_list_stands_between(self, size, before, behind):
         page = page_json(*[payment_json()] * size).strip()
         odd = b"{" + before.encode() + page[1:-1] + behind.encode() + b"}"
         assert "comes twice" in self.refusal(odd, size).problem
 
     @pytest.mark.parametrize("size", [3, 100])
-    def test_an_amount_that_comes_twice_is_refused(self, size):
+    def test_a_duplicate_amount_is_refused(self, size):
         odd = payment_json(amount='5,"amount":6')
         assert (
             "comes twice"
@@ -118,13 +118,13 @@ class TestAmbiguity:
     @pytest.mark.parametrize("first", ["5", '"5"'])
     @pytest.mark.parametrize("colon", [" :", ": ", "\t:\n"])
     @pytest.mark.parametrize("size", [3, 100])
-    def test_it_is_so_however_its_spaces_are(self, size, colon, first):
+    def test_a_duplicate_amount_is_refused_whatever_its_whitespace(self, size, colon, first):
         odd = payment_json(amount=f'{first},"amount"{colon}"6"')
         page = page_json(*[payment_json()] * (size - 1), odd)
         assert "comes twice" in self.refusal(page, size).problem
 
     @pytest.mark.parametrize("size", [3, 100])
-    def test_a_page_may_have_spaces(self, size):
+    def test_a_page_may_have_whitespace(self, size):
         page = page_json(*[payment_json()] * size).replace(b'":', b'" : ')
         assert refuse_ambiguity(page, Payment, size) is None
 
@@ -137,7 +137,7 @@ class TestAmbiguity:
             b'{"records":[5,null]}',
         ],
     )
-    def test_text_elsewhere_is_nobodys_amount(self, data):
+    def test_text_outside_of_records_is_not_an_amount(self, data):
         assert refuse_ambiguity(data, Payment) is None
 
     @pytest.mark.parametrize(
@@ -152,6 +152,6 @@ class TestAmbiguity:
         ids=str,
     )
     @pytest.mark.parametrize("size", [3, 100])
-    def test_a_page_may_say_odd_things(self, size, field):
+    def test_unusual_but_valid_pages_are_accepted(self, size, field):
         page = page_json(*[payment_json(**field)] * size, total='100,"message":"[5] done"')
         assert refuse_ambiguity(page, Payment, size) is None

@@ -1,4 +1,4 @@
-"""What each answer means: a record, or the error that says what the caller can do."""
+"""Each answer becomes a record, or the error that says what the caller can do."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TestARefusal:
         error = error_of(status)
         assert (type(error), error.status) == (kind, status)
 
-    def test_has_each_class_of_the_tree_for_some_status(self):
+    def test_reaches_each_api_error_class_by_some_status(self):
         kinds = {type(error_of(status)) for status in range(300, 600)}
         assert kinds == {APIError, *APIError.__subclasses__()}
 
@@ -86,7 +86,7 @@ class TestARefusal:
             (b"", "no message"),
         ],
     )
-    def test_has_the_apis_own_words(self, body, message):
+    def test_has_the_message_of_the_api(self, body, message):
         assert error_of(400, body).message == message
 
     def test_keeps_a_bounded_part_of_the_body(self):
@@ -101,7 +101,7 @@ class TestARefusal:
         assert error_of(status).message == "a redirect, which is not followed; check base_url"
 
     @pytest.mark.parametrize("status", [299, 400])
-    def test_of_another_status_says_nothing_of_a_redirect(self, status):
+    def test_of_another_status_does_not_mention_a_redirect(self, status):
         assert error_of(status).message == "no message"
 
     @pytest.mark.parametrize("status", [400, 404, 422, 429, 503])
@@ -147,10 +147,10 @@ class TestARefusal:
             ("9" * 400, sys.float_info.max),
         ],
     )
-    def test_of_429_says_when_to_return(self, retry_after, seconds):
+    def test_of_429_has_the_seconds_to_wait(self, retry_after, seconds):
         assert error_of(429, **{"retry-after": retry_after}).retry_after == seconds
 
-    def test_of_429_may_name_the_moment(self):
+    def test_of_429_may_have_a_date(self):
         moment = formatdate(time.time() + 60, usegmt=True)
         assert error_of(429, **{"retry-after": moment}).retry_after == pytest.approx(60, abs=2)
 
@@ -164,7 +164,7 @@ class TestARefusal:
             "Sun, 06 Nov 1994 08:50:37 -0000",
         ],
     )
-    def test_of_429_names_the_moment_in_utc_wherever_it_is_read(self, monkeypatch, moment, zone):
+    def test_of_429_reads_the_date_as_utc_in_any_time_zone(self, monkeypatch, moment, zone):
         response = Response(status=429, headers={"retry-after": moment})
         monkeypatch.setenv("TZ", zone)
         time.tzset()
@@ -177,7 +177,7 @@ class TestARefusal:
     @pytest.mark.parametrize(
         ("now", "seconds"), [(784_111_836.5, 0.5), (784_111_837.0, None), (784_111_838.0, None)]
     )
-    def test_of_429_names_a_moment_to_come(self, now, seconds):
+    def test_of_429_ignores_a_date_that_has_passed(self, now, seconds):
         response = Response(status=429, headers={"retry-after": "Sun, 06 Nov 1994 08:50:37 GMT"})
         assert _protocol.retry_after_seconds(response, now=now) == seconds
 
@@ -198,15 +198,15 @@ class TestARefusal:
             "Mon, 01 Jan 99999 00:00:00 GMT",
         ],
     )
-    def test_of_429_that_says_nonsense_says_nothing(self, retry_after):
+    def test_of_429_with_an_invalid_retry_after_has_none(self, retry_after):
         assert error_of(429, **{"retry-after": retry_after}).retry_after is None
 
     @given(st.text())
-    def test_of_429_may_say_anything(self, text):
+    def test_of_429_never_fails_whatever_retry_after_is(self, text):
         seconds = error_of(429, **{"retry-after": text}).retry_after
         assert seconds is None or 0 <= seconds < float("inf")
 
-    def test_of_429_may_say_nothing(self):
+    def test_of_429_may_lack_retry_after(self):
         assert error_of(429).retry_after is None
 
 
@@ -219,14 +219,14 @@ class TestASuccess:
             b'{"success":false,"message":"No.","data":%s}' % LINK[LINK.index(b'{"payment_id') : -1],
         ],
     )
-    def test_that_says_it_is_none_is_an_api_error(self, body):
+    def test_with_success_false_is_an_api_error(self, body):
         with pytest.raises(APIError) as caught:
             link().read(Response(status=200, body=body))
         assert (type(caught.value), caught.value.status) == (APIError, 200)
         assert (caught.value.message, caught.value.__cause__) == ("No.", None)
 
     @pytest.mark.parametrize("status", [200, 201, 202, 299])
-    def test_has_a_status_of_the_two_hundreds(self, status):
+    def test_has_a_2xx_status(self, status):
         assert str(link().read(Response(status=status, body=LINK)).payment_id) == PAYMENT_ID
 
     @pytest.mark.parametrize("status", [199, 300])
@@ -247,7 +247,7 @@ class TestASuccess:
             (b'{"success":"false"}', "$.success"),
         ],
     )
-    def test_of_another_shape_is_no_success(self, body, path):
+    def test_of_another_shape_is_an_error(self, body, path):
         with pytest.raises(ResponseDecodeError) as caught:
             link().read(Response(status=200, body=body))
         assert caught.value.path == path
@@ -274,6 +274,6 @@ bodies = st.binary() | st.recursive(
 
 @pytest.mark.slow
 @given(st.integers(100, 999), bodies, st.sampled_from(READERS))
-def test_no_answer_is_anything_but_a_record_or_one_of_our_errors(status, body, call):
+def test_any_answer_is_a_record_or_a_paywint_error(status, body, call):
     with pytest.raises(PaywintError):
         call.read(Response(status=status, body=body))

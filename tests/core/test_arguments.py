@@ -1,4 +1,4 @@
-"""Arguments that are refused before anything is sent, and the words in which that is told."""
+"""Invalid arguments are refused before anything is sent, with a message that gives the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from paywint_async._arguments import (
 
 
 def refused(check, *args, **kwargs) -> tuple[str, str]:
-    """The field and the message of the refusal."""
+    """The field and the message of the error."""
     with pytest.raises(InvalidRequestError) as caught:
         check(*args, **kwargs)
     return caught.value.field, str(caught.value)
@@ -64,22 +64,22 @@ def test_a_text_with_half_a_surrogate_pair_is_refused(code: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["\ud7ff", "\ue000", "a", "abc"])
-def test_a_text_of_whole_characters_is_taken(text: str) -> None:
+def test_a_text_without_surrogates_is_accepted(text: str) -> None:
     assert check_text("name", text, 1, 3) == text
 
 
-def test_an_id_is_refused_with_the_field_it_was_given_for() -> None:
+def test_an_invalid_id_is_refused_with_the_name_of_its_field() -> None:
     assert refused(check_payment_id, 5) == ("payment_id", "payment_id: must be a UUID, not 5")
     assert refused(check_payment_id, "x", "first") == ("first", "first: must be a UUID, not 'x'")
 
 
-def test_an_id_is_taken_as_text_and_as_a_uuid() -> None:
+def test_an_id_is_accepted_as_text_and_as_a_uuid() -> None:
     payment_id = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
     assert check_payment_id(str(payment_id).upper()) == payment_id
     assert check_payment_id(payment_id) is payment_id
 
 
-def test_what_is_refused_is_shown() -> None:
+def test_a_refused_value_is_in_the_message() -> None:
     assert refused(check_direction, "both")[1] == (
         "direction: must be 'sent' or 'received', not 'both'"
     )
@@ -93,11 +93,11 @@ def test_what_is_refused_is_shown() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 5, sys.float_info.max])
-def test_any_seconds_that_a_float_holds_are_taken(seconds: float) -> None:
+def test_any_finite_seconds_are_accepted(seconds: float) -> None:
     assert check_seconds("timeout", seconds) == seconds
 
 
-def test_a_whole_number_may_be_the_lowest() -> None:
+def test_a_whole_number_may_be_the_minimum() -> None:
     assert check_whole("limit", 0, low=0) == 0
 
 

@@ -1,4 +1,4 @@
-"""What people attach to `aiohttp.ClientSession` holds for this SDK, too: reads and writes alike."""
+"""Tools that attach to `aiohttp.ClientSession` work with this SDK, for reads and writes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def client_of(server: FaultServer) -> PaywintClient:
 
 class TestVcrpy:
     @each_call
-    async def test_that_forbids_network_stops_it_before_anything_is_sent(
+    async def test_that_blocks_the_network_stops_a_request_before_it_is_sent(
         self, call, tmp_path: Path
     ):
         cassette = tmp_path / "none.yaml"
@@ -49,7 +49,7 @@ class TestVcrpy:
         assert (server.connections, server.requests) == (0, [])
 
     @each_call
-    async def test_plays_back_what_it_has_recorded(self, call, tmp_path: Path):
+    async def test_replays_what_it_has_recorded(self, call, tmp_path: Path):
         recorder = vcr.VCR(filter_headers=["x-api-key", "x-api-secret"])
         cassette = tmp_path / "recorded.yaml"
         async with FaultServer() as server, client_of(server) as client:
@@ -63,14 +63,14 @@ class TestVcrpy:
 
 
 class MockedResponse(ClientResponse):
-    """What aioresponses 0.7 needs for aiohttp 3.14, whose responses take one argument more."""
+    """Lets aioresponses 0.7 work with aiohttp 3.14, whose responses take one more argument."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, stream_writer=SimpleNamespace(output_size=0), **options)
 
 
 class TestAioresponses:
-    async def test_answers_in_the_servers_place(self):
+    async def test_answers_instead_of_the_server(self):
         with aioresponses() as mocked:
             for method, path, body in (
                 ("POST", "/create-payment-link$", LINK),
@@ -85,7 +85,7 @@ class TestAioresponses:
                     await call(client)
         assert len(mocked.requests) == len(CALLS)
 
-    async def test_that_knows_no_answer_is_an_error_and_nothing_is_sent(self):
+    async def test_without_a_matching_answer_is_an_error_and_nothing_is_sent(self):
         async with FaultServer() as server, client_of(server) as client:
             with aioresponses(), pytest.raises(PaywintError):
                 await client.payments.create_link(5)

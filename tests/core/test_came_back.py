@@ -1,4 +1,4 @@
-"""What a caller is told of the answers: headers, the request's id, how many attempts it took."""
+"""What an error says of the answer: its headers, the request id, and the number of attempts."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestTheRequestId:
         assert error.request_id == request_id
         assert ("request id" in str(error)) is (request_id is not None)
 
-    async def test_of_bytes_that_are_no_text_can_be_printed(self, connect):
+    async def test_that_is_not_valid_text_can_be_printed(self, connect):
         error = await error_of(connect, answer(400, headers="X-Request-Id: r\u00e9\r\n"))
         assert str(error).encode("ascii").endswith(b"(request id r?)")
 
@@ -174,20 +174,20 @@ class TestTheAttempts:
         error = await error_of(connect, answer(429), CLOSE_UNANSWERED, use=create)
         assert (type(error), error.attempts) == (OutcomeUnknownError, 2)
 
-    async def test_are_none_where_an_argument_was_refused(self, connect):
+    async def test_are_zero_if_an_argument_was_refused(self, connect):
         async with FaultServer() as server:
             with pytest.raises(InvalidRequestError) as caught:
                 await connect(server).payments.create_link(-1)
         assert caught.value.attempts == 0
 
-    async def test_without_a_connection_count_too(self, connect):
+    async def test_without_a_connection_are_counted(self, connect):
         async with FaultServer() as server:
             pass
         with pytest.raises(TransportError) as caught:
             await read(connect(server, retry=QUICK))
         assert caught.value.attempts == 3
 
-    async def test_of_a_call_that_the_close_has_ended_are_counted(self, connect):
+    async def test_of_a_call_that_closing_ended_are_counted(self, connect):
         slow = answer(429, headers="Retry-After: 50\r\n")
         async with FaultServer(slow) as server:
             client = connect(server)
@@ -200,7 +200,7 @@ class TestTheAttempts:
 
 
 class TestACallThatIsHeldBack:
-    async def test_by_the_cooldown_reports_it(self, connect):
+    async def test_by_the_cooldown_is_an_error_that_says_so(self, connect):
         async with FaultServer(answer(429, headers="Retry-After: 500\r\n")) as server:
             client = connect(server)
             with pytest.raises(RateLimitedError) as asked:
@@ -216,7 +216,7 @@ class TestACallThatIsHeldBack:
         assert held.value.retry_after == pytest.approx(500, abs=1)
         assert len(server.requests) == 1
 
-    async def test_by_the_clients_limit_reports_it(self, connect):
+    async def test_by_the_clients_limit_is_an_error_that_says_so(self, connect):
         limit, retry = RateLimit(1, per_seconds=60), RetryPolicy(max_elapsed=10)
         async with FaultServer() as server:
             client = connect(server, rate_limit=limit, retry=retry)
@@ -234,7 +234,7 @@ class TestACallThatIsHeldBack:
         assert (caught.value.is_local, caught.value.attempts) == (True, 1)
 
     @pytest.mark.parametrize("digits", ["9999999999", "9" * 30, "9" * 400])
-    async def test_for_any_number_of_digits_is_not_requested_again(self, connect, digits):
+    async def test_by_a_retry_after_of_any_length_is_not_sent_again(self, connect, digits):
         async with FaultServer(answer(429, headers=f"Retry-After: {digits}\r\n")) as server:
             client = connect(server)
             for _ in range(2):

@@ -1,4 +1,4 @@
-"""Every cause of a failed connection is told in its own words, with the next step."""
+"""The error of a failed connection names its cause and the next step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestACertificate:
         ],
         ids=str,
     )
-    async def test_that_is_refused_says_why_and_what_to_do(
+    async def test_that_is_not_trusted_says_why_and_what_to_do(
         self, transport_for, failure_of, fault, words, step
     ):
         async with FaultServer(fault) as server:
@@ -33,7 +33,7 @@ class TestACertificate:
         assert step in str(error)
         assert (type(error), error.sent, error.is_transient) == (TransportError, False, False)
 
-    async def test_that_is_refused_is_not_asked_for_again(self, connect):
+    async def test_that_is_not_trusted_is_not_retried(self, connect):
         events: list[object] = []
         async with FaultServer(UNKNOWN_AUTHORITY) as server:
             client = connect(server, on_event=events.append)
@@ -44,14 +44,14 @@ class TestACertificate:
 
 
 class TestAServerThatSpeaksNoTLS:
-    async def test_is_reported_as_such_and_asked_once(self, connect):
+    async def test_is_reported_as_such_and_not_retried(self, connect):
         async with FaultServer(PLAIN_HTTP) as server:
             with pytest.raises(TransportError, match="does not speak https") as caught:
                 await connect(server).payments.page("sent", 1)
         assert (server.connections, caught.value.sent) == (1, False)
 
     @pytest.mark.parametrize("fault", [CLOSE_UNREAD, RESET_UNREAD], ids=str)
-    async def test_is_something_else_than_one_that_hangs_up(self, transport_for, failure_of, fault):
+    async def test_is_distinguished_from_one_that_hangs_up(self, transport_for, failure_of, fault):
         async with FaultServer(fault) as server:
             server.url = server.url.replace("http:", "https:")
             error = await failure_of(transport_for(server))
@@ -60,7 +60,7 @@ class TestAServerThatSpeaksNoTLS:
 
 class TestAName:
     @pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL])
-    async def test_that_does_not_resolve_is_reported_in_the_resolvers_words(
+    async def test_that_does_not_resolve_has_the_resolvers_message(
         self, transport_for, failure_of, monkeypatch, code
     ):
         words = f"words of {code}"
@@ -83,7 +83,7 @@ class TestAnAddress:
     @pytest.mark.parametrize(
         "code", [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMFILE]
     )
-    async def test_that_cannot_be_reached_is_reported_in_the_systems_words(
+    async def test_that_cannot_be_reached_has_the_systems_message(
         self, transport_for, failure_of, monkeypatch, code
     ):
         async def refuse(*args: object) -> None:

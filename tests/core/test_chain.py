@@ -1,4 +1,4 @@
-"""What happens to a request between the caller and the wire."""
+"""The middleware chain between the caller and the transport."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def echo(request: Request) -> Response:
 
 
 def appends(letter: str):
-    """A middleware that leaves its letter on the way out and on the way back."""
+    """A middleware that adds its letter to the request and to the answer."""
 
     async def middleware(request, handler):
         response = await handler(attrs.evolve(request, path=request.path + letter))
@@ -31,16 +31,16 @@ async def test_the_first_middleware_is_the_outermost():
     assert (await handler(REQUEST)).body == b"/xabcCBA"
 
 
-async def test_a_chain_of_nothing_is_the_handler():
+async def test_an_empty_chain_is_the_handler():
     assert compose([], echo) is echo
 
 
-async def test_a_chain_can_be_used_again():
+async def test_a_chain_can_be_reused():
     handler = compose(iter([appends("a")]), echo)
     assert [(await handler(REQUEST)).body for _ in range(2)] == [b"/xaA", b"/xaA"]
 
 
-async def test_a_middleware_may_answer_by_itself(connect):
+async def test_a_middleware_may_answer_without_sending(connect):
     async def cached(request, handler):
         return Response(status=200, body=LINK)
 
@@ -77,7 +77,7 @@ async def test_a_middlewares_own_error_reaches_the_caller(connect):
             await connect(server, middlewares=[broken]).payments.create_link(5)
 
 
-async def test_a_middleware_sees_one_operation_however_often_it_is_sent(connect):
+async def test_a_middleware_is_called_once_for_all_attempts_of_an_operation(connect):
     seen = []
 
     async def count(request, handler):

@@ -1,4 +1,4 @@
-"""The client against the emulator: wiring, and the whole tree of refusals."""
+"""The client against the emulator: its setup, its limits, and the errors of refused calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_client_serves_many_tasks(connect):
     assert now() - start == pytest.approx(1, abs=0.1)
 
 
-async def test_the_environment_can_set_a_client_up(monkeypatch):
+async def test_a_client_can_be_configured_by_the_environment(monkeypatch):
     async with Emulator(hostile=True, payments=3) as emulator:
         monkeypatch.setenv("PAYWINT_API_KEY", emulator.api_key)
         monkeypatch.setenv("PAYWINT_API_SECRET", emulator.api_secret)
@@ -44,7 +44,7 @@ async def test_the_environment_can_set_a_client_up(monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret"])
-async def test_wrong_credentials_are_reported_and_not_tried_again(wrong):
+async def test_wrong_credentials_are_reported_and_not_retried(wrong):
     async with Emulator() as emulator:
         right = {"api_key": emulator.api_key, "api_secret": emulator.api_secret}
         async with PaywintClient(**{**right, wrong: "wrong"}, base_url=emulator.url) as client:
@@ -61,7 +61,7 @@ async def test_an_unknown_payment_is_not_found(connect):
     assert (caught.value.status, caught.value.message) == (404, "Payment not found")
 
 
-async def test_a_refused_value_is_named(connect):
+async def test_a_validation_error_names_the_field(connect):
     async def spoil(request, handler):
         return await handler(attrs.evolve(request, body=b'{"amount":0}'))
 
@@ -72,21 +72,21 @@ async def test_a_refused_value_is_named(connect):
     assert emulator.request_count == 1
 
 
-async def test_the_clients_own_limit_keeps_below_the_servers(connect):
+async def test_a_client_with_its_own_limit_gets_no_429(connect):
     async with Emulator(hostile=True, payments=3, rate_limit=5.0) as emulator:
         client = connect(emulator, rate_limit=RateLimit(5))
         await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(30)))
     assert [exchange.status for exchange in emulator.requests] == [200] * 30
 
 
-async def test_the_servers_limit_is_heeded_without_one(connect):
+async def test_a_client_without_a_limit_respects_the_servers(connect):
     async with Emulator(hostile=True, payments=3, rate_limit=5.0) as emulator:
         client = connect(emulator)
         pages = await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(12)))
     assert len(pages) == 12
 
 
-async def test_a_limit_that_leaves_no_turn_in_time_is_an_error(connect):
+async def test_a_limit_that_allows_no_turn_in_time_is_an_error(connect):
     async with Emulator() as emulator:
         client = connect(
             emulator, rate_limit=RateLimit(1, per_seconds=60), retry=RetryPolicy(max_elapsed=10)
@@ -98,7 +98,7 @@ async def test_a_limit_that_leaves_no_turn_in_time_is_an_error(connect):
     assert emulator.request_count == 1
 
 
-async def test_nothing_is_asked_before_the_first_call(connect):
+async def test_nothing_is_sent_before_the_first_call(connect):
     async with Emulator() as emulator:
         client = connect(emulator)
         client.payments.received()

@@ -1,4 +1,4 @@
-"""How a client ends, and what it ends; one event loop after another."""
+"""Closing a client, and using it from one event loop after another."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestClosing:
             await pass_time(1)
             assert server.open_connections == 0
 
-    async def test_refuses_what_comes_after(self, connect):
+    async def test_refuses_later_calls(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             await client.aclose()
@@ -38,7 +38,7 @@ class TestClosing:
                 await client.payments.page("sent", 1)
         assert server.connections == 0
 
-    async def test_before_first_use_opens_nothing(self, connect):
+    async def test_an_unused_client_opens_no_connection(self, connect):
         async with FaultServer() as server:
             await connect(server).aclose()
         assert server.connections == 0
@@ -64,21 +64,21 @@ class TestClosing:
                 await task
         assert len(server.requests) == 1
 
-    async def test_happens_at_the_end_of_the_block(self):
+    async def test_is_done_at_the_end_of_the_block(self):
         async with FaultServer() as server:
             async with PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client:
                 await client.payments.page("sent", 1)
             with pytest.raises(ClientClosedError):
                 await client.payments.page("sent", 1)
 
-    async def test_happens_when_the_block_fails(self):
+    async def test_is_done_when_the_block_raises(self):
         client = PaywintClient(API_KEY, API_SECRET)
         with pytest.raises(LookupError):
             async with client:
                 raise LookupError
         assert repr(client).endswith("closed>")
 
-    async def test_forgotten_is_a_warning(self):
+    async def test_is_warned_about_when_forgotten(self):
         async with FaultServer() as server:
             client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
             await client.payments.page("sent", 1)
@@ -87,7 +87,7 @@ class TestClosing:
             await pass_time(1)
             assert server.open_connections == 0
 
-    async def test_never_used_needs_no_closing(self):
+    async def test_is_not_needed_for_a_client_that_was_never_used(self):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             PaywintClient(API_KEY, API_SECRET)
