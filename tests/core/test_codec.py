@@ -1,4 +1,4 @@
-"""Bytes become records and records bytes, and a problem has a path."""
+"""Decoding and encoding of records; a decode error has the path of the problem."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestDecoding:
         )
 
     @pytest.mark.parametrize("name", [name for name in COLUMNS if name not in NEEDED])
-    def test_takes_null_as_none_where_a_field_may_be_missing(self, name):
+    def test_reads_null_as_none_in_an_optional_field(self, name):
         assert getattr(decode(payment_json(**{name: "null"}), Payment), name) is None
 
     @pytest.mark.parametrize("value", ["1", "null", '{"deep":[{}]}'])
@@ -64,7 +64,7 @@ class TestDecoding:
         payment = decode(payment_json(**{field: '"invented later"'}), Payment)
         assert getattr(pickle.loads(pickle.dumps(payment)), field) == "invented later"
 
-    def test_gives_an_unknown_value_the_enums_type(self):
+    def test_reads_an_unknown_value_as_the_enums_type(self):
         payment = decode(payment_json(payment_method='"PIGEON"'), Payment)
         assert type(payment.payment_method) is PaymentMethod
 
@@ -72,19 +72,19 @@ class TestDecoding:
         page = decode(b'{"records":[],"totalRecords":7,"queryGeneratedTime":1.5}', ListEnvelope)
         assert (page.records, page.total_records, page.query_generated_time) == ((), 7, 1.5)
 
-    def test_takes_an_envelope_for_a_success_where_it_does_not_say(self):
+    def test_reads_an_envelope_without_success_as_a_success(self):
         assert decode(page_json(), ListEnvelope).success is True
 
 
-class TestAProblemHasAPath:
+class TestTheErrorHasAPath:
     @pytest.mark.parametrize("name", list(NEEDED))
-    def test_where_a_required_field_is_missing(self, name):
+    def test_if_a_required_field_is_missing(self, name):
         error = problem_of(page_json(payment_json(**{name: None})), ListEnvelope)
         assert error.path == "$.records[0]"
         assert name in error.problem
 
     @pytest.mark.parametrize("name", list(NEEDED))
-    def test_where_a_required_field_is_null(self, name):
+    def test_if_a_required_field_is_null(self, name):
         records = [payment_json()] * 3 + [payment_json(**{name: "null"})]
         assert problem_of(page_json(*records), ListEnvelope).path == f"$.records[3].{name}"
 
@@ -101,11 +101,11 @@ class TestAProblemHasAPath:
             ("payment_date", "1750068291"),
         ],
     )
-    def test_where_a_value_is_of_the_wrong_kind(self, name, text):
+    def test_if_a_value_has_the_wrong_type(self, name, text):
         assert problem_of(payment_json(**{name: text})).path == f"$.{name}"
 
     @pytest.mark.parametrize("total", ["1.5", '"7"', "true", "[]"])
-    def test_where_a_total_is_no_whole_number(self, total):
+    def test_if_a_total_is_not_a_whole_number(self, total):
         assert problem_of(page_json(total=total), ListEnvelope).path == "$.totalRecords"
 
     def test_in_one_payment(self):
@@ -125,14 +125,14 @@ class TestAProblemHasAPath:
             b'{"deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         ],
     )
-    def test_which_is_the_root_where_it_is_no_json(self, data):
+    def test_which_is_the_root_if_it_is_not_json(self, data):
         assert problem_of(data, PaymentEnvelope).path == "$"
 
     @given(st.binary(max_size=200))
     def test_whatever_the_bytes_are(self, data):
         assert problem_of(data, ListEnvelope).path.startswith("$")
 
-    def test_without_a_foreign_error_behind_it(self):
+    def test_and_no_cause_from_another_library(self):
         error = problem_of(b"{")
         assert (error.__cause__, error.__context__) == (None, None)
 
@@ -209,10 +209,10 @@ class TestToJsonLines:
         assert list(line) == ["direction", *COLUMNS]
         assert line["direction"] == "sent"
 
-    def test_writes_nothing_for_nothing(self):
+    def test_writes_nothing_for_no_payments(self):
         assert to_json_lines([]) == b""
 
-    def test_reads_back_as_the_same_payment(self):
+    def test_round_trips_a_payment(self):
         payment = decode(payment_json(payer_name='"Zoë\\n李"', status='"later"'), Payment)
         assert decode(to_json_lines([payment]), Payment) == payment
 

@@ -1,4 +1,4 @@
-"""`client.answers()`: what came back while a block ran, of calls that succeeded, too."""
+"""`client.answers()`: the answers received during a block, also of calls that succeeded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def operations(seen: Answers) -> list[str]:
 
 
 class TestAnAnswer:
-    async def test_of_a_success_says_what_came_back(self, connect):
+    async def test_of_a_success_has_status_headers_and_attempts(self, connect):
         async with FaultServer(answer(503), answer(body=b"{}", headers=ID)) as server:
             client = connect(server, retry=QUICK)
             with client.answers() as seen:
@@ -61,7 +61,7 @@ class TestAnAnswer:
         )
         assert one.headers["x-request-id"] == "r-1"
 
-    async def test_of_a_refusal_is_the_one_its_error_tells_of(self, connect):
+    async def test_of_a_refusal_equals_what_its_error_has(self, connect):
         async with FaultServer(answer(404, headers=ID)) as server:
             client = connect(server)
             with client.answers() as seen, pytest.raises(NotFoundError) as caught:
@@ -87,14 +87,14 @@ class TestAnAnswer:
         assert "hush" not in repr(seen)
         assert API_KEY not in repr(seen)
 
-    async def test_that_never_came_is_not_there(self, connect):
+    async def test_that_was_lost_is_not_collected(self, connect):
         async with FaultServer(CLOSE_UNANSWERED) as server:
             client = connect(server, retry=QUICK)
             with client.answers() as seen, pytest.raises(TransportError):
                 await read(client)
         assert seen == []
 
-    async def test_of_a_call_that_this_client_held_back_is_not_there(self, connect):
+    async def test_of_a_call_that_was_held_back_is_not_collected(self, connect):
         async with FaultServer() as server:
             limit = RateLimit(1, per_seconds=1000)
             client = connect(server, rate_limit=limit, retry=QUICK)
@@ -104,14 +104,14 @@ class TestAnAnswer:
         assert seen == []
 
 
-class TestWhichAnswers:
+class TestTheCollectedAnswers:
     async def test_are_not_those_of_another_client(self, connect):
         async with FaultServer() as server:
             with connect(server).answers() as seen:
                 await read(connect(server))
         assert seen == []
 
-    async def test_are_those_of_each_page_of_a_listing(self, connect):
+    async def test_include_each_page_of_a_listing(self, connect):
         async with Emulator(payments=95) as emulator:
             client = connect(emulator)
             with client.answers() as seen:
@@ -120,7 +120,7 @@ class TestWhichAnswers:
         assert operations(seen) == ["received"] * emulator.request_count
         assert emulator.request_count >= 10
 
-    async def test_are_those_of_tasks_that_the_block_starts(self, connect):
+    async def test_include_those_of_tasks_that_the_block_starts(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with client.answers() as seen:
@@ -140,7 +140,7 @@ class TestWhichAnswers:
             sent, received = await asyncio.gather(request("sent"), request("received"))
         assert (sent, received) == (["sent"] * 2, ["received"] * 2)
 
-    async def test_are_none_that_come_after_the_block(self, connect):
+    async def test_exclude_those_that_arrive_after_the_block(self, connect):
         async with Emulator(payments=5, latency=1.0) as emulator:
             client = connect(emulator)
             with client.answers() as seen:
@@ -150,7 +150,7 @@ class TestWhichAnswers:
             await read(client)
         assert seen == []
 
-    async def test_are_in_the_order_in_which_they_came(self, connect):
+    async def test_are_in_the_order_of_arrival(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with client.answers() as seen:
@@ -159,14 +159,14 @@ class TestWhichAnswers:
                 await client.request("GET", "/x")
         assert operations(seen) == ["received", "create_link", "request"]
 
-    async def test_of_a_client_are_those_of_its_views_too(self, connect):
+    async def test_of_a_client_include_those_of_its_views(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with client.answers() as seen:
                 await read(client.with_options(request_timeout=5).with_options(headers={}))
         assert operations(seen) == ["received"]
 
-    async def test_of_a_view_are_its_own(self, connect):
+    async def test_of_a_view_are_only_its_own(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             view = client.with_options(request_timeout=5)
@@ -177,7 +177,7 @@ class TestWhichAnswers:
                 await read(view)
         assert operations(seen) == ["received"]
 
-    async def test_of_a_block_within_a_block_are_those_of_both(self, connect):
+    async def test_of_a_nested_block_are_collected_by_both(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with client.answers() as outer:
@@ -188,7 +188,7 @@ class TestWhichAnswers:
         assert operations(outer) == ["received", "create_link", "received"]
         assert operations(inner) == ["create_link"]
 
-    async def test_of_blocks_that_end_in_another_order_are_their_own(self, connect):
+    async def test_stay_separate_if_blocks_end_out_of_order(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             first, second = client.answers(), client.answers()
@@ -199,7 +199,7 @@ class TestWhichAnswers:
             await read(client)
         assert (operations(seen), operations(also_seen)) == ([], ["received"])
 
-    async def test_stay_when_the_block_raises(self, connect):
+    async def test_are_kept_when_the_block_raises(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with pytest.raises(KeyError), client.answers() as seen:
@@ -207,7 +207,7 @@ class TestWhichAnswers:
                 raise KeyError
         assert operations(seen) == ["received"]
 
-    async def test_of_a_wait_that_is_shared_are_reported_to_all_who_wait(self, connect):
+    async def test_of_a_shared_wait_are_collected_for_every_waiter(self, connect):
         async with Emulator(payments=0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -222,7 +222,7 @@ class TestWhichAnswers:
             emulator.schedule(link.payment_id, "success", after=0)
             assert await asyncio.gather(*waits) == [["get"] * (emulator.request_count - 1)] * 3
 
-    async def test_of_a_block_that_is_left_in_another_context_end_there(self, connect):
+    async def test_end_with_a_block_that_is_left_in_another_context(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             block = client.answers()
@@ -251,7 +251,7 @@ class TestMemory:
                     await client.request("GET", "/x")
         assert (len(seen), seen.dropped) == (1000, 3)
 
-    async def test_a_task_that_outlives_the_block_holds_nothing_of_it(self, connect):
+    async def test_a_task_that_outlives_the_block_does_not_keep_its_answers(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             with client.answers() as seen:
@@ -263,7 +263,7 @@ class TestMemory:
             assert gone() is None
             task.cancel()
 
-    async def test_of_blocks_in_tasks_that_start_each_other_does_not_grow(self, connect):
+    async def test_does_not_grow_with_blocks_in_tasks_that_start_each_other(self, connect):
         async with FaultServer() as server:
             client, blocks = connect(server), []
 
@@ -274,7 +274,7 @@ class TestMemory:
                 await task
 
             async def pass_on(left: int) -> None:
-                await asyncio.sleep(0)  # the block has ended
+                await asyncio.sleep(0)  # until the block has ended
                 if left:
                     await chain(left - 1)
 
@@ -282,7 +282,7 @@ class TestMemory:
         assert blocks == [1] * 6
 
     @pytest.mark.parametrize("limit", [0, -1, 1.5, None, True])
-    async def test_a_limit_that_keeps_nothing_is_refused(self, connect, limit):
+    async def test_a_limit_below_one_is_refused(self, connect, limit):
         async with FaultServer() as server:
             with pytest.raises(InvalidRequestError, match="limit"):
                 connect(server).answers(limit=limit)

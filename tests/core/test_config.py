@@ -1,4 +1,4 @@
-"""What a client is set up with: refused clearly where it cannot be used, and never shown."""
+"""The configuration of a client: invalid values are refused with a clear message, secrets never shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VARIABLES = ("API_KEY", "API_SECRET", "ENVIRONMENT", "BASE_URL")
 
 @pytest.fixture
 def set_env(monkeypatch):
-    """`set_env(API_KEY=…)`: just these PAYWINT_ variables are set."""
+    """`set_env(API_KEY=…)`: sets these PAYWINT_ variables and removes all others."""
 
     def replace(**values: str) -> None:
         for name in VARIABLES:
@@ -37,7 +37,7 @@ def set_env(monkeypatch):
 
 
 def refusal(**arguments: object) -> ConfigurationError:
-    """What the constructor says to arguments of which one cannot be used."""
+    """The error of the constructor for these arguments, one of which is invalid."""
     with pytest.raises(ConfigurationError) as caught:
         PaywintClient(**{"api_key": API_KEY, "api_secret": API_SECRET, **arguments})
     return caught.value
@@ -62,7 +62,7 @@ class TestArguments:
     @pytest.mark.parametrize(
         "value", ["a\r\nX-Evil: 1", "a\nb", "a b", " a", "a\0", "schlüssel", "\ud800", "\x7f"]
     )
-    def test_a_credential_that_no_header_carries_is_refused(self, name, value):
+    def test_a_credential_with_characters_not_allowed_in_a_header_is_refused(self, name, value):
         assert f"{name} has characters" in str(refusal(**{name: value}))
 
     @pytest.mark.parametrize("value", ["", "staging", "SANDBOX", None, 5, ["sandbox"]])
@@ -92,13 +92,13 @@ class TestArguments:
         client = PaywintClient(API_KEY, API_SECRET, environment=environment)
         assert base_url_of(client) == Environment(environment).base_url
 
-    def test_the_environment_is_the_sandbox_unless_said(self):
+    def test_the_default_environment_is_the_sandbox(self):
         assert base_url_of(PaywintClient(API_KEY, API_SECRET)) == "https://api.sandbox.paywint.com"
 
 
 class TestRetryPolicy:
     @pytest.mark.parametrize("value", [0, -1, 1.5, True, "4"])
-    def test_refuses_attempts_that_are_no_count(self, value):
+    def test_refuses_invalid_attempts(self, value):
         with pytest.raises(ConfigurationError, match=r"RetryPolicy\.max_attempts"):
             RetryPolicy(max_attempts=value)
 
@@ -106,16 +106,16 @@ class TestRetryPolicy:
     @pytest.mark.parametrize(
         "value", [-1, float("inf"), float("nan"), 10**400, True, "1", Decimal(1)]
     )
-    def test_refuses_seconds_that_are_none(self, name, value):
+    def test_refuses_invalid_seconds(self, name, value):
         with pytest.raises(ConfigurationError, match=rf"RetryPolicy\.{name}"):
             RetryPolicy(**{name: value})
 
-    def test_refuses_an_operation_of_no_time(self):
+    def test_refuses_a_max_elapsed_of_zero(self):
         with pytest.raises(ConfigurationError, match=r"max_elapsed must be .* more than 0"):
             RetryPolicy(max_elapsed=0)
 
     @pytest.mark.parametrize("name", ["base_delay", "max_delay"])
-    def test_may_wait_for_no_time(self, name):
+    def test_may_have_delays_of_zero(self, name):
         assert getattr(RetryPolicy(**{name: 0}), name) == 0
 
     def test_has_the_documented_defaults(self):
@@ -127,12 +127,12 @@ class TestRetryPolicy:
 class TestRateLimit:
     @pytest.mark.parametrize("name", ["requests", "per_seconds"])
     @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1"])
-    def test_refuses_what_is_no_rate(self, name, value):
+    def test_refuses_an_invalid_rate(self, name, value):
         with pytest.raises(ConfigurationError, match=rf"RateLimit\.{name}"):
             RateLimit(**{"requests": 1, name: value})
 
     @pytest.mark.parametrize("value", [0, -1, 1.5, True])
-    def test_refuses_a_burst_of_nothing(self, value):
+    def test_refuses_an_invalid_burst(self, value):
         with pytest.raises(ConfigurationError, match=r"RateLimit\.burst"):
             RateLimit(1, burst=value)
 
@@ -153,11 +153,11 @@ class TestBaseUrl:
             "http://[::1]:8080",
         ],
     )
-    def test_is_taken_as_it_is(self, url):
+    def test_is_used_unchanged(self, url):
         assert check_base_url(url) == url
 
     @pytest.mark.parametrize("slashes", ["/", "//"])
-    def test_loses_its_last_slash(self, slashes):
+    def test_loses_trailing_slashes(self, slashes):
         assert check_base_url(f"https://api.example/v2{slashes}") == "https://api.example/v2"
 
     @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ class TestBaseUrl:
             "http://2130706433",
         ],
     )
-    def test_is_not_plain_http_but_to_loopback(self, url):
+    def test_is_plain_http_only_to_loopback(self, url):
         assert "base_url must be https" in str(refusal(base_url=url))
 
     @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ class TestBaseUrl:
             b"https://x",
         ],
     )
-    def test_is_a_url_at_all(self, url):
+    def test_must_be_a_valid_url(self, url):
         assert str(refusal(base_url=url)) == "base_url is not a URL"
 
 
@@ -241,7 +241,7 @@ class TestFromEnv:
         set_env(API_KEY=API_KEY, API_SECRET=API_SECRET, ENVIRONMENT="production")
         assert base_url_of(PaywintClient.from_env()) == "https://api.paywint.com"
 
-    def test_lets_overrides_win(self, set_env):
+    def test_prefers_arguments_to_variables(self, set_env):
         set_env(ENVIRONMENT="production", BASE_URL="https://proxy.example")
         client = PaywintClient.from_env(
             api_key=API_KEY, api_secret=API_SECRET, environment="sandbox", base_url=None
@@ -256,13 +256,13 @@ class TestFromEnv:
         with pytest.raises(ConfigurationError, match=f"PAYWINT_{name}"):
             PaywintClient.from_env()
 
-    def test_names_the_variable_that_cannot_be_used(self, set_env):
+    def test_names_the_variable_that_is_invalid(self, set_env):
         set_env(API_KEY=API_KEY, API_SECRET=API_SECRET, ENVIRONMENT="staging")
         with pytest.raises(ConfigurationError, match=r"PAYWINT_ENVIRONMENT must be .* 'staging'"):
             PaywintClient.from_env()
 
     @pytest.mark.parametrize("name", ["ENVIRONMENT", "BASE_URL"])
-    def test_takes_an_empty_variable_for_none(self, set_env, name):
+    def test_treats_an_empty_variable_as_unset(self, set_env, name):
         set_env(API_KEY=API_KEY, API_SECRET=API_SECRET, **{name: ""})
         assert base_url_of(PaywintClient.from_env()) == "https://api.sandbox.paywint.com"
 
@@ -271,7 +271,7 @@ class TestFromEnv:
         with pytest.raises(TypeError, match="retires"):
             PaywintClient.from_env(retires=3)
 
-    def test_takes_what_the_constructor_takes(self):
+    def test_has_the_options_of_the_constructor(self):
         constructor = get_type_hints(PaywintClient.__init__)
         del constructor["return"]
         assert get_type_hints(ClientOptions) == constructor
@@ -307,7 +307,7 @@ class TestTheSecret:
         shown = [repr(client), *(repr(vars(part)) for part in (client, client._core.transport))]
         assert API_SECRET not in " ".join(shown)
 
-    def test_does_not_leave_with_a_pickled_client(self):
+    def test_does_not_get_into_a_pickle(self):
         with pytest.raises((TypeError, AttributeError)) as caught:
             pickle.dumps(PaywintClient(API_KEY, API_SECRET))
         assert API_SECRET not in str(caught.value)

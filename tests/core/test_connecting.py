@@ -1,4 +1,4 @@
-"""No connection, a connection to nobody we know, and one that leads elsewhere."""
+"""Redirects, failed connections and TLS."""
 
 from __future__ import annotations
 
@@ -32,27 +32,29 @@ class TestARedirect:
 
 class TestNoConnection:
     @pytest.fixture
-    async def nobody(self) -> FaultServer:
-        """A server that has gone: its port refuses."""
+    async def stopped(self) -> FaultServer:
+        """A server that has stopped: its port refuses connections."""
         async with FaultServer() as server:
             pass
         return server
 
-    async def test_means_that_nothing_was_sent(self, transport_for, failure_of, nobody):
-        error = await failure_of(transport_for(nobody))
+    async def test_means_that_nothing_was_sent(self, transport_for, failure_of, stopped):
+        error = await failure_of(transport_for(stopped))
         assert (type(error), error.sent) == (TransportError, False)
 
-    async def test_names_the_address_and_the_reason(self, transport_for, failure_of, nobody):
-        error = await failure_of(transport_for(nobody))
-        assert str(error) == f"create_link: cannot connect to {nobody.url} (Connection refused)"
+    async def test_names_the_address_and_the_reason(self, transport_for, failure_of, stopped):
+        error = await failure_of(transport_for(stopped))
+        assert str(error) == f"create_link: cannot connect to {stopped.url} (Connection refused)"
 
-    async def test_is_so_where_the_host_is_unknown(self, transport_for, failure_of, nobody):
-        nobody.url = f"http://{'a.' * 130}invalid"  # too long a name, so no resolver is asked
-        error = await failure_of(transport_for(nobody))
+    async def test_means_the_same_if_the_host_is_unknown(self, transport_for, failure_of, stopped):
+        stopped.url = (
+            f"http://{'a.' * 130}invalid"  # too long to be resolved: no DNS request is made
+        )
+        error = await failure_of(transport_for(stopped))
         assert (type(error), error.sent) == (TransportError, False)
 
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED, CUT_BODY], ids=str)
-    async def test_is_not_the_same_as_a_lost_one(self, transport_for, failure_of, fault):
+    async def test_differs_from_a_lost_connection(self, transport_for, failure_of, fault):
         async with FaultServer(fault) as server:
             error = await failure_of(transport_for(server))
         assert (type(error), error.sent) == (TransportError, True)
@@ -65,14 +67,12 @@ class TestTLS:
         context.load_cert_chain(CERTIFICATE)
         return context
 
-    async def test_is_refused_where_nobody_vouches_for_the_server(
-        self, transport_for, failure_of, certificate
-    ):
+    async def test_refuses_an_untrusted_certificate(self, transport_for, failure_of, certificate):
         async with FaultServer(tls=certificate) as server:
             error = await failure_of(transport_for(server))
         assert (type(error), error.sent, server.requests) == (TransportError, False, [])
 
-    async def test_is_taken_where_your_own_authority_does(self, transport_for, certificate):
+    async def test_accepts_a_certificate_of_your_own_authority(self, transport_for, certificate):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
         async with FaultServer(tls=certificate) as server:
             response = await transport_for(server, ssl_context=trust).send(GET)
@@ -86,7 +86,7 @@ class TestTLS:
                 await transport.send(GET)
         assert (len(server.requests), server.connections) == (5, 1)
 
-    async def test_is_refused_where_the_name_is_another(
+    async def test_refuses_a_certificate_of_another_name(
         self, transport_for, failure_of, certificate
     ):
         trust = ssl.create_default_context(cafile=str(CERTIFICATE))
@@ -95,7 +95,9 @@ class TestTLS:
             error = await failure_of(transport_for(server, ssl_context=trust))
         assert (type(error), error.sent, server.requests) == (TransportError, False, [])
 
-    async def test_that_the_server_does_not_speak_is_no_connection(self, transport_for, failure_of):
+    async def test_with_a_server_without_tls_is_a_failed_connection(
+        self, transport_for, failure_of
+    ):
         async with FaultServer(sends("plain text", lambda _: b"220 ready\r\n")) as server:
             server.url = server.url.replace("http:", "https:")
             error = await failure_of(transport_for(server, request_timeout=5))

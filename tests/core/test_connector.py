@@ -1,4 +1,4 @@
-"""Connections that the caller makes: which are asked for, kept and closed."""
+"""Connectors that the caller provides: when they are made, used and closed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from paywint_async import (
 
 
 class Counted:
-    """A callable that makes connectors, and remembers them."""
+    """A callable that makes connectors and records them."""
 
     def __init__(self, make: Callable[[], Any] = aiohttp.TCPConnector) -> None:
         self._make = make
@@ -84,9 +84,7 @@ class TestAConnector:
         assert [connector.closed for connector in counted.made] == [True, True]
 
     @pytest.mark.parametrize("keepalive", [15, 3600])
-    async def test_keeps_no_connection_of_a_write_whatever_it_would_do(
-        self, transport_for, keepalive
-    ):
+    async def test_keeps_no_connection_of_a_write(self, transport_for, keepalive):
         def make() -> aiohttp.TCPConnector:
             return aiohttp.TCPConnector(keepalive_timeout=keepalive)
 
@@ -98,7 +96,7 @@ class TestAConnector:
                 assert server.open_connections == 0
         assert server.connections == 3
 
-    async def test_says_itself_how_names_are_resolved(self):
+    async def test_may_resolve_names_itself(self):
         class Resolver(aiohttp.abc.AbstractResolver):
             async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
                 asked.append(host)
@@ -129,7 +127,7 @@ class TestAConnector:
                 await client.payments.page("sent", 1)
         assert asked == ["api.example"]
 
-    async def test_may_have_a_certificate_authority_of_its_own(self):
+    async def test_may_have_its_own_certificate_authority(self):
         async with (
             FaultServer(tls=certificate_of("127.0.0.1")) as server,
             PaywintClient(
@@ -141,8 +139,8 @@ class TestAConnector:
         ):
             assert (await client.payments.page("sent", 1)).total_records == 1
 
-    async def test_may_lead_through_a_unix_socket(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)  # a socket's path has room for about a hundred bytes
+    async def test_may_connect_by_a_unix_socket(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # a socket's path is limited to about a hundred bytes
         path = "api.sock"
         async with FaultServer() as server:
             unix = await asyncio.start_unix_server(server._connected, path)
@@ -161,13 +159,13 @@ class TestAConnector:
         with pytest.raises(ConfigurationError, match="connector must be a callable"):
             PaywintClient(API_KEY, API_SECRET, connector=given)
 
-    async def test_that_is_none_is_refused_when_it_is_made(self, connect):
+    async def test_of_another_type_is_refused_when_it_is_made(self, connect):
         async with FaultServer() as server:
             with pytest.raises(ConfigurationError, match="it made a dict"):
                 await connect(server, connector=dict).payments.page("sent", 1)
 
     async def test_may_not_be_the_same_for_reads_and_writes(self, connect):
-        """A write on a connection that reads have kept may be lost with it, or be sent twice."""
+        """A write on a connection that reads left open could be lost with it, or be sent twice."""
         shared = aiohttp.TCPConnector()
         async with FaultServer() as server:
             client = connect(server, connector=lambda: shared)
@@ -178,7 +176,7 @@ class TestAConnector:
 
 
 class Hoarder(aiohttp.TCPConnector):
-    """Gives every connection back to its pool, whoever says that it is to be closed."""
+    """Returns every connection to its pool, also those that must be closed."""
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol._should_close = False
@@ -186,7 +184,7 @@ class Hoarder(aiohttp.TCPConnector):
 
 
 class TestAWrite:
-    async def test_closes_its_connection_though_the_connector_would_keep_it(self, connect):
+    async def test_closes_its_connection_even_if_the_connector_would_keep_it(self, connect):
         async with FaultServer() as server:
             client = connect(server, connector=Hoarder)
             for _ in range(3):
@@ -234,7 +232,7 @@ class TestASharedConnector:
             await client.payments.page("sent", 1)
             assert server.connections == 4
 
-    async def test_keeps_no_connection_that_brought_the_answer_to_another_request(self, connect):
+    async def test_closes_a_connection_that_delivered_the_answer_to_another_request(self, connect):
         faults = (GOOD, answer(body=GOT), GOOD)
         async with aiohttp.TCPConnector() as shared, FaultServer(*faults) as server:
             client = connect(server, connector=lambda: shared, connector_owner=False)
@@ -246,7 +244,7 @@ class TestASharedConnector:
             await client.payments.get(PAYMENT_ID)
             assert server.connections == 2
 
-    async def test_leaves_no_warning_behind(self, connect):
+    async def test_causes_no_warning(self, connect):
         async with aiohttp.TCPConnector() as shared, FaultServer() as server:
             client = connect(server, connector=lambda: shared, connector_owner=False)
             await client.payments.page("sent", 1)
@@ -262,13 +260,13 @@ class TestASharedConnector:
             PaywintClient(API_KEY, API_SECRET, connector_owner=False)
 
     @pytest.mark.parametrize("given", [None, 0, "no"])
-    def test_is_said_by_true_or_false(self, given):
+    def test_needs_a_connector_owner_of_true_or_false(self, given):
         with pytest.raises(ConfigurationError, match="connector_owner must be True or False"):
             PaywintClient(API_KEY, API_SECRET, connector=dict, connector_owner=given)
 
 
 class TestAUserAgent:
-    async def test_is_put_before_the_sdks_own(self, connect):
+    async def test_precedes_the_sdks_own(self, connect):
         async with FaultServer() as server:
             await connect(server, user_agent="shop/1.0 (staging)").payments.page("sent", 1)
         sent = server.requests[0].headers["user-agent"]
@@ -277,7 +275,7 @@ class TestAUserAgent:
         )
 
     @pytest.mark.parametrize("given", ["", "a\r\nX-Evil: 1", " a", "é", 5])
-    def test_that_no_header_may_carry_is_refused(self, given):
+    def test_that_is_not_valid_in_a_header_is_refused(self, given):
         with pytest.raises(ConfigurationError, match="user_agent"):
             PaywintClient(API_KEY, API_SECRET, user_agent=given)
 

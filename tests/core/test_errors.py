@@ -1,4 +1,4 @@
-"""One tree; every error pickles with all it carries."""
+"""The error tree; every error pickles with all its attributes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type
 
 
 def visible(error: object) -> object:
-    """All that an error carries, in a form that compares."""
+    """Everything that an error carries, in a form that can be compared."""
     if not isinstance(error, BaseException):
         return error
     carried = {name: visible(value) for name, value in vars(error).items()}
@@ -100,7 +100,7 @@ def test_the_tree_is_the_documented_one():
     assert {kind: kind.__bases__[0] for kind in TREE} == TREE
 
 
-def test_the_tree_is_whole():
+def test_the_tree_has_every_error():
     defined = {item for item in vars(_errors).values() if isinstance(item, type)}
     kinds = {kind for kind in defined if issubclass(kind, Exception)}
     assert kinds == set(TREE) == {_errors.PaywintError, *map(type, EXAMPLES)}
@@ -112,7 +112,7 @@ def test_each_is_public(kind):
     assert kind in [getattr(home, kind.__name__, None) for home in homes]
 
 
-def test_the_tree_is_drawn_at_the_top():
+def test_the_tree_is_shown_in_the_module_docstring():
     assert [kind.__name__ for kind in TREE if kind.__name__ not in (_errors.__doc__ or "")] == []
 
 
@@ -162,12 +162,12 @@ def test_a_transport_error_counts_as_sent_unless_it_is_certain_that_it_was_not()
     assert _errors.TransportError("lost").sent is True
 
 
-def test_an_unknown_outcome_tells_what_was_asked():
+def test_an_unknown_outcome_has_the_arguments_of_the_call():
     error = EXAMPLES[17]
     assert (error.amount, error.description, error.invoice_number) == (Decimal(5), "June", "INV-1")
 
 
-def test_an_unknown_outcome_of_another_operation_has_no_such_fields():
+def test_an_unknown_outcome_of_another_operation_has_no_amount():
     error = _errors.OutcomeUnknownError(
         "create_checkout_token",
         _errors.TransportError("lost"),
@@ -178,7 +178,7 @@ def test_an_unknown_outcome_of_another_operation_has_no_such_fields():
     assert (error.asked, error.amount) == ({"email": "a@example.com"}, None)
 
 
-def test_what_an_error_carries_is_its_own():
+def test_an_unknown_outcome_copies_the_arguments():
     asked = {"amount": Decimal(5)}
     error = _errors.OutcomeUnknownError(
         "create_link",
@@ -228,13 +228,13 @@ def test_an_error_of_the_api_may_name_the_request(error):
     assert str(named) == f"the API answered {error.status}: no (request id r-1)"
 
 
-def test_what_was_held_back_says_that_nothing_was_sent():
+def test_a_call_that_was_held_back_says_that_nothing_was_sent():
     error = _errors.RateLimitedError(429, "no turn in time", is_local=True)
     assert str(error) == "not sent, held back by this client: no turn in time"
     assert (error.is_local, error.attempts, error.status) == (True, 0, 429)
 
 
-def test_an_unknown_outcome_names_the_request_of_its_answer():
+def test_an_unknown_outcome_has_the_request_id_of_its_reason():
     reason = _errors.ServerError(503, "down", request_id="r-1")
     reason.attempts = 2
     error = _errors.OutcomeUnknownError(

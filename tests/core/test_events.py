@@ -1,4 +1,4 @@
-"""To see inside: events and log lines, none of which disturbs a payment or shows a secret."""
+"""Events and log records; a hook that raises does not affect the call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from paywint_async.emulator import Emulator
 
 
 class FailFirst:
-    """An attempt middleware: the first answers are these, then the server's own."""
+    """An attempt middleware: returns these answers first, then the server's."""
 
     def __init__(self, *responses: Response) -> None:
         self.responses = list(responses)
@@ -85,7 +85,7 @@ async def test_an_attempt_without_an_answer_is_reported_too() -> None:
     assert {e.bytes_received for e in requests} == {0}
 
 
-async def test_a_hook_that_raises_disturbs_nothing_and_is_logged(
+async def test_a_hook_that_raises_is_logged_and_the_call_succeeds(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What a client learns from its own 429s: a pace for its limiter. Moments are seconds, of no clock."""
+"""The pace that a client learns from 429s. Times are seconds on no real clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paywint_async._middleware.rate_limit import Learner, RateLimiter, Throttle
 
 
 class NotedPaces(RateLimiter):
-    """A limiter that notes which paces it was told."""
+    """A limiter that records the paces that were set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,15 +40,13 @@ class TestTheFirstRefusal:
         learner.refused(10.0, 10.5)
         assert limiter.paces == [pytest.approx(90)]
 
-    def test_counts_no_answer_that_is_a_second_old(self, learner, limiter):
+    def test_does_not_count_an_answer_that_is_a_second_old(self, learner, limiter):
         answer(learner, 50, 9.5)
         answer(learner, 10, 10.0)
         learner.refused(10.0, 10.5)
         assert limiter.paces == [pytest.approx(9)]
 
-    def test_counts_only_answers_of_the_last_second_whenever_they_were_noted(
-        self, learner, limiter
-    ):
+    def test_counts_only_answers_of_the_last_second(self, learner, limiter):
         answer(learner, 50, 9.0)
         answer(learner, 10, 10.0)
         learner.refused(10.0, 10.0)
@@ -64,21 +62,21 @@ class TestTheFirstRefusal:
 
 
 class TestALaterRefusal:
-    def test_takes_a_fifth_off(self, learner, limiter):
+    def test_lowers_the_pace_by_a_fifth(self, learner, limiter):
         answer(learner, 100, 10.0)
         learner.refused(10.0, 10.0)
         learner.refused(10.1, 11.0)
         assert limiter.paces == [pytest.approx(90), pytest.approx(72)]
 
     @pytest.mark.parametrize("sent_at", [9.0, 10.0])
-    def test_of_a_request_that_was_under_way_at_the_last_one_changes_nothing(
+    def test_of_a_request_sent_before_the_previous_refusal_changes_nothing(
         self, learner, limiter, sent_at
     ):
         learner.refused(9.0, 10.0)
         learner.refused(sent_at, 10.2)
         assert limiter.paces == [1.0]
 
-    def test_leaves_one_request_in_two_seconds(self, learner, limiter):
+    def test_never_sets_less_than_one_request_in_two_seconds(self, learner, limiter):
         for second in range(20):
             learner.refused(second + 0.5, second + 1.0)
         assert limiter.paces[-1] == 0.5
@@ -115,7 +113,7 @@ class TestASuccess:
 
 
 class TestThePaceOfALimiter:
-    def test_replaces_no_limit(self):
+    def test_applies_without_a_limit(self):
         limiter = RateLimiter()
         limiter.pace(4)
         assert repr(limiter) == "<RateLimiter 4/s, 0 waiting>"
@@ -130,7 +128,7 @@ class TestThePaceOfALimiter:
         limiter.pace(1)
         assert repr(limiter) == "<RateLimiter 1/s, 0 waiting>"
 
-    def test_can_be_lifted(self):
+    def test_can_be_removed(self):
         limiter = RateLimiter()
         limiter.pace(4)
         limiter.pace(None)

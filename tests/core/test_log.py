@@ -1,4 +1,4 @@
-"""The log: what its records say, how it is switched on, and that nothing secret is in it."""
+"""The log: what its records contain, how it is enabled, and that it shows no secret."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def records(caplog) -> Iterator[list[logging.LogRecord]]:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """What the record carries beside its message."""
+    """The additional fields of a record."""
     prefix = "paywint_"
     own = {k.removeprefix(prefix): v for k, v in vars(record).items() if k.startswith(prefix)}
     own.pop("seconds", None)
@@ -73,7 +73,7 @@ async def read(client: PaywintClient) -> object:
 
 
 class TestARecord:
-    async def test_of_an_attempt_says_what_was_asked_and_what_came_back(self, connect, records):
+    async def test_of_an_attempt_describes_request_and_answer(self, connect, records):
         headers = "X-Request-Id: r-1\r\n"
         async with FaultServer(answer(body=b"{}", headers=headers)) as server:
             await connect(server).request("POST", "/a/b?token=hush?", json={"name": "hush"})
@@ -125,7 +125,7 @@ class TestARecord:
         assert record.getMessage() == "received: the API answered 429, no request leaves for 3 s"
         assert (record.paywint_event, record.paywint_seconds) == ("cooldown", 3)
 
-    async def test_survives_an_application_that_sets_fields_of_its_own(self, connect, records):
+    async def test_is_compatible_with_fields_that_the_application_sets(self, connect, records):
         former = logging.getLogRecordFactory()
 
         def with_request_id(*arguments, **named) -> logging.LogRecord:
@@ -141,7 +141,7 @@ class TestARecord:
             logging.setLogRecordFactory(former)
         assert [each.request_id for each in records] == ["the application's"]
 
-    async def test_is_not_made_where_nobody_wants_it(self, connect, caplog):
+    async def test_is_not_made_below_the_level(self, connect, caplog):
         caplog.set_level(logging.INFO, logger="paywint_async")
         async with FaultServer() as server:
             await read(connect(server))
@@ -213,7 +213,7 @@ class TestTheVariable:
         return finished.stderr
 
     def test_prints_each_attempt_once_from_its_level_on(self):
-        """Of each level in turn, each with a client of its own; a process starts slowly."""
+        """All levels in one process, since starting one is slow; a new client for each."""
         levels = ["", "error", "warning", "info", "debug", "DEBUG"]
         each = "asyncio.run(main()); print('---', file=sys.stderr)"
         program = ONE_CALL.replace("import asyncio, sys", "import asyncio, os, sys").replace(
@@ -225,15 +225,15 @@ class TestTheVariable:
             (line,) = printed.splitlines()
             assert " DEBUG paywint_async: sent: attempt 1: POST " in line
 
-    def test_leaves_printing_to_an_application_that_does_it(self):
+    def test_prints_nothing_if_the_application_configures_logging(self):
         own = "import logging; logging.basicConfig(format='own: %(message)s')\n"
         (line,) = self.run(own + ONE_CALL, PAYWINT_LOG="debug").splitlines()
         assert line.startswith("own: sent: attempt 1")
 
-    def test_that_is_no_level_is_refused(self, monkeypatch):
+    def test_with_an_unknown_level_is_refused(self, monkeypatch):
         monkeypatch.setenv("PAYWINT_LOG", "loud")
         with pytest.raises(ConfigurationError, match=r"PAYWINT_LOG must be debug, .*'loud'"):
             PaywintClient("key", "secret")
 
-    def test_leaves_the_level_alone_where_it_is_not_set(self):
+    def test_does_not_change_the_level_if_unset(self):
         assert logger.level == logging.NOTSET

@@ -1,4 +1,4 @@
-"""What passes through the chain."""
+"""The request that passes through the middleware chain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OF_EVERY_FIELD = Request(
 )
 
 
-def test_a_request_that_is_ready_to_be_sent_is_the_same_in_every_other_field() -> None:
+def test_preparing_a_request_for_sending_changes_no_other_field() -> None:
     defaults = Request(operation="", method="", path="")
     for field in attrs.fields(Request):  # or a new field could be forgotten here, too
         assert getattr(OF_EVERY_FIELD, field.name) != getattr(defaults, field.name)

@@ -41,7 +41,7 @@ RECORDS = [
 ]
 
 
-def test_each_record_is_among_the_examples():
+def test_the_examples_include_each_record():
     assert {*Record.__subclasses__()} == {type(record) for record in RECORDS}
 
 
@@ -52,7 +52,7 @@ class TestEveryRecord:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(record, name, None)
 
-    def test_takes_no_other_attributes(self, record):
+    def test_has_no_other_attributes(self, record):
         with pytest.raises((AttributeError, attrs.exceptions.FrozenInstanceError)):
             record.anything = 1
 
@@ -62,7 +62,7 @@ class TestEveryRecord:
     def test_hashes_as_it_compares(self, record):
         assert hash(copy.deepcopy(record)) == hash(record)
 
-    def test_is_made_by_names_only(self, record):
+    def test_takes_keyword_arguments_only(self, record):
         with pytest.raises(TypeError):
             type(record)(*attrs.astuple(record, recurse=False))
 
@@ -90,7 +90,7 @@ class TestAnUnknownEnumValue:
     def test_hashes_as_its_string(self, enum):
         assert hash(enum("invented later")) == hash("invented later")
 
-    def test_equals_its_like(self, enum):
+    def test_equals_the_same_unknown_value(self, enum):
         assert enum("invented later") == enum("invented later")
 
     def test_prints_as_its_string(self, enum):
@@ -126,14 +126,14 @@ def test_a_known_value_is_the_member_itself():
     "status",
     ["success", "failed", "rejected", "expired", "retried", "refunded", "partially_refunded"],
 )
-def test_with_these_a_payment_has_ended(status):
+def test_these_statuses_are_final(status):
     assert PaymentStatus(status).is_final
 
 
 @pytest.mark.parametrize(
     "status", ["initiated", "opened", "processing", "pending", "settling", "invented later"]
 )
-def test_after_these_something_may_happen(status):
+def test_these_statuses_are_not_final(status):
     assert not PaymentStatus(status).is_final
 
 

@@ -1,4 +1,4 @@
-"""What a caller does with payments, against the emulator."""
+"""The methods of `client.payments`, against the emulator."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class TestGet:
             got = [await client.payments.get(payment.payment_id) for payment in listed[::10]]
         assert got == list(listed[::10])
 
-    async def test_sends_nothing_for_what_is_no_id(self, connect):
+    async def test_sends_nothing_for_an_invalid_id(self, connect):
         async with Emulator() as emulator:
             with pytest.raises(InvalidRequestError) as caught:
                 await connect(emulator).payments.get("../../secret")
@@ -132,7 +132,7 @@ class TestPage:
         assert [str(payment.payment_id) for payment in page.records] == expected
         assert (page.page_no, page.rows_per_page, page.total_records) == (2, 10, 25)
 
-    async def test_has_a_hundred_rows_unless_said(self, connect):
+    async def test_has_a_hundred_rows_by_default(self, connect):
         async with Emulator(hostile=True, payments=150) as emulator:
             page = await connect(emulator).payments.page("sent", 1)
         assert (len(page.records), page.rows_per_page) == (100, 100)
@@ -142,7 +142,7 @@ class TestPage:
             page = await connect(emulator).payments.page("sent", 9)
         assert (page.records, page.total_records) == ((), 5)
 
-    async def test_tells_when_it_was_made(self, connect):
+    async def test_has_the_time_of_its_generation(self, connect):
         async with Emulator(hostile=True, payments=5) as emulator:
             page = await connect(emulator).payments.page("sent", 1)
         assert page.query_generated_time > 1_600_000_000
@@ -195,13 +195,13 @@ class TestWaitUntilFinal:
             payment = await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=60)
         assert (payment.status, len(server.requests)) == (final, 3)
 
-    async def test_asks_once_where_it_is_final_already(self, connect):
+    async def test_sends_one_request_if_it_is_already_final(self, connect):
         async with FaultServer(GOOD) as server:
             start = now()
             await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=60)
         assert (len(server.requests), now() - start) == (1, pytest.approx(0, abs=0.1))
 
-    async def test_goes_on_over_a_status_it_does_not_know(self, connect):
+    async def test_continues_after_an_unknown_status(self, connect):
         async with FaultServer(status("invented later"), GOOD) as server:
             payment = await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=60)
         assert payment.status is PaymentStatus.SUCCESS
@@ -209,7 +209,7 @@ class TestWaitUntilFinal:
     @pytest.mark.parametrize(
         ("poll", "after"), [(1.0, [1, 2.5, 4.75, 8.125]), (40, [40, 80, 120, 160])]
     )
-    async def test_asks_at_growing_intervals(self, connect, poll, after):
+    async def test_polls_at_growing_intervals(self, connect, poll, after):
         times = []
 
         async def note(request, handler):
@@ -221,13 +221,13 @@ class TestWaitUntilFinal:
             await client.payments.wait_until_final(PAYMENT_ID, timeout=600, poll=poll)
         assert [time - times[0] for time in times[1:]] == pytest.approx(after)
 
-    async def test_waits_at_most_half_a_minute_between_two_looks(self, connect):
+    async def test_polls_at_least_every_half_minute(self, connect):
         async with FaultServer(status("pending")) as server:
             with pytest.raises(WaitTimeoutError):
                 await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=3600)
         assert 120 <= len(server.requests) <= 130
 
-    async def test_ends_in_time_with_what_was_seen_last(self, connect):
+    async def test_times_out_with_the_last_known_payment(self, connect):
         async with FaultServer(status("pending"), status("processing")) as server:
             start = now()
             with pytest.raises(WaitTimeoutError) as caught:
@@ -239,14 +239,14 @@ class TestWaitUntilFinal:
             f"payment {PAYMENT_ID} was not final within 10 s (last seen processing)"
         )
 
-    async def test_ends_in_time_though_no_answer_ever_comes(self, connect):
+    async def test_times_out_even_if_no_answer_arrives(self, connect):
         async with FaultServer(SILENCE) as server:
             start = now()
             with pytest.raises(WaitTimeoutError, match="never seen") as caught:
                 await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=10)
         assert (now() - start, caught.value.payment) == (pytest.approx(10, abs=0.1), None)
 
-    async def test_is_ended_by_a_requests_own_timeout_as_such(self, connect):
+    async def test_reports_a_request_timeout_as_such(self, connect):
         async with FaultServer(SILENCE) as server:
             client = connect(server, request_timeout=5, retry=RetryPolicy(max_attempts=1))
             with pytest.raises(RequestTimeoutError):
@@ -276,7 +276,7 @@ class TestWaitUntilFinal:
             ({"poll": "1"}, "poll"),
         ],
     )
-    async def test_refuses_its_arguments_before_it_asks(self, connect, arguments, field):
+    async def test_refuses_its_arguments_before_it_sends(self, connect, arguments, field):
         async with FaultServer() as server:
             wanted = {"payment_id": PAYMENT_ID, "timeout": 10, **arguments}
             with pytest.raises(InvalidRequestError) as caught:

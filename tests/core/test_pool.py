@@ -1,4 +1,4 @@
-"""Connections: what waits on one answers no other request, and what broke is not waited for."""
+"""Connections: unexpected bytes never answer another request, and a broken answer ends an attempt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def now() -> float:
 
 
 def good_and(at_once: bytes = b"", later: bytes = b"") -> Fault:
-    """A good answer, and more that nobody asked for: in the same write, and a second later."""
+    """A good answer and unexpected bytes: in the same write, or a second later."""
 
     async def play(wire: Wire) -> None:
         await wire.send(head(len(wire.good_body)) + wire.good_body + at_once)
@@ -46,7 +46,7 @@ def good_and(at_once: bytes = b"", later: bytes = b"") -> Fault:
 
 
 def in_parts(*parts: bytes) -> Fault:
-    """Bytes that arrive one part after another; the connection stays."""
+    """Sends the bytes in parts; the connection stays open."""
 
     async def play(wire: Wire) -> None:
         for part in parts:
@@ -56,7 +56,7 @@ def in_parts(*parts: bytes) -> Fault:
     return Fault("in parts", play)
 
 
-class TestWhatNobodyAskedFor:
+class TestUnexpectedBytes:
     @pytest.mark.parametrize(
         "unasked",
         [
@@ -73,10 +73,10 @@ class TestWhatNobodyAskedFor:
         ids=lambda data: repr(data)[-30:],
     )
     @pytest.mark.parametrize("when", ["at once", "later"])
-    async def test_answers_no_write(self, transport_for, unasked, when):
+    async def test_never_answer_a_write(self, transport_for, unasked, when):
         fault = good_and(unasked) if when == "at once" else good_and(later=unasked)
         if when == "at once" and not unasked.startswith(b"HTTP"):
-            fault = good_and()  # of an answer with nonsense behind it nothing need be believed
+            fault = good_and()  # an answer followed at once by garbage may be refused
         async with FaultServer(fault, GOOD) as server:
             transport = transport_for(server)
             first = await transport.send(POST)
@@ -85,14 +85,14 @@ class TestWhatNobodyAskedFor:
         assert [first.body, second.body] == [GOT, GOT]
         assert [seen.method for seen in server.requests] == ["POST", "POST"]
 
-    async def test_at_once_answers_no_read_either(self, transport_for):
+    async def test_in_the_same_write_never_answer_a_read(self, transport_for):
         async with FaultServer(good_and(STALE), GOOD) as server:
             transport = transport_for(server)
             answers = [await transport.send(READ) for _ in range(2)]
         assert [answer.body for answer in answers] == [GOT, GOT]
 
-    async def test_that_comes_later_is_never_taken_for_the_payment_that_is_asked_for(self, connect):
-        """The answer to one payment, late by one, would be the answer to the next: for ever."""
+    async def test_that_arrive_later_are_never_returned_as_the_requested_payment(self, connect):
+        """Otherwise each answer on this connection would be that of the request before."""
         async with FaultServer(good_and(later=head(len(GOT)) + GOT), GOOD) as server:
             client = connect(server)
             await client.payments.get(PAYMENT_ID)
@@ -106,7 +106,7 @@ class TestWhatNobodyAskedFor:
 
 
 class TestAWrite:
-    async def test_has_a_connection_of_its_own_which_is_closed(self, transport_for):
+    async def test_has_its_own_connection_which_is_closed(self, transport_for):
         async with FaultServer() as server:
             transport = transport_for(server)
             for number in range(1, 4):
@@ -114,21 +114,21 @@ class TestAWrite:
                 await pass_time(1)
                 assert (server.connections, server.open_connections) == (number, 0)
 
-    async def test_tells_the_server_that_its_connection_ends(self, transport_for):
+    async def test_sends_connection_close(self, transport_for):
         async with FaultServer() as server:
             transport = transport_for(server)
             await transport.send(POST)
             await transport.send(READ)
         assert [seen.headers.get("connection") for seen in server.requests] == ["close", None]
 
-    async def test_rides_on_no_connection_of_a_read(self, transport_for):
+    async def test_never_reuses_the_connection_of_a_read(self, transport_for):
         async with FaultServer() as server:
             transport = transport_for(server)
             await transport.send(READ)
             await transport.send(POST)
         assert server.connections == 2
 
-    async def test_is_known_as_unsent_where_the_server_is_gone_after_a_read(
+    async def test_is_known_to_be_unsent_if_the_server_stopped_after_a_read(
         self, transport_for, failure_of
     ):
         async with FaultServer() as server:
@@ -142,7 +142,7 @@ class TestALostConnection:
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, RESET_UNANSWERED], ids=str)
     @pytest.mark.parametrize("repeatable", [True, False], ids=["read", "write"])
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-    async def test_is_no_reason_for_aiohttp_to_send_again(
+    async def test_is_not_retried_by_aiohttp(
         self, transport_for, failure_of, fault, repeatable, method
     ):
         request = attrs.evolve(POST, method=method, repeatable=repeatable)
@@ -172,7 +172,7 @@ class TestABrokenBody:
         assert (type(error), error.sent) == (TransportError, True)
         assert now() - start < 1
 
-    async def test_of_compressed_bytes_does_so_too(self, transport_for, failure_of):
+    async def test_that_is_compressed_ends_the_attempt_at_once(self, transport_for, failure_of):
         encoded = head(4, headers="Content-Encoding: deflate\r\n")
         async with FaultServer(in_parts(encoded, b"x\x9c\xab\xae")) as server:
             start = now()
@@ -182,7 +182,7 @@ class TestABrokenBody:
 
 
 class TestConnecting:
-    async def test_is_bounded_while_the_name_is_looked_up(
+    async def test_times_out_while_the_name_is_resolved(
         self, transport_for, failure_of, monkeypatch
     ):
         async def never(*args: object, **kwargs: object) -> None:
@@ -197,8 +197,8 @@ class TestConnecting:
         assert now() - start == pytest.approx(10, abs=1)
 
     @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9])
-    async def test_ends_sooner_than_the_attempt(self, transport_for, failure_of, fraction):
-        # A listening socket whose queue is full answers no more connection requests.
+    async def test_times_out_before_the_attempt(self, transport_for, failure_of, fraction):
+        # A listening socket with a full backlog does not accept further connections.
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
@@ -214,7 +214,9 @@ class TestConnecting:
                 other.close()
         assert (type(error), error.sent) == (RequestTimeoutError, False)
 
-    async def test_to_a_number_that_is_no_address_sends_nothing(self, transport_for, failure_of):
+    async def test_to_a_number_in_place_of_an_address_sends_nothing(
+        self, transport_for, failure_of
+    ):
         server = FaultServer()
         server.url = "https://2130706433"
         error = await failure_of(transport_for(server))

@@ -1,4 +1,4 @@
-"""What each operation sends, which arguments are refused, and how a success is read."""
+"""What each operation sends, which arguments it refuses, and how it reads a success."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def token(amount: object = 5, currency: object = "USD", **payer: object):
 
 
 def refused(call, *args, **kwargs) -> tuple[str, str]:
-    """The field and the message of the refusal."""
+    """The field and the message of the error."""
     with pytest.raises(InvalidRequestError) as caught:
         call(*args, **kwargs)
     return caught.value.field, str(caught.value)
@@ -110,10 +110,10 @@ class TestAmounts:
         ],
         ids=lambda amount: type(amount).__name__,
     )
-    def test_that_no_dollar_can_have_are_refused(self, amount):
+    def test_that_are_not_a_valid_sum_of_money_are_refused(self, amount):
         assert refused(link, amount)[0] == "amount"
 
-    def test_a_float_is_told_what_to_use(self):
+    def test_that_are_floats_are_refused_with_an_alternative(self):
         assert "Decimal('150.75')" in refused(link, 150.75)[1]
 
     @given(st.decimals(allow_nan=True, allow_infinity=True))
@@ -145,7 +145,7 @@ class TestCreateLink:
             repeatable=False,
         )
 
-    def test_remembers_what_was_asked(self):
+    def test_keeps_the_arguments_of_the_call(self):
         assert link(5, "June", "INV-12").asked == {
             "amount": Decimal(5),
             "description": "June",
@@ -153,22 +153,22 @@ class TestCreateLink:
         }
 
     @pytest.mark.parametrize(("name", "longest"), [("description", 255), ("invoice_number", 20)])
-    def test_takes_texts_up_to_their_length(self, name, longest):
+    def test_accepts_texts_up_to_their_maximum_length(self, name, longest):
         assert link(**{name: "ü" * longest}).asked[name] == "ü" * longest
 
     @pytest.mark.parametrize(("name", "longest"), [("description", 255), ("invoice_number", 20)])
-    def test_refuses_longer_ones(self, name, longest):
+    def test_refuses_longer_texts(self, name, longest):
         expected = (name, f"{name}: must have at most {longest} characters, not {longest + 1}")
         assert refused(link, **{name: "x" * (longest + 1)}) == expected
 
     @pytest.mark.parametrize("name", ["description", "invoice_number"])
     @pytest.mark.parametrize("value", [5, b"bytes", ["list"], True])
-    def test_refuses_what_is_no_text(self, name, value):
+    def test_refuses_values_that_are_not_text(self, name, value):
         assert refused(link, **{name: value})[0] == name
 
     @pytest.mark.parametrize("name", ["description", "invoice_number"])
     @pytest.mark.parametrize("value", ["\ud800", "a\udfff"])
-    def test_refuses_half_a_character(self, name, value):
+    def test_refuses_half_a_surrogate_pair(self, name, value):
         assert refused(link, **{name: value})[0] == name
 
     @pytest.mark.parametrize("text", ["", 'quote " and \\', "line\r\nbreak", "\0", "李", "👩‍👩‍👧"])
@@ -193,7 +193,7 @@ class TestCreateCheckoutToken:
             repeatable=False,
         )
 
-    def test_goes_to_a_phone_too(self):
+    def test_may_be_for_a_phone_number(self):
         body = b'{"amount":5,"phone":"5551234567","phone_country_code":"+1","currency":"USD"}'
         assert token(5, **PHONE).request.body == body
 
@@ -206,31 +206,31 @@ class TestCreateCheckoutToken:
             ({"phone_country_code": "+1"}, "phone_country_code"),
         ],
     )
-    def test_needs_one_way_to_reach_the_payer(self, payer, field):
+    def test_needs_either_an_email_or_a_phone_number(self, payer, field):
         assert refused(token, **payer)[0] == field
 
-    def test_that_reaches_the_payer_in_no_way_or_in_two_is_told_so(self):
+    def test_with_neither_or_both_says_to_give_one(self):
         expected = ("email", "email: give either an email or a phone number")
         assert refused(token, email=None) == expected
         assert refused(token, phone="55512", phone_country_code="+1") == expected
 
-    def test_of_a_phone_without_a_country_code_is_told_so(self):
+    def test_of_a_phone_without_a_country_code_says_so(self):
         expected = ("phone_country_code", "phone_country_code: goes with phone, and phone with it")
         assert refused(token, email=None, phone="55512") == expected
 
     @pytest.mark.parametrize(
         ("phone", "code"), [("5" * 5, "1"), ("5" * 20, "1" * 10)], ids=["shortest", "longest"]
     )
-    def test_takes_phones_and_codes_of_each_length(self, phone, code):
+    def test_accepts_phones_and_codes_of_each_length(self, phone, code):
         asked = token(5, email=None, phone=phone, phone_country_code=code).asked
         assert (asked["phone"], asked["phone_country_code"]) == (phone, code)
 
     @pytest.mark.parametrize("currency", ["USD", "x" * 10])
-    def test_takes_currencies_of_each_length(self, currency):
+    def test_accepts_currencies_of_each_length(self, currency):
         assert token(currency=currency).asked["currency"] == currency
 
     @pytest.mark.parametrize("email", ["a@b", "x" * 252 + "@b"], ids=["shortest", "longest"])
-    def test_takes_email_addresses_of_each_length(self, email):
+    def test_accepts_email_addresses_of_each_length(self, email):
         assert token(email=email).asked["email"] == email
 
     def test_refuses_an_email_address_of_255_characters(self):
@@ -239,19 +239,19 @@ class TestCreateCheckoutToken:
     @pytest.mark.parametrize(
         "email", ["", "a@", "@b", "no at", "a b@c", "a@b@c", "a@b\n", "x" * 254 + "@b", 5]
     )
-    def test_refuses_what_is_no_email_address(self, email):
+    def test_refuses_an_invalid_email_address(self, email):
         assert refused(token, email=email)[0] == "email"
 
     @pytest.mark.parametrize("phone", ["1234", "1" * 21, 5551234567, ""])
-    def test_refuses_what_is_no_phone_number(self, phone):
+    def test_refuses_an_invalid_phone_number(self, phone):
         assert refused(token, **{**PHONE, "phone": phone})[0] == "phone"
 
     @pytest.mark.parametrize("code", ["", "1" * 11, 1])
-    def test_refuses_what_is_no_country_code(self, code):
+    def test_refuses_an_invalid_country_code(self, code):
         assert refused(token, **{**PHONE, "phone_country_code": code})[0] == "phone_country_code"
 
     @pytest.mark.parametrize("currency", ["", "US", "x" * 11, 5])
-    def test_refuses_what_is_no_currency(self, currency):
+    def test_refuses_an_invalid_currency(self, currency):
         assert refused(token, currency=currency)[0] == "currency"
 
     def test_reads_the_token(self):
@@ -288,10 +288,10 @@ class TestGet:
             PAYMENT_ID[:-1] + "４",
         ],
     )
-    def test_refuses_what_is_no_uuid(self, payment_id):
+    def test_refuses_an_invalid_uuid(self, payment_id):
         assert refused(_protocol.get, payment_id)[0] == "payment_id"
 
-    def test_tells_what_was_given_in_place_of_a_uuid(self):
+    def test_says_what_was_given_instead_of_a_uuid(self):
         expected = ("payment_id", "payment_id: must be a UUID, not 'x'")
         assert refused(_protocol.get, "x") == expected
 
@@ -303,7 +303,7 @@ class TestGet:
         assert caught.value.problem == (f"it is of payment {PAYMENT_ID}, and {other} was asked for")
 
     @pytest.mark.parametrize("payment_id", [PAYMENT_ID, PAYMENT_ID.upper(), UUID(PAYMENT_ID)])
-    def test_takes_an_answer_about_its_own_payment(self, payment_id):
+    def test_accepts_an_answer_about_the_requested_payment(self, payment_id):
         payment = _protocol.get(payment_id).read(Response(status=200, body=GOT))
         assert str(payment.payment_id) == PAYMENT_ID
 
@@ -319,7 +319,7 @@ class TestPage:
         )
 
     @pytest.mark.parametrize("is_bounded", [False, True])
-    def test_tells_whether_its_listing_bounds_it(self, is_bounded):
+    def test_says_whether_its_listing_bounds_its_concurrency(self, is_bounded):
         request = _protocol.page_request(Direction.SENT, 1, 10, is_bounded=is_bounded)
         assert request.is_bounded is is_bounded
 
@@ -331,7 +331,7 @@ class TestPage:
             "/api/user-api/payment/list/payment-received",
         )
 
-    def test_is_read_with_what_was_asked(self):
+    def test_has_the_page_number_and_size_of_the_request(self):
         page = _protocol.page(Direction.SENT, 3, 50).read(Response(status=200, body=PAGE))
         assert (page.page_no, page.rows_per_page, page.total_records) == (3, 50, 1)
         assert page.query_generated_time == 1750068291.5
@@ -339,15 +339,15 @@ class TestPage:
 
     @pytest.mark.parametrize("records", ["null", "[]"])
     @pytest.mark.parametrize("total", ["", '"totalRecords":null,', '"totalRecords":0,'])
-    def test_may_be_empty_with_null_for_what_it_lacks(self, records, total):
+    def test_may_be_empty_with_null_or_missing_fields(self, records, total):
         page = read_page(f'{{{total}"records":{records}}}'.encode())
         assert (page.records, page.total_records) == ((), 0)
 
-    def test_may_have_a_total_that_is_too_small_for_it(self):
+    def test_may_have_a_total_below_its_number_of_records(self):
         page = read_page(PAGE.replace(b'"totalRecords":1', b'"totalRecords":0'))
         assert (len(page.records), page.total_records) == (1, 0)
 
-    def test_behind_the_end_of_a_list_is_empty_and_has_its_total(self):
+    def test_beyond_the_end_of_a_list_is_empty_and_has_its_total(self):
         page = read_page(b'{"records":[],"totalRecords":1}')
         assert (page.records, page.total_records) == ((), 1)
 
@@ -368,7 +368,7 @@ class TestPage:
         error = page_error(body)
         assert (error.path, error.problem) == (path, problem)
 
-    def test_that_cannot_be_read_is_named_by_direction_number_index_and_id(self):
+    def test_that_cannot_be_read_is_reported_with_direction_number_index_and_id(self):
         error = page_error(PAGE.replace(b"2025-06-16", b"yesterday", 1))
         assert (error.direction, error.page_no, error.index, error.payment_id) == (
             "sent",
@@ -377,7 +377,7 @@ class TestPage:
             PAYMENT_ID,
         )
 
-    def test_of_thousands_of_bytes_is_searched_for_amounts_that_are_text(self):
+    def test_that_is_large_is_searched_for_amounts_as_text(self):
         record = PAGE[PAGE.index(b"[") + 1 : PAGE.index(b"]")]
         bad = record.replace(b"150.75", b'"150.75"')
         body = b'{"records":[%s],"totalRecords":51}' % b",".join([record] * 50 + [bad])

@@ -1,4 +1,4 @@
-"""Where requests go: proxies of the caller and of the environment."""
+"""Proxies, given by the caller or by the environment."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def api() -> AsyncIterator[FaultServer]:
-    """The API behind the proxy, by TLS."""
+    """The API behind the proxy, with TLS."""
     async with FaultServer(tls=certificate_of("api.example")) as server:
         yield server
 
@@ -73,7 +73,7 @@ def client_of(proxy: FaultServer | None, **options: object) -> PaywintClient:
 
 
 class TestARequestThroughAProxy:
-    async def test_reaches_the_api_which_alone_sees_the_credentials(self, api):
+    async def test_shows_the_credentials_to_the_api_only(self, api):
         async with FaultServer(tunnel(api)) as proxy, client_of(proxy) as client:
             await client.payments.create_link(5)
             await client.payments.page("sent", 1)
@@ -83,7 +83,7 @@ class TestARequestThroughAProxy:
             assert seen.path == "api.example:443"
             assert not re.search("paywint|api-key|secret", repr(seen.headers).lower())
 
-    async def test_names_user_and_password_to_the_proxy_alone(self, api):
+    async def test_shows_the_proxys_user_and_password_to_the_proxy_only(self, api):
         async with FaultServer(tunnel(api)) as proxy, client_of(proxy) as client:
             await client.payments.page("sent", 1)
         scheme, _, encoded = proxy.requests[0].headers["proxy-authorization"].partition(" ")
@@ -96,7 +96,7 @@ class TestARequestThroughAProxy:
                 await client.payments.page("sent", 1)
         assert (len(proxy.requests), len(api.requests)) == (1, 3)
 
-    async def test_trusts_no_certificate_that_the_proxy_makes(self):
+    async def test_does_not_trust_a_certificate_made_by_the_proxy(self):
         stranger = certificate_of("proxy.example")
         async with (
             FaultServer(tls=stranger) as other,
@@ -107,7 +107,7 @@ class TestARequestThroughAProxy:
                 await client.payments.create_link(5)
         assert (caught.value.sent, other.requests) == (False, [])
 
-    async def test_goes_around_it_to_loopback(self):
+    async def test_bypasses_the_proxy_for_loopback(self):
         async with (
             FaultServer() as proxy,
             FaultServer() as server,
@@ -141,7 +141,7 @@ class TestAProxyThatFails:
         assert words in str(caught.value)
         assert proxy.url in str(caught.value)
 
-    async def test_is_reported_as_such_where_it_cannot_be_reached(self):
+    async def test_is_reported_as_such_if_it_cannot_be_reached(self):
         async with FaultServer() as proxy:
             pass
         async with client_of(proxy) as client:
@@ -153,7 +153,7 @@ class TestAProxyThatFails:
         assert not caught.value.sent
 
     @pytest.mark.parametrize(("status", "asked"), [(407, 1), (403, 1), (502, 3), (503, 3)])
-    async def test_is_requested_again_where_that_may_help(self, status, asked):
+    async def test_is_retried_if_that_may_help(self, status, asked):
         retry = RetryPolicy(max_attempts=3, base_delay=0.1)
         async with (
             FaultServer(answer(status, b"")) as proxy,
@@ -164,8 +164,8 @@ class TestAProxyThatFails:
         assert len(proxy.requests) == asked
 
     @pytest.mark.parametrize("fault", [CLOSE_UNANSWERED, answer(502)], ids=str)
-    async def test_is_not_confused_with_an_api_that_fails_behind_it(self, fault):
-        """What reached the API stays unknown, though the proxy may have lost the answer."""
+    async def test_is_distinguished_from_an_api_that_fails_behind_it(self, fault):
+        """Through an open tunnel the API may have processed the create, whoever lost the answer."""
         async with (
             FaultServer(fault, tls=certificate_of("api.example")) as api,
             FaultServer(tunnel(api)) as proxy,
@@ -187,7 +187,7 @@ class TestThePassword:
 
     @pytest.mark.parametrize("bad", ["socks5://{}@h:1", "https://{}@h:1", "http://{}@h:x", "{}@"])
     @pytest.mark.parametrize("how", ["argument", "from_env", "variable"])
-    def test_is_in_nothing_that_a_refusal_shows(self, shown, monkeypatch, bad, how):
+    def test_is_in_nothing_that_a_configuration_error_shows(self, shown, monkeypatch, bad, how):
         url = bad.format(LOGIN)
         monkeypatch.setenv("PAYWINT_API_KEY", API_KEY)
         monkeypatch.setenv("PAYWINT_API_SECRET", API_SECRET)
@@ -290,7 +290,7 @@ class TestTheEnvironment:
             ("10.1.2.3", "2.3", False),
         ],
     )
-    def test_excepts_networks_too(self, monkeypatch, host, entry, is_excepted):
+    def test_excepts_networks(self, monkeypatch, host, entry, is_excepted):
         monkeypatch.setenv("HTTPS_PROXY", "http://a:1")
         monkeypatch.setenv("NO_PROXY", entry)
         assert (find_proxy(host, None, trust_env=True) is None) == is_excepted
@@ -303,7 +303,7 @@ class TestTheEnvironment:
             PaywintClient(API_KEY, API_SECRET)
 
     @pytest.mark.parametrize("options", [{"trust_env": False}, {"base_url": "http://127.0.0.1:1"}])
-    def test_does_not_count_where_it_need_not(self, monkeypatch, options):
+    def test_is_not_read_without_trust_env_or_for_loopback(self, monkeypatch, options):
         monkeypatch.setenv("HTTPS_PROXY", "socks5h://proxy:1080")
         assert PaywintClient(API_KEY, API_SECRET, **options)._core.transport._proxy is None
 
@@ -321,7 +321,7 @@ class TestTheEnvironment:
         assert len(proxy.requests) == 1
         assert "proxy-authorization" not in proxy.requests[0].headers
 
-    async def test_gives_no_authorization_from_netrc(self, monkeypatch, tmp_path, api):
+    async def test_adds_no_authorization_from_netrc(self, monkeypatch, tmp_path, api):
         netrc = tmp_path / ".netrc"
         netrc.write_text("default login somebody password something\n")
         monkeypatch.setenv("NETRC", str(netrc))

@@ -1,11 +1,11 @@
-"""The client's own rate limit: even, fair, and whole after a cancellation. All on virtual time."""
+"""The client's own rate limit: even, fair, and unaffected by cancellation. All on virtual time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
-from asyncio import sleep  # virtual: no test waits for a timer
+from asyncio import sleep  # virtual: no test really sleeps
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
@@ -37,7 +37,7 @@ def now() -> float:
 
 
 async def departures(limiter: RateLimiter, arrivals: Sequence[float]) -> list[float]:
-    """When each of those who come at these times may leave, in order of arrival."""
+    """The time at which each of these arrivals gets its turn, in order of arrival."""
     start = now()
 
     async def one(arrival: float) -> float:
@@ -49,13 +49,13 @@ async def departures(limiter: RateLimiter, arrivals: Sequence[float]) -> list[fl
 
 
 def run(coroutine):
-    """On a virtual clock of its own, for Hypothesis, whose examples are not async."""
+    """Runs with a new virtual clock, for Hypothesis, whose examples are not async."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(coroutine)
 
 
 async def waiters(limiter: RateLimiter, count: int) -> list[asyncio.Task[float]]:
-    """Tasks that stand in line, each to end at the time of its turn."""
+    """Tasks in the wait queue, each of which returns the time of its turn."""
 
     async def one() -> float:
         await limiter.acquire()
@@ -76,7 +76,7 @@ class TestTheRate:
         burst=st.integers(1, 5),
         gaps=st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 2.0, 30.0]), max_size=20),
     )
-    def test_is_never_above_the_line_in_any_window(self, requests, per_seconds, burst, gaps):
+    def test_is_never_exceeded_in_any_window(self, requests, per_seconds, burst, gaps):
         arrivals = [sum(gaps[: index + 1]) for index in range(len(gaps))]
         limiter = RateLimiter(RateLimit(requests, per_seconds, burst))
         left = sorted(run(departures(limiter, arrivals)))
@@ -88,7 +88,7 @@ class TestTheRate:
         left = await departures(RateLimiter(RateLimit(4, per_seconds=1.0)), [0.0] * 5)
         assert left == pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
 
-    async def test_lets_a_burst_leave_at_once(self):
+    async def test_allows_a_burst_at_once(self):
         left = await departures(RateLimiter(RateLimit(1, burst=3)), [0.0] * 5)
         assert left == pytest.approx([0, 0, 0, 1, 2])
 
@@ -104,7 +104,7 @@ class TestTheRate:
         assert await departures(RateLimiter(), [0.0] * 100) == [0.0] * 100
 
 
-class TestTheLine:
+class TestTheWaitQueue:
     async def test_is_served_in_order_of_arrival(self):
         limiter, order = RateLimiter(RateLimit(1)), []
 
@@ -115,13 +115,13 @@ class TestTheLine:
         await asyncio.gather(*map(one, range(20)))
         assert order == list(range(20))
 
-    async def test_is_not_jumped_by_who_comes_when_a_turn_is_due(self):
+    async def test_is_not_bypassed_by_an_arrival_when_a_turn_is_due(self):
         limiter = RateLimiter(RateLimit(1))
         left = await departures(limiter, [0.0, 0.0, 0.0, 1.0, 2.0])
         assert left == pytest.approx([0, 1, 2, 3, 4])
 
     @pytest.mark.parametrize("gone", [0, 1, 2, 3])
-    async def test_closes_up_when_one_is_cancelled(self, gone):
+    async def test_moves_up_when_one_is_cancelled(self, gone):
         limiter = RateLimiter(RateLimit(1))
         start = now()
         await limiter.acquire()
@@ -129,7 +129,7 @@ class TestTheLine:
         line.pop(gone).cancel()
         assert [await task - start for task in line] == pytest.approx([1, 2, 3])
 
-    async def test_closes_up_when_the_head_is_cancelled_as_its_turn_comes(self):
+    async def test_moves_up_when_the_first_is_cancelled_at_its_turn(self):
         limiter = RateLimiter(RateLimit(1))
         start = now()
         await limiter.acquire()
@@ -147,13 +147,13 @@ class TestTheLine:
         await asyncio.gather(*line, return_exceptions=True)
         assert repr(limiter) == "<RateLimiter 1/s, 0 waiting>"
 
-    async def test_tells_its_length(self):
+    async def test_has_its_length_in_the_repr(self):
         limiter = RateLimiter(RateLimit(1, per_seconds=4.0))
         line = await waiters(limiter, 4)
         assert repr(limiter) == "<RateLimiter 0.25/s, 3 waiting>"
         await asyncio.gather(*line)
 
-    def test_tells_that_there_is_no_limit(self):
+    def test_says_in_the_repr_that_there_is_no_limit(self):
         assert repr(RateLimiter()) == "<RateLimiter unlimited, 0 waiting>"
 
 
@@ -165,7 +165,7 @@ class TestADeadline:
             await limiter.acquire(deadline=start + 30)
         assert (now(), caught.value.retry_after) == (start, pytest.approx(60))
 
-    async def test_that_the_limit_cannot_meet_is_told_with_its_cause(self):
+    async def test_that_the_limit_cannot_meet_is_an_error_with_its_cause(self):
         limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
         await limiter.acquire()
         with pytest.raises(RateLimitedError) as caught:
@@ -175,14 +175,14 @@ class TestADeadline:
             "the client's own limit leaves no turn before its deadline, the next one is in 60 s"
         )
 
-    async def test_at_the_very_moment_of_the_turn_is_refused_at_once(self):
+    async def test_at_the_time_of_the_turn_is_refused_at_once(self):
         limiter, start = RateLimiter(RateLimit(1, per_seconds=60)), now()
         await limiter.acquire()
         with pytest.raises(RateLimitedError):
             await limiter.acquire(deadline=start + 60)
         assert now() == start
 
-    async def test_that_is_missed_by_less_than_a_second_is_told_exactly(self):
+    async def test_that_is_missed_by_less_than_a_second_has_an_exact_retry_after(self):
         limiter, start = RateLimiter(RateLimit(4, per_seconds=1.0)), now()
         await limiter.acquire()
         with pytest.raises(RateLimitedError) as caught:
@@ -196,7 +196,7 @@ class TestADeadline:
             await limiter.acquire(deadline=start - 1)
         assert await departures(limiter, [0.0]) == pytest.approx([60])
 
-    async def test_ends_the_waiting_of_who_is_not_first(self):
+    async def test_ends_a_wait_in_the_middle_of_the_queue(self):
         limiter, start = RateLimiter(RateLimit(1)), now()
         await limiter.acquire()
         line = await waiters(limiter, 5)
@@ -213,19 +213,19 @@ class TestADeadline:
 
 
 class TestACooldown:
-    async def test_holds_everybody_back(self):
+    async def test_holds_back_every_caller(self):
         limiter = RateLimiter()
         limiter.cool_down(10)
         assert await departures(limiter, [0.0, 3.0, 12.0]) == pytest.approx([10, 10, 12])
 
-    async def test_holds_those_back_who_wait_already(self):
+    async def test_holds_back_those_who_already_wait(self):
         limiter, start = RateLimiter(RateLimit(1)), now()
         await limiter.acquire()
         line = await waiters(limiter, 2)
         limiter.cool_down(10)
         assert [await task - start for task in line] == pytest.approx([10, 11])
 
-    async def test_is_not_cut_by_a_shorter_one(self):
+    async def test_is_not_shortened_by_a_shorter_one(self):
         limiter = RateLimiter()
         limiter.cool_down(10)
         limiter.cool_down(1)
@@ -249,7 +249,7 @@ class TestACooldown:
         with pytest.raises(RateLimitedError, match="the client's own limit"):
             await limiter.acquire(deadline=start + 30)
 
-    async def test_is_the_cause_where_a_burst_would_have_left_room(self):
+    async def test_is_the_cause_if_a_burst_would_have_allowed_the_turn(self):
         limiter, start = RateLimiter(RateLimit(1, per_seconds=60, burst=3)), now()
         await limiter.acquire()
         limiter.cool_down(10)
@@ -279,7 +279,7 @@ class TestACooldown:
         with pytest.raises(RateLimitedError, match=r"the next one is in 86400 s$"):
             await limiter.acquire(deadline=start + 5)
 
-    async def test_longer_than_a_day_ends_a_call_that_may_take_longer(self, connect):
+    async def test_longer_than_a_day_ends_even_a_call_with_more_time(self, connect):
         faults = answer(429, headers=f"Retry-After: {'9' * 400}\r\n"), answer()
         async with FaultServer(*faults) as server:
             client, start = connect(server, retry=RetryPolicy(max_elapsed=1e9)), now()
@@ -310,13 +310,13 @@ class TestTheThrottle:
             (200, "7", 0),
         ],
     )
-    async def test_cools_down_after_a_429_as_long_as_it_says(self, status, retry_after, seconds):
+    async def test_cools_down_after_a_429_for_its_retry_after(self, status, retry_after, seconds):
         limiter = RateLimiter()
         throttle = Throttle(limiter, default_cooldown=3)
         await throttle(REQUEST, self.answers(status, retry_after))
         assert await departures(limiter, [0.0]) == pytest.approx([seconds])
 
-    async def test_tells_how_long_it_cools_down(self):
+    async def test_reports_how_long_it_cools_down(self):
         events: list[CooldownEvent] = []
         throttle = Throttle(RateLimiter(), on_event=events.append)
         await throttle(REQUEST, self.answers(429, "7"))
@@ -334,7 +334,7 @@ class TestTheThrottle:
         logged = (record.paywint_event, record.paywint_operation, record.paywint_seconds)
         assert logged == ("cooldown", "get", 7.25)
 
-    async def test_logs_what_the_api_asked_for_where_that_is_longer_than_a_day(self, caplog):
+    async def test_logs_a_retry_after_longer_than_a_day(self, caplog):
         caplog.set_level(logging.INFO, logger="paywint_async")
         await Throttle(RateLimiter())(REQUEST, self.answers(429, "9" * 400))
         (record,) = caplog.records
@@ -344,7 +344,7 @@ class TestTheThrottle:
         logged = record.paywint_seconds, record.paywint_retry_after
         assert logged == (86_400, sys.float_info.max)
 
-    async def test_does_not_count_an_attempt_that_found_no_turn(self):
+    async def test_does_not_count_an_attempt_without_a_turn(self):
         limiter, attempt = RateLimiter(), attrs.evolve(REQUEST, attempt=3, deadline=now() + 5)
         limiter.cool_down(10)
         with pytest.raises(RateLimitedError) as caught:
@@ -381,12 +381,10 @@ class TestTheThrottle:
             await asyncio.gather(*calls, return_exceptions=True)
         assert sent == MAX_CALLS
 
-    async def test_waits_for_no_second_connection_where_a_middleware_asks_the_api_itself(
-        self, connect
-    ):
+    async def test_needs_no_second_place_for_a_middleware_that_calls_the_api_itself(self, connect):
         async def refresh(request: Request, handler: Handler) -> Response:
             if request.path != "/token":
-                await sleep(0)  # all calls have their turns by now
+                await sleep(0)  # until all calls have their turns
                 await client.request("GET", "/token")
             return await handler(request)
 
@@ -400,7 +398,7 @@ class TestTheThrottle:
             await asyncio.wait_for(asyncio.gather(*calls), 60)
         assert len(server.requests) == 4 * MAX_CALLS
 
-    async def test_takes_a_limiter_of_your_own(self, connect):
+    async def test_uses_a_custom_limiter(self, connect):
         class Noting:
             def __init__(self) -> None:
                 self.calls: list[object] = []

@@ -1,4 +1,4 @@
-"""Records as dicts, JSON, in models of pydantic and in FastAPI: exact, in the API's order, and back."""
+"""Records as dicts, JSON, pydantic models and FastAPI answers: exact and in the API's order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestJson:
 
         assert json.loads(text, parse_float=str, parse_int=str)["amount"] == amount
 
-    def test_is_the_line_that_an_export_writes(self):
+    def test_equals_the_line_that_an_export_writes(self):
         made = payment(description=r'"a\u2028b"', created_at='"2025-06-16T12:00:00+02:00"')
 
         assert made.to_json().encode() + b"\n" == to_json_lines([made])
@@ -72,13 +72,13 @@ class TestJson:
             again = Payment.from_json(text)
             assert (again, str(again.amount)) == (made, str(made.amount))
 
-    def test_as_a_str_may_hold_half_a_pair(self):
+    def test_as_a_str_may_have_half_a_surrogate_pair(self):
         text = payment(payer_name='"@"').to_json().replace("@", "Ann \ud83d")
 
         assert Payment.from_json(text).payer_name == "Ann \ufffd"
 
     @pytest.mark.parametrize("record", [LINK, TOKEN])
-    def test_is_of_other_records_too(self, record):
+    def test_round_trips_other_records(self, record):
         assert type(record).from_json(record.to_json()) == record
 
     def test_of_a_page_and_an_entry_is_read_back(self):
@@ -99,7 +99,7 @@ class TestJson:
             (b"", "$"),
         ],
     )
-    def test_that_is_no_payment_is_refused(self, text, path):
+    def test_that_is_not_a_payment_is_refused(self, text, path):
         with pytest.raises(ResponseDecodeError) as caught:
             Payment.from_json(text)
         assert caught.value.path == path
@@ -126,7 +126,7 @@ class TestAModel:
         assert Order.model_validate_json(order.model_dump_json()) == order
         assert Order.model_validate(order.model_dump()) == order
 
-    def test_keeps_a_status_that_nobody_knows(self):
+    def test_keeps_an_unknown_status(self):
         order = Order(number=1, payment=payment(status='"settling"'))
 
         assert Order.model_validate_json(order.model_dump_json()).payment.status == "settling"
@@ -142,7 +142,7 @@ class TestAModel:
             {"payment_id": "d4"},
         ],
     )
-    def test_refuses_what_is_no_payment(self, change):
+    def test_refuses_an_invalid_payment(self, change):
         with pytest.raises(pydantic.ValidationError):
             Order.model_validate({"number": 1, "payment": payment().to_dict() | change})
 
@@ -220,7 +220,7 @@ class TestFastApi:
     async def test_returns_every_record(self, path, key):
         assert (await self.ask(path))[key]
 
-    async def test_returns_the_apis_own_form_where_told(self):
+    async def test_returns_the_apis_own_form_if_requested(self):
         assert (await self.ask("/raw"))["amount"] == "150.70"
 
     async def test_documents_a_payment(self):

@@ -86,28 +86,28 @@ class TestTheAnswer:
         ],
         ids=lambda body: body[:20],
     )
-    async def test_that_is_no_strict_json_is_an_error(self, connect, body):
+    async def test_that_is_not_strict_json_is_an_error(self, connect, body):
         async with FaultServer(says(body)) as server:
             with pytest.raises(ResponseDecodeError):
                 await connect(server).request("GET", WALLET)
         assert len(server.requests) == 1
 
-    async def test_that_is_no_utf_8_is_read_with_a_replacement(self, connect):
+    async def test_that_is_not_utf_8_is_read_with_a_replacement(self, connect):
         async with FaultServer(answer(body=b'"a\xff"')) as server:
             assert await connect(server).request("GET", WALLET) == "a\ufffd"
 
-    async def test_larger_than_the_event_loop_bears_is_read_as_well(self, connect):
+    async def test_too_large_for_the_event_loop_is_read(self, connect):
         async with FaultServer(says('["' + "a" * 300_000 + '"]')) as server:
             (text,) = await connect(server).request("GET", WALLET)
         assert len(text) == 300_000
 
-    async def test_that_says_success_false_is_a_refusal(self, connect):
+    async def test_with_success_false_is_an_api_error(self, connect):
         async with FaultServer(says('{"success":false,"message":"No wallet."}')) as server:
             with pytest.raises(APIError, match="No wallet") as caught:
                 await connect(server).request("GET", WALLET)
         assert caught.value.status == 200
 
-    async def test_of_the_emulator_is_what_payments_are_read_from(self, connect):
+    async def test_of_the_emulator_equals_the_typed_page(self, connect):
         async with Emulator(hostile=True, payments=3) as emulator:
             client = connect(emulator)
             page = await client.request(
@@ -172,7 +172,7 @@ class TestWhatIsSent:
         ],
         ids=lambda value: value if isinstance(value, str) else "-".join(value),
     )
-    async def test_is_checked_first(self, connect, arguments, field):
+    async def test_is_checked_before_it_is_sent(self, connect, arguments, field):
         given = {"method": "POST", "path": PAYEES, **arguments}
         async with FaultServer() as server:
             with pytest.raises(InvalidRequestError) as caught:
@@ -186,15 +186,15 @@ class TestWhatIsSent:
             with pytest.raises(InvalidRequestError, match="contains itself"):
                 await connect(server).request("POST", PAYEES, json=endless)
 
-    async def test_that_is_refused_names_the_place(self, connect):
+    async def test_that_is_refused_has_the_path_of_the_value(self, connect):
         async with FaultServer() as server:
             with pytest.raises(InvalidRequestError, match=r"Decimal\('150.75'\) @ \$.a\[1\].b"):
                 await connect(server).request("POST", PAYEES, json={"a": [0, {"b": 150.75}]})
 
 
-class TestRepeating:
+class TestRetries:
     @pytest.mark.parametrize("options", [{"method": "GET"}, {"method": "POST", "repeatable": True}])
-    async def test_what_may_be_repeated_is(self, connect, options):
+    async def test_a_repeatable_request_is_retried(self, connect, options):
         async with FaultServer(CLOSE_UNANSWERED, answer(503), says('{"a":1}')) as server:
             options = {**options, "path": WALLET}
             assert await connect(server).request(**options) == {"a": 1}
@@ -205,7 +205,7 @@ class TestRepeating:
         "options",
         [{"method": "POST"}, {"method": "DELETE"}, {"method": "GET", "repeatable": False}],
     )
-    async def test_all_else_is_sent_once(self, connect, fault, options):
+    async def test_any_other_request_is_sent_once(self, connect, fault, options):
         async with FaultServer(fault, GOOD) as server:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await connect(server).request(**options, path=PAYEES, json={"name": "Ann"})
@@ -236,13 +236,13 @@ class TestRepeating:
         ],
         ids=str,
     )
-    async def test_errors_are_those_of_every_call(self, connect, fault, kind):
+    async def test_errors_are_those_of_every_operation(self, connect, fault, kind):
         async with FaultServer(fault) as server:
             client = connect(server, retry=RetryPolicy(max_attempts=1))
             with pytest.raises(kind):
                 await client.request("GET", WALLET)
 
-    async def test_what_was_asked_is_a_copy(self, connect):
+    async def test_the_error_has_a_copy_of_the_json(self, connect):
         asked = {"names": ["Ann"]}
         async with FaultServer(CLOSE_UNANSWERED) as server:
             with pytest.raises(OutcomeUnknownError) as caught:
@@ -265,6 +265,6 @@ class TestTheSentPath:
         ]
 
     @pytest.mark.parametrize("path", ["sent", "//evil/x", "/a b", "/a?b=c", "/a#b", None, 5])
-    def test_that_is_no_path_is_refused(self, path):
+    def test_that_is_invalid_is_refused(self, path):
         with pytest.raises(ConfigurationError, match="sent_path"):
             PaywintClient("key", "secret", sent_path=path)

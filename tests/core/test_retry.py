@@ -1,4 +1,4 @@
-"""What is sent again, how often, and after how long: counted at the server, on virtual time."""
+"""Which requests are retried, how often, and after which wait: counted at the server, on virtual time."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ async def token(client: PaywintClient) -> object:
     return await client.payments.create_checkout_token(5, email="a@example.com")
 
 
-async def nobody() -> FaultServer:
-    """A server that has gone: its port refuses."""
+async def stopped_server() -> FaultServer:
+    """A server that has stopped: its port refuses connections."""
     async with FaultServer() as server:
         pass
     return server
@@ -94,27 +94,27 @@ async def nobody() -> FaultServer:
 class TestARead:
     @pytest.mark.parametrize("operation", [read, get])
     @pytest.mark.parametrize("fault", [*LOST, *PASSING], ids=str)
-    async def test_is_sent_again_after_a_passing_fault(self, connect, operation, fault):
+    async def test_is_retried_after_a_transient_fault(self, connect, operation, fault):
         async with FaultServer(fault, GOOD) as server:
             await operation(connect(server))
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize("operation", [read, get])
     @pytest.mark.parametrize("fault", [*LOST, *PASSING], ids=str)
-    async def test_is_sent_no_more_often_than_the_policy_says(self, connect, operation, fault):
+    async def test_is_not_sent_more_often_than_the_policy_allows(self, connect, operation, fault):
         async with FaultServer(fault) as server:
             with pytest.raises(PaywintError):
                 await operation(connect(server, retry=RetryPolicy(max_attempts=3)))
         assert len(server.requests) == 3
 
     @pytest.mark.parametrize("fault", [*LASTING, *UNREADABLE], ids=str)
-    async def test_is_sent_once_where_it_would_fail_again(self, connect, fault):
+    async def test_is_not_retried_if_it_would_fail_again(self, connect, fault):
         async with FaultServer(fault) as server:
             with pytest.raises((APIError, ResponseDecodeError)):
                 await read(connect(server))
         assert len(server.requests) == 1
 
-    async def test_is_sent_once_where_the_policy_says_so(self, connect):
+    async def test_is_not_retried_if_the_policy_forbids_it(self, connect):
         async with FaultServer(answer(503)) as server:
             with pytest.raises(ServerError):
                 await read(connect(server, retry=RetryPolicy(max_attempts=1)))
@@ -144,7 +144,7 @@ class TestACreate:
         [*LOST, *[f for f in PASSING if str(f) not in ("status 425", "status 429")]],
         ids=str,
     )
-    async def test_is_sent_once_where_its_effect_is_unknown(self, connect, operation, fault):
+    async def test_is_not_retried_if_its_outcome_is_unknown(self, connect, operation, fault):
         async with FaultServer(fault, GOOD) as server:
             with pytest.raises(OutcomeUnknownError):
                 await operation(connect(server))
@@ -156,7 +156,9 @@ class TestACreate:
         [f for f in UNREADABLE if "refusal" not in str(f) and "redirect" not in str(f)],
         ids=str,
     )
-    async def test_is_in_doubt_where_its_answer_cannot_be_read(self, connect, operation, fault):
+    async def test_has_an_unknown_outcome_if_its_answer_cannot_be_read(
+        self, connect, operation, fault
+    ):
         async with FaultServer(fault, GOOD) as server:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await operation(connect(server))
@@ -166,7 +168,7 @@ class TestACreate:
     @pytest.mark.parametrize(
         "fault", [*LASTING[:-2], answer(425), *UNREADABLE[3:4], *UNREADABLE[5:]], ids=str
     )
-    async def test_has_not_happened_where_it_was_refused(self, connect, operation, fault):
+    async def test_that_was_refused_has_a_known_outcome(self, connect, operation, fault):
         async with FaultServer(fault, GOOD) as server:
             with pytest.raises(APIError):
                 await operation(connect(server))
@@ -178,14 +180,14 @@ class TestACreate:
             await operation(connect(server))
         assert len(server.requests) == 3
 
-    async def test_is_tried_again_where_no_connection_was_made(self, connect):
-        server, start = await nobody(), now()
+    async def test_is_retried_if_no_connection_was_made(self, connect):
+        server, start = await stopped_server(), now()
         with pytest.raises(TransportError) as caught:
             await create(connect(server, retry=RetryPolicy(base_delay=5)))
         assert (type(caught.value), caught.value.sent) == (TransportError, False)
         assert now() > start
 
-    async def test_after_a_429_is_in_doubt_once_its_effect_is_unknown(self, connect):
+    async def test_after_a_429_may_have_an_unknown_outcome(self, connect):
         async with FaultServer(answer(429), CLOSE_UNANSWERED, GOOD) as server:
             with pytest.raises(OutcomeUnknownError):
                 await create(connect(server))
@@ -200,7 +202,7 @@ class TestAnUnknownOutcome:
                 await create(connect(server))
         return caught.value
 
-    async def test_tells_what_was_asked(self, error):
+    async def test_has_the_arguments_of_the_call(self, error):
         assert (error.operation, error.amount, error.description, error.invoice_number) == (
             "create_link",
             Decimal("150.75"),
@@ -208,22 +210,22 @@ class TestAnUnknownOutcome:
             "INV-12",
         )
 
-    async def test_tells_when(self, error):
+    async def test_has_the_time_of_the_call(self, error):
         assert error.started_at <= error.ended_at <= datetime.now(UTC)
         assert error.started_at.tzinfo is UTC
 
-    async def test_tells_why(self, error):
+    async def test_has_its_reason(self, error):
         assert type(error.reason) is TransportError
         assert str(error.reason) in str(error)
 
-    async def test_of_a_timeout_is_no_timeout_itself(self, connect):
+    async def test_after_a_timeout_is_not_a_timeout_error(self, connect):
         async with FaultServer(SILENCE) as server:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await create(connect(server, request_timeout=5))
         assert type(caught.value.reason) is RequestTimeoutError
         assert not isinstance(caught.value, TimeoutError)
 
-    async def test_of_a_token_tells_what_was_asked(self, connect):
+    async def test_of_a_token_has_the_arguments_of_the_call(self, connect):
         async with FaultServer(answer(503)) as server:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await token(connect(server))
@@ -232,7 +234,7 @@ class TestAnUnknownOutcome:
 
 
 def waits_of(policy: RetryPolicy, draws: list[float], header: str | None = None) -> list[float]:
-    """The waits between the attempts of an operation whose every answer is a 503."""
+    """The waits between the attempts of an operation that is always answered 503."""
 
     async def operation() -> list[float]:
         times: list[float] = []
@@ -257,11 +259,11 @@ class TestTheWait:
         expected = [draw * bound for bound in (1, 2, 4, 5, 5)]
         assert waits_of(policy, [draw] * 6) == pytest.approx(expected)
 
-    def test_stays_a_number_after_thousands_of_attempts(self):
+    def test_does_not_overflow_after_thousands_of_attempts(self):
         policy = RetryPolicy(max_attempts=1200, base_delay=1, max_delay=2, max_elapsed=10_000)
         assert waits_of(policy, [1.0] * 1200)[-1] == pytest.approx(2)
 
-    def test_may_be_nothing(self):
+    def test_may_be_zero(self):
         assert waits_of(QUICK, [1.0] * 4) == [0, 0, 0]
 
     def test_is_never_shorter_than_retry_after(self):
@@ -269,7 +271,7 @@ class TestTheWait:
         assert waits_of(policy, [0.0, 0.5, 1.0, 0.0], "10") == pytest.approx([10, 11, 12])
 
     @pytest.mark.parametrize("header", ["-5", "soon", "", "Mon, 01 Jan 2001 00:00:00 GMT"])
-    def test_is_its_own_where_retry_after_is_nonsense(self, header):
+    def test_ignores_an_invalid_retry_after(self, header):
         assert waits_of(RetryPolicy(), [1.0] * 4, header) == pytest.approx([0.5, 1, 2])
 
     @given(
@@ -282,7 +284,7 @@ class TestTheWait:
         for attempt, wait in enumerate(waits_of(policy, draws)):
             assert -1e-6 <= wait <= min(longest, base * 2**attempt) + 1e-6
 
-    async def test_after_a_moment_lasts_until_then(self, connect):
+    async def test_lasts_until_the_date_in_retry_after(self, connect):
         async with FaultServer(
             retry_after(formatdate(time.time() + 20, usegmt=True)), GOOD
         ) as server:
@@ -307,8 +309,8 @@ class TestTheWait:
         assert (task.cancelled(), len(server.requests)) == (True, 1)
 
 
-class TestTheBudgetOfTime:
-    async def test_is_not_waited_out_where_retry_after_exceeds_it(self, connect):
+class TestMaxElapsed:
+    async def test_is_not_waited_out_if_retry_after_exceeds_it(self, connect):
         async with FaultServer(retry_after(121)) as server:
             start = now()
             with pytest.raises(RateLimitedError) as caught:
@@ -316,7 +318,7 @@ class TestTheBudgetOfTime:
         assert (caught.value.retry_after, len(server.requests)) == (121, 1)
         assert now() - start < 1
 
-    async def test_bounds_a_create_too(self, connect):
+    async def test_bounds_a_create(self, connect):
         async with FaultServer(retry_after(3600)) as server:
             with pytest.raises(RateLimitedError) as caught:
                 await create(connect(server))
@@ -338,7 +340,7 @@ class TestTheBudgetOfTime:
                 await read(connect(server, retry=RetryPolicy(max_elapsed=10)))
         assert now() - start == pytest.approx(10, abs=0.1)
 
-    async def test_begins_anew_with_each_operation(self, connect):
+    async def test_starts_with_each_operation(self, connect):
         async with FaultServer() as server:
             client = connect(server, retry=RetryPolicy(max_elapsed=10))
             await read(client)
@@ -347,15 +349,15 @@ class TestTheBudgetOfTime:
         assert len(server.requests) == 2
 
 
-class TestARetrier:
-    async def test_passes_what_it_does_not_know(self):
+class TestTheRetryMiddleware:
+    async def test_lets_other_exceptions_through(self):
         async def handler(_request: Request) -> Response:
             raise LookupError
 
         with pytest.raises(LookupError):
             await Retry(QUICK)(GET, handler)
 
-    async def test_repeats_what_was_certainly_not_sent(self):
+    async def test_retries_a_write_that_was_certainly_not_sent(self):
         calls = []
 
         async def handler(request: Request) -> Response:
@@ -367,7 +369,7 @@ class TestARetrier:
         response = await Retry(QUICK)(CREATE, handler)
         assert (response.status, calls) == (200, [1, 2, 3])
 
-    async def test_does_not_repeat_a_write_that_may_have_been_sent(self):
+    async def test_does_not_retry_a_write_that_may_have_been_sent(self):
         calls = []
 
         async def handler(_request: Request) -> Response:

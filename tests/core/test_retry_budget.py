@@ -1,4 +1,4 @@
-"""How retries are counted, told and bounded, at the middleware itself: no server, virtual time."""
+"""How the middleware counts, reports and bounds retries: without a server, on virtual time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def now() -> float:
 
 
 def answering(*outcomes: int | PaywintError) -> Handler:
-    """A handler that answers with these statuses, or raises these errors, and repeats the last one."""
+    """A handler that gives these statuses or raises these errors in turn, the last one repeatedly."""
     rest = list(outcomes)
 
     async def handler(_request: Request) -> Response:
@@ -56,7 +56,7 @@ class TestTheBudget:
         ("outcomes", "left"),
         [
             ((503,), 7),
-            ((503, 503, 503, 400), 8),  # the last answer needs no retry
+            ((503, 503, 503, 400), 8),  # the last answer is not retried
             ((LOST, LOST, 200), 9),
             ((LOST,), 7),
             ((503, ClientClosedError("closed")), 9),
@@ -69,7 +69,7 @@ class TestTheBudget:
         assert await self.left_after(budget, *outcomes) == f"<RetryBudget {left}/10>"
 
     @pytest.mark.parametrize("status", [200, 404])
-    async def test_gets_one_back_from_each_answer_that_needs_no_retry(self, status):
+    async def test_is_refilled_by_one_with_each_answer_that_is_not_retried(self, status):
         budget = RetryBudget(10)
         await self.left_after(budget, 503)
         assert await self.left_after(budget, status) == "<RetryBudget 8/10>"
@@ -77,12 +77,12 @@ class TestTheBudget:
     async def test_never_exceeds_its_capacity(self):
         assert await self.left_after(RetryBudget(10), 200) == "<RetryBudget 10/10>"
 
-    async def test_that_is_spent_lets_the_first_outcome_stand(self):
+    async def test_that_is_spent_allows_no_retry(self):
         budget, start = RetryBudget(0), now()
         response = await Retry(RetryPolicy(), budget=budget)(GET, answering(503, 200))
         assert (response.status, response.attempts, now()) == (503, 1, start)
 
-    async def test_of_a_retrier_by_itself_is_a_hundred(self):
+    async def test_is_a_hundred_by_default(self):
         retry, calls = Retry(QUICK), []
 
         async def handler(request: Request) -> Response:
@@ -95,16 +95,16 @@ class TestTheBudget:
 
 
 class TestAnOutcome:
-    async def test_tells_how_many_attempts_it_took(self):
+    async def test_has_the_number_of_attempts(self):
         response = await Retry(QUICK)(GET, answering(503, 429, 200))
         assert response.attempts == 3
 
-    async def test_that_is_an_error_tells_it_too(self):
+    async def test_that_is_an_error_has_the_number_of_attempts(self):
         with pytest.raises(TransportError) as caught:
             await Retry(QUICK)(GET, answering(503, TransportError("lost")))
         assert caught.value.attempts == 4
 
-    async def test_keeps_the_attempts_that_a_layer_below_has_counted(self):
+    async def test_keeps_the_attempts_counted_by_a_lower_layer(self):
         error = RequestTimeoutError("no turn", sent=False)
         error.attempts = 0
         policy = RetryPolicy(max_attempts=1)
@@ -113,7 +113,7 @@ class TestAnOutcome:
         assert caught.value.attempts == 0
 
     @pytest.mark.parametrize(("deadline", "attempts"), [(1.0, 1), (1.25, 2)])
-    async def test_stands_where_the_next_wait_would_end_at_the_deadline(self, deadline, attempts):
+    async def test_is_final_if_the_next_wait_would_end_at_the_deadline(self, deadline, attempts):
         request = attrs.evolve(GET, deadline=now() + deadline)
         policy = RetryPolicy(base_delay=1.0, max_attempts=2)
         response = await Retry(policy, draw=lambda: 1.0)(request, answering(503))
@@ -121,7 +121,7 @@ class TestAnOutcome:
 
 
 class TestARetry:
-    async def test_is_told_with_attempt_wait_and_reason(self):
+    async def test_is_reported_with_attempt_wait_and_reason(self):
         events: list[RetryEvent] = []
         retry = Retry(RetryPolicy(base_delay=1.0), on_event=events.append, draw=lambda: 0.5)
         await retry(GET, answering(503, LOST, 200))
@@ -130,7 +130,7 @@ class TestARetry:
             RetryEvent(operation="get", attempt=2, wait=1.0, reason="lost"),
         ]
 
-    async def test_is_one_line_in_the_log(self, caplog):
+    async def test_is_one_log_record(self, caplog):
         retry = Retry(RetryPolicy(base_delay=1.0), draw=lambda: 0.5)
         await retry(GET, answering(503, 200))
         (record,) = caplog.records

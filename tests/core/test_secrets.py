@@ -1,4 +1,4 @@
-"""Where the secret is not: in errors, their chains, frames and pickles, and in the log."""
+"""The secret is not in errors, their chains, frames and pickles, and not in the log."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TestTheSecret:
         shows = shown(caught.value)
         assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
 
-    async def test_is_in_nothing_that_a_body_of_no_bytes_shows(self, connect, shown):
+    async def test_is_in_nothing_that_the_error_of_an_invalid_body_shows(self, connect, shown):
         async def text(request, handler):
             return await handler(attrs.evolve(request, body="{}"))
 
@@ -89,7 +89,7 @@ class TestTheSecret:
         assert [secret for secret in (API_KEY, API_SECRET) if secret in shows] == []
 
     @pytest.mark.parametrize("fault", FAULTS, ids=str)
-    async def test_leaves_no_foreign_error_behind_ours(self, connect, fault):
+    async def test_is_followed_by_no_error_of_aiohttp_in_the_chain(self, connect, fault):
         async with FaultServer(fault) as server:
             with pytest.raises(PaywintError) as caught:
                 await connect(server, retry=ONCE).payments.page("sent", 1)
@@ -109,14 +109,14 @@ class TestTheSecret:
             '{"success":false,"detail":[{"loc":["%s"],"msg":"%s"}]}',
         ],
     )
-    async def test_is_taken_out_of_an_answer_that_echoes_it(self, connect, status, body, shown):
+    async def test_is_redacted_in_an_answer_that_echoes_it(self, connect, status, body, shown):
         echo = answer(status, body.replace("%s", API_SECRET).encode())
         async with FaultServer(echo) as server:
             with pytest.raises(APIError) as caught:
                 await connect(server, retry=ONCE).payments.page("sent", 1)
         assert API_SECRET not in shown(caught.value)
 
-    async def test_is_taken_out_as_json_writes_it(self):
+    async def test_is_redacted_in_its_escaped_form(self):
         secret = 'pw_"quoted"\\and/slashed'
         body = b'{"message":"who is pw_\\"quoted\\"\\\\and\\/slashed?"}'
         async with FaultServer(answer(401, body)) as server:
@@ -126,7 +126,7 @@ class TestTheSecret:
                     await client.payments.page("sent", 1)
         assert secret not in caught.value.message
 
-    async def test_is_in_no_log_line(self, connect, caplog):
+    async def test_is_in_no_log_record(self, connect, caplog):
         caplog.set_level(logging.DEBUG)
         async with FaultServer(CLOSE_UNANSWERED, answer(503), CUT_BODY, GOOD) as server:
             await connect(server).payments.page("sent", 1)

@@ -1,4 +1,4 @@
-"""The slow start: few at first, more with each success, and nobody waits behind what hangs."""
+"""The slow start: few requests at first, more with each success; a hanging request frees its place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client_of(emulator: Emulator, **settings: Any) -> PaywintClient:
     return PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url, **settings)
 
 
-async def test_a_few_go_at_once_and_more_with_each_success() -> None:
+async def test_few_requests_start_at_once_and_more_with_each_success() -> None:
     async with Emulator(latency=0.1) as emulator, client_of(emulator) as client:
         await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(16)))
         assert emulator.peak_in_flight == 16
@@ -37,7 +37,7 @@ async def test_a_few_go_at_once_and_more_with_each_success() -> None:
 
 
 @pytest.mark.slow
-async def test_a_listing_bounds_itself_and_is_not_held_back() -> None:
+async def test_a_listing_has_its_own_bound_and_is_not_held_back() -> None:
     async with (
         Emulator(hostile=True, payments=10_000, latency=0.1) as emulator,
         client_of(emulator) as client,
@@ -46,7 +46,7 @@ async def test_a_listing_bounds_itself_and_is_not_held_back() -> None:
         assert emulator.peak_in_flight == 60
 
 
-async def test_requests_that_hang_free_their_places() -> None:
+async def test_hanging_requests_free_their_places() -> None:
     async with (
         FaultServer(*[SILENCE] * 16, GOOD) as server,
         PaywintClient("key", "secret", base_url=server.url) as client,
@@ -61,7 +61,7 @@ async def test_requests_that_hang_free_their_places() -> None:
         await asyncio.gather(*hanging, return_exceptions=True)
 
 
-async def test_a_turn_that_comes_too_late_is_a_timeout_that_sent_nothing() -> None:
+async def test_a_call_without_a_place_in_time_is_a_timeout_that_sent_nothing() -> None:
     async with (
         FaultServer(SILENCE) as server,
         PaywintClient(
@@ -82,7 +82,7 @@ REQUEST = Request(operation="get", method="GET", path="/")
 
 
 class Crowd:
-    """Requests that hang behind a slow start; ``sent`` counts those that have a place."""
+    """Requests that hang; ``sent`` counts those that the slow start gave a place."""
 
     def __init__(self, slow_start: SlowStart) -> None:
         self.slow_start, self.sent = slow_start, 0
@@ -118,7 +118,7 @@ async def answer_some(slow_start: SlowStart, *statuses: int) -> None:
     ("statuses", "places"),
     [((), 16), ((200,), 16), ((200, 204), 17), ((200,) * 7, 19), ((400, 400, 429, 503), 16)],
 )
-async def test_every_two_successes_and_no_refusals_allow_one_more(
+async def test_only_every_second_success_allows_one_more(
     statuses: tuple[int, ...], places: int
 ) -> None:
     slow_start = SlowStart()
@@ -129,7 +129,7 @@ async def test_every_two_successes_and_no_refusals_allow_one_more(
     await crowd.leave()
 
 
-async def test_requests_that_end_or_are_cancelled_leave_as_many_places_as_before() -> None:
+async def test_the_number_of_places_is_unchanged_by_requests_that_end_or_are_cancelled() -> None:
     slow_start = SlowStart()
     for _ in range(3):
         crowd = Crowd(slow_start)
@@ -141,7 +141,7 @@ async def test_requests_that_end_or_are_cancelled_leave_as_many_places_as_before
         await crowd.leave()
 
 
-def test_what_was_learned_holds_in_the_next_event_loop() -> None:
+def test_the_number_of_places_is_kept_in_the_next_event_loop() -> None:
     slow_start = SlowStart()
     asyncio.run(answer_some(slow_start, *[200] * 8))
 
@@ -154,7 +154,7 @@ def test_what_was_learned_holds_in_the_next_event_loop() -> None:
     assert asyncio.run(crowd_in()) == 20
 
 
-async def test_each_request_frees_its_place_a_second_after_it_began() -> None:
+async def test_each_request_frees_its_place_a_second_after_its_start() -> None:
     crowd = Crowd(SlowStart())
     await crowd.add(14)
     await pass_time(0.5)
@@ -169,7 +169,7 @@ async def test_each_request_frees_its_place_a_second_after_it_began() -> None:
     await crowd.leave()
 
 
-async def test_a_request_that_hangs_alone_frees_its_place() -> None:
+async def test_a_single_hanging_request_frees_its_place() -> None:
     crowd = Crowd(SlowStart())
     await crowd.add(1)
     await pass_time(1.1)
@@ -178,7 +178,7 @@ async def test_a_request_that_hangs_alone_frees_its_place() -> None:
     await crowd.leave()
 
 
-async def test_a_request_that_ends_after_its_place_was_freed_frees_no_second_one() -> None:
+async def test_a_request_frees_its_place_only_once() -> None:
     slow_start = SlowStart()
     slow, crowd = Crowd(slow_start), Crowd(slow_start)
     await slow.add(16)
@@ -189,7 +189,7 @@ async def test_a_request_that_ends_after_its_place_was_freed_frees_no_second_one
     await crowd.leave()
 
 
-async def test_a_waiter_cancelled_at_its_very_turn_passes_it_on() -> None:
+async def test_a_waiter_cancelled_at_its_turn_passes_it_on() -> None:
     async def hang(request: Request) -> Response:
         await asyncio.Event().wait()
         raise AssertionError
@@ -205,7 +205,7 @@ async def test_a_waiter_cancelled_at_its_very_turn_passes_it_on() -> None:
     waiting = [start(succeed) for _ in range(2)]
     await asyncio.sleep(0)
     hanging[0].cancel()
-    await asyncio.sleep(0)  # now it is the first waiter's turn
+    await asyncio.sleep(0)  # until it is the first waiter's turn
     waiting[0].cancel()
     started = asyncio.get_running_loop().time()
 
@@ -218,7 +218,7 @@ async def test_a_waiter_cancelled_at_its_very_turn_passes_it_on() -> None:
     await asyncio.gather(*hanging, return_exceptions=True)
 
 
-async def test_a_middleware_cannot_smuggle_a_header_in() -> None:
+async def test_a_middleware_cannot_inject_a_header() -> None:
     import attrs
 
     async def smuggle(request: Any, handler: Any) -> Any:
@@ -231,21 +231,21 @@ async def test_a_middleware_cannot_smuggle_a_header_in() -> None:
 
 
 @pytest.mark.parametrize("argument", ["middlewares", "attempt_middlewares"])
-def test_what_cannot_be_called_is_no_middleware(argument: str) -> None:
+def test_a_middleware_must_be_callable(argument: str) -> None:
     with pytest.raises(ConfigurationError, match=argument):
         PaywintClient("key", "secret", **{argument: [5]})
 
 
-def test_half_a_limiter_is_refused() -> None:
-    class HalfALimiter:
+def test_a_limiter_without_cool_down_is_refused() -> None:
+    class IncompleteLimiter:
         async def acquire(self, deadline: float | None = None) -> None:
             raise NotImplementedError
 
     with pytest.raises(ConfigurationError, match="rate_limit"):
-        PaywintClient("key", "secret", rate_limit=HalfALimiter())  # type: ignore[arg-type]
+        PaywintClient("key", "secret", rate_limit=IncompleteLimiter())  # type: ignore[arg-type]
 
 
-def test_a_budget_tells_what_is_left() -> None:
+def test_a_budget_shows_what_is_left() -> None:
     budget = RetryBudget(2)
     assert [budget.spend() for _ in range(3)] == [True, True, False]
     budget.refill()

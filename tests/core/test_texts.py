@@ -1,4 +1,4 @@
-"""No text of a payment makes an account unreadable; what does is named by its place."""
+"""A damaged text in a payment is repaired; a record that cannot be read is named by its place."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from paywint_async._codec import (
 )
 from paywint_async._strict_json import repair_texts
 
-# What stands between the quotes of a name in the answer, and what it is read as.
+# The bytes between the quotes of a name in the answer, and the text that is read.
 DAMAGED = [
     (rb"Ann \ud83d", "Ann \ufffd"),
     (rb"Ann \uD83D", "Ann \ufffd"),
@@ -44,7 +44,7 @@ DAMAGED = [
     (b"two\nlines\ttab\x1f", "two\nlines\ttab\x1f"),
     (b"Ren\xe9 \\ud83d\n", "Ren\ufffd \ufffd\n"),
 ]
-# What looks like damage and is none.
+# Texts that look damaged and are not.
 SOUND = [
     (rb"\ud83d\ude00", "\U0001f600"),
     (rb"\uD83D\uDE00", "\U0001f600"),
@@ -68,7 +68,7 @@ class TestADamagedText:
         assert payment == attrs.evolve(decode(payment_json(), Payment), payer_name=read)
 
     @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
-    async def test_blocks_no_operation(self, text, read, connect):
+    async def test_fails_no_operation(self, text, read, connect):
         def damage(body: bytes) -> bytes:
             return body.replace(b'"USD"', b'"' + text + b'"')
 
@@ -83,21 +83,21 @@ class TestADamagedText:
         assert found | {each.currency for each in page.records} == {read}
 
     @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
-    def test_may_be_of_a_refusal(self, text, read):
+    def test_may_be_in_an_error_answer(self, text, read):
         assert decode(b'{"message":"' + text + b'"}', Refusal).message == read
 
     @pytest.mark.parametrize(("text", "read"), DAMAGED, ids=repr)
     def test_may_be_a_key(self, text, read):
         assert decode_any(b'{"' + text + b'":1}') == {read: 1}
 
-    def test_does_not_hide_an_amount_that_is_text(self):
+    def test_does_not_hide_an_amount_as_text(self):
         page = page_json(named(rb"\ud83d"), payment_json(amount='"1_000"'), total="2")
 
         with pytest.raises(ResponseDecodeError) as caught:
             refuse_ambiguity(page, Payment, 2)
         assert caught.value.path == "$.records[1].amount"
 
-    def test_does_not_hide_a_key_that_comes_twice(self):
+    def test_does_not_hide_a_duplicate_key(self):
         odd = named(rb"\ud83d").replace(b'"amount":', b'"amount":1,"amount":')
 
         with pytest.raises(ResponseDecodeError, match="comes twice"):
@@ -107,14 +107,14 @@ class TestADamagedText:
         "damage",
         [b'"amount":15\xff0.75', rb'"amount":15\ud83d0.75', b'"amount":15\n0.75', b'"amount":\xff'],
     )
-    def test_outside_of_texts_is_an_error(self, damage):
+    def test_is_an_error_outside_of_strings(self, damage):
         with pytest.raises(ResponseDecodeError):
             decode(payment_json().replace(b'"amount":150.75', damage), Payment)
 
 
 class TestRepair:
     @given(st.dictionaries(st.text(), st.text() | st.integers() | st.booleans() | st.none()))
-    def test_leaves_a_sound_document_as_it_means(self, value):
+    def test_does_not_change_a_valid_document(self, value):
         for is_ascii in (True, False):
             text = json.dumps(value, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
             expected = json.loads(
@@ -134,14 +134,14 @@ class TestRepair:
         assert (value["a"], value["c"]) == (amount, amount)
 
     @given(st.binary())
-    def test_raises_nothing(self, data):
+    def test_never_raises(self, data):
         repair_texts(data)
 
     @pytest.mark.parametrize("end", [b"", b"\\", b'"'])
-    def test_takes_a_time_that_grows_with_the_size_alone(self, end):
+    def test_takes_linear_time(self, end):
         began = time.process_time()
         repair_texts(b'"' + b'\\"' * 32_000 + end)
-        assert time.process_time() - began < 2  # 13 s where each quote is read to the end
+        assert time.process_time() - began < 2  # 13 s if each quote is searched to the end
 
 
 class TestARecordThatCannotBeRead:
@@ -161,31 +161,31 @@ class TestARecordThatCannotBeRead:
         assert error.path == "$.records[1].created_at"
         assert "received payments, page 1, record 1 of the page, payment d42" in str(error)
 
-    async def test_is_named_without_an_id_where_that_cannot_be_read(self, connect):
+    async def test_is_named_without_an_id_if_that_cannot_be_read(self, connect):
         records = (payment_json(payment_id='"d4"'), payment_json())
         error = await self.refusal(connect, body=page_json(*records, total="2"))
 
         assert (error.index, error.payment_id) == (0, None)
 
-    async def test_is_named_where_its_json_is_broken(self, connect):
+    async def test_is_named_if_its_json_is_broken(self, connect):
         broken = payment_json(amount="1.2.3")
         page = page_json(payment_json(), broken, payment_json(), total="3")
         error = await self.refusal(connect, body=page)
 
         assert (error.index, error.payment_id) == (1, json.loads(NEEDED["payment_id"]))
 
-    async def test_is_named_where_its_amount_is_text(self, connect):
+    async def test_is_named_if_its_amount_is_text(self, connect):
         page = page_json(payment_json(), payment_json(amount='"5"'), total="2")
         error = await self.refusal(connect, body=page)
 
         assert (error.index, error.path) == (1, "$.records[1].amount")
 
-    async def test_is_none_where_the_page_is_at_fault(self, connect):
+    async def test_is_not_named_if_the_page_itself_is_invalid(self, connect):
         error = await self.refusal(connect, body=b"[]")
 
         assert (error.direction, error.page_no, error.index) == ("received", 1, None)
 
-    async def test_survives_a_pickle(self, connect):
+    async def test_survives_pickling(self, connect):
         error = await self.refusal(connect, body=page_json(payment_json(amount="null"), total="1"))
         twin = pickle.loads(pickle.dumps(error))
 
@@ -195,7 +195,7 @@ class TestARecordThatCannotBeRead:
 class TestAnEmptyPage:
     @pytest.mark.parametrize("records", ["null", "[]"])
     @pytest.mark.parametrize("total", ['"totalRecords":null,', '"totalRecords":0,', ""])
-    async def test_may_have_null_for_what_it_lacks(self, records, total, connect):
+    async def test_may_have_null_or_missing_fields(self, records, total, connect):
         body = f'{{{total}"records":{records},"success":true}}'.encode()
         async with FaultServer(answer(body=body, name="empty")) as server:
             client = connect(server)
@@ -212,7 +212,7 @@ class TestAnEmptyPage:
             (b'{"totalRecords":0}', "$"),
         ],
     )
-    async def test_is_no_page_whose_parts_contradict_each_other(self, body, path, connect):
+    async def test_is_refused_if_its_parts_contradict_each_other(self, body, path, connect):
         async with FaultServer(answer(body=body, name="gap")) as server:
             with pytest.raises(ResponseDecodeError) as caught:
                 await connect(server).payments.page("received", 1)
@@ -220,7 +220,7 @@ class TestAnEmptyPage:
 
 
 class TestMoney:
-    """Every Decimal field of every record is guarded, whatever it is called."""
+    """Every Decimal field of every record is checked, whatever its name."""
 
     def test_fields_are_found_by_their_type(self):
         @attrs.frozen
@@ -240,12 +240,12 @@ class TestMoney:
                 with pytest.raises(ResponseDecodeError):
                     refuse_ambiguity(data % (name.encode(), text.encode()), record)
 
-    def test_payments_have_some(self):
+    def test_fields_of_a_payment_are_found(self):
         assert money_fields(Payment) == ("amount",)
 
     @pytest.mark.parametrize("envelope", [each for each in _ENVELOPES if each is not Refusal])
     def test_each_envelope_knows_its_record(self, envelope):
         assert record_of(envelope) in _RECORDS
 
-    def test_a_list_is_of_payments(self):
+    def test_the_list_envelope_has_payments(self):
         assert record_of(ListEnvelope) is Payment

@@ -1,4 +1,4 @@
-"""Spans and metrics as OpenTelemetry's semantic conventions for HTTP clients have them."""
+"""Spans and metrics follow OpenTelemetry's semantic conventions for HTTP clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RECEIVED = "/api/user-api/payment/list/payment-received"
 
 
 class Telemetry:
-    """What was recorded."""
+    """The recorded spans and metrics."""
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
@@ -70,7 +70,7 @@ class Telemetry:
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    """Of a client that is given its ``options``."""
+    """Records a client that gets its ``options``."""
     recorded = Telemetry()
     yield recorded
     recorded.shutdown()
@@ -124,13 +124,13 @@ class TestSpans:
         assert kinds == {"paywint_async.TransportError"}
         assert not any(span.status.is_ok for span in telemetry.spans)
 
-    async def test_an_attempt_that_is_sent_again_says_how_often(self, connect, telemetry):
+    async def test_a_retried_attempt_has_its_resend_count(self, connect, telemetry):
         async with FaultServer(answer(503), answer(503), GOOD) as server:
             await read(connect(server, retry=QUICK, **telemetry.options))
         counts = [each.get("http.request.resend_count") for each in telemetry.attempts]
         assert counts == [None, 1, 2]
 
-    async def test_a_path_of_the_callers_own_is_no_name(self, connect, telemetry):
+    async def test_a_custom_path_is_not_in_the_span_name(self, connect, telemetry):
         async with FaultServer() as server:
             client = connect(server, **telemetry.options)
             await client.request("GET", f"/a/{PAYMENT_ID}?token=hush&x=hush")
@@ -139,7 +139,7 @@ class TestSpans:
         assert "url.template" not in attempt
         assert attempt["url.full"] == f"{server.url}/a/{PAYMENT_ID}?token=REDACTED&x=REDACTED"
 
-    async def test_a_cancelled_call_says_so(self, connect, telemetry):
+    async def test_a_cancelled_call_has_the_error_type(self, connect, telemetry):
         async with FaultServer(SILENCE) as server:
             call = asyncio.create_task(read(connect(server, **telemetry.options)))
             await pass_time(1)
@@ -149,7 +149,7 @@ class TestSpans:
         kinds = {span.attributes["error.type"] for span in telemetry.spans}
         assert kinds == {"asyncio.exceptions.CancelledError"}
 
-    async def test_a_view_and_a_listing_are_traced_too(self, connect, telemetry):
+    async def test_views_and_listings_are_traced(self, connect, telemetry):
         async with Emulator(payments=25) as emulator:
             view = connect(emulator, **telemetry.options).with_options(request_timeout=5)
             await view.payments.sent(rows_per_page=10).collect()
@@ -188,7 +188,7 @@ class TestMetrics:
         advised = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
         assert point.explicit_bounds == advised
 
-    async def test_the_duration_is_told_apart_by_outcome(self, connect, telemetry):
+    async def test_the_duration_has_the_outcome(self, connect, telemetry):
         faults = (answer(503), CLOSE_UNANSWERED, GOOD)
         async with FaultServer(*faults) as server:
             await read(connect(server, retry=QUICK, **telemetry.options))
@@ -206,7 +206,7 @@ class TestMetrics:
             await asyncio.gather(*calls)
             assert [p.value for p in telemetry.points("http.client.active_requests")] == [0]
 
-    async def test_requests_in_flight_end_with_failures_too(self, connect, telemetry):
+    async def test_failed_requests_are_no_longer_in_flight(self, connect, telemetry):
         async with FaultServer(SILENCE) as server:
             client = connect(server, retry=QUICK, request_timeout=1, **telemetry.options)
             with pytest.raises(RequestTimeoutError):
@@ -225,7 +225,7 @@ class TestMetrics:
             )
 
 
-async def test_without_providers_nothing_is_recorded_and_calls_go_on(connect):
+async def test_without_providers_nothing_is_recorded_and_calls_succeed(connect):
     assert type(trace.get_tracer_provider()).__name__ == "ProxyTracerProvider"
     assert type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider"
     async with FaultServer() as server:

@@ -1,4 +1,4 @@
-"""Thousands of waits share a client: one look at a payment for all, few at a time, nothing left behind.
+"""Thousands of waits on one client share their looks at payments, of which few are in flight at a time.
 
 PAYWINT_WAITS sets how many wait over HTTP (nox session `tracking`: 5,000).
 """
@@ -35,7 +35,7 @@ PAID_AFTER = [(20, "opened"), (30, "processing"), (60, "success")]
 
 
 class TestSharing:
-    async def test_all_who_wait_for_a_payment_share_its_looks(self, connect):
+    async def test_all_waiters_of_a_payment_share_its_looks(self, connect):
         async def count(waits: int) -> int:
             async with Emulator(timetable=PAID_AFTER) as emulator:
                 client = connect(emulator)
@@ -47,7 +47,7 @@ class TestSharing:
 
         assert await count(500) == await count(1)
 
-    async def test_who_comes_later_shares_too(self, connect):
+    async def test_later_waiters_share_the_looks(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -59,7 +59,7 @@ class TestSharing:
             await emulator.pay(link.payment_id)
             assert len({payment.status for payment in await asyncio.gather(*tasks)}) == 1
 
-    async def test_the_most_impatient_one_decides(self, connect):
+    async def test_the_shortest_poll_decides(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -71,7 +71,7 @@ class TestSharing:
             await pass_time(1.5)
             assert (patient.done(), hasty.done()) == (True, True)
 
-    async def test_a_short_wait_sees_something_of_its_own_time(self, connect):
+    async def test_a_short_wait_looks_before_its_timeout(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -81,7 +81,7 @@ class TestSharing:
             payment = await wait(client, link.payment_id, poll=1000, timeout=4)
             assert (payment, payment.status) == (await patient, "success")
 
-    async def test_a_later_waiter_gets_nothing_stale(self, connect):
+    async def test_a_later_waiter_gets_no_stale_payment(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -91,7 +91,7 @@ class TestSharing:
             assert (await anext(client.payments.watch(link.payment_id))).status == "success"
             assert (await patient).status == "success"
 
-    async def test_each_payment_is_reported_to_those_who_wait_for_it(self, connect):
+    async def test_each_payment_is_reported_to_its_waiters(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             links = [await client.payments.create_link(5) for _ in range(20)]
@@ -102,7 +102,7 @@ class TestSharing:
             told = [task.result().payment_id for task in tasks if task.done()]
             assert Counter(told) == {link.payment_id: 3 for link in links[::2]}
 
-    async def test_a_look_runs_in_the_context_of_the_one_who_has_waited_longest(self, connect):
+    async def test_a_look_runs_in_the_context_of_the_longest_waiter(self, connect):
         who: ContextVar[str] = ContextVar("who")
         seen = []
 
@@ -131,7 +131,7 @@ class TestSharing:
 
 @pytest.mark.slow
 class TestManyWaits:
-    async def test_over_http_a_bounded_number_of_looks_is_under_way(self, connect):
+    async def test_the_number_of_looks_in_flight_is_bounded_over_http(self, connect):
         async with Emulator(latency=0.01, timetable=PAID_AFTER) as emulator:
             client = connect(emulator, max_concurrency=4)
             links = [await client.payments.create_link(5) for _ in range(WAITS)]
@@ -147,7 +147,7 @@ class TestManyWaits:
         assert asked <= 10
         check_that_nothing_is_left(client)
 
-    async def test_five_thousand_spread_out(self, monkeypatch):
+    async def test_the_looks_of_five_thousand_waits_are_spread_out(self, monkeypatch):
         monkeypatch.setattr("virtual_time.GRACE_SECONDS", 0)  # there are no sockets to wait for
         api = Remembered(seconds=0.02)
         tracker = Tracker(api, max_in_flight=50)
@@ -177,7 +177,7 @@ class TestManyWaits:
 
         assert await times() == await times()
 
-    async def test_a_new_one_is_looked_at_before_those_that_are_due_again(self):
+    async def test_the_first_look_of_a_new_wait_precedes_repeated_looks(self):
         api = Remembered(seconds=1)
         tracker = Tracker(api, max_in_flight=1)
         old = [asyncio.ensure_future(final(tracker.watch(uuid4(), 3600, 1.0))) for _ in range(50)]
@@ -188,7 +188,7 @@ class TestManyWaits:
         await tracker.aclose()
         await asyncio.gather(*old, return_exceptions=True)
 
-    async def test_a_cooldown_is_heeded(self, connect):
+    async def test_a_cooldown_is_respected(self, connect):
         refused = answer(429, headers="Retry-After: 100\r\n")
         async with FaultServer(refused, status("success")) as server:
             client = connect(server)
@@ -200,7 +200,7 @@ class TestManyWaits:
 
 
 class TestWake:
-    async def test_brings_the_answer_at_once(self, connect):
+    async def test_causes_a_look_at_once(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -214,7 +214,7 @@ class TestWake:
             assert now() - started < 0.1
             assert len(looks(emulator)) == 2
 
-    async def test_goes_ahead_of_all_that_are_due(self, connect):
+    async def test_precedes_all_looks_that_are_due(self, connect):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator, max_concurrency=1)
             links = [await client.payments.create_link(5) for _ in range(10)]
@@ -227,7 +227,7 @@ class TestWake:
             await client.aclose()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def test_during_a_look_has_another_one_follow(self, connect):
+    async def test_during_a_look_causes_another_one(self, connect):
         async def pending_after_5_s(wire):
             await pass_time(5)
             await status("pending").play(wire)
@@ -237,25 +237,27 @@ class TestWake:
             client = connect(server)
             task = wait(client, PAYMENT_ID, poll=1000)
             await pass_time(1)
-            for _ in range(10):  # as duplicates of webhooks are
+            for _ in range(10):  # like duplicate webhooks
                 client.payments.wake(UUID(PAYMENT_ID))
             started = now()
             assert (await task).status == "success"
             assert (now() - started, len(server.requests)) == (pytest.approx(4, abs=0.2), 2)
 
-    async def test_lets_the_intervals_grow_again(self, connect):
+    async def test_resets_the_intervals(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
             task = wait(client, link.payment_id)
             await pass_time(100)
-            client.payments.wake(link.payment_id)  # a webhook may be ahead of what the API says
+            client.payments.wake(
+                link.payment_id
+            )  # a webhook may arrive before the API shows the change
             await pass_time(0.5)
             await emulator.pay(link.payment_id)
             await pass_time(0.6)
             assert task.done()
 
-    async def test_of_what_nobody_waits_for_asks_nothing(self, connect):
+    async def test_of_a_payment_without_waiters_sends_nothing(self, connect):
         async with Emulator(hostile=True, payments=5) as emulator:
             client = connect(emulator)
             client.payments.wake(emulator.history("sent")[0])
@@ -283,7 +285,7 @@ class TestWake:
             ({"payment_id": PAYMENT_ID, "retry_payment_id": 5}, "retry_payment_id"),
         ],
     )
-    async def test_refuses_what_is_no_id(self, connect, arguments, field):
+    async def test_refuses_an_invalid_id(self, connect, arguments, field):
         async with Emulator() as emulator:
             with pytest.raises(InvalidRequestError) as caught:
                 connect(emulator).payments.wake(**arguments)

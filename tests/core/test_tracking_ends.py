@@ -1,4 +1,4 @@
-"""How waits end: left, timed out, failed, closed, forgotten; and nobody else notices."""
+"""How waits end: cancelled, timed out, failed or closed, without an effect on other waits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from paywint_async.emulator import Emulator
 
 
 class TestLeaving:
-    async def test_one_that_is_cancelled_does_not_disturb_the_others(self, connect):
+    async def test_a_cancelled_wait_does_not_affect_the_others(self, connect):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -42,7 +42,7 @@ class TestLeaving:
         assert outcomes[2].status == "success"
 
     @pytest.mark.parametrize("after", [0, 0.001, 0.5, 2.5], ids="after {} s".format)
-    async def test_the_last_one_leaves_nothing_running(self, connect, after):
+    async def test_the_last_cancelled_wait_leaves_nothing_running(self, connect, after):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator, max_concurrency=2)
             links = [await client.payments.create_link(5) for _ in range(5)]
@@ -60,7 +60,7 @@ class TestLeaving:
             await pass_time(60)
             assert emulator.request_count == before
 
-    async def test_its_look_has_ended_when_a_cancelled_wait_has(self, connect):
+    async def test_a_cancelled_wait_ends_after_its_look_has_ended(self, connect):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -77,7 +77,7 @@ class TestLeaving:
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-    async def test_a_new_wait_looks_though_an_old_ones_look_is_ending(self, connect):
+    async def test_a_new_wait_looks_even_if_the_look_of_a_cancelled_one_is_ending(self, connect):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator, max_concurrency=1)
             link = await client.payments.create_link(5)
@@ -101,7 +101,7 @@ class TestLeaving:
             await pass_time(0.1)
             assert server.open_connections == 0
 
-    async def test_a_timeout_does_not_disturb_the_others(self, connect):
+    async def test_a_timeout_does_not_affect_other_waits(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -111,7 +111,7 @@ class TestLeaving:
             await emulator.pay(link.payment_id)
             assert (await long).status == "success"
 
-    async def test_a_stranger_who_cancels_a_look_costs_one_look(self, connect):
+    async def test_a_look_cancelled_from_outside_is_repeated(self, connect):
         async with Emulator(latency=1.0) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -144,7 +144,7 @@ class TestErrors:
         assert {_functions(error).count("wait_until_final") for error in errors} == {1}
         assert {"_look" in _functions(error) for error in errors} == {True}
 
-    async def test_keep_nothing_alive_once_they_are_handled(self, connect):
+    async def test_keep_no_objects_alive_once_they_are_handled(self, connect):
         async def refuse(request, handler):
             return Response(status=404, body=b"{}")
 
@@ -163,7 +163,7 @@ class TestErrors:
             finally:
                 gc.enable()
 
-    async def test_of_a_middleware_reach_each_wait_too(self, connect):
+    async def test_of_a_middleware_reach_each_wait(self, connect):
         class StrangeError(Exception):
             def __init__(self, one, two) -> None:
                 super().__init__(f"{one} and {two}")
@@ -178,7 +178,7 @@ class TestErrors:
             errors = await asyncio.gather(*tasks, return_exceptions=True)
         assert [str(error) for error in errors] == ["1 and 2"] * 3
 
-    async def test_in_the_middle_end_the_waits_for_that_payment_only(self, connect):
+    async def test_end_only_the_waits_for_their_payment(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator, retry=RetryPolicy(max_attempts=1))
             links = [await client.payments.create_link(5) for _ in range(2)]
@@ -190,7 +190,7 @@ class TestErrors:
             check_that_nothing_is_left(client)
         assert (type(outcomes[0]), outcomes[1].status) == (NotFoundError, "success")
 
-    async def test_a_wait_after_an_error_starts_again(self, connect):
+    async def test_a_wait_after_an_error_looks_again(self, connect):
         async with FaultServer(answer(401), status("success")) as server:
             client = connect(server)
             watch = client.payments.watch(PAYMENT_ID)
@@ -227,7 +227,7 @@ class TestClosing:
                 await task
             assert now() - started < 0.1
 
-    async def test_is_known_to_what_is_begun_later(self, connect):
+    async def test_makes_later_waits_fail(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -239,7 +239,7 @@ class TestClosing:
                 with pytest.raises(ClientClosedError):
                     await begun
 
-    async def test_waits_do_not_keep_a_client_that_nobody_has(self):
+    async def test_waits_do_not_keep_an_unreferenced_client_alive(self):
         async with Emulator() as emulator:
             keys = emulator.api_key, emulator.api_secret
             client = PaywintClient(*keys, base_url=emulator.url)
@@ -259,7 +259,9 @@ class TestClosing:
 
 
 class TestEventLoops:
-    @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the loops that ended left connections
+    @pytest.mark.filterwarnings(
+        "ignore::ResourceWarning"
+    )  # about connections of event loops that have ended
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_waits_run_in_one_loop_after_another(self):
         client = PaywintClient(
@@ -279,7 +281,7 @@ class TestEventLoops:
 
     @pytest.mark.filterwarnings("ignore::ResourceWarning")
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    def test_a_loop_that_ends_takes_its_waits_along(self):
+    def test_a_loop_that_ends_ends_its_waits(self):
         client = PaywintClient(API_KEY, API_SECRET, base_url="http://127.0.0.1:1")
 
         async def begin() -> None:
@@ -293,7 +295,7 @@ class TestEventLoops:
         gc.collect()
 
     @pytest.mark.real_time
-    async def test_closing_ends_the_waits_of_another_loop_too(self):
+    async def test_closing_ends_the_waits_of_another_loop(self):
         outcomes: list[BaseException] = []
         is_waiting = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The transport over real HTTP: what leaves, what may come back, and in which time."""
+"""The transport over real HTTP: what it sends, which answers it accepts, and its time limits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ BOUNDED = attrs.evolve(READ, is_bounded=True)
 
 
 def latin_1(status: int) -> Fault:
-    """An answer with a header in another encoding, and with an echo of the secret."""
+    """An answer with a Latin-1 header that echoes the secret."""
     said = f"X-Said: caf\xe9 {API_SECRET}\r\n".encode("latin-1")
     return sends("latin-1", lambda _: head(2, status)[:-2] + said + b"\r\n{}")
 
@@ -100,14 +100,14 @@ class TestWhatIsSent:
         ],
         ids=str,
     )
-    async def test_may_be_out_of_the_ordinary(self, transport_for, changed):
+    async def test_may_have_custom_headers_path_and_method(self, transport_for, changed):
         async with FaultServer() as server:
             await transport_for(server).send(attrs.evolve(POST, **changed))
         (seen,) = server.requests
         assert (seen.headers["x-api-key"], seen.body) == (API_KEY, b"{}")
 
     @pytest.mark.parametrize("path", ["/x HTTP/1.1\r\nA: b\r\n\r\n", "/x\nA: b"])
-    async def test_has_no_second_head_in_its_path(self, transport_for, path):
+    async def test_cannot_inject_a_header_by_its_path(self, transport_for, path):
         async with FaultServer() as server:
             with suppress(PaywintError, ValueError):
                 await transport_for(server).send(attrs.evolve(GET, path=path))
@@ -141,7 +141,7 @@ class TestWhatIsSent:
         ("host", "sent"),
         [("bücher.example", "xn--bcher-kva.example"), ("ß.example", "xn--zca.example")],
     )
-    async def test_names_a_host_as_browsers_do(self, transport_for, monkeypatch, host, sent):
+    async def test_encodes_a_host_as_browsers_do(self, transport_for, monkeypatch, host, sent):
         loop, asked = asyncio.get_running_loop(), []
         look_up = loop.getaddrinfo
 
@@ -155,7 +155,7 @@ class TestWhatIsSent:
             await transport_for(server).send(GET)
         assert (asked, server.requests[0].headers["host"].partition(":")[0]) == ([sent], sent)
 
-    async def test_goes_to_no_host_with_a_name_that_nobody_sees(self, transport_for):
+    async def test_goes_to_no_host_with_an_invisible_character(self, transport_for):
         server = FaultServer()
         server.url = "https://api\u2060.example"
         with pytest.raises(ConfigurationError, match="names no host"):
@@ -168,7 +168,7 @@ class TestWhatIsSent:
             await transport.send(GET)
         assert "cookie" not in server.requests[1].headers
 
-    async def test_goes_through_no_proxy_of_the_environment(self, transport_for, monkeypatch):
+    async def test_uses_no_proxy_of_the_environment(self, transport_for, monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         async with FaultServer() as server:
@@ -219,7 +219,7 @@ class TestTheConnections:
             await asyncio.gather(*others, return_exceptions=True)
         assert not caught.value.sent
 
-    async def test_that_are_waited_for_do_not_count_as_the_attempts_time(self, transport_for):
+    async def test_are_waited_for_outside_of_the_attempts_timeout(self, transport_for):
         async with FaultServer(late(10)) as server:
             transport = transport_for(server, request_timeout=15)
             calls = [in_turn(transport, GET) for _ in range(3 * MAX_CALLS)]
@@ -236,7 +236,7 @@ class TestTheConnections:
         assert {type(outcome) for outcome in outcomes} == {ClientClosedError}
         assert len(server.requests) == MAX_CALLS
 
-    async def test_that_a_server_has_upgraded_are_closed(self, transport_for):
+    async def test_are_closed_after_an_upgrade(self, transport_for):
         asyncio.get_running_loop().set_debug(
             True
         )  # then aiohttp warns of answers that are left open
@@ -255,7 +255,7 @@ class TestTheConnections:
         assert (len(server.requests), server.connections) == (3, 3)
 
     @pytest.mark.parametrize("fault", [CUT_BODY, answer(503), SILENCE], ids=str)
-    async def test_leave_nothing_open_after_a_failure(self, transport_for, fault):
+    async def test_are_closed_after_a_failure(self, transport_for, fault):
         async with FaultServer(fault) as server:
             transport = transport_for(server)
             await asyncio.gather(*(transport.send(POST) for _ in range(5)), return_exceptions=True)
@@ -301,12 +301,12 @@ class TestTheAnswer:
         assert (response.status, response.headers["retry-after"]) == (429, "7")
 
     @pytest.mark.parametrize("status", [200, 503])
-    async def test_may_have_a_header_that_is_no_utf8(self, transport_for, status):
+    async def test_may_have_a_header_that_is_not_utf8(self, transport_for, status):
         async with FaultServer(latin_1(status)) as server:
             response = await transport_for(server).send(GET)
         assert (response.status, response.headers["x-said"]) == (status, "caf\udce9 ***")
 
-    async def test_with_such_a_header_is_no_request_unsent(self, connect):
+    async def test_with_such_a_header_leaves_the_outcome_of_a_create_unknown(self, connect):
         async with FaultServer(latin_1(503)) as server:
             with pytest.raises(OutcomeUnknownError):
                 await connect(server).payments.create_link(5)
@@ -319,7 +319,7 @@ class TestTheAnswer:
             response = await transport_for(server).send(GET)
         assert (response.status, response.body) == (status, body)
 
-    async def test_may_be_announced_before_it_comes(self, transport_for):
+    async def test_may_follow_early_hints(self, transport_for):
         notice = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         announced = sends("announced", lambda body: notice + head(len(body)) + body)
         async with FaultServer(announced) as server:
@@ -334,7 +334,7 @@ class TestTheAnswer:
             response = await transport_for(server).send(GET)
         assert response.status == 101
 
-    async def test_is_read_whole_however_it_comes(self, transport_for):
+    async def test_is_read_completely_if_it_arrives_in_small_parts(self, transport_for):
         async with FaultServer(drip(0.001)) as server:
             path = "/api/user-api/payment/list/payment-sent"
             response = await transport_for(server).send(
@@ -342,7 +342,7 @@ class TestTheAnswer:
             )
         assert response.body == PAGE
 
-    async def test_may_be_as_large_as_the_cap(self, transport_for):
+    async def test_may_be_as_large_as_the_limit(self, transport_for):
         async with FaultServer(answer(body=bytes(100_000))) as server:
             response = await transport_for(server, max_response_bytes=100_000).send(GET)
         assert len(response.body) == 100_000
@@ -362,14 +362,16 @@ class TestTheAnswer:
 
 
 class TestTime:
-    async def test_that_an_attempt_takes_is_bounded(self, transport_for, failure_of):
+    async def test_of_an_attempt_is_bounded(self, transport_for, failure_of):
         async with FaultServer(SILENCE) as server:
             start = now()
             error = await failure_of(transport_for(server, request_timeout=7))
         assert (type(error), error.sent) == (RequestTimeoutError, True)
         assert now() - start == pytest.approx(7, abs=0.1)
 
-    async def test_is_bounded_by_the_operations_deadline_too(self, transport_for, failure_of):
+    async def test_of_an_attempt_is_bounded_by_the_operations_deadline(
+        self, transport_for, failure_of
+    ):
         async with FaultServer(SILENCE) as server:
             start = now()
             request = Request(operation="get", method="GET", path="/", deadline=start + 3)
@@ -377,7 +379,7 @@ class TestTime:
         assert now() - start == pytest.approx(3, abs=0.1)
 
     @pytest.mark.parametrize("fault", [drip(5), drip(5, headers_too=True)], ids=str)
-    async def test_runs_out_although_bytes_keep_coming(self, transport_for, failure_of, fault):
+    async def test_runs_out_even_if_bytes_keep_arriving(self, transport_for, failure_of, fault):
         async with FaultServer(fault) as server:
             start = now()
             error = await failure_of(transport_for(server, request_timeout=60))
@@ -388,7 +390,7 @@ class TestTime:
         async with FaultServer(late(29)) as server:
             assert (await transport_for(server).send(GET)).status == 200
 
-    async def test_is_enough_for_a_body_that_comes_long_after_its_head(self, transport_for):
+    async def test_is_enough_for_a_body_long_after_its_head(self, transport_for):
         async def play(wire: Wire) -> None:
             await wire.send(head(len(GOT)))
             await pass_time(20)
@@ -405,7 +407,7 @@ class TestTime:
             assert (await transport.send(GET)).status == 200
 
     async def test_to_connect_is_bounded_and_nothing_was_sent(self, transport_for, failure_of):
-        # A listening socket whose queue is full answers no more connection requests.
+        # A listening socket with a full backlog does not accept further connections.
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)

@@ -1,4 +1,4 @@
-"""`client.with_options`: other options for some calls, over the same connections and limits."""
+"""`client.with_options`: other options for some calls, with the same connections and limits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def read(client: PaywintClient) -> object:
 
 
 class TestOptions:
-    async def test_the_timeout_is_that_of_each_attempt(self, connect):
+    async def test_the_timeout_applies_to_each_attempt(self, connect):
         async with FaultServer(SILENCE) as server:
             view, start = connect(server).with_options(request_timeout=2, retry=ONCE), now()
             with pytest.raises(RequestTimeoutError):
@@ -62,15 +62,15 @@ class TestOptions:
             with pytest.raises(RequestTimeoutError):
                 await read(client)
 
-    async def test_a_connection_that_is_not_made_in_time_was_not_sent(self, connect):
-        with socket.create_server(("127.0.0.1", 0)) as silent:  # which never begins its handshake
+    async def test_a_connection_timeout_means_that_nothing_was_sent(self, connect):
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # never answers the handshake
             url = f"https://127.0.0.1:{silent.getsockname()[1]}"
             async with PaywintClient("key", "secret", base_url=url, retry=ONCE) as client:
                 with pytest.raises(TransportError) as caught:
                     await client.with_options(request_timeout=0.2).payments.create_link(5)
         assert caught.value.sent is False
 
-    async def test_the_policy_says_how_often(self, connect):
+    async def test_the_retry_policy_applies(self, connect):
         async with FaultServer(answer(503)) as server:
             client = connect(server, retry=RetryPolicy(max_attempts=5, base_delay=0))
             with pytest.raises(ServerError):
@@ -94,7 +94,7 @@ class TestOptions:
             assert (seen.headers["x-trace"], seen.headers["user-agent"]) == ("42", "shop/1")
             assert seen.headers["accept"] == "text/json"
 
-    async def test_of_the_client_stay_as_they_are(self, connect):
+    async def test_of_the_client_are_unchanged(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             client.with_options(headers={"X-Trace": "42"}, request_timeout=1)
@@ -102,7 +102,7 @@ class TestOptions:
         assert "x-trace" not in server.requests[0].headers
 
     @pytest.mark.parametrize(("seconds", "waited"), [(2, 1.8), (8, 7.2)])
-    async def test_bound_how_long_a_connection_is_waited_for(self, seconds, waited):
+    async def test_bound_the_time_to_connect(self, seconds, waited):
         class Silent(aiohttp.abc.AbstractResolver):
             async def resolve(self, *args, **kwargs):
                 await asyncio.Event().wait()
@@ -123,7 +123,7 @@ class TestOptions:
         assert now() - start == pytest.approx(waited, abs=0.01)
         assert not caught.value.sent
 
-    async def test_of_a_view_of_a_view_are_those_of_both(self, connect):
+    async def test_of_a_view_of_a_view_are_merged(self, connect):
         async with FaultServer(SILENCE) as server:
             outer = connect(server).with_options(
                 headers={"X-A": "1", "X-B": "1"}, request_timeout=3, retry=ONCE
@@ -169,7 +169,7 @@ class TestOptions:
         ],
         ids=repr,
     )
-    def test_headers_must_be_such(self, headers):
+    def test_headers_must_be_valid(self, headers):
         with pytest.raises(ConfigurationError, match="headers"):
             PaywintClient("key", "secret").with_options(headers=headers)
 
@@ -182,12 +182,12 @@ class TestOptions:
         ("option", "value"),
         [("request_timeout", 0), ("retry", 5), ("max_concurrency", 0), ("max_concurrency", "8")],
     )
-    def test_are_checked_as_the_clients_are(self, option, value):
+    def test_are_checked_like_those_of_the_client(self, option, value):
         with pytest.raises(ConfigurationError, match=option):
             PaywintClient("key", "secret").with_options(**{option: value})
 
 
-class TestWhatIsShared:
+class TestSharedWithTheClient:
     async def test_is_the_pool(self, connect):
         async with FaultServer() as server:
             client = connect(server)
@@ -210,16 +210,16 @@ class TestWhatIsShared:
             await read(client)
         assert now() - start >= 60
 
-    async def test_is_the_budget_of_retries(self, connect):
+    async def test_is_the_retry_budget(self, connect):
         async with FaultServer(answer(503)) as server:
             client = connect(server, retry=RetryPolicy(max_attempts=101, base_delay=0))
             with pytest.raises(ServerError):
-                await read(client)  # which spends the whole budget
+                await read(client)  # spends the whole budget
             with pytest.raises(ServerError):
                 await read(client.with_options(max_concurrency=2))
         assert len(server.requests) == 102
 
-    async def test_is_what_a_webhook_has_reported(self, connect):
+    async def test_is_the_wake_by_a_webhook(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -248,7 +248,7 @@ class TestWhatIsShared:
 
 
 class TestClosingAView:
-    async def test_ends_its_own_calls_and_nothing_else(self, connect):
+    async def test_ends_only_its_own_calls(self, connect):
         async with FaultServer(late(10)) as server:
             client = connect(server)
             view, other = client.with_options(max_concurrency=2), client.with_options()
@@ -261,7 +261,7 @@ class TestClosingAView:
             assert now() == start
             assert len(await asyncio.gather(*calls[1:])) == 2
 
-    async def test_refuses_what_comes_after(self, connect):
+    async def test_refuses_later_calls(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             async with client.with_options() as view:
@@ -273,7 +273,7 @@ class TestClosingAView:
         assert (repr(view).split()[-1], repr(client).split()[-1]) == ("closed>", "open>")
 
     @pytest.mark.parametrize("closes", ["the view", "the view of it", "the client"])
-    async def test_ends_the_views_of_it(self, connect, closes):
+    async def test_ends_its_own_views(self, connect, closes):
         async with FaultServer(SILENCE) as server:
             client = connect(server)
             view = client.with_options()
@@ -309,7 +309,7 @@ class TestClosingAView:
             await pass_time(30)
             assert emulator.request_count == asked
 
-    async def test_leaves_a_create_that_was_sent_in_doubt(self, connect):
+    async def test_leaves_the_outcome_of_a_sent_create_unknown(self, connect):
         async with FaultServer(SILENCE) as server:
             view = connect(server).with_options()
             call = asyncio.ensure_future(view.payments.create_link(5))
@@ -319,7 +319,9 @@ class TestClosingAView:
                 await call
         assert type(caught.value.reason) is ClientClosedError
 
-    async def test_leaves_a_create_whose_answer_is_being_handled_in_doubt(self, connect):
+    async def test_leaves_the_outcome_of_a_create_unknown_while_a_middleware_has_its_answer(
+        self, connect
+    ):
         async def audit(request: Request, handler: Handler) -> Response:
             response = await handler(request)
             await pass_time(10)
@@ -335,7 +337,7 @@ class TestClosingAView:
                     await call
 
     @pytest.mark.parametrize("first", [answer(429, headers="Retry-After: 50\r\n")], ids=str)
-    async def test_of_a_create_that_was_not_processed_leaves_no_doubt(self, connect, first):
+    async def test_leaves_no_doubt_about_a_create_that_was_not_processed(self, connect, first):
         async with FaultServer(first, GOOD) as server:
             view = connect(server).with_options()
             call = asyncio.ensure_future(view.payments.create_link(5))
@@ -345,7 +347,7 @@ class TestClosingAView:
                 await call
         assert (caught.value.sent, len(server.requests)) == (False, 1)
 
-    async def test_leaves_a_create_of_a_middlewares_own_context_in_doubt(self, connect):
+    async def test_leaves_the_outcome_of_a_create_sent_in_another_context_unknown(self, connect):
         import contextvars
 
         async def elsewhere(request: Request, handler: Handler) -> Response:
@@ -362,7 +364,7 @@ class TestClosingAView:
             with pytest.raises(OutcomeUnknownError):
                 await call
 
-    async def test_and_a_cancellation_at_once_is_a_cancellation(self, connect):
+    async def test_and_cancelling_at_once_is_a_cancellation(self, connect):
         async with FaultServer(SILENCE) as server:
             view = connect(server).with_options()
             call = asyncio.ensure_future(read(view))
@@ -383,18 +385,18 @@ class TestClosingAView:
             with pytest.raises(ClientClosedError):
                 await call
 
-    async def test_together_with_its_client_is_one_end(self, connect):
+    async def test_together_with_its_client_ends_a_call_once(self, connect):
         async with FaultServer(SILENCE) as server:
             client = connect(server)
             view = client.with_options()
             call = asyncio.ensure_future(read(view))
             await pass_time(1)
             await view.aclose()
-            await client.aclose()  # before the call could notice
+            await client.aclose()  # before the call runs again
             with pytest.raises(ClientClosedError):
                 await call
 
-    async def test_leaves_the_task_as_it_was(self, connect):
+    async def test_leaves_no_cancellation_request_on_the_task(self, connect):
         async def caller(view: PaywintClient) -> int:
             with pytest.raises(ClientClosedError):
                 await read(view)
@@ -422,7 +424,7 @@ class TestClosingAView:
                 await call
         assert API_SECRET not in shown(caught.value)
 
-    async def test_a_view_that_nobody_has_is_forgotten(self, connect):
+    async def test_an_unreferenced_view_is_collected(self, connect):
         async with FaultServer() as server:
             client = connect(server)
             view = client.with_options()
@@ -476,14 +478,14 @@ async def test_a_call_that_was_closed_while_it_waited_for_its_first_turn_was_not
     assert (outcomes[-1].sent, outcomes[-1].attempts) == (False, 0)
 
 
-async def test_a_call_that_is_over_is_not_kept(connect):
+async def test_a_completed_call_is_not_kept(connect):
     async with FaultServer() as server:
         client = connect(server)
         await read(client)
         assert client._scope._running == set()
 
 
-async def test_a_call_that_no_connection_was_made_for_was_not_sent(connect):
+async def test_a_call_closed_before_it_had_a_connection_was_not_sent(connect):
     async with FaultServer() as server:
         pass
     view = connect(server, retry=RetryPolicy(base_delay=30, max_delay=60)).with_options()

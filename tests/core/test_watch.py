@@ -1,4 +1,4 @@
-"""One payment watched: each state as it is seen, over its retry where that is known, to the end."""
+"""A watch of one payment: each state as it is seen, until the final one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIFE = [(10, "opened"), (20, "processing"), (30, "success")]
 
 
 class TestChanges:
-    async def test_are_seen_from_the_present_one_to_the_final_one(self, connect):
+    async def test_are_reported_from_the_current_state_to_the_final_one(self, connect):
         async with Emulator(timetable=LIFE) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -39,20 +39,20 @@ class TestChanges:
             "success",
         ]
 
-    async def test_are_reported_once_each_however_often_it_looks(self, connect):
+    async def test_are_each_reported_once(self, connect):
         script = [status("pending")] * 3 + [status("opened")] * 3 + [status("success")]
         async with FaultServer(*script) as server:
             seen = await states(connect(server).payments.watch(PAYMENT_ID))
         assert [state for _, state in seen] == ["pending", "opened", "success"]
         assert len(server.requests) == 7
 
-    async def test_of_what_is_final_already_are_one(self, connect):
+    async def test_of_a_final_payment_are_one_state(self, connect):
         async with FaultServer(status("expired")) as server:
             seen = await states(connect(server).payments.watch(PAYMENT_ID))
         assert (seen, len(server.requests)) == ([(PAYMENT_ID, "expired")], 1)
 
     @pytest.mark.parametrize("refunded", ["refunded", "partially_refunded"])
-    async def test_end_where_the_payment_was_refunded_meanwhile(self, connect, refunded):
+    async def test_end_with_a_refund(self, connect, refunded):
         async with FaultServer(
             status("processing"), status("settling"), status(refunded)
         ) as server:
@@ -62,7 +62,7 @@ class TestChanges:
         assert [state for _, state in seen] == ["processing", "settling", refunded]
         assert waited.status == refunded
 
-    async def test_reach_all_who_watch(self, connect):
+    async def test_reach_all_watches(self, connect):
         async with Emulator(timetable=LIFE) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -71,7 +71,7 @@ class TestChanges:
         assert [len(each) for each in seen] == [4] * 20
         assert len([e for e in emulator.requests if e.operation == "get"]) < 15
 
-    async def test_while_its_reader_is_busy_are_seen_as_one_and_nothing_is_asked(self, connect):
+    async def test_are_merged_and_nothing_is_requested_while_the_reader_is_busy(self, connect):
         async with Emulator(timetable=LIFE) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -83,19 +83,19 @@ class TestChanges:
                 assert emulator.request_count == before
         assert seen == ["pending", "processing", "success"]
 
-    async def test_come_at_once_when_the_payment_is_woken(self, connect):
+    async def test_are_reported_at_once_after_wake(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
             watch = client.payments.watch(link.payment_id, poll=1000)
             await anext(watch)
             await emulator.open(link.payment_id)
-            client.payments.wake(link.payment_id)  # its reader was busy just then
+            client.payments.wake(link.payment_id)  # while its reader is busy
             started = now()
             assert (await anext(watch)).status == "opened"
             assert now() - started < 0.1
 
-    async def test_stop_after_the_end_for_good(self, connect):
+    async def test_do_not_continue_after_the_end(self, connect):
         async with FaultServer(status("success"), status("failed")) as server:
             watch = connect(server).payments.watch(PAYMENT_ID)
             first = await states(watch)
@@ -107,10 +107,12 @@ class TestChanges:
             await anext(watch)
             with pytest.raises(ServerError):
                 await anext(watch)
-            with pytest.raises(ServerError):  # it has not kept its promise, and says so again
+            with pytest.raises(
+                ServerError
+            ):  # the watch is incomplete, so the error is raised again
                 await anext(watch)
 
-    async def test_end_in_time(self, connect):
+    async def test_end_at_the_timeout(self, connect):
         async with Emulator(timetable=[(5, "opened")]) as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(5)
@@ -200,7 +202,7 @@ class TestLeaving:
         await pass_time(0.1)
         assert emulator.in_flight == 0
 
-    async def test_by_forgetting_it_half_way_leaves_nothing_running(self, connect, emulator):
+    async def test_by_dropping_the_watch_leaves_nothing_running(self, connect, emulator):
         client = connect(emulator)
         link = await client.payments.create_link(5)
         watch = client.payments.watch(link.payment_id)

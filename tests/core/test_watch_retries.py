@@ -1,4 +1,4 @@
-"""A payment that was retried: followed to the new one where that is known, and never guessed."""
+"""A retried payment: followed to the new payment if that is known, which is never guessed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from paywint_async.webhooks import (
 
 
 def payment(number: int, **fields: str) -> Fault:
-    """A server's answer: the payment of that number."""
+    """The server's answer with the payment of this number."""
     facts = {**json.loads(PAYMENT), "payment_id": str(UUID(int=number)), **fields}
     return answer(body=json.dumps({"success": True, "data": facts}).encode())
 
@@ -39,7 +39,7 @@ class TestRetries:
         await emulator.fail(link.payment_id)
         return link.payment_id, UUID(await emulator.retry(link.payment_id))
 
-    async def test_that_nobody_told_of_end_with_retried_at_once(self, connect):
+    async def test_that_are_unknown_end_with_retried_at_once(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, _ = await self.retried(client, emulator)
@@ -60,7 +60,7 @@ class TestRetries:
             payment = await waiting
         assert (payment.payment_id, payment.status) == (new, "success")
 
-    async def test_are_seen_in_a_watch(self, connect):
+    async def test_are_followed_by_a_watch(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)
@@ -72,23 +72,23 @@ class TestRetries:
             seen = await states(client.payments.watch(old))
         assert seen == [(str(old), "retried"), (str(new), "retried"), (str(newest), "success")]
 
-    async def test_that_are_reported_later_are_waited_for_where_webhooks_arrive(self, connect):
+    async def test_that_are_reported_later_are_waited_for_if_webhooks_arrive(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)
-            client.payments.wake(old)  # the webhook of its failing; that of the retry follows
+            client.payments.wake(old)  # the webhook of the failure; that of the retry follows
             waiting = wait(client, old)
             await pass_time(5)
             assert not waiting.done()
             before = emulator.request_count
             client.payments.wake(old)  # a duplicate
             await pass_time(3)
-            assert emulator.request_count == before  # it is final: nothing to look for
+            assert emulator.request_count == before  # it is final, so there is nothing to look for
             await emulator.pay(new)
             client.payments.wake(old, retry_payment_id=new)
             assert (await waiting).payment_id == new
 
-    async def test_that_are_never_told_of_are_waited_for_ten_seconds(self, connect):
+    async def test_that_are_never_reported_are_waited_for_ten_seconds(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, _ = await self.retried(client, emulator)
@@ -97,7 +97,7 @@ class TestRetries:
             payment = await client.payments.wait_until_final(old, timeout=60)
         assert (payment.status, now() - started) == ("retried", pytest.approx(10, abs=0.1))
 
-    async def test_are_waited_for_no_longer_once_the_client_is_closed(self, connect):
+    async def test_are_no_longer_waited_for_once_the_client_is_closed(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, _ = await self.retried(client, emulator)
@@ -110,7 +110,7 @@ class TestRetries:
                 await anext(watch)
         assert now() == started
 
-    async def test_that_are_not_told_of_in_time_end_with_retried(self, connect):
+    async def test_that_are_not_reported_before_the_timeout_end_with_retried(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, _ = await self.retried(client, emulator)
@@ -119,7 +119,7 @@ class TestRetries:
             payment = await client.payments.wait_until_final(old, timeout=4)
         assert (payment.status, now() - started) == ("retried", pytest.approx(4, abs=0.1))
 
-    async def test_whose_end_is_not_seen_in_time_are_a_timeout(self, connect):
+    async def test_that_are_not_final_in_time_are_a_timeout(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             old, new = await self.retried(client, emulator)
@@ -140,7 +140,7 @@ class TestRetries:
                 await client.payments.wait_until_final(link.payment_id, timeout=60)
 
     @pytest.mark.parametrize("wrong", ["amount", "time", "unknown", "itself"])
-    async def test_that_cannot_be_are_not_followed(self, connect, caplog, wrong):
+    async def test_that_are_impossible_are_not_followed(self, connect, caplog, wrong):
         async with Emulator() as emulator:
             client = connect(emulator)
             earlier = await client.payments.create_link(Decimal("5.50"), description="coffee")
@@ -169,7 +169,7 @@ class TestRetries:
                 told = await client.payments.wait_until_final(UUID(int=1), timeout=60)
             assert (told.payment_id, len(server.requests)) == (UUID(int=1), 2)
 
-    async def test_that_go_in_a_circle_end(self, connect):
+    async def test_in_a_circle_end(self, connect):
         script = [payment(number, status="retried") for number in (1, 2)]
         async with FaultServer(*script) as server:
             client = connect(server)
@@ -178,23 +178,23 @@ class TestRetries:
             seen = await states(client.payments.watch(UUID(int=1)))
         assert [name for name, _ in seen] == [str(UUID(int=1)), str(UUID(int=2))]
 
-    async def test_that_cannot_be_looked_at_are_an_error(self, connect):
+    async def test_that_cannot_be_read_are_an_error(self, connect):
         async with FaultServer(status("retried"), answer(403)) as server:
             client = connect(server)
             client.payments.wake(PAYMENT_ID, retry_payment_id=uuid4())
             watch = client.payments.watch(PAYMENT_ID)
             assert (await anext(watch)).status == "retried"
-            for _ in range(2):  # it has not kept its promise, and says so again
+            for _ in range(2):  # the watch is incomplete, so the error is raised again
                 with pytest.raises(PermissionDeniedError):
                     await anext(watch)
 
-    async def test_are_remembered_so_many(self, connect):
+    async def test_are_kept_up_to_a_limit(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             for number in range(KNOWN_RETRIES + 5):
                 client.payments.wake(UUID(int=number), retry_payment_id=UUID(int=number + 1))
             client.payments.wake(UUID(int=10), retry_payment_id=UUID(int=99))
-            for number in range(10):  # told anew, it is one of the latest
+            for number in range(10):  # reported again, number 10 is one of the latest
                 client.payments.wake(UUID(int=-1 - number + 2**128), retry_payment_id=uuid4())
             known = client._tracker.wakes._retries
         assert (len(known), UUID(int=4) in known, known[UUID(int=10)]) == (
@@ -204,7 +204,7 @@ class TestRetries:
         )
 
     async def test_are_followed_over_real_webhooks(self, connect):
-        """As an application wires it: the receiver wakes, the wait comes back at once."""
+        """Set up like an application: a webhook wakes the client, and the wait returns at once."""
 
         async def on_event(event: WebhookEvent) -> None:
             heard.append(event.event)
