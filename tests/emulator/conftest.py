@@ -72,7 +72,7 @@ class Account:
         return await self.send(f"{PAYMENTS}/list/payment-{direction}", body)
 
     async def everything(self, direction: str) -> list[dict[str, Any]]:
-        """All records of a direction in listing order."""
+        """All records of a direction in the order of the listing."""
         first = await self.page(direction, 1)
         records = first.records
         for page_no in range(2, -(-first.json["totalRecords"] // 100) + 1):

@@ -62,7 +62,7 @@ async def test_a_payment_in_progress_or_ended_does_not_expire(serve, move):
         assert await status(account, payment_id) == before
 
 
-async def test_a_retried_link_has_a_whole_day_again(serve):
+async def test_a_retried_link_expires_after_another_day(serve):
     async with serve() as account:
         payment_id = await link(account)
         account.emulator.advance(2 * DAY)
@@ -80,9 +80,9 @@ async def test_a_timetable_changes_links_automatically(serve):
         heard = []
         account.emulator.subscribe(heard.append)
         await pass_time(6)
-        told = len(heard)  # before anybody asks
+        changes = len(heard)  # without a request
         steps = account.emulator.timeline(payment_id)
-    assert told == 3
+    assert changes == 3
     made = steps[0][1]
     assert [(name, (at - made) // 1_000_000) for name, at in steps] == [
         ("pending", 0),
@@ -168,7 +168,7 @@ async def test_the_clock_can_only_be_moved_ahead(serve, seconds):
             account.emulator.advance(seconds)
 
 
-async def test_the_clock_stops_short_of_the_calendars_end(serve):
+async def test_the_clock_cannot_reach_the_end_of_the_calendar(serve):
     async with serve() as account:
         with pytest.raises(ValueError, match="the clock must stay before the year 9000"):
             for _ in range(400):
@@ -199,7 +199,7 @@ async def test_arrivals_beyond_the_end_of_the_calendar_are_refused(serve):
         assert (await account.page("sent", 1)).json["totalRecords"] < DAY
 
 
-async def test_nothing_arrives_while_it_does_not_run():
+async def test_nothing_arrives_while_the_emulator_is_stopped():
     emulator = Emulator(hostile=True, payments=5, arrivals=1.0)
     emulator.advance(10)
     before = emulator.count("sent")
@@ -237,7 +237,7 @@ async def test_the_clock_does_not_go_back_when_the_emulator_is_started_again():
         assert emulator._clock.now_us() >= reached
 
 
-async def test_no_timer_outlives_it():
+async def test_no_timer_outlives_the_emulator():
     loop = asyncio.get_running_loop()
     async with Emulator(timetable=[(5, "opened")]) as emulator:
         emulator.schedule(emulator_link(emulator), after=3, status="success")

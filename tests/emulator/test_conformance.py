@@ -19,7 +19,7 @@ from schemathesis.generation import GenerationMode
 
 from paywint_async.emulator import Emulator
 
-EXAMPLES = int(os.environ.get("PAYWINT_EXAMPLES", "15"))  # for each of the five operations
+EXAMPLES = int(os.environ.get("PAYWINT_EXAMPLES", "15"))  # per operation
 schema = schemathesis.openapi.from_path(Path(__file__).parent.parent / "paywint-openapi.yaml")
 
 
@@ -44,7 +44,7 @@ def emulator() -> Iterator[Emulator]:
 def asked() -> Iterator[Counter[str]]:
     """The number of cases by operation; one case may send several requests.
 
-    Looked at in the end, because the operations may be asked by processes side by side.
+    Checked at the end, because each operation can be tested by a different process.
     """
     cases: Counter[str] = Counter()
     yield cases
@@ -67,10 +67,9 @@ def test_every_operation_is_tested():
 
 
 def as_published(body, needs_contact):
-    """The body within the rules that only the published page states, and no further.
+    """Changes a body to conform to the rules that only the published page states.
 
-    Of an invalid body, what is valid by the file becomes so by the page too: the answer then shows
-    whether the invalid part was found.
+    An invalid body keeps its invalid parts, so that the answer shows whether they are detected.
     """
     body = dict(body)
     amount, phone = body.get("amount"), body.get("phone")

@@ -28,13 +28,13 @@ async def test_a_link_is_the_newest_received_payment(serve):
     assert (page["records"][0]["payment_id"], page["totalRecords"]) == (made, 21)
 
 
-async def test_a_link_leaves_the_sent_payments_alone(serve):
+async def test_a_link_does_not_change_the_sent_payments(serve):
     async with serve(payments=20) as account:
         await account.create_link({"amount": 1})
         assert (await account.page("sent", 1)).json["totalRecords"] == 20
 
 
-async def test_a_link_is_made_now(serve):
+async def test_a_link_has_the_present_time(serve):
     async with serve(payments=20) as account:
         await account.create_link({"amount": 1})
         newest = (await account.page("received", 1, 10)).records[0]

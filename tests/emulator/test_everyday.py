@@ -161,7 +161,7 @@ async def test_a_state_file_of_the_other_history_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "problem"),
     [
         ({"today": "2026-03-14"}, "today must be a date or None"),
         ({"today": datetime(2026, 3, 14)}, "today must be a date or None"),
@@ -170,6 +170,6 @@ async def test_a_state_file_of_the_other_history_is_refused(tmp_path):
         ({"hostile": 1}, "hostile"),
     ],
 )
-def test_an_argument_out_of_range_is_refused(arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_argument_out_of_range_is_refused(arguments, problem):
+    with pytest.raises(ValueError, match=problem):
         Emulator(**arguments)

@@ -36,7 +36,7 @@ def state_of(account, payment_id):
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "status", "said"),
+    ("kind", "body", "status", "message"),
     [
         (FORM, b"action=pay&status=opened&drop=1&x=\xff", 400, "UTF-8"),
         (FORM, b"action=pay&status=opened&drop=1&x=%ff", 400, "UTF-8"),
@@ -56,7 +56,9 @@ def state_of(account, payment_id):
         ("nonsense", b"action=pay&status=opened", 415, FORM),
     ],
 )
-async def test_an_invalid_form_is_refused_with_a_message(serve, caplog, kind, body, status, said):
+async def test_an_invalid_form_is_refused_with_a_message(
+    serve, caplog, kind, body, status, message
+):
     async with serve() as account:
         payment_id, paths = await forms_of(account)
         before = state_of(account, payment_id)
@@ -64,7 +66,7 @@ async def test_an_invalid_form_is_refused_with_a_message(serve, caplog, kind, bo
         assert state_of(account, payment_id) == before
     assert [answer.status for answer in answers] == [status] * 3
     for answer in answers:
-        assert said in answer.body.decode()
+        assert message in answer.body.decode()
     assert [record for record in caplog.records if record.exc_info] == []
 
 

@@ -39,7 +39,7 @@ async def test_the_id_of_another_seed_is_not_found(serve):
         assert (await account.get(other.emulator.history("sent")[0])).status == 404
 
 
-async def test_a_payment_that_has_not_come_yet_is_not_found(serve):
+async def test_a_payment_that_has_not_arrived_yet_is_not_found(serve):
     async with serve(payments=10) as account, serve(payments=11) as later:
         newest = later.emulator.history("sent")[0]
         before = await account.get(newest)

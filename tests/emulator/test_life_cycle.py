@@ -77,7 +77,7 @@ async def test_a_taken_port_is_an_os_error_and_leaves_nothing_open():
         assert second.url == first.url
 
 
-async def test_no_task_outlives_it():
+async def test_no_task_outlives_the_emulator():
     before = asyncio.all_tasks()
     async with Emulator() as emulator, aiohttp.ClientSession() as session:
         await get(emulator, session)

@@ -26,7 +26,7 @@ async def test_the_last_page_has_the_rest(serve, order):
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("rows_per_page", [10, 20, 50, 100])
-async def test_pages_of_every_size_tile_the_history(serve, order, rows_per_page):
+async def test_pages_of_every_size_cover_the_history_exactly(serve, order, rows_per_page):
     async with serve(payments=130, order=order) as account:
         seen = []
         for number in range(1, 130 // rows_per_page + 2):

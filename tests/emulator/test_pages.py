@@ -43,8 +43,8 @@ class TestThePayersPage:
         async with serve() as account:
             payment_id = await link(account, description="Coffee", invoice_number="INV-7")
             page = text(await read(account, f"/pay/{payment_id}"))
-        for told in ("Emulated Goods & Co. asks for $4.50 Coffee Invoice INV-7", "Decline"):
-            assert told in page
+        for text_shown in ("Emulated Goods & Co. asks for $4.50 Coffee Invoice INV-7", "Decline"):
+            assert text_shown in page
 
     async def test_opens_the_payment_once(self, serve):
         async with serve() as account:
@@ -55,7 +55,7 @@ class TestThePayersPage:
         assert statuses == ["pending", "opened"]
 
     @pytest.mark.parametrize(
-        ("action", "status", "said"),
+        ("action", "status", "message"),
         [
             ("pay", "success", "Paid"),
             ("fail", "failed", "The payment failed"),
@@ -63,24 +63,24 @@ class TestThePayersPage:
             ("expire", "expired", "This link has expired"),
         ],
     )
-    async def test_has_a_button_for_each_end(self, serve, action, status, said):
+    async def test_has_a_button_for_each_outcome(self, serve, action, status, message):
         async with serve() as account:
             payment_id = await link(account)
             path = f"/pay/{payment_id}"
             assert await press(account, path, action=action) == (303, path)
             page = await read(account, path)
             assert account.emulator.payment(payment_id).status == status
-        assert (said in text(page), "<button" in page) == (True, False)
+        assert (message in text(page), "<button" in page) == (True, False)
 
     @pytest.mark.parametrize("action", ["pay", "fail", "decline"])
-    async def test_leads_back_with_id_and_status(self, serve, action):
+    async def test_redirects_with_id_and_status(self, serve, action):
         async with serve(redirect_url="http://shop.test/back?a=1") as account:
             payment_id = await link(account)
             status, url = await press(account, f"/pay/{payment_id}", action=action)
             end = account.emulator.payment(payment_id).status
         assert (status, url) == (303, f"http://shop.test/back?a=1&id={payment_id}&status={end}")
 
-    async def test_leads_nowhere_after_it_expired(self, serve):
+    async def test_does_not_redirect_after_expiry(self, serve):
         async with serve(redirect_url="http://shop.test/back") as account:
             path = f"/pay/{await link(account)}"
             assert await press(account, path, action="expire") == (303, path)
@@ -300,7 +300,7 @@ NUMBERS = ["latency", "rate_limit", "failures", "delay", "duplicate", "reorder",
 
 
 class TestSettings:
-    async def test_hold_and_are_shown(self, serve):
+    async def test_are_kept_and_shown(self, serve):
         async with serve() as account:
             before_us = account.emulator.now_us()
             url = "http://127.0.0.1:9/hook"
@@ -328,7 +328,7 @@ class TestSettings:
             assert (await account.page("received", 1)).status == 200
 
     @pytest.mark.parametrize(
-        ("wrong", "said"),
+        ("wrong", "message"),
         [
             ({"latency": "-1"}, "latency must be"),
             ({"latency": "soon"}, "soon"),
@@ -347,7 +347,9 @@ class TestSettings:
             ({"advance": "nan"}, "seconds must be"),
         ],
     )
-    async def test_that_are_wrong_change_nothing_and_stay_to_be_corrected(self, serve, wrong, said):
+    async def test_that_are_invalid_change_nothing_and_stay_in_the_form(
+        self, serve, wrong, message
+    ):
         async with serve() as account:
             account.emulator._clock.restore(
                 LATEST_US - 100_000_000_000_000 - time.time_ns() // 1000
@@ -356,7 +358,7 @@ class TestSettings:
             answer = await account.ask("POST", "/console/settings", data=GIVEN | wrong)
             page = answer.body.decode()
             after = await read(account, "/console/settings")
-        assert (answer.status, said in text(page)) == (422, True)
+        assert (answer.status, message in text(page)) == (422, True)
         ((name, value),) = wrong.items()
         assert f'value="{value}"' in re.search(f'<input name="{name}"[^>]*>', page)[0]
         without_time = re.compile(r"<time>.*?</time>")

@@ -129,7 +129,7 @@ async def test_every_nullable_field_is_sometimes_null(both):
     assert {name for record in both for name in FIELDS if record[name] is None} == nullable
 
 
-async def test_a_final_payment_has_a_date_after_its_creation_and_no_other_has(both):
+async def test_only_a_final_payment_has_a_date_which_is_after_its_creation(both):
     dated = {
         record["status"]: record["payment_date"] is not None
         and record["payment_date"] > record["created_at"]
@@ -138,7 +138,7 @@ async def test_a_final_payment_has_a_date_after_its_creation_and_no_other_has(bo
     assert dated == {status: status in FINAL for status in STATUSES}
 
 
-async def test_a_failed_payment_says_why_and_a_successful_one_does_not(both):
+async def test_a_failed_payment_has_a_reason_and_a_successful_one_has_none(both):
     reasons = {
         status: {bool(r["failure_reason"]) for r in both if r["status"] == status}
         for status in ("failed", "success")

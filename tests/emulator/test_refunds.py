@@ -18,7 +18,7 @@ async def status(account, payment_id):
     return (await account.get(payment_id)).json["data"]["status"]
 
 
-def told(receiver: Receiver, name: str):
+def events_named(receiver: Receiver, name: str):
     return [event for event in receiver.events if event["event"] == name]
 
 
@@ -27,7 +27,7 @@ async def test_a_refund_event_has_the_payments_id_and_the_refunds_id(serve, rece
         payment_id = await paid(account)
         refund_id = await account.emulator.refund(payment_id)
         await account.emulator.delivered()
-    (event,) = told(receiver, "payment.refunded")
+    (event,) = events_named(receiver, "payment.refunded")
     assert event["id"] == payment_id
     assert event["data"] == {
         "payment_id": payment_id,
@@ -42,7 +42,7 @@ async def test_a_refund_has_its_amount_in_the_webhooks_unit(serve, receiver, uni
     async with serve(webhook_url=receiver.url, webhook_amounts=unit) as account:
         await account.emulator.refund(await paid(account), Decimal("12.5"))
         await account.emulator.delivered()
-    (event,) = told(receiver, "payment.refunded")
+    (event,) = events_named(receiver, "payment.refunded")
     assert event["data"]["amount"] in (amount, f"{amount}0")
 
 
@@ -53,19 +53,19 @@ async def test_a_refund_can_have_the_name_that_paywints_page_shows(serve, receiv
     assert receiver.names == ["payment.success", "payment.refund"]
 
 
-async def test_a_fees_refund_has_the_fee_as_its_amount(serve, receiver):
+async def test_a_refund_of_a_fee_has_the_fee_as_its_amount(serve, receiver):
     async with serve(webhook_url=receiver.url) as account:
         payment_id = await paid(account)
         refund_id = await account.emulator.refund_fee(payment_id, "17.67")
         await account.emulator.delivered()
         payment = account.emulator.payment(payment_id)
-    (event,) = told(receiver, "payment.fee_refunded")
+    (event,) = events_named(receiver, "payment.fee_refunded")
     assert (event["id"], event["data"]["status"]) == (payment_id, "success")
     assert (event["data"]["amount"], event["data"]["refund_transaction_id"]) == (1767, refund_id)
     assert (payment.refunded_cents, payment.refunds) == (0, 1)
 
 
-async def test_parts_add_up_to_the_payment_and_not_to_more(serve):
+async def test_partial_refunds_add_up_to_the_payment_at_most(serve):
     async with serve() as account:
         payment_id = await paid(account, "10.00")
         ids = [await account.emulator.refund(payment_id, part) for part in ("2.50", 3)]

@@ -137,7 +137,7 @@ async def test_the_database_of_another_program_is_refused_unchanged(file):
     assert file.read_bytes() == before
 
 
-async def test_an_emulator_that_was_refused_leaves_nothing_open(file):
+async def test_a_refused_emulator_leaves_nothing_open(file):
     file.write_bytes(b"x" * 5000)
     emulator = Emulator(state=file)
     with pytest.raises(ValueError, match="cannot be used"):

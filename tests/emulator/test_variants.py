@@ -17,7 +17,7 @@ PLATFORM_FIELDS = {
 
 
 @pytest.mark.parametrize(
-    ("unit", "amount", "told"),
+    ("unit", "amount", "written"),
     [
         ("cents", "5.99", b'"amount":599'),
         ("cents", "45.5", b'"amount":4550'),
@@ -29,11 +29,11 @@ PLATFORM_FIELDS = {
         ("text", "9007199254740993.37", b'"amount":"9007199254740993.37","currency":"USD"'),
     ],
 )
-async def test_a_webhook_has_its_amount_in_the_chosen_unit(serve, receiver, unit, amount, told):
+async def test_a_webhook_has_its_amount_in_the_chosen_unit(serve, receiver, unit, amount, written):
     async with serve(webhook_url=receiver.url, webhook_amounts=unit) as account:
         await account.emulator.pay(await account.link(amount))
         await account.emulator.delivered()
-    assert told in receiver.seen[0][1]
+    assert written in receiver.seen[0][1]
 
 
 @pytest.mark.parametrize("records", ["list", "null"])

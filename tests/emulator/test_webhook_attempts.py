@@ -10,7 +10,7 @@ from paywint_async.emulator import Emulator, WebhookFaults
 
 
 @pytest.mark.parametrize("status", [500, 404, 301, 302, 199 + 101])
-async def test_any_answer_but_2xx_is_tried_three_times_in_all(serve, receiver, status):
+async def test_a_delivery_without_a_2xx_is_tried_three_times_in_all(serve, receiver, status):
     receiver.answers = [status]
     async with serve(webhook_url=receiver.url) as account:
         await account.emulator.pay(await account.link())
@@ -88,8 +88,8 @@ async def test_failing_deliveries_of_a_payment_do_not_delay_those_of_another(ser
         await account.emulator.pay(first)
         await account.emulator.pay(second)
         await account.emulator.delivered()
-    told = [event["data"]["payment_id"] for event in receiver.events]
-    assert sorted(told[:2]) == sorted([first, second])
+    ids = [event["data"]["payment_id"] for event in receiver.events]
+    assert sorted(ids[:2]) == sorted([first, second])
 
 
 async def test_an_event_can_be_delivered_again_with_the_same_id(serve, receiver):
@@ -110,7 +110,7 @@ async def test_an_unknown_delivery_cannot_be_resent(serve):
             await account.emulator.resend("x")
 
 
-async def test_an_emulator_that_does_not_run_resends_nothing():
+async def test_a_stopped_emulator_resends_nothing():
     with pytest.raises(RuntimeError, match="before it is started"):
         await Emulator().resend("x")
 
@@ -141,7 +141,7 @@ async def test_closing_stops_deliveries_and_leaves_no_task(serve, receiver):
         again = asyncio.ensure_future(
             account.emulator.resend(account.emulator.deliveries[0].delivery_id)
         )
-        await asyncio.sleep(0)  # it has begun
+        await asyncio.sleep(0)  # lets the resend begin
         while receiver.at_once < 32:
             await asyncio.sleep(0)
         await account.emulator.aclose()

@@ -13,9 +13,9 @@ from paywint_async import Payment
 
 
 class ScriptedReading:
-    """Payments from memory, in pages; it can pause before a page, or fail there.
+    """Reads payments from memory, in pages; it can pause or fail before a page.
 
-    Its checkpoint is what a listing's is to a transfer: a value that says how many were handed over.
+    Its checkpoint has the number of payments handed over, as a transfer expects of a listing's.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class ScriptedReading:
 
 @pytest.fixture
 def payments() -> list[Payment]:
-    """Two hundred and five payments."""
+    """205 payments."""
     return [make_payment(number) for number in range(1, 206)]
 
 
 @pytest.fixture
 def read(payments: list[Payment]) -> Callable[..., Callable[[Any], ScriptedReading]]:
-    """`read(...)`: a transfer's first argument, over the payments."""
+    """`read(...)`: a transfer's first argument, which reads the payments."""
 
     def prepare(
         records: Sequence[Payment] = tuple(payments), **options: Any

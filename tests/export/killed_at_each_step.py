@@ -1,7 +1,7 @@
-"""A program that is killed at each file operation on a table in turn, and checks what is left.
+"""A program that is killed at each file operation on a table in turn, and checks the files left.
 
-`python killed_at_each_step.py KIND FOLDER`. It forks for each step, so that dying costs no start-up;
-in a child, the operation of that number ends the process as a kill would: nothing is cleaned up.
+`python killed_at_each_step.py KIND FOLDER`. It forks for each step, which is faster than starting
+Python; in the child, the operation of that number ends the process like a kill, without clean-up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KILLED = 9
 
 
 async def live(output: str) -> None:
-    """Continue the table: each page with its commit, and a refresh between them."""
+    """Continue the table: a commit after each page, and refreshes in between."""
     table = make_table(output, "sent")
     checkpoint = await table.open()
     done = checkpoint["delivered"] if checkpoint else 0
@@ -50,7 +50,7 @@ async def refresh(table: Any, checkpoint: dict[str, Any]) -> None:
 
 
 def dying_at(step: int) -> None:
-    """Kill the process at the operation with that number, before or after it is done."""
+    """Kill the process before the operation with that number; the write before it may be partial."""
     steps = itertools.count()
 
     def wrap(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,10 +70,8 @@ def dying_at(step: int) -> None:
 
 
 def in_a_child(work: Callable[[], None]) -> int:
-    with warnings.catch_warnings(
-        action="ignore", category=DeprecationWarning
-    ):  # threads of pyarrow
-        child = os.fork()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        child = os.fork()  # warns of pyarrow's threads
     if child == 0:
         try:
             work()
@@ -101,8 +99,8 @@ def try_step(kind: str, folder: Path, step: int) -> bool:
 
     code = in_a_child(die)
     assert code in (0, KILLED), f"step {step} ended with {code}"
-    assert in_a_child(lambda: asyncio.run(live(output))) == 0, f"after step {step} it is stuck"
-    assert in_a_child(lambda: check(output)) == 0, f"after step {step} it is wrong"
+    assert in_a_child(lambda: asyncio.run(live(output))) == 0, f"after step {step} a rerun fails"
+    assert in_a_child(lambda: check(output)) == 0, f"after step {step} rows are wrong"
     left = sorted(path.name for path in folder.iterdir())
     assert not any(name.endswith(".tmp") for name in left), f"after step {step}: {left}"
     return code == KILLED

@@ -90,7 +90,7 @@ def test_a_file_that_was_removed_while_it_was_opened_is_in_use(tmp_path: Path) -
         (b'{"version": 2}', "Invalid enum value 2"),
         (b"\xff\xfe", "JSON is malformed"),
         (b'{"format": "\xff"}', "'utf-8' codec can't decode byte 0xff"),
-        # How deep Python reads depends on its version and on the stack; the refusal does not.
+        # The depth that Python parses depends on its version and the stack; the refusal does not.
         (b'{"listing": {"a": ' + b"[" * 100_000, ""),
     ],
 )

@@ -41,7 +41,7 @@ def ids_in(path: Path) -> list[str]:
 
 async def fail(first: int) -> None:
     if first >= 50:
-        raise IncompleteHistoryError("as told")
+        raise IncompleteHistoryError("simulated")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_an_unconfirmed_tail_is_truncated(
         await transfer(read(before_page=fail), table_in(tmp_path, ending))
     whole = output.read_bytes()
     with output.open("ab") as file:
-        file.write(whole[:-7])  # a member that was being written
+        file.write(whole[:-7])  # an incomplete member
 
     await transfer(read(), table_in(tmp_path, ending))
 
@@ -195,7 +195,7 @@ async def test_after_a_kill_during_the_replacement_the_next_run_recognises_the_f
         table = table_in(tmp_path, ending)
         assert await table.open() == {"delivered": 2}
         await table.write([payment(number)])
-        if number == 4:  # the first of these runs is killed before it commits
+        if number == 4:  # the previous run is killed before its commit
             await table.commit({"delivered": 3})
         await table.close(complete=False)
 
@@ -204,8 +204,8 @@ async def test_after_a_kill_during_the_replacement_the_next_run_recognises_the_f
     assert ids_in(output)[-1][-1] == "4"
 
 
-async def a_refresh_is_due(folder: Path, payment: Make, ending: str) -> Any:
-    """A table with many rows, of which one is open and has changed, and is not committed yet."""
+async def table_before_commit_of_a_refresh(folder: Path, payment: Make, ending: str) -> Any:
+    """A table with many rows and a refresh of one of them that is not committed yet."""
     table = table_in(folder, ending)
     await table.open()
     await table.write([payment(1, status=PaymentStatus.PENDING)])
@@ -220,7 +220,7 @@ async def a_refresh_is_due(folder: Path, payment: Make, ending: str) -> Any:
 async def test_a_full_disk_leaves_the_file_and_its_checkpoint(
     tmp_path: Path, payment: Make, disk_of: Callable[[int], Any], ending: str
 ) -> None:
-    table = await a_refresh_is_due(tmp_path, payment, ending)
+    table = await table_before_commit_of_a_refresh(tmp_path, payment, ending)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     with disk_of(10_000), pytest.raises(ExportError, match="File too large"):
@@ -239,7 +239,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 async def test_a_cancelled_refresh_leaves_the_file_unchanged(
     tmp_path: Path, payment: Make, ending: str
 ) -> None:
-    table = await a_refresh_is_due(tmp_path, payment, ending)
+    table = await table_before_commit_of_a_refresh(tmp_path, payment, ending)
     before = contents(tmp_path)
 
     task = asyncio.create_task(table.commit({"delivered": 3001}))

@@ -22,11 +22,11 @@ def test_each_example_of_a_destination_leads_to_it(destination: Destination) -> 
         assert find_destination(example.upper()) is destination
 
 
-def test_a_drive_of_windows_is_no_scheme() -> None:
+def test_a_windows_drive_letter_is_not_a_scheme() -> None:
     assert find_destination("C:/payments.jsonl") is find_destination("payments.jsonl")
 
 
-def test_no_two_destinations_share_a_name() -> None:
+def test_names_of_destinations_are_unique() -> None:
     names = [
         name
         for each in DESTINATIONS
@@ -98,7 +98,9 @@ def test_a_name_without_an_ending_is_json_lines(output: str) -> None:
 
 @pytest.mark.parametrize("output", ["books.db", "books.SQLITE", "books.sqlite3"])
 @pytest.mark.parametrize("format", [None, Format.JSONL])
-def test_a_usual_name_of_a_database_file_is_never_text(output: str, format: Format | None) -> None:
+def test_a_common_name_of_a_database_file_is_never_written_as_text(
+    output: str, format: Format | None
+) -> None:
     with pytest.raises(ConfigurationError, match=f"for a database say sqlite:///{output}"):
         find_destination(output, format)
 

@@ -78,7 +78,7 @@ def test_csv_has_the_same_values_as_json_lines(page: list[Payment]) -> None:
         (datetime(2025, 6, 16, 10, 4, 45, tzinfo=EASTERN), "2025-06-16T15:34:45.000000Z"),
         (datetime(2025, 6, 16, 10, 4, 45, 120000, EASTERN), "2025-06-16T15:34:45.120000Z"),
         (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
-        # Its moment in UTC is beyond the calendar, so its own zone is kept.
+        # In UTC it would be beyond the calendar, so its own zone is kept.
         (
             datetime(9999, 12, 31, 23, tzinfo=EASTERN),
             "9999-12-31T23:00:00.000000-05:30",
@@ -151,7 +151,7 @@ def test_the_columns_are_the_apis_fields_in_its_order(payment: Callable[..., Pay
         ("-1.50E-9", "-0.00000000150"),
         ("0.0000000", "0.0000000"),
         ("1E+3", "1000"),
-        ("1E+999999", "1E+999999"),  # plain it would be a megabyte
+        ("1E+999999", "1E+999999"),  # without an exponent it would have a million digits
     ],
 )
 def test_amounts_are_written_plainly_with_all_their_digits(
@@ -185,7 +185,7 @@ def test_a_value_that_a_spreadsheet_would_evaluate_is_unchanged(
 
 
 @pytest.mark.parametrize("format", Format)
-def test_a_row_is_identified_by_its_id_however_long_a_text_in_it_is(
+def test_a_row_is_identified_by_its_id_however_long_its_texts_are(
     payment: Callable[..., Payment], format: Format
 ) -> None:
     long = payment(1, description='"x\n' * 100_000, status=PaymentStatus.PENDING)

@@ -12,7 +12,7 @@ import pytest
 
 from paywint_async.export import DESTINATIONS
 
-# Of each destination with an extra: the modules without which it cannot be written.
+# For each destination with an extra: the modules needed to write it.
 MODULES = {
     "Excel": ("xlsxwriter",),
     "Parquet": ("pyarrow",),
@@ -20,7 +20,7 @@ MODULES = {
     "PostgreSQL": ("sqlalchemy", "asyncpg"),
     "MySQL and MariaDB": ("sqlalchemy", "aiomysql"),
 }
-READ_BY = {"Excel": ("ledgers", ("openpyxl", "defusedxml"))}  # where it is not the same
+READ_BY = {"Excel": ("ledgers", ("openpyxl", "defusedxml"))}  # where reading needs another extra
 KINDS = {each.name: each for each in DESTINATIONS if each.extra}
 ALL = sorted({*sum(MODULES.values(), ()), *sum((each for _, each in READ_BY.values()), ())})
 

@@ -37,7 +37,7 @@ async def test_temporary_files_beside_the_output_never_follow_a_link(
 ) -> None:
     precious = tmp_path / "precious"
     precious.write_text("years of work")
-    (tmp_path / name).symlink_to(precious)  # by whoever may write into this folder, too
+    (tmp_path / name).symlink_to(precious)  # as anyone who may write into the folder can do
     make = replaced if name == "output.part" else resumable
 
     problem = await failure_of(transfer(read(), make(tmp_path)))
@@ -63,7 +63,7 @@ def whole(payments: list[Payment], format: Format = Format.JSONL) -> bytes:
 def stop_at(number: int) -> Callable[[int], Any]:
     async def before_page(first: int) -> None:
         if first >= number:
-            raise IncompleteHistoryError("as told")
+            raise IncompleteHistoryError("simulated")
 
     return before_page
 
@@ -259,7 +259,7 @@ async def test_an_output_that_cannot_be_opened_is_named(tmp_path: Path, read: Re
     assert str(caught.value) == f"cannot open {path}: No such file or directory"
 
 
-# -- without one ---------------------------------------------------------------------------------
+# -- without a checkpoint ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", FORMATS)

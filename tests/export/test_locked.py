@@ -30,7 +30,7 @@ class Locker(logging.Handler):
         super().__init__()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.messages: list[str] = []
-        self.is_patient = False  # holds it whatever the log says
+        self.is_patient = False  # whether it ignores the log and keeps the lock
 
     def begin(self, lock: str) -> None:
         self._connection.execute("BEGIN")
@@ -75,7 +75,7 @@ async def test_a_lock_is_waited_for_and_reported_once(
     tmp_path: Path, payment: Make, locker: Locker, lock: str, moment: str
 ) -> None:
     if (lock, moment) == ("writer", "commit"):
-        moment = "write"  # two writers at once: the second one waits to write
+        moment = "write"  # two writers: the second one already waits at its write
     url = f"sqlite:///{tmp_path}/payments.db"
     table = make_table(url, "sent")
     if moment == "open":

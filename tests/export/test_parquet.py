@@ -257,9 +257,7 @@ async def test_each_changed_bit_of_a_parts_data_is_detected(tmp_path: Path, paym
     part = tmp_path / "payments.parquet" / "part-000000.parquet"
     whole = part.read_bytes()
     expected = pq.read_table(part).to_pylist()
-    footer = (
-        len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
-    )  # of which there is no checksum
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # has no checksum
 
     for place in range(4, footer, 7):
         part.write_bytes(whole[:place] + bytes([whole[place] ^ 0x80]) + whole[place + 1 :])
@@ -291,7 +289,7 @@ async def test_a_time_that_python_cannot_read_again_is_reported(
 async def test_a_part_is_written_beside_the_directory_and_not_beside_a_link_to_it(
     tmp_path: Path, payment: Make
 ) -> None:
-    (tmp_path / "disk" / "real").mkdir(parents=True)  # perhaps another one, to which nothing moves
+    (tmp_path / "disk" / "real").mkdir(parents=True)  # may be another file system
     (tmp_path / "payments.parquet").symlink_to("disk/real")
     table = table_in(tmp_path)
     await table.open()

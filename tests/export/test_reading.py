@@ -101,7 +101,7 @@ async def test_leaving_early_ends_the_requests(account: Account) -> None:
 async def test_an_error_comes_after_the_records_before_it(account: Account) -> None:
     async def fail_late(request: Any, handler: Any) -> Any:
         if b'"page_no":8}' in request.body:
-            raise ServerError(500, "as told")
+            raise ServerError(500, "simulated")
         return await handler(request)
 
     client = PaywintClient(

@@ -20,7 +20,7 @@ Make = Callable[..., Payment]
 
 @attrs.define
 class Here:
-    """A table with some payments that are not final, which records its calls."""
+    """A table with some payments that are not final; records its calls."""
 
     ids: list[UUID]
     refreshed: list[Payment] = attrs.field(factory=list)
@@ -62,7 +62,7 @@ def refresh_of(api: Api, **options: Any) -> Refresh:
     return Refresh(api, "received", **options)  # type: ignore[arg-type]
 
 
-async def test_each_is_looked_up_once_and_never_too_many_at_a_time(payment: Make) -> None:
+async def test_each_payment_is_requested_once_with_limited_concurrency(payment: Make) -> None:
     ids = [UUID(int=number) for number in range(1, 700)]
     api, here = Api(lambda each: payment(each.int)), Here([*ids, *ids[:50]])
     refresh = refresh_of(api, max_concurrency=7)
@@ -117,14 +117,14 @@ async def test_an_error_is_raised_unchanged_and_leaves_no_task(
 async def test_without_open_payments_nothing_is_requested() -> None:
     here = Here([])
 
-    await refresh_of(Api(lambda _: pytest.fail("asked"))).run(here, None)  # type: ignore[arg-type]
+    await refresh_of(Api(lambda _: pytest.fail("requested"))).run(here, None)  # type: ignore[arg-type]
 
     assert here.commits == []
 
 
 def test_a_recheck_from_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="recheck_since"):
-        refresh_of(Api(lambda _: pytest.fail("asked")), recheck_since=datetime(2026, 1, 1))
+        refresh_of(Api(lambda _: pytest.fail("requested")), recheck_since=datetime(2026, 1, 1))
 
 
 async def test_a_file_with_a_time_without_a_zone_is_damaged(tmp_path: Path, payment: Make) -> None:

@@ -146,7 +146,7 @@ async def test_an_invalid_id_is_reported(tmp_path: Path, payment: Make) -> None:
 
 @pytest.mark.parametrize("loss", ["DELETE FROM paywint_payments", "DROP TABLE paywint_payments"])
 @pytest.mark.parametrize("direction", ["sent", "both"])
-async def test_payments_that_are_all_gone_are_reported(
+async def test_a_database_whose_payments_are_all_gone_is_reported(
     tmp_path: Path, loss: str, direction: str
 ) -> None:
     async with Emulator(hostile=True, payments=20) as emulator:
@@ -186,7 +186,7 @@ def test_each_direction_may_begin_a_new_database_at_once(tmp_path: Path, kind: s
     assert asyncio.run(begin_all()) == [None, None, None]
 
 
-async def test_the_open_payments_of_another_direction_are_not_its_own(
+async def test_a_table_does_not_report_open_payments_of_the_other_direction(
     tmp_path: Path, payment: Make
 ) -> None:
     await fill(url_in(tmp_path), [payment(1, status=PaymentStatus.PENDING)], direction="received")
@@ -229,11 +229,11 @@ async def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
         ("sp ace ünï", "sp ace ünï"),
         ("100%.d", "100%.d"),
         ("100%25.d", "100%.d"),
-        ("caf\udce9", "caf\udce9"),  # what is no UTF-8
+        ("caf\udce9", "caf\udce9"),  # not UTF-8
         ("line\nbreak", "line\nbreak"),
     ],
 )
-async def test_a_files_name_is_read_as_urls_are(
+async def test_the_file_name_in_a_url_is_decoded(
     tmp_path: Path, payment: Make, written: str, name: str
 ) -> None:
     (tmp_path / name).mkdir()
@@ -286,7 +286,7 @@ def test_a_wrong_url_is_refused_without_its_password(url: str, problem: str) -> 
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_url_is_display_name_without_its_password() -> None:
+def test_the_display_name_is_the_url_without_its_password() -> None:
     assert display_name(f"postgres://me:{SECRET}@host/books?sslmode=require") == (
         "postgresql://me:***@host/books?ssl=require"
     )

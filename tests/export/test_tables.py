@@ -61,7 +61,7 @@ async def refresh(
 def stop_at(number: int) -> Callable[[int], Any]:
     async def before_page(first: int) -> None:
         if first >= number:
-            raise IncompleteHistoryError("as told")
+            raise IncompleteHistoryError("simulated")
 
     return before_page
 
@@ -97,7 +97,7 @@ def test_the_character_0_is_written_or_replaced_and_never_dropped(
 
     run(fill(make_table(output, "sent"), [[odd]]))
 
-    # PostgreSQL has no such character.
+    # PostgreSQL cannot store this character.
     kept = "a\ufffdb" if kind == "postgresql" else "a\0b"
     assert [row["description"] for row in rows_in(output)] == [kept]
 
@@ -152,7 +152,7 @@ def test_a_repeated_payment_replaces_its_row_if_rows_have_a_key(
     tmp_path: Path, kind: str, payment: Make, commits: bool
 ) -> None:
     if kind not in ("sqlite", *SERVED):
-        kind = "sqlite"  # files and Parquet rely on listings, which deliver each payment once
+        kind = "sqlite"  # files and Parquet have no key: listings deliver each payment once
     output = output_in(tmp_path, kind)
     texts = iter(["first", "second", "third", "last"])
     pages = [[payment(n, description=next(texts)) for n in (1, 1)] for _ in range(2)]
@@ -180,7 +180,7 @@ def test_an_empty_history_can_be_read(tmp_path: Path, kind: str, read: Read) -> 
     assert rows_in(output) == []
 
 
-def test_rows_that_are_not_final_are_reported_and_updated_in_place(
+def test_payments_that_are_not_final_are_reported_and_updated_in_place(
     tmp_path: Path, kind: str, payments: list[Payment]
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -202,7 +202,7 @@ def test_rows_that_are_not_final_are_reported_and_updated_in_place(
     assert rows_in(output) == wanted
 
 
-def test_what_is_final_is_brought_up_to_date_where_it_was_created_since_then(
+def test_a_recheck_updates_final_payments_created_since_its_time(
     tmp_path: Path, kind: str, payment: Make
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -222,7 +222,7 @@ def test_what_is_final_is_brought_up_to_date_where_it_was_created_since_then(
 
 
 @pytest.mark.parametrize("status", ["refunded", "partially_refunded", *PaymentStatus])
-def test_what_the_sdk_takes_for_final_is_not_reported(
+def test_a_status_that_the_sdk_considers_final_is_not_reported(
     tmp_path: Path, kind: str, payment: Make, status: str
 ) -> None:
     output = output_in(tmp_path, kind)
@@ -234,9 +234,7 @@ def test_what_the_sdk_takes_for_final_is_not_reported(
     assert ids == ([] if written.status.is_final else [written.payment_id])
 
 
-def test_a_recheck_reports_what_is_not_final_alone(
-    tmp_path: Path, kind: str, payment: Make
-) -> None:
+def test_a_recheck_does_not_report_final_payments(tmp_path: Path, kind: str, payment: Make) -> None:
     output = output_in(tmp_path, kind)
     run(fill(make_table(output, "sent"), [[payment(2, status=PaymentStatus.OPENED), payment(1)]]))
 
@@ -344,7 +342,7 @@ def test_a_refused_writer_does_not_affect_the_other(
         await first.open()
         try:
             second = make_table(output, "received")
-            with suppress(ExportError):  # into a database both may go
+            with suppress(ExportError):  # a database allows both writers
                 await second.open()
             await first.write([payment(1)])
             await second.close(complete=False)

@@ -86,7 +86,7 @@ async def test_commits_are_a_second_apart(read: Read) -> None:
     assert all(checkpoint == {"delivered": written} for written, checkpoint in sink.committed)
 
 
-async def test_a_slow_disk_is_asked_less_often(read: Read) -> None:
+async def test_a_slow_disk_has_fewer_commits(read: Read) -> None:
     sink = Log(commit_takes=0.5)
 
     await transfer(read(before_page=lambda _: pass_time(1.0)), sink)
@@ -95,7 +95,9 @@ async def test_a_slow_disk_is_asked_less_often(read: Read) -> None:
     assert pauses[:2] == [6, 6]
 
 
-async def test_an_error_of_the_reading_comes_after_a_commit_of_what_is_right(read: Read) -> None:
+async def test_written_pages_are_committed_before_an_error_of_the_reading_is_raised(
+    read: Read,
+) -> None:
     async def fail(first: int) -> None:
         if first == 50:
             raise IncompleteHistoryError("somebody deleted payments")
@@ -109,7 +111,7 @@ async def test_an_error_of_the_reading_comes_after_a_commit_of_what_is_right(rea
     assert sink.closed == [False]
 
 
-async def test_cancelled_it_commits_what_was_written_and_ends_the_reading(
+async def test_a_cancelled_transfer_commits_what_was_written_and_closes_the_reading(
     read: Read, other_tasks: Callable[[], set[asyncio.Task[Any]]]
 ) -> None:
     readings: list[Any] = []
@@ -132,7 +134,7 @@ async def test_cancelled_it_commits_what_was_written_and_ends_the_reading(
     assert other_tasks() == set()
 
 
-async def test_after_a_write_that_failed_nothing_is_committed(read: Read) -> None:
+async def test_nothing_is_committed_after_a_failed_write(read: Read) -> None:
     sink = Log(fail_at=50)
 
     with pytest.raises(ExportError):
@@ -142,7 +144,7 @@ async def test_after_a_write_that_failed_nothing_is_committed(read: Read) -> Non
     assert sink.closed == [False]
 
 
-async def test_an_error_of_our_own_commits_nothing(read: Read) -> None:
+async def test_nothing_is_committed_after_an_error_of_on_progress(read: Read) -> None:
     sink = Log()
 
     def broken(done: int, total: int | None) -> None:

@@ -23,7 +23,7 @@ from paywint_async.export._dialects import (
 @pytest.mark.parametrize(
     "amount", ["150.75", "0", "-5", "12345678901234567.89", "1E+3", "0.000001"]
 )
-def test_an_amount_goes_into_mysql_as_it_is(amount: str) -> None:
+def test_an_amount_is_passed_to_mysql_unchanged(amount: str) -> None:
     assert _mysql_value(Decimal(amount)) == Decimal(amount)
 
 
@@ -33,7 +33,7 @@ def test_an_amount_that_mysql_would_round_is_refused(amount: str) -> None:
         _mysql_value(Decimal(amount))
 
 
-def test_other_values_go_into_mysql_as_text_and_times_in_utc() -> None:
+def test_other_values_are_passed_to_mysql_as_text_and_times_in_utc() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
 
     assert _mysql_value(noon) == datetime(2026, 1, 1, 10)
@@ -57,7 +57,7 @@ def test_postgresql_gets_a_replacement_for_the_character_0(text: str) -> None:
     assert not any(isinstance(each, str) and "\0" in each for row in rows for each in row)
 
 
-def test_a_time_beyond_the_calendar_is_a_problem_of_postgresql() -> None:
+def test_a_time_beyond_the_calendar_is_refused_for_postgresql() -> None:
     last = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
 
     assert _postgres_problem([last]) is not None

@@ -1,4 +1,4 @@
-"""The export's part for Windows, by Windows' rules for files, which `windows_simulation` simulates."""
+"""The export's `_windows` module, under the file rules that `windows_simulation` simulates."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from paywint_async.export._stream import Stream
 
 HERE = Path(__file__).parent
 MODULES = ["checkpoint", "compression", "destinations", "files", "parquet", "refresh", "xlsx"]
-# What differs: an open file is never replaced or removed there, permissions are the directory's, and
-# what these compare is a directory with the locks' files in it.
+# Different on Windows: an open file is never replaced or removed, permissions are the directory's, and
+# lock files are in the directories that these tests compare.
 ONLY_ON_POSIX = [
     "test_files.py::test_a_file_replaced_meanwhile_is_detected_at_the_next_commit",
     "test_files.py::test_permissions_and_links_are_kept_by_the_replacement",
@@ -31,7 +31,7 @@ ONLY_ON_POSIX = [
     "test_compression.py::test_a_full_disk_leaves_the_file_and_its_checkpoint",
     "test_compression.py::test_a_cancelled_refresh_leaves_the_file_unchanged",
 ]
-# What takes long and is the same on each system.
+# Slow, and the same on every system.
 THE_SAME = [
     "test_compression.py::test_a_file_damaged_in_its_middle_is_reported",
     "test_compression.py::test_without_the_extra_the_error_names_it",
@@ -41,7 +41,7 @@ THE_SAME = [
 
 @pytest.fixture
 def windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on Windows' rules hold."""
+    """Applies Windows' file rules until the test's end."""
     simulate(monkeypatch)
 
 
@@ -102,7 +102,7 @@ class TestALock:
         _windows.close(fd)
         assert os.listdir(tmp_path) == ["a"]
 
-    def test_keeps_nobody_from_reading(self, opened):
+    def test_does_not_prevent_reading(self, opened):
         fd, path = opened("a")
         os.write(fd, b"text")
         assert Path(path).read_bytes() == b"text"

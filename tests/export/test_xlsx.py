@@ -1,4 +1,4 @@
-"""Excel files: exact amounts, texts that are no formulas, several sheets, and continued exports."""
+"""Excel files: exact amounts, texts that are not formulas, several sheets, continued exports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Rows = list[list[Any]]
 
 
 def rows_in(path: Path | str) -> Rows:
-    """The rows behind the header, of all sheets."""
+    """The rows after the header, of all sheets."""
     book = CalamineWorkbook.from_path(str(path))
     return [
         row for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python()[1:]
@@ -94,7 +94,7 @@ async def test_a_workbook_has_the_columns_and_rows_of_an_export(
         ("1E-410", "1E-410"),
     ],
 )
-async def test_an_amount_is_a_number_where_15_digits_hold_it_and_else_text(
+async def test_an_amount_is_a_number_of_up_to_15_digits_and_otherwise_text(
     tmp_path: Path, payment: Make, read: Read, amount: str, cell: float | str
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -125,7 +125,7 @@ async def test_an_amount_is_a_number_where_15_digits_hold_it_and_else_text(
         "支付 😀 \u202e",
     ],
 )
-async def test_a_text_is_text_to_the_letter_and_never_a_formula(
+async def test_a_text_is_written_exactly_and_never_as_a_formula(
     tmp_path: Path, payment: Make, read: Read, text: str
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -138,7 +138,7 @@ async def test_a_text_is_text_to_the_letter_and_never_a_formula(
         assert "xl/hyperlinks" not in "".join(archive.namelist())
 
 
-async def test_characters_that_xml_has_not_are_escaped_as_excel_does(
+async def test_characters_that_xml_does_not_allow_are_escaped_like_in_excel(
     tmp_path: Path, payment: Make, read: Read
 ) -> None:
     await export(read([payment(1, description="a\x01b\ufffe")]), tmp_path / "a.xlsx")
@@ -148,7 +148,7 @@ async def test_characters_that_xml_has_not_are_escaped_as_excel_does(
 
 
 @pytest.mark.parametrize("write", [export, sync])
-async def test_a_text_that_no_cell_holds_is_refused_by_its_payment(
+async def test_a_text_too_long_for_a_cell_is_refused_naming_its_payment(
     tmp_path: Path, payment: Make, read: Read, write: Any
 ) -> None:
     long = payment(2, description="😀" * 16_384)
@@ -173,7 +173,7 @@ async def test_a_time_before_the_calendar_of_excel_is_text(
     assert rows_in(tmp_path / "a.xlsx")[0][10] == "1899-12-31T00:00:00.000000Z"
 
 
-async def test_rows_continue_in_another_sheet_where_one_is_full(
+async def test_rows_continue_in_another_sheet_when_one_is_full(
     tmp_path: Path, read: Read, payments: list[Payment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workbook, "ROWS_PER_SHEET", 100)
@@ -190,10 +190,10 @@ async def test_rows_continue_in_another_sheet_where_one_is_full(
 
 async def stop_at_50(first: int) -> None:
     if first >= 50:
-        raise IncompleteHistoryError("as told")
+        raise IncompleteHistoryError("simulated")
 
 
-async def test_an_export_that_stops_leaves_the_former_file_and_what_it_has_got(
+async def test_a_stopped_export_keeps_the_previous_file_and_a_part(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -209,7 +209,7 @@ async def test_an_export_that_stops_leaves_the_former_file_and_what_it_has_got(
     assert sorted(os.listdir(tmp_path)) == ["a.xlsx", "part.xlsx"]
 
 
-async def test_a_table_that_stops_is_continued_and_equals_one_run(
+async def test_a_stopped_and_continued_table_equals_one_run(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -223,7 +223,7 @@ async def test_a_table_that_stops_is_continued_and_equals_one_run(
     assert sorted(os.listdir(tmp_path)) == ["a.xlsx", "a.xlsx.checkpoint", "a.xlsx.rows.jsonl.gz"]
 
 
-async def test_a_later_run_adds_what_is_new_and_brings_rows_up_to_date(
+async def test_a_later_run_adds_new_payments_and_updates_rows(
     tmp_path: Path, read: Read, payment: Make
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -245,7 +245,7 @@ async def test_a_later_run_adds_what_is_new_and_brings_rows_up_to_date(
     ]
 
 
-async def test_it_is_not_written_again_without_need(tmp_path: Path, read: Read) -> None:
+async def test_a_workbook_without_changes_is_not_written_again(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "a.xlsx"
     await sync(read(), path)
     before = path.stat()
@@ -255,7 +255,7 @@ async def test_it_is_not_written_again_without_need(tmp_path: Path, read: Read) 
     assert path.stat().st_ino == before.st_ino
 
 
-async def test_a_workbook_that_is_gone_is_written_again(
+async def test_a_removed_workbook_is_written_again(
     tmp_path: Path, read: Read, payments: list[Payment]
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -289,7 +289,9 @@ async def test_a_workbook_that_another_program_has_changed_is_never_overwritten(
     assert path.read_bytes() == content
 
 
-async def test_both_directions_have_a_column_for_it(tmp_path: Path, payment: Make) -> None:
+async def test_an_export_of_both_directions_has_a_column_of_directions(
+    tmp_path: Path, payment: Make
+) -> None:
     path = tmp_path / "a.xlsx"
     table = make_table(str(path), "both")
     await table.open()
@@ -313,7 +315,7 @@ async def test_damaged_rows_are_reported(tmp_path: Path, read: Read) -> None:
         await sync(read(), path)
 
 
-async def test_cancelled_while_it_writes_the_workbook_the_former_one_stays(
+async def test_a_cancellation_during_the_write_keeps_the_previous_workbook(
     tmp_path: Path, read: Read, payments: list[Payment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.xlsx"
@@ -337,7 +339,7 @@ async def test_cancelled_while_it_writes_the_workbook_the_former_one_stays(
 
 
 @pytest.mark.parametrize("write", [make_table, make_export_sink])
-def test_a_device_is_no_workbook(tmp_path: Path, write: Any) -> None:
+def test_a_device_is_refused_as_a_workbook(tmp_path: Path, write: Any) -> None:
     os.mkfifo(tmp_path / "a.xlsx")
 
     with pytest.raises(ExportError, match="is no regular file"):

@@ -1,4 +1,4 @@
-"""A plugin of pytest: the tests of a run follow Windows' rules for files. See `test_windows`."""
+"""A pytest plugin that runs tests under Windows' file rules. See `test_windows`."""
 
 from __future__ import annotations
 
