@@ -307,8 +307,7 @@ class Planner:
             return answer, offset
         page_no = self._at.page_of(end, answer.total, self._rows)  # the last key may be there now
         following = yield from self._get(page_no)
-        further = yield from self._find_anchor(following)
-        if further or following.total != answer.total:
+        if further := (yield from self._find_anchor(following)):
             return further
         return (following if offset == end else answer), offset  # the last key was deleted
 
@@ -380,8 +379,10 @@ class Planner:
         records = progress.deliver(answer, skip, due) if due else ()
         if due or progress.known.overlap(answer.keys, skip):
             self._agreed_total = max(self._agreed_total, answer.total)
-        kept = self._kept = None if answer is self._kept else self._kept
-        is_next = kept and self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
+        kept = self._kept
+        if kept is None or kept is answer:
+            return Decision(records)
+        is_next = self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
         return Decision(records, offer=kept if is_next else None)
 
     def _count_due(self, answer: PageAnswer, skip: int, due: int) -> int:
