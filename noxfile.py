@@ -190,7 +190,7 @@ def aiohttp(session: nox.Session, release: str) -> None:
 def exactly_once(session: nox.Session) -> None:
     """Listings, ranges and spans against 10,000 random histories for each kind of change."""
     install_tests(session)
-    names = ("planner", "ranges", "span_planner", "oldest_first")
+    names = ("planner", "ranges", "span_planner", "oldest_first", "one_change")
     tests = [f"tests/pagination/test_{name}.py" for name in names]
     patience = ("-o", "faulthandler_timeout=3600")  # one test reads all histories
     run_pytest(session, *SIDE_BY_SIDE, *patience, *tests, HISTORIES="10000")

@@ -124,8 +124,8 @@ class Planner:
 
     def position(self, unhanded: int = 0) -> Position | None:
         """The position of the read; the last ``unhanded`` records do not count as delivered."""
-        at, handed = self._at, self.progress.handed
-        is_unread = handed == 0 and (self._start is not None or at.remaining > 0)
+        at = self._at
+        is_unread = self.progress.passed == 0 and (self._start is not None or at.remaining > 0)
         if not self._is_open or (is_unread and not at.is_changed):
             return self._start
         return self.progress.position(unhanded)
@@ -307,7 +307,8 @@ class Planner:
             return answer, offset
         page_no = self._at.page_of(end, answer.total, self._rows)  # the last key may be there now
         following = yield from self._get(page_no)
-        if further := (yield from self._find_anchor(following)):
+        further = yield from self._find_anchor(following)
+        if further or following.total != answer.total:
             return further
         return (following if offset == end else answer), offset  # the last key was deleted
 

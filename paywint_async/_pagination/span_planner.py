@@ -131,7 +131,9 @@ class SpanPlanner(Planner):
 
     def _begin_at(self, found: FoundSpan) -> Decision:
         self.progress.begin_span(found.position)
-        self._total = self._agreed_total = found.total
+        self._total = found.total
+        # The search's later answers do not show the first page, and prove nothing of what follows it.
+        self._agreed_total = (found.first or found).total
         self._drift = self._last_page = 0
         self._is_open = True
         self._is_end_seen = not found.position.remaining

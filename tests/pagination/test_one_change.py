@@ -1,0 +1,82 @@
+"""One change of the list while it is read, together with arrivals that move it by a page or nearly."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+from history_model import Reader
+from scheduled_changes import OneChange, ScheduledHistory
+
+from paywint_async._pagination.checkpoint import from_json, to_json
+from paywint_async._pagination.position import Span
+
+HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200")) // 2
+ORDERS = pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
+SEQUENCES = pytest.mark.parametrize("is_time_ordered", [False, True], ids=["servers", "of time"])
+
+
+@pytest.mark.parametrize("stop_after", [None, 1, 10, 25])
+@SEQUENCES
+@ORDERS
+def test_reads_that_follow_each_other_lose_and_double_nothing_without_an_error(
+    is_oldest_first: bool, is_time_ordered: bool, stop_after: int | None
+) -> None:
+    doubts = 0
+    for seed in range(HISTORIES):
+        case = OneChange(seed, is_oldest_first=is_oldest_first)
+        delivered, doubt = read_on(case, is_time_ordered=is_time_ordered, stop_after=stop_after)
+        doubled = {key for key in delivered if delivered.count(key) > 1}
+        assert not doubled or (doubt and doubled <= case.history.moved), seed
+        assert case.within(delivered) == delivered, seed
+        assert doubt or case.has_one_time or not case.lost(delivered), seed
+        doubts += doubt is not None
+    assert doubts < HISTORIES / 3
+
+
+def read_on(
+    case: OneChange, *, is_time_ordered: bool, stop_after: int | None
+) -> tuple[list[int], str | None]:
+    """Reads, goes on where that stopped, and then reads what is new."""
+    reading = case.read(is_time_ordered=is_time_ordered, stop_after=stop_after)
+    delivered, reads_to_come = reading.delivered, 2 if stop_after else 1
+    while reading.doubt is None and reading.position and reads_to_come:
+        start = from_json(to_json(reading.position, "received"), "received")
+        reading = case.read(is_time_ordered=is_time_ordered, start=start)
+        delivered, reads_to_come = delivered + reading.delivered, reads_to_come - 1
+        assert reading.doubt or reading.position is None or reading.position.is_finished
+    return delivered, reading.doubt
+
+
+@SEQUENCES
+@ORDERS
+def test_the_rest_of_a_disordered_list_may_hold_nothing_of_the_span(
+    is_oldest_first: bool, is_time_ordered: bool
+) -> None:
+    """The read that is resumed after the span's last payment ends, and the next one shows what is new."""
+    case = OneChange(0, is_oldest_first=is_oldest_first)
+    history = case.history = ScheduledHistory(60, is_oldest_first=is_oldest_first)
+    times = history.times
+    times[60], times[59] = times[59], times[60]  # on the first or the last page
+    times[1], times[2] = times[2], times[1]
+    case.span = Span(since=times[20], until=times[30])
+    first = case.read(is_time_ordered=is_time_ordered, stop_after=10)
+    rest = case.read(is_time_ordered=is_time_ordered, start=first.position)
+    assert (sorted(first.delivered), rest.delivered) == ([*range(20, 30)], [])
+    assert rest.position is not None
+    assert rest.position.is_finished
+    history.insert()
+    times[61] = times[25]
+    new = case.read(is_time_ordered=is_time_ordered, start=rest.position)
+    assert (new.doubt, new.delivered) == (None, [61])
+
+
+@pytest.mark.parametrize("shifted", [1, 2, 3, 4])
+def test_an_insertion_below_an_open_span_while_it_is_looked_up_hides_no_seam(shifted: int) -> None:
+    """The first page is shown before the search: with the arrivals, the next one begins a page later."""
+    history = ScheduledHistory(100)
+    history.schedule = {2: [("insert", 15)] * shifted, 5: [("arrive", 10 - shifted)]}
+    span = Span(since=history.times[18])
+    reading = Reader(history, Random(0), rows=10, window=1, span=span).read()
+    assert reading.doubt or reading.delivered == [*range(100, 17, -1)]
