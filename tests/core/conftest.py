@@ -1,4 +1,4 @@
-"""Fixtures: clients and transports of a test server, and all that an error could show of a secret."""
+"""Fixtures: clients and transports of a test server, and all that an error could show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of a client: invalid values are refused with a clear message, secrets never shown."""
+"""The configuration of a client: invalid values are refused clearly, secrets never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections: unexpected bytes never answer another request, and a broken answer ends an attempt."""
+"""Connections: unexpected bytes never answer a request; a broken answer ends an attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`client.request`: any path of the API, through the same chain, errors and limits; and `sent_path`."""
+"""`client.request`: any path of the API, with the same errors, retries and limits; `sent_path`."""
 
 from __future__ import annotations
 

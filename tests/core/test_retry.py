@@ -1,4 +1,4 @@
-"""Which requests are retried, how often, and after which wait: counted at the server, on virtual time."""
+"""What is retried, how often, and after which wait: counted at the server, on virtual time."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def now() -> float:
 
 
 def answering(*outcomes: int | PaywintError) -> Handler:
-    """A handler that gives these statuses or raises these errors in turn, the last one repeatedly."""
+    """A handler that gives these statuses or raises these errors in turn; the last one repeats."""
     rest = list(outcomes)
 
     async def handler(_request: Request) -> Response:

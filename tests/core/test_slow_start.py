@@ -1,4 +1,4 @@
-"""The slow start: few requests at first, more with each success; a hanging request frees its place."""
+"""The slow start: few requests at first, more with each success; hanging ones free their places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thousands of waits on one client share their looks at payments, of which few are in flight at a time.
+"""Thousands of waits on one client share their looks at payments, few of which are in flight.
 
 PAYWINT_WAITS sets how many wait over HTTP (nox session `tracking`: 5,000).
 """

@@ -1,4 +1,4 @@
-"""An await that the caller breaks off loses nothing: the next one gives the very next record."""
+"""A cancelled `anext` loses no record: the next call returns the record that is due."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ITERATORS: list[Callable[[PaywintClient], AsyncIterator[Any]]] = [
 
 
 async def read(iterator: AsyncIterator[Any], next_timeout: Callable[[], float]) -> list[Any]:
-    """All of an iterator, by an `anext` that gives up again and again."""
+    """All records of an iterator, whose `anext` is called again after each timeout."""
     found = []
     while True:
         try:
@@ -73,7 +73,7 @@ def fetches() -> list[asyncio.Task[Any]]:
 
 
 @pytest.mark.parametrize("start", ITERATORS)
-async def test_a_timeout_below_the_latency_loses_and_doubles_nothing(start) -> None:
+async def test_a_timeout_below_the_latency_loses_and_repeats_nothing(start) -> None:
     async with account(95, latency=1.0) as (_, client):
         whole = [key async for record in start(client) for key in keys(record)]
 
@@ -84,7 +84,7 @@ async def test_a_timeout_below_the_latency_loses_and_doubles_nothing(start) -> N
 
 
 @pytest.mark.parametrize("start", [received, pages, history, batches])
-async def test_the_request_goes_on_meanwhile(start) -> None:
+async def test_the_request_continues_after_a_timeout(start) -> None:
     async with account(95, latency=1.0) as (emulator, client):
         iterator = start(client)
         for _ in range(4):
@@ -96,7 +96,7 @@ async def test_the_request_goes_on_meanwhile(start) -> None:
 
 
 @pytest.mark.slow
-async def test_random_timeouts_deliver_each_payment_once_and_leave_nothing() -> None:
+async def test_random_timeouts_deliver_each_payment_once_and_leave_no_request() -> None:
     random = Random(11)
     async with account(73, latency=0.01) as (emulator, client):
         whole = {start: [k async for r in start(client) for k in keys(r)] for start in ITERATORS}
@@ -111,7 +111,7 @@ async def test_random_timeouts_deliver_each_payment_once_and_leave_nothing() -> 
         assert emulator.in_flight == 0
 
 
-async def test_the_checkpoint_after_a_broken_off_await_is_exact() -> None:
+async def test_the_checkpoint_after_a_timeout_is_exact() -> None:
     async with account(95, latency=1.0) as (_, client):
         whole = ids(await client.payments.received().collect())
         listing = client.payments.received(rows_per_page=10)
@@ -126,7 +126,7 @@ async def test_the_checkpoint_after_a_broken_off_await_is_exact() -> None:
 
 
 @pytest.mark.parametrize("start", ITERATORS)
-async def test_after_the_clients_end_the_next_step_says_so(start) -> None:
+async def test_after_closing_the_client_each_anext_raises(start) -> None:
     async with account(95, latency=1.0) as (_, client):
         iterator = start(client)
         with pytest.raises(TimeoutError):
@@ -139,7 +139,7 @@ async def test_after_the_clients_end_the_next_step_says_so(start) -> None:
         assert fetches() == []
 
 
-async def test_after_the_clients_end_not_even_records_that_are_here_are_given() -> None:
+async def test_after_closing_the_client_no_fetched_records_are_returned() -> None:
     async with account(95) as (_, client):
         iterator = received(client)
         await anext(iterator)
@@ -150,7 +150,7 @@ async def test_after_the_clients_end_not_even_records_that_are_here_are_given() 
 
 
 @pytest.mark.parametrize("start", ITERATORS)
-async def test_an_error_is_raised_again_and_never_ends_in_silence(start) -> None:
+async def test_an_error_is_raised_again_by_each_anext(start) -> None:
     async with account(95, failures=1.0) as (_, client):
         iterator = start(client)
         for _ in range(2):
@@ -174,11 +174,11 @@ async def test_an_iterator_that_is_dropped_after_a_timeout_stops_its_requests(st
 
 
 @pytest.mark.parametrize("start", ITERATORS)
-async def test_a_cancelled_consumer_stops_its_requests_though_its_frames_are_kept(start) -> None:
+async def test_a_cancelled_consumer_stops_its_requests_even_if_its_frames_are_kept(start) -> None:
     async with account(950, latency=1.0) as (emulator, client):
 
         async def consume() -> None:
-            iterator = start(client)  # a local, which the kept task's traceback keeps alive
+            iterator = start(client)  # the traceback of the kept task keeps this local alive
             while True:
                 await anext(iterator)
 
@@ -193,7 +193,7 @@ async def test_a_cancelled_consumer_stops_its_requests_though_its_frames_are_kep
         assert emulator.in_flight == 0
 
 
-async def test_an_iterator_whose_requests_were_stopped_goes_on_where_it_was() -> None:
+async def test_an_iterator_continues_after_its_requests_were_stopped() -> None:
     async with account(95, latency=1.0) as (_, client):
         whole = ids(await client.payments.received().collect())
         iterator = received(client)
@@ -236,7 +236,7 @@ async def test_closing_an_iterator_ends_it() -> None:
         assert emulator.in_flight <= 8
 
 
-async def test_a_watch_goes_on_after_a_timeout() -> None:
+async def test_a_watch_continues_after_a_timeout() -> None:
     async with account(latency=1.0, timetable=[(5, "opened"), (10, "success")]) as (_, client):
         link = await client.payments.create_link(5)
         watch = client.payments.watch(link.payment_id)
@@ -259,7 +259,7 @@ async def test_a_watch_that_is_dropped_after_a_timeout_stops_its_look() -> None:
         assert [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_look"] == []
 
 
-async def test_a_watchs_timeout_runs_on_over_broken_off_awaits() -> None:
+async def test_cancelled_awaits_do_not_extend_the_timeout_of_a_watch() -> None:
     async with account(latency=1.0) as (_, client):
         link = await client.payments.create_link(5)
         started = asyncio.get_running_loop().time()
@@ -275,7 +275,7 @@ async def test_a_watchs_timeout_runs_on_over_broken_off_awaits() -> None:
         assert 10 <= asyncio.get_running_loop().time() - started < 10.5
 
 
-def test_what_is_dropped_while_the_loop_rests_ends_when_it_runs_again() -> None:
+def test_iterators_dropped_while_the_loop_is_stopped_end_when_it_runs_again() -> None:
     async def open_account() -> tuple[Any, Any]:
         context = account(950, latency=0.2)
         return context, await context.__aenter__()
@@ -296,7 +296,7 @@ def test_what_is_dropped_while_the_loop_rests_ends_when_it_runs_again() -> None:
         watch = client.payments.watch(link.payment_id)
         runner.run(step(iterator))
         runner.run(step(watch))
-        del iterator, watch  # outside of the event loop, as a garbage collector may
+        del iterator, watch  # outside of the event loop, like the garbage collector
         gc.collect()
 
         assert runner.run(leave()) == ([], [])

@@ -1,4 +1,4 @@
-"""What was deleted or moved between two reads: new payments come, and the change is said, not guessed."""
+"""Deletions and moves between two reads: new payments are delivered and the change is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def checkpoint(reading: Reading) -> Position:
 
 @pytest.mark.parametrize("ties", [1, 1000])
 @pytest.mark.parametrize("rank", [1, 15, 20])
-def test_an_oldest_first_server_says_once_that_known_payments_moved(rank: int, ties: int) -> None:
+def test_oldest_first_a_move_of_known_payments_is_reported_once(rank: int, ties: int) -> None:
     history = History(30, is_oldest_first=True, ties=ties)
     start = checkpoint(sync(history, None))
     history.keys.append(history.keys.pop(rank - 1))
@@ -36,7 +36,7 @@ def test_an_oldest_first_server_says_once_that_known_payments_moved(rank: int, t
 
 
 @pytest.mark.parametrize("ties", [1, 1000])
-def test_an_oldest_first_server_says_once_that_known_payments_were_deleted(ties: int) -> None:
+def test_oldest_first_a_deletion_of_known_payments_is_reported_once(ties: int) -> None:
     history = History(30, is_oldest_first=True, ties=ties)
     start = checkpoint(sync(history, None))
     del history.keys[14]
@@ -49,7 +49,7 @@ def test_an_oldest_first_server_says_once_that_known_payments_were_deleted(ties:
     assert (third.doubt, third.delivered) == (None, [])
 
 
-def test_a_deletion_and_an_arrival_hide_nothing_where_the_order_is_unknown() -> None:
+def test_a_deletion_and_an_arrival_hide_nothing_if_the_order_is_unknown() -> None:
     history = History(10, ties=1000)
     start = checkpoint(sync(history, None, rows=20))
     history.keys.remove(10)
@@ -60,7 +60,9 @@ def test_a_deletion_and_an_arrival_hide_nothing_where_the_order_is_unknown() -> 
 
 
 @pytest.mark.parametrize("deleted", [1, 12, 19])
-def test_they_hide_nothing_on_an_oldest_first_page_of_equal_times(deleted: int) -> None:
+def test_a_deletion_and_an_arrival_hide_nothing_on_an_oldest_first_page_of_equal_times(
+    deleted: int,
+) -> None:
     history = History(20, is_oldest_first=True, ties=1000)
     start = checkpoint(sync(history, None, rows=20))
     history.keys.remove(deleted)
@@ -71,7 +73,7 @@ def test_they_hide_nothing_on_an_oldest_first_page_of_equal_times(deleted: int) 
 
 
 @pytest.mark.parametrize("deleted", [1, 12, 22])
-def test_a_deletion_never_turns_an_order_that_arrivals_have_shown(deleted: int) -> None:
+def test_a_deletion_never_reverses_an_order_that_arrivals_have_shown(deleted: int) -> None:
     history = History(21, ties=1000)
     start = checkpoint(sync(history, None, rows=20))
     history.insert()
@@ -84,7 +86,7 @@ def test_a_deletion_never_turns_an_order_that_arrivals_have_shown(deleted: int) 
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_the_latest_payment_deleted_brings_no_old_one_again(size: int) -> None:
+def test_deleting_the_latest_payment_delivers_no_old_one_again(size: int) -> None:
     history = History(size, ties=1000)
     start = checkpoint(sync(history, None))
     history.insert()
@@ -98,9 +100,7 @@ def test_the_latest_payment_deleted_brings_no_old_one_again(size: int) -> None:
 
 @pytest.mark.parametrize("new", [1, 2, 10, 12, 25])
 @pytest.mark.parametrize("size", [10, 35, 40])
-def test_what_is_new_on_an_oldest_first_server_costs_its_pages_and_one_request(
-    size: int, new: int
-) -> None:
+def test_oldest_first_new_payments_cost_their_pages_and_one_request(size: int, new: int) -> None:
     history = History(size, is_oldest_first=True)
     start = checkpoint(sync(history, None))
     for _ in range(new):
@@ -111,12 +111,12 @@ def test_what_is_new_on_an_oldest_first_server_costs_its_pages_and_one_request(
 
 
 @pytest.mark.parametrize("lag", [10, 14, 20])
-def test_a_total_that_lags_behind_the_rows_hides_nothing_that_is_new(lag: int) -> None:
+def test_a_total_that_lags_behind_the_rows_hides_no_new_payment(lag: int) -> None:
     history = History(19)
     start = checkpoint(sync(history, None))
     for _ in range(lag):
         history.insert()
-    history.total_error = -lag  # of the next answer alone
+    history.total_error = -lag  # only in the next answer
     second = sync(history, start)
     assert second.delivered == list(range(19 + lag, 19, -1))
     assert second.doubt is None
@@ -124,7 +124,7 @@ def test_a_total_that_lags_behind_the_rows_hides_nothing_that_is_new(lag: int) -
 
 @pytest.mark.parametrize("stop_after", [1, 12, 15])
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_change_is_reported_though_the_read_that_saw_it_was_interrupted(
+def test_a_change_is_reported_even_if_the_read_that_saw_it_was_interrupted(
     stop_after: int, is_oldest_first: bool
 ) -> None:
     history = History(30, is_oldest_first=is_oldest_first)
@@ -141,7 +141,7 @@ def test_a_change_is_reported_though_the_read_that_saw_it_was_interrupted(
     assert (last.doubt, last.delivered) == (None, [])
 
 
-def test_one_answer_alone_does_not_move_where_the_earlier_read_begins() -> None:
+def test_a_single_answer_does_not_move_the_low_watermark() -> None:
     history = FlickersOnPage4(24)
     start = checkpoint(sync(history, None))
     for _ in range(33):
@@ -154,7 +154,7 @@ def test_one_answer_alone_does_not_move_where_the_earlier_read_begins() -> None:
 
 
 class FlickersOnPage4(History):
-    """The total of the next answer to page 4 is one too many."""
+    """The total in the next answer to page 4 is one too high."""
 
     is_due = False
 
@@ -164,7 +164,7 @@ class FlickersOnPage4(History):
         return super().answer(page_no, rows)
 
 
-def test_what_was_moved_during_an_oldest_first_read_is_reported_by_the_next_one() -> None:
+def test_a_move_during_an_oldest_first_read_is_reported_by_the_next_one() -> None:
     history = History(40, is_oldest_first=True)
     part = Reader(history, Random(0), rows=10, window=1, stop_after=34).read()
     history.keys.append(history.keys.pop(25))
@@ -173,11 +173,11 @@ def test_what_was_moved_during_an_oldest_first_read_is_reported_by_the_next_one(
     assert rest.doubt is None
     assert part.delivered + rest.delivered == list(range(1, 41))
     following = sync(history, checkpoint(rest))
-    assert following.delivered == [26, 41]  # 26 comes again, and that is said
+    assert following.delivered == [26, 41]  # 26 is delivered again, which is reported
     assert following.doubt is not None
 
 
-def test_a_checkpoint_at_the_last_payment_does_not_forget_that_it_was_the_wrong_one() -> None:
+def test_a_wrong_last_payment_is_reported_after_a_checkpoint_at_it() -> None:
     history = History(30, is_oldest_first=True)
     part = Reader(history, Random(0), rows=10, window=1, stop_after=15).read()
     history.keys.remove(30)
@@ -186,5 +186,5 @@ def test_a_checkpoint_at_the_last_payment_does_not_forget_that_it_was_the_wrong_
         history, Random(0), rows=10, window=1, start=checkpoint(part), stop_after=15
     ).read()
     assert rest.delivered == [*range(16, 30), 31]
-    assert rest.doubt is None  # it was interrupted before its end
+    assert rest.doubt is None  # the read was interrupted before its end
     assert sync(history, checkpoint(rest)).doubt is not None

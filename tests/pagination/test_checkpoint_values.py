@@ -1,4 +1,4 @@
-"""A checkpoint as a value: what a position becomes as JSON is the same position again, or refused."""
+"""A checkpoint as JSON: a position survives the round trip, and an invalid value is refused."""
 
 from __future__ import annotations
 
@@ -55,13 +55,15 @@ def test_the_example_sets_each_field() -> None:
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_a_position_comes_back_from_its_checkpoint(position: Position) -> None:
+def test_a_position_equals_the_one_from_its_checkpoint(position: Position) -> None:
     value = json.loads(json.dumps(to_json(position, "received")))
     assert from_json(value, "received") == position
 
 
 @pytest.mark.parametrize("kind", ["received", "history"])
-async def test_a_listing_that_was_not_begun_has_the_checkpoint_that_it_was_given(kind: str) -> None:
+async def test_a_listing_that_was_not_started_has_the_checkpoint_that_it_was_given(
+    kind: str,
+) -> None:
     async with account(250) as (_, client):
         listing = getattr(client.payments, kind)()
         await listing.collect(limit=120)
@@ -78,7 +80,7 @@ async def test_a_listing_that_was_not_begun_has_the_checkpoint_that_it_was_given
         ({"sent": ...}, "is damaged, or of another version"),
     ],
 )
-async def test_a_checkpoint_of_no_history_is_refused_with_the_reason(
+async def test_an_invalid_history_checkpoint_is_refused_with_the_reason(
     change: dict[str, Any], problem: str
 ) -> None:
     async with account(250) as (_, client):

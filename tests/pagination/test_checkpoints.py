@@ -1,4 +1,4 @@
-"""Where one listing stopped another goes on, with no payment twice; a foreign checkpoint is refused."""
+"""A listing continues where another one stopped, without repeats; invalid checkpoints fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paywint_async import IncompleteHistoryError, InvalidRequestError
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("taken", [1, 99, 100, 101, 350, 999, 1000])
-async def test_a_checkpoint_resumes_right_behind_it(order: str, taken: int) -> None:
+async def test_a_checkpoint_resumes_right_after_it(order: str, taken: int) -> None:
     async with account(1000, order=order) as (emulator, client):
         before = emulator.history("received")[:: 1 if order == "newest" else -1]
         delivered = []
@@ -35,7 +35,7 @@ async def test_a_checkpoint_resumes_right_behind_it(order: str, taken: int) -> N
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-async def test_a_finished_checkpoint_yields_just_the_new_ones_again_and_again(order: str) -> None:
+async def test_a_finished_checkpoint_yields_only_new_payments_each_time(order: str) -> None:
     async with account(250, order=order) as (emulator, client):
         checkpoint, seen = None, 0
         for new in (0, 0, 1, 99, 100, 101, 250):
@@ -86,7 +86,7 @@ async def test_a_damaged_checkpoint_is_refused_before_sending(damage: dict[str, 
 
 
 @pytest.mark.parametrize("checkpoint", [[], "text", 7, {}], ids=str)
-async def test_what_is_no_checkpoint_is_refused(checkpoint: Any) -> None:
+async def test_another_value_than_a_checkpoint_is_refused(checkpoint: Any) -> None:
     async with account() as (_, client):
         for listing in (client.payments.sent, client.payments.history):
             with pytest.raises(InvalidRequestError, match="checkpoint"):
@@ -107,14 +107,14 @@ async def test_the_checkpoint_of_another_account_is_an_error_and_delivers_nothin
         assert delivered == []
 
 
-async def test_before_anything_was_read_nothing_is_known() -> None:
+async def test_before_the_first_read_there_is_no_checkpoint() -> None:
     async with account(150) as (_, client):
         for listing in (client.payments.sent(), client.payments.history()):
             assert (listing.total, listing.checkpoint) == (None, None)
 
 
 @pytest.mark.parametrize("taken", [1, 2, 333, 1399, 1400])
-async def test_the_look_ahead_of_a_history_is_not_in_its_checkpoint(taken: int) -> None:
+async def test_payments_fetched_ahead_of_a_history_are_not_in_its_checkpoint(taken: int) -> None:
     async with account(700) as (emulator, client):
         whole = await client.payments.history().collect()
         listing = client.payments.history()

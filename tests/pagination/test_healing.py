@@ -1,4 +1,4 @@
-"""What one change during a read costs: nothing, or exactly the payment it concerns, and the error.
+"""A single change during a read costs nothing, or only the payment concerned, with an error.
 
 How many random histories are read is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
 """
@@ -21,11 +21,11 @@ SIZES = (12, 20, 25, 40, 55, 100)
 def read_through_one_change(
     kind: str, seed: int, *, is_oldest_first: bool, windows: tuple[int, ...] = (1, 4)
 ) -> tuple[History, list[int], Reading]:
-    """The history after it, the snapshot, and a read during which it happened."""
+    """The history after the change, the snapshot, and the read during which it happened."""
     random = Random(seed)
     size = random.choice(SIZES)
     history = History(size, is_oldest_first=is_oldest_first, ties=random.choice((1, 1, 3)))
-    left = [random.randrange(1, size)]  # the change comes after so many payments
+    left = [random.randrange(1, size)]  # the number of payments before the change
 
     def change_once(history: History, delivered: int) -> None:
         if left and delivered >= left[0]:
@@ -61,7 +61,7 @@ def test_oldest_first_a_deletion_costs_no_other_payment() -> None:
         assert (reading.doubt is None) == (reading.delivered == snapshot), seed
 
 
-def test_oldest_first_what_an_insertion_pushes_behind_the_end_comes_with_the_next_read() -> None:
+def test_oldest_first_payments_that_an_insertion_pushes_past_the_end_are_in_the_next_read() -> None:
     for seed in range(HISTORIES):
         history, snapshot, reading = read_through_one_change(
             "backdate", seed, is_oldest_first=True, windows=(1,)
@@ -98,7 +98,7 @@ def test_a_read_of_equal_times_resumes_on_either_side_of_the_arrivals(
 
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_read_of_equal_times_resumes_though_each_answer_finds_new_arrivals(
+def test_a_read_of_equal_times_resumes_despite_arrivals_before_each_answer(
     is_oldest_first: bool,
 ) -> None:
     history = History(100, is_oldest_first=is_oldest_first, ties=1000)
@@ -111,7 +111,7 @@ def test_a_read_of_equal_times_resumes_though_each_answer_finds_new_arrivals(
 
 @pytest.mark.parametrize("taken", [30, 35, 40])
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_resumed_read_requests_the_page_of_its_anchor_and_those_behind_it(
+def test_a_resumed_read_requests_only_the_page_of_its_anchor_and_those_after_it(
     taken: int, is_oldest_first: bool
 ) -> None:
     history = History(95, is_oldest_first=is_oldest_first)
@@ -120,7 +120,7 @@ def test_a_resumed_read_requests_the_page_of_its_anchor_and_those_behind_it(
     assert rest.requests == 10 - (taken - 1) // 10
 
 
-def test_a_list_in_another_order_than_that_of_time_is_read_as_it_is() -> None:
+def test_a_list_not_sorted_by_time_is_read_in_its_order() -> None:
     history = History(100)
     Random(3).shuffle(history.keys)
     reading = Reader(history, Random(0), rows=10, window=4).read()
@@ -130,16 +130,16 @@ def test_a_list_in_another_order_than_that_of_time_is_read_as_it_is() -> None:
 def test_the_last_page_of_an_oldest_first_list_is_requested_once() -> None:
     history = History(55, is_oldest_first=True)
     reading = Reader(history, Random(0), rows=10, window=1).read()
-    assert reading.requests == 6 + 1  # all pages, and the first one again after the last
+    assert reading.requests == 6 + 1  # all pages, and the first one again at the end
 
 
-def test_whole_pages_of_arrivals_do_not_hide_an_insertion_behind_them() -> None:
+def test_whole_pages_of_arrivals_do_not_hide_an_insertion_among_older_payments() -> None:
     history, snapshot = History(55), History(55).listed()
 
     def change(history: History, delivered: int) -> None:
         if delivered == 10:
             history.insert(20)
-            for _ in range(19):  # with it, as many as two pages hold: no record comes twice
+            for _ in range(19):  # with the insertion exactly two pages: no record repeats
                 history.insert()
 
     reading = Reader(history, Random(0), rows=10, window=1, on_delivered=change).read()
@@ -147,11 +147,11 @@ def test_whole_pages_of_arrivals_do_not_hide_an_insertion_behind_them() -> None:
     assert reading.doubt is not None
 
 
-def test_an_earlier_payment_at_the_head_is_reported_though_the_ranks_agree() -> None:
+def test_an_earlier_payment_at_the_head_is_reported_even_if_the_ranks_agree() -> None:
     history = History(30)
     start = Reader(history, Random(0), rows=10, window=1).read().position
     history.keys.append(history.keys.pop(25))
-    history.insert(5)  # in place of the moved one
+    history.insert(5)  # takes the rank of the moved one
     history.insert()
     second = resume(history, start)
     assert second.delivered == [32]

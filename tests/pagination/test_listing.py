@@ -28,7 +28,9 @@ from paywint_async import (
 
 @pytest.mark.parametrize("direction", ["sent", "received"])
 @pytest.mark.parametrize("payments", [0, 1, 99, 100, 101, 1234])
-async def test_every_payment_comes_once_in_the_servers_order(direction: str, payments: int) -> None:
+async def test_every_payment_is_delivered_once_in_the_servers_order(
+    direction: str, payments: int
+) -> None:
     async with account(payments) as (emulator, client):
         listing = getattr(client.payments, direction)()
         assert ids(await listing.collect()) == emulator.history(direction)
@@ -36,7 +38,7 @@ async def test_every_payment_comes_once_in_the_servers_order(direction: str, pay
         assert emulator.request_count == payments // 100 + 1
 
 
-async def test_payments_that_arrive_meanwhile_neither_shift_nor_show() -> None:
+async def test_payments_that_arrive_during_the_read_do_not_change_it() -> None:
     async with account(3000, latency=0.05, arrivals=20.0) as (emulator, client):
         delivered = ids([payment async for payment in client.payments.received(rows_per_page=20)])
         history = emulator.history("received")
@@ -45,7 +47,7 @@ async def test_payments_that_arrive_meanwhile_neither_shift_nor_show() -> None:
         assert delivered == history[start:]
 
 
-async def test_the_snapshot_ends_though_payments_never_stop_arriving() -> None:
+async def test_the_read_ends_even_if_payments_never_stop_arriving() -> None:
     async with account(200, latency=0.05, arrivals=300.0) as (_, client):
         listing = client.payments.received(rows_per_page=10, max_concurrency=2)
         delivered = await listing.collect()
@@ -54,7 +56,7 @@ async def test_the_snapshot_ends_though_payments_never_stop_arriving() -> None:
 
 @pytest.mark.parametrize("max_concurrency", [1, 4])
 @pytest.mark.parametrize("arrivals", [10, 25])
-async def test_the_snapshot_ends_though_a_page_of_payments_arrives_with_each_answer(
+async def test_the_read_ends_even_if_a_page_of_payments_arrives_with_each_answer(
     arrivals: int, max_concurrency: int
 ) -> None:
     requests = 0
@@ -73,7 +75,7 @@ async def test_the_snapshot_ends_though_a_page_of_payments_arrives_with_each_ans
         assert ids(await listing.collect()) == snapshot
 
 
-async def test_pages_are_fetched_side_by_side_and_never_more_than_asked() -> None:
+async def test_pages_are_fetched_concurrently_up_to_max_concurrency() -> None:
     async with account(2000, latency=0.05) as (emulator, client):
         started = asyncio.get_running_loop().time()
         await client.payments.received(max_concurrency=5).collect()
@@ -82,13 +84,13 @@ async def test_pages_are_fetched_side_by_side_and_never_more_than_asked() -> Non
         assert elapsed == pytest.approx((1 + 20 / 5) * 0.05, rel=0.05)
 
 
-async def test_one_in_flight_is_really_one() -> None:
+async def test_a_max_concurrency_of_one_is_respected() -> None:
     async with account(500, latency=0.05) as (emulator, client):
         await client.payments.received(max_concurrency=1).collect()
         assert emulator.peak_in_flight == 1
 
 
-async def test_a_slow_consumer_makes_the_fetching_wait() -> None:
+async def test_fetching_waits_for_a_slow_consumer() -> None:
     async with (
         account(10_000, latency=0.01) as (emulator, client),
         client.payments.received(max_concurrency=3) as listing,
@@ -124,7 +126,7 @@ async def test_a_page_too_large_for_the_event_loop_is_read_in_a_thread(
     assert threads == {is_in_loop}
 
 
-async def test_a_page_that_cannot_be_read_comes_after_all_before_it() -> None:
+async def test_the_error_of_an_unreadable_page_is_raised_after_all_payments_before_it() -> None:
     async def fail_on_page_4(request: Request, handler: Any) -> Response:
         if request.body and json.loads(request.body)["page_no"] == 4:
             raise TransportError("page 4 is lost")
@@ -142,7 +144,7 @@ async def test_a_page_that_cannot_be_read_comes_after_all_before_it() -> None:
         assert listing.checkpoint["delivered"] == 300
 
 
-async def test_a_refusal_in_a_listing_is_its_own_error() -> None:
+async def test_an_api_error_in_a_listing_keeps_its_class() -> None:
     async def not_found(request: Request, handler: Any) -> Response:
         return Response(status=404)
 
@@ -159,20 +161,20 @@ async def test_a_limit_costs_no_more_requests_than_it_needs() -> None:
 
 
 @pytest.mark.parametrize("limit", [-1, 1.5, True, "3"])
-async def test_a_limit_that_is_no_count_is_refused(limit: Any) -> None:
+async def test_an_invalid_limit_is_refused(limit: Any) -> None:
     async with account() as (_, client):
         with pytest.raises(InvalidRequestError, match="limit"):
             await client.payments.received().collect(limit=limit)
 
 
-async def test_a_limit_of_zero_asks_for_nothing() -> None:
+async def test_a_limit_of_zero_sends_nothing() -> None:
     async with account(10) as (emulator, client):
         assert await client.payments.received().collect(limit=0) == []
         assert await client.payments.history().collect(limit=0) == []
         assert emulator.request_count <= 2
 
 
-async def test_pages_hold_each_payment_once_though_others_arrive() -> None:
+async def test_pages_have_each_payment_once_while_others_arrive() -> None:
     async with account(1000, latency=0.05, arrivals=20.0) as (emulator, client):
         pages = [page async for page in client.payments.received(rows_per_page=50).pages()]
         delivered = ids([payment for page in pages for payment in page.records])
@@ -203,7 +205,7 @@ async def test_a_payment_deleted_before_it_was_read_is_reported_as_missing() -> 
         )
 
 
-async def test_an_error_before_the_end_says_that_its_checkpoint_continues() -> None:
+async def test_an_error_before_the_end_has_a_checkpoint_to_continue() -> None:
     async with account(1000) as (_, mine), account(600, seed=2) as (_, other):
         listing = mine.payments.received()
         await listing.collect(limit=150)
@@ -212,7 +214,7 @@ async def test_an_error_before_the_end_says_that_its_checkpoint_continues() -> N
     assert str(caught.value).endswith("; continue from the checkpoint, or read it again")
 
 
-async def test_a_payment_deleted_after_it_was_read_is_no_harm() -> None:
+async def test_a_payment_deleted_after_it_was_read_causes_no_error() -> None:
     async with account(500) as (emulator, client):
         before = emulator.history("received")
         delivered = []
@@ -223,7 +225,7 @@ async def test_a_payment_deleted_after_it_was_read_is_no_harm() -> None:
         assert ids(delivered) == before
 
 
-async def test_each_iteration_is_a_read_of_its_own() -> None:
+async def test_each_iteration_is_a_separate_read() -> None:
     async with account(150) as (emulator, client):
         listing = client.payments.sent()
         assert ids(await listing.collect()) == ids(await listing.collect())
@@ -246,7 +248,7 @@ async def test_history_merges_both_directions_by_time(order: str, max_concurrenc
         assert times == sorted(times, reverse=order == "newest")
 
 
-async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
+async def test_a_history_can_be_read_twice_concurrently() -> None:
     async with account(300, latency=0.01) as (_, client):
         listing = client.payments.history(rows_per_page=10)
         first, second = aiter(listing), aiter(listing)
@@ -258,7 +260,7 @@ async def test_a_history_can_be_read_twice_at_the_same_time() -> None:
 
 
 @pytest.mark.slow
-async def test_a_consumer_that_never_waits_lets_others_have_their_turn() -> None:
+async def test_a_consumer_that_never_waits_lets_other_tasks_run() -> None:
     async with account(20_000) as (_, client):
         turns = 0
 
@@ -281,7 +283,7 @@ class TestTheRepr:
             assert repr(listing) == "<PaymentListing received, not started, pages of 20>"
             assert repr(client.payments.history()) == "<HistoryListing not started, pages of 100>"
 
-    async def test_says_how_many_of_how_many_were_handed_over(self) -> None:
+    async def test_has_the_number_delivered_and_the_total(self) -> None:
         async with account(30) as (_, client):
             listing = client.payments.sent(rows_per_page=20)
             iterator = aiter(listing)
@@ -318,7 +320,7 @@ class TestTheRepr:
             resumed = client.payments.history(checkpoint=history.checkpoint)
             assert repr(resumed) == "<HistoryListing resumes after 45 of 60, pages of 100>"
 
-    async def test_tells_nobody_that_a_checkpoint_was_taken(self) -> None:
+    async def test_reports_no_checkpoint_event(self) -> None:
         events: list[Event] = []
         async with (
             account(5) as (emulator, _),

@@ -1,4 +1,4 @@
-"""However a listing is left, no request of it starts or stays in flight."""
+"""After a listing is left in any way, no request of it starts or stays in flight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from virtual_time import pass_time
 from paywint_async import ClientClosedError
 
 
-async def test_break_ends_the_requests_under_way() -> None:
+async def test_break_ends_the_requests_in_flight() -> None:
     async with account(10_000, latency=1.0) as (emulator, client):
         tasks = asyncio.all_tasks()
         async for _ in client.payments.received():
@@ -28,7 +28,7 @@ def _is_servers(task: asyncio.Task[Any]) -> bool:
     return "RequestHandler" in repr(task)
 
 
-async def test_the_block_is_left_when_nothing_is_under_way_any_more() -> None:
+async def test_leaving_the_block_waits_until_no_request_is_in_flight() -> None:
     async with account(10_000, latency=1.0) as (_, client):
         with pytest.raises(ZeroDivisionError):
             async with client.payments.received() as listing:
@@ -37,7 +37,7 @@ async def test_the_block_is_left_when_nothing_is_under_way_any_more() -> None:
         assert not [task for task in asyncio.all_tasks() if "_fetch_in_slot" in repr(task)]
 
 
-async def test_cancellation_ends_the_requests_under_way() -> None:
+async def test_cancellation_ends_the_requests_in_flight() -> None:
     async with account(10_000, latency=1.0) as (emulator, client):
         task = asyncio.create_task(client.payments.received().collect())
         await pass_time(2.5)
@@ -66,7 +66,7 @@ async def test_a_listing_left_by_break_can_be_closed_twice() -> None:
             assert listing.checkpoint is not None
 
 
-async def test_an_iterator_that_outlives_the_block_reports_it() -> None:
+async def test_an_iterator_that_outlives_the_block_raises() -> None:
     async with account(1000) as (_, client):
         async with client.payments.received(rows_per_page=10) as listing:
             iterator = aiter(listing)
@@ -89,7 +89,7 @@ async def test_leaving_the_block_ends_every_iteration_of_it(kind: str) -> None:
                 await anext(first)
 
 
-async def test_leaving_the_block_ends_the_request_that_somebody_waits_for() -> None:
+async def test_leaving_the_block_ends_a_request_that_another_task_awaits() -> None:
     async with account(1000, latency=5) as (emulator, client):
         listing = client.payments.received()
 

@@ -1,4 +1,4 @@
-"""Reads in the order of time against a model of a changing history: whole lists and spans, both orders.
+"""Oldest-first reads of whole lists and spans against a model of a changing history, both orders.
 
 How many random histories are read is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
 """
@@ -23,7 +23,7 @@ HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 ORDERS = pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
 PARTS = pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "span"])
 # How many of a hundred reads must be exact and without an error, for each kind of change: of a whole
-# list newest first and oldest first, of a span newest first and oldest first.
+# list (newest first, oldest first), of a span (newest first, oldest first).
 HEAL_RATES = {
     ("insert",): (100, 100, 100, 100),
     ("lag",): (100, 100, 100, 100),
@@ -54,7 +54,7 @@ def is_in_order(case: Case, keys: list[int]) -> bool:
 
 
 @ORDERS
-def test_a_still_list_is_read_oldest_first_in_its_pages_and_at_most_three_requests_more(
+def test_an_unchanged_list_is_read_with_at_most_three_requests_more_than_pages(
     is_oldest_first: bool,
 ) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first, is_whole=True):
@@ -68,7 +68,7 @@ def test_a_still_list_is_read_oldest_first_in_its_pages_and_at_most_three_reques
 
 
 @ORDERS
-def test_a_span_of_a_still_list_costs_no_more_requests_than_promised(
+def test_a_span_of_an_unchanged_list_costs_no_more_requests_than_documented(
     is_oldest_first: bool,
 ) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first, is_whole=False):
@@ -90,7 +90,7 @@ def test_a_span_of_a_still_list_costs_no_more_requests_than_promised(
 )
 @PARTS
 @ORDERS
-def test_whatever_changes_is_healed_at_its_rate_or_in_doubt(
+def test_each_kind_of_change_is_healed_at_its_rate_or_an_error(
     kinds: tuple[str, ...], is_whole: bool, is_oldest_first: bool
 ) -> None:
     healed = 0
@@ -111,13 +111,17 @@ def test_whatever_changes_is_healed_at_its_rate_or_in_doubt(
 @pytest.mark.parametrize(
     ("seed", "kinds", "is_oldest_first"),
     [
-        (4670, ("insert", "move"), False),  # moved away; two arrivals stand before the last payment
+        (4670, ("insert", "move"), False),  # moved away; two arrivals precede the last payment
         (8070, ("insert", "move"), True),
-        (7914, ("repeat once",), False),  # the last page showed the first one's payments
-        (5385, ("repeat once",), False),  # it showed those of another page of the same time
+        (7914, ("repeat once",), False),  # the last page was answered with the first
+        (
+            5385,
+            ("repeat once",),
+            False,
+        ),  # the last page was answered with another page of the same time
     ],
 )
-def test_a_history_that_once_misled_a_read_is_right_or_in_doubt_or_told(
+def test_a_history_that_once_caused_a_wrong_read_is_exact_or_reported(
     seed: int, kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     case = Case(seed, is_oldest_first=is_oldest_first, is_whole=True)
@@ -147,7 +151,7 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_snapshot(
 
 @PARTS
 @ORDERS
-def test_reads_that_continue_each_other_add_up_to_the_whole_in_order(
+def test_consecutive_reads_add_up_to_the_whole_list_in_order(
     is_whole: bool, is_oldest_first: bool
 ) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first, is_whole=is_whole):
@@ -182,7 +186,7 @@ def test_reads_that_continue_each_other_add_up_to_the_whole_in_order(
 )
 @PARTS
 @ORDERS
-def test_what_is_resumed_after_changes_is_exact_or_in_doubt(
+def test_a_read_resumed_after_changes_is_exact_or_an_error(
     kinds: tuple[str, ...], is_whole: bool, is_oldest_first: bool
 ) -> None:
     completed = 0
@@ -198,8 +202,8 @@ def test_what_is_resumed_after_changes_is_exact_or_in_doubt(
         whole = first.delivered + rest.delivered
         assert rest.doubt or len({*whole}) == len(whole), seed
         assert case.within(whole) == whole, seed
-        # A payment moved away, and an arrival before the last one, which was moved, too, look like a
-        # still list where no other payment was seen with the last one. Times that fall are told.
+        # A move and an arrival before the last payment, which was moved as well, look like an
+        # unchanged list if no other payment was seen with the last one. Falling times are reported.
         is_blind = (
             "move" in kinds and len(first.position.tail) == 1 and not is_in_order(case, whole)
         )
@@ -222,7 +226,7 @@ def test_a_limit_counts_from_the_oldest_payment(is_whole: bool, is_oldest_first:
 
 @pytest.mark.parametrize("span", [None, Span(since=EPOCH + timedelta(seconds=5))])
 @ORDERS
-def test_a_list_that_is_not_in_the_order_of_time_is_read_whole_and_told(
+def test_a_list_not_sorted_by_time_is_read_completely_and_reported(
     span: Span | None, is_oldest_first: bool
 ) -> None:
     for seed in range(HISTORIES):
@@ -240,7 +244,9 @@ def test_a_list_that_is_not_in_the_order_of_time_is_read_whole_and_told(
 
 @pytest.mark.parametrize("place", [0, 4, 9, 10, 44, 99])
 @ORDERS
-def test_one_stray_payment_does_not_turn_the_list_round(place: int, is_oldest_first: bool) -> None:
+def test_one_payment_out_of_order_does_not_reverse_the_list(
+    place: int, is_oldest_first: bool
+) -> None:
     history = History(100, is_oldest_first=is_oldest_first)
     history.times[history.listed()[place]] = EPOCH + timedelta(days=1 if place > 50 else -1)
     reader = Reader(history, Random(0), rows=ROWS, window=4, is_time_ordered=True)
@@ -251,7 +257,7 @@ def test_one_stray_payment_does_not_turn_the_list_round(place: int, is_oldest_fi
 
 
 @pytest.mark.slow
-def test_a_history_that_outruns_every_request_still_ends() -> None:
+def test_the_read_ends_even_if_payments_arrive_faster_than_requests() -> None:
     for seed in range(HISTORIES):
         random = Random(seed)
         reader = Reader(

@@ -1,4 +1,4 @@
-"""Listings in the order of time over real HTTP: order, checkpoints, ranges, arrivals, an early end."""
+"""Oldest-first listings over real HTTP: order, checkpoints, ranges, arrivals, an early end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_payments_come_oldest_first_whatever_the_servers_order(order: str)
 
 
 @SERVERS
-async def test_it_costs_as_many_requests_as_pages_and_at_most_two_more(order: str) -> None:
+async def test_it_costs_at_most_two_requests_more_than_pages(order: str) -> None:
     for size in (0, 1, 100, 101, 730):
         async with account(size, order=order) as (emulator, client):
             before = emulator.request_count
@@ -46,7 +46,7 @@ async def test_it_costs_as_many_requests_as_pages_and_at_most_two_more(order: st
 
 
 @SERVERS
-async def test_a_limit_is_of_the_oldest_payments_and_reads_no_further(order: str) -> None:
+async def test_a_limit_takes_the_oldest_payments_and_reads_no_further(order: str) -> None:
     async with account(5000, order=order) as (emulator, client):
         before = emulator.request_count
         oldest = await client.payments.received(oldest_first=True).collect(limit=150)
@@ -63,7 +63,7 @@ async def test_at_most_max_concurrency_requests_are_in_flight(order: str) -> Non
 
 
 @SERVERS
-async def test_payments_that_arrive_meanwhile_come_with_the_next_read(order: str) -> None:
+async def test_payments_that_arrive_during_the_read_are_in_the_next_one(order: str) -> None:
     async with account(1000, order=order, latency=0.05, arrivals=20.0) as (emulator, client):
         listing = client.payments.received(oldest_first=True, rows_per_page=20)
         first = ids(await listing.collect())
@@ -113,7 +113,7 @@ async def test_a_span_comes_oldest_first_in_few_requests(order: str) -> None:
 
 
 @SERVERS
-async def test_a_finished_span_up_to_now_is_continued_with_what_is_new(order: str) -> None:
+async def test_a_finished_span_up_to_now_is_continued_with_new_payments(order: str) -> None:
     async with account(500, order=order) as (emulator, client):
         since = (await client.payments.get(emulator.history("received")[150])).created_at
         listing = client.payments.received(since=since, oldest_first=True)
@@ -143,7 +143,7 @@ async def test_ranges_add_up_to_the_list_in_order(order: str, skipped: int) -> N
 
 
 @SERVERS
-async def test_a_history_is_merged_oldest_first_and_resumes_so(order: str) -> None:
+async def test_a_history_is_merged_oldest_first_and_resumed_in_that_order(order: str) -> None:
     async with account(450, order=order) as (_, client):
         entries = await client.payments.history(oldest_first=True).collect()
         times = [entry.payment.created_at for entry in entries]
@@ -169,7 +169,7 @@ async def test_pages_and_arrow_batches_are_oldest_first() -> None:
 
 @pytest.mark.parametrize("call", ["sent", "received", "history"])
 @pytest.mark.parametrize("value", [None, 1, "yes"])
-async def test_what_is_neither_true_nor_false_is_refused(call: str, value: object) -> None:
+async def test_another_value_than_true_or_false_is_refused(call: str, value: object) -> None:
     async with account(10) as (emulator, client):
         with pytest.raises(InvalidRequestError) as caught:
             getattr(client.payments, call)(oldest_first=value)
@@ -188,7 +188,7 @@ async def test_a_checkpoint_in_another_order_is_refused(call: str) -> None:
             assert caught.value.field == "checkpoint"
 
 
-async def test_a_listing_tells_its_span_and_order() -> None:
+async def test_a_listing_has_its_span_and_order() -> None:
     async with account(30) as (_, client):
         listing = client.payments.received(since=AWARE, oldest_first=True)
         told = (
@@ -200,8 +200,8 @@ async def test_a_listing_tells_its_span_and_order() -> None:
         assert repr(history) == told
 
 
-async def test_a_list_in_another_order_keeps_it_and_tells() -> None:
-    """By amount, as an example."""
+async def test_a_list_not_sorted_by_time_is_read_in_its_order_and_reported() -> None:
+    """The list is sorted by amount."""
 
     events: list[Event] = []
     async with (

@@ -1,4 +1,4 @@
-"""The planner against a model of a changing history: every interleaving that a random source finds.
+"""The planner against a model of a changing history, with random interleavings.
 
 How many random histories are read is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
 """
@@ -19,8 +19,8 @@ from paywint_async._pagination.position import Position
 HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
 SIZES = (0, 1, 2, 9, 10, 11, 19, 20, 30, 55, 100, 143)
 # How many of a hundred reads must be exact and without an error, for each kind of change: newest
-# first, oldest first. The others met a change that no client can heal (a payment deleted before it was
-# read), or several in a row.
+# first, oldest first. The others met a change that no client can heal (a payment deleted before
+# it was read), or several in a row.
 HEAL_RATES = {
     ("insert",): (100, 100),
     ("lag",): (100, 100),
@@ -47,7 +47,7 @@ def random_reading(seed: int, kinds: tuple[str, ...], *, is_oldest_first: bool) 
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
 @pytest.mark.parametrize("kinds", [(), ("insert",)])
-def test_every_payment_of_the_snapshot_comes_once_while_others_arrive(
+def test_every_payment_of_the_snapshot_is_delivered_once_while_others_arrive(
     kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     for seed in range(HISTORIES):
@@ -58,7 +58,7 @@ def test_every_payment_of_the_snapshot_comes_once_while_others_arrive(
 
 @pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
 @pytest.mark.parametrize("kinds", HEAL_RATES, ids="+".join)
-def test_whatever_changes_is_healed_at_its_rate_or_reported(
+def test_each_kind_of_change_is_healed_at_its_rate_or_reported(
     kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     healed = 0
@@ -156,7 +156,7 @@ def test_syncs_while_payments_arrive_add_up_to_the_whole_history(
     ties=st.sampled_from((1, 3, 500)),
 )
 @settings(max_examples=300)
-def test_a_finished_checkpoint_yields_just_what_has_arrived_since(
+def test_a_finished_checkpoint_yields_only_what_has_arrived_since(
     seed: int, size: int, arrivals: list[int], is_oldest_first: bool, ties: int
 ) -> None:
     random, rows = Random(seed), 10
@@ -180,7 +180,7 @@ def test_a_finished_checkpoint_yields_just_what_has_arrived_since(
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("window", [1, 8])
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_still_history_costs_as_many_requests_as_pages_and_at_most_one_more(
+def test_an_unchanged_history_costs_at_most_one_request_more_than_pages(
     size: int, window: int, is_oldest_first: bool
 ) -> None:
     history = History(size, is_oldest_first=is_oldest_first)
@@ -203,7 +203,7 @@ def test_arrivals_cost_few_requests() -> None:
 
 
 @pytest.mark.slow
-def test_a_history_that_outruns_every_request_still_ends() -> None:
+def test_the_read_ends_even_if_payments_arrive_faster_than_requests() -> None:
     for seed in range(HISTORIES):
         random = Random(seed)
         reader = Reader(

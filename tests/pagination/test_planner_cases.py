@@ -1,4 +1,4 @@
-"""The planner against single histories: one lie, one deletion, one move, and what comes of it."""
+"""The planner against single histories: the effect of one wrong answer, one deletion, one move."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from paywint_async._pagination.position import Order, Position
 
 @pytest.mark.parametrize("lie", [-3, -1, 1, 5])
 @pytest.mark.parametrize("size", [15, 20, 25])
-def test_a_total_that_always_lies_is_not_believed(lie: int, size: int) -> None:
-    history = LyingHistory(size, lie=lie)
+def test_a_total_that_is_always_wrong_is_not_trusted(lie: int, size: int) -> None:
+    history = WrongTotalHistory(size, lie=lie)
     reading = Reader(history, Random(0), rows=10, window=2).read()
     assert reading.doubt is not None
 
 
-class LyingHistory(History):
-    """Every total is off by the same number."""
+class WrongTotalHistory(History):
+    """Every total is wrong by the same number."""
 
     def __init__(self, size: int, *, lie: int) -> None:
         super().__init__(size)
@@ -61,7 +61,7 @@ def test_the_order_is_unknown_until_two_times_differ() -> None:
     assert reading.position.order is Order.UNKNOWN
 
 
-def test_a_limit_asks_for_no_page_beyond_it() -> None:
+def test_no_page_beyond_the_limit_is_requested() -> None:
     reader = Reader(History(500), Random(0), rows=10, window=4, limit=25)
     reading = reader.read()
     assert reading.requests == 3
@@ -83,7 +83,7 @@ def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: in
     new = set(range(31, 36))
     assert second.doubt is not None
     assert new <= set(second.delivered)
-    if rank > 30 - 8:  # one that the checkpoint knows by its id
+    if rank > 30 - 8:  # the checkpoint has its id
         assert set(second.delivered) == new
     third = sync(history, second.position)
     assert (third.doubt, third.delivered) == (None, [])
@@ -91,7 +91,7 @@ def test_a_payment_moved_to_the_head_between_two_reads_hides_no_new_one(rank: in
 
 @pytest.mark.parametrize("change", ["delete", "move"])
 @pytest.mark.parametrize("rank", [1, 15, 30])
-def test_what_changed_among_what_is_known_is_reported_once(change: str, rank: int) -> None:
+def test_a_change_among_known_payments_is_reported_once(change: str, rank: int) -> None:
     history = History(30)
     start = sync(history, None).position
     key = history.keys.pop(rank - 1)
@@ -125,7 +125,7 @@ def test_a_page_repeated_right_after_a_resume_is_noticed() -> None:
             assert len(set(whole)) == len(whole)
 
 
-def test_an_unknown_order_is_not_settled_by_one_lie() -> None:
+def test_an_unknown_order_is_not_decided_by_one_wrong_answer() -> None:
     history = History(12, ties=1000)
     history.total_error = -2
     first = sync(history, None)
@@ -137,7 +137,7 @@ def test_an_unknown_order_is_not_settled_by_one_lie() -> None:
     assert second.doubt is not None or set(second.delivered) >= set(range(13, 18))
 
 
-def test_ties_and_a_deletion_on_an_oldest_first_server_hide_no_new_one() -> None:
+def test_oldest_first_equal_times_and_a_deletion_hide_no_new_payment() -> None:
     history = History(10, is_oldest_first=True, ties=1000)
     start = sync(history, None).position
     del history.keys[0]
@@ -146,12 +146,12 @@ def test_ties_and_a_deletion_on_an_oldest_first_server_hide_no_new_one() -> None
     assert sync(history, start).delivered == list(range(11, 16))
 
 
-def test_the_finished_checkpoint_of_another_history_is_noticed_though_this_one_is_empty() -> None:
+def test_the_finished_checkpoint_of_another_history_is_noticed_even_if_this_one_is_empty() -> None:
     start = sync(History(25), None).position
     assert sync(History(0), start).doubt is not None
 
 
-def test_an_undecided_order_is_decided_before_rows_are_taken_on_a_guess() -> None:
+def test_an_unknown_order_is_decided_before_payments_are_delivered() -> None:
     history = History(100, is_oldest_first=True, ties=1000)
     before = history.listed()
     reader = Reader(history, Random(0), rows=10, window=1, on_delivered=arrive_at_once)
@@ -162,12 +162,12 @@ def test_an_undecided_order_is_decided_before_rows_are_taken_on_a_guess() -> Non
 
 def arrive_at_once(history: History, delivered: int) -> None:
     if delivered == 10:
-        for _ in range(20):  # whole pages: no overlap would show the wrong guess
+        for _ in range(20):  # whole pages: no overlap shows a wrong order
             history.insert()
 
 
 class RepeatsOnce(History):
-    """Answers page 2 once with the first rows of page 1, as many as page 2 has."""
+    """Answers page 2 once with the first records of page 1, as many as page 2 has."""
 
     has_repeated = False
 
@@ -181,7 +181,7 @@ class RepeatsOnce(History):
         return answer
 
 
-def test_a_repeat_after_a_resume_is_known_by_its_ids_where_times_are_equal() -> None:
+def test_a_repeated_page_after_a_resume_is_detected_by_its_ids_if_times_are_equal() -> None:
     history = RepeatsOnce(28, ties=1000)
     history.has_repeated = True
     first = Reader(history, Random(0), rows=10, window=1, stop_after=20).read()
@@ -193,7 +193,7 @@ def test_a_repeat_after_a_resume_is_known_by_its_ids_where_times_are_equal() -> 
 
 
 def read_all(history: History, planner: Planner, answers: deque[PageAnswer]) -> list[int]:
-    """Takes these answers, then one page after another; returns what was delivered."""
+    """Feeds these answers to the planner, then each page that it requests; returns the records."""
     delivered: list[int] = []
     asked: int | None = None
     while not planner.is_complete:
@@ -214,7 +214,7 @@ def read_all(history: History, planner: Planner, answers: deque[PageAnswer]) -> 
 
 
 class TestAnInsertionInThePastWhilePagesAreInFlight:
-    """Oldest first: page 2 is answered before it, page 1 after it; what stood between is on neither."""
+    """Oldest first: page 2 is answered before the insertion, page 1 after it; one is on neither."""
 
     @pytest.fixture
     def history(self) -> History:
@@ -237,19 +237,19 @@ class TestAnInsertionInThePastWhilePagesAreInFlight:
         history.insert(5)
         return read_all(history, planner, deque([history.answer(1, 10), second]))
 
-    def test_is_told(self, planner: Planner, delivered: list[int]) -> None:
+    def test_is_reported(self, planner: Planner, delivered: list[int]) -> None:
         assert len(delivered) == 30
         with pytest.raises(ContinuityError, match="appeared among those that were already read"):
             planner.conclude()
 
-    def test_has_the_payment_that_is_missing_among_the_doubtful_ranks(
+    def test_has_the_missing_payment_among_the_doubtful_ranks(
         self, history: History, planner: Planner, delivered: list[int]
     ) -> None:
         (missing,) = {*history.keys} - {*delivered}
         highest, lowest = planner.progress.doubtful_ranks
         assert lowest <= history.keys.index(missing) + 1 <= highest < len(history.keys)
 
-    def test_is_told_once_and_what_is_missing_comes_with_a_read_without_the_checkpoint_alone(
+    def test_is_reported_once_and_only_a_read_without_checkpoint_has_the_missing_payment(
         self, history: History, planner: Planner, delivered: list[int]
     ) -> None:
         (missing,) = {*history.keys} - {*delivered}
@@ -260,7 +260,7 @@ class TestAnInsertionInThePastWhilePagesAreInFlight:
         assert missing in sync(history, None).delivered
 
 
-def test_oldest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() -> None:
+def test_oldest_first_the_doubtful_ranks_of_an_unfinished_read_are_those_not_yet_read() -> None:
     history, planner = History(30, is_oldest_first=True), Planner(10)
     assert planner.first_page is not None
     end = planner.accept(history.answer(planner.first_page, 10)).ask_first
@@ -270,7 +270,7 @@ def test_oldest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() ->
     assert planner.progress.doubtful_ranks == (30, 11)
 
 
-def test_newest_first_the_doubtful_ranks_of_a_broken_read_are_those_to_come() -> None:
+def test_newest_first_the_doubtful_ranks_of_an_unfinished_read_are_those_not_yet_read() -> None:
     history, planner = History(30), Planner(10)
     assert planner.first_page is not None
     planner.accept(history.answer(planner.first_page, 10))

@@ -1,4 +1,4 @@
-"""The rules of the planner that one history shows: where it asks, how long it tries, what it forgets."""
+"""Single rules of the planner: which pages it requests, how long it tries, what it discards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stopped_after(history: History, count: int) -> Position:
 
 @pytest.mark.parametrize("window", [1, 4])
 @pytest.mark.parametrize("arrivals", [10, 25, 60])
-def test_a_snapshot_ends_though_pages_of_payments_arrive_with_each_answer(
+def test_a_read_ends_even_if_pages_of_payments_arrive_with_each_answer(
     arrivals: int, window: int
 ) -> None:
     history = History(200)
@@ -39,23 +39,23 @@ def test_a_snapshot_ends_though_pages_of_payments_arrive_with_each_answer(
     assert len(reading.delivered) == len(set(reading.delivered)) == 200 + arrivals
 
 
-class Hastening(History):
-    """Before each answer, twice as many payments arrive as before the one before it."""
+class Accelerating(History):
+    """Before each answer, twice as many payments arrive as before the previous one."""
 
     def answer(self, page_no: int, rows: int) -> PageAnswer:
         self.arrivals = max(10, 2 * self.arrivals)
         return super().answer(page_no, rows)
 
 
-def test_payments_that_arrive_ever_faster_end_the_read_in_doubt() -> None:
-    history = Hastening(100)
+def test_payments_that_arrive_ever_faster_end_the_read_with_an_error() -> None:
+    history = Accelerating(100)
     reading = read(history)
     assert reading.doubt == "payments arrive faster than they can be read"
     assert reading.requests <= 20
 
 
 class Stuck(History):
-    """Answers every page with the payments of the first one."""
+    """Answers every page with the payments of page 1."""
 
     def answer(self, page_no: int, rows: int) -> PageAnswer:
         answer = super().answer(1, rows)
@@ -63,7 +63,7 @@ class Stuck(History):
 
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_answers_that_contradict_again_and_again_end_the_read_in_doubt(
+def test_repeated_contradictions_end_the_read_with_an_error(
     is_oldest_first: bool,
 ) -> None:
     history = Stuck(100, is_oldest_first=is_oldest_first)
@@ -73,14 +73,14 @@ def test_answers_that_contradict_again_and_again_end_the_read_in_doubt(
     assert reading.requests <= 8
 
 
-def test_a_lagging_answer_makes_the_pages_around_be_looked_at_again() -> None:
+def test_after_a_lagging_answer_the_neighbouring_pages_are_requested_again() -> None:
     history = LagsOnce(200)
-    start = stopped_after(history, 98)  # what was delivered last stands on one page
+    start = stopped_after(history, 98)  # the last delivered payments are on one page
     rest = history.listed()[98:]
     history.before = history.listed()
     for _ in range(40):
         history.insert()
-    history.lags_at = 14  # where the page due next is now
+    history.lags_at = 14  # the page that is due now
     reading = read(history, start)
     assert history.lags_at is None
     assert (reading.doubt, reading.delivered) == (None, rest)
@@ -98,7 +98,7 @@ class LagsOnce(History):
 
 
 @pytest.mark.parametrize("size", [0, 5, 25])
-def test_only_pages_that_exist_are_looked_at_for_what_is_not_there(size: int) -> None:
+def test_only_existing_pages_are_searched_for_a_missing_anchor(size: int) -> None:
     start = stopped_after(History(100), 37)
     other = History(size)
     other.keys = [key + 1_000 for key in other.keys]
@@ -125,12 +125,10 @@ def test_a_checkpoint_before_the_first_payment_completes_its_snapshot_despite_a_
     assert (reading.doubt, reading.delivered) == (None, snapshot)
 
 
-def test_oldest_first_the_snapshot_stays_that_of_the_first_answer_though_a_later_one_was_wrong() -> (
-    None
-):
+def test_oldest_first_a_later_wrong_answer_does_not_change_the_snapshot() -> None:
     history = Misfit(55, is_oldest_first=True)
     snapshot = history.listed()
-    history.arrivals, history.misfits_at = 1, 3  # the first page, read again after the end
+    history.arrivals, history.misfits_at = 1, 3  # the first page, requested again at the end
     reading = read(history)
     assert len(history.asked) > 3
     assert (reading.doubt, len(reading.delivered)) == (None, 55 + 1)
@@ -138,7 +136,7 @@ def test_oldest_first_the_snapshot_stays_that_of_the_first_answer_though_a_later
 
 
 class Misfit(History):
-    """The answer with one number has a total that its length does not fit."""
+    """The answer to the request with this number has a total that contradicts its length."""
 
     misfits_at = 0
 
@@ -148,7 +146,7 @@ class Misfit(History):
         return super().answer(page_no, rows)
 
 
-def test_requests_are_made_ahead_again_once_the_read_has_caught_up_with_the_arrivals() -> None:
+def test_pages_are_fetched_ahead_again_once_the_read_has_caught_up_with_the_arrivals() -> None:
     history, planner = History(200), Planner(10)
     assert planner.first_page is not None
     planner.accept(history.answer(planner.first_page, 10))
@@ -157,7 +155,7 @@ def test_requests_are_made_ahead_again_once_the_read_has_caught_up_with_the_arri
     for _ in range(40):
         history.insert()
     planner.accept(history.answer(2, 10))
-    planner.accept(history.answer(3, 10))  # payments alone that were not there at the beginning
+    planner.accept(history.answer(3, 10))  # only payments that arrived after the snapshot
     assert planner.take_next_page(is_idle=False) is None
     offers: list[PageAnswer] = []
     asked, records = planner.take_next_page(is_idle=True), ()
@@ -169,8 +167,8 @@ def test_requests_are_made_ahead_again_once_the_read_has_caught_up_with_the_arri
     assert planner.take_next_page(is_idle=False) is not None
 
 
-def test_oldest_first_an_end_that_was_not_known_before_the_interruption_is_proved_as_well() -> None:
-    history = History(100, is_oldest_first=True, ties=1000)  # no time tells the order
+def test_oldest_first_an_end_that_was_unknown_before_the_interruption_is_verified() -> None:
+    history = History(100, is_oldest_first=True, ties=1000)  # equal times: the order is unknown
     start = stopped_after(history, 35)
     for _ in range(7):
         history.insert()
@@ -183,7 +181,7 @@ def test_oldest_first_an_end_that_was_not_known_before_the_interruption_is_prove
     assert reader.read().doubt is not None
 
 
-def test_what_was_delivered_last_cannot_stand_among_what_an_earlier_read_delivered() -> None:
+def test_an_anchor_below_the_low_watermark_is_an_error() -> None:
     history = History(30)
     finished = read(history).position
     for _ in range(20):
@@ -195,7 +193,7 @@ def test_what_was_delivered_last_cannot_stand_among_what_an_earlier_read_deliver
     assert reading.doubt == "fewer payments are left than were already read"
 
 
-def test_no_page_behind_the_last_one_is_requested_where_the_latest_payment_was_deleted() -> None:
+def test_no_page_beyond_the_last_one_is_requested_after_a_deletion() -> None:
     history = History(55)
     start = stopped_after(history, 53)
     history.keys.remove(3)
@@ -205,7 +203,7 @@ def test_no_page_behind_the_last_one_is_requested_where_the_latest_payment_was_d
     assert {*history.asked} == {6}
 
 
-def test_what_takes_the_place_of_the_latest_known_payment_meanwhile_is_reported() -> None:
+def test_a_payment_that_replaces_the_latest_known_one_is_reported() -> None:
     history = History(30)
     finished = read(history).position
     for _ in range(25):
@@ -221,15 +219,15 @@ def test_what_takes_the_place_of_the_latest_known_payment_meanwhile_is_reported(
 
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_pages_of_equal_times_each_tell_no_order_and_contradict_none(is_oldest_first: bool) -> None:
+def test_pages_with_one_time_each_are_read_in_either_order(is_oldest_first: bool) -> None:
     history = History(50, is_oldest_first=is_oldest_first)
     history.times = {key: EPOCH + timedelta(days=(key - 1) // 10) for key in history.keys}
     reading = read(history)
     assert (reading.doubt, reading.delivered) == (None, history.listed())
-    assert reading.requests == 6  # all pages, and one behind the last one, which is full
+    assert reading.requests == 6  # all pages, and one beyond the last, which is full
 
 
-def test_oldest_first_the_end_is_proved_where_the_order_shows_only_further_on() -> None:
+def test_oldest_first_the_end_is_verified_if_the_first_page_does_not_show_the_order() -> None:
     history = History(100, is_oldest_first=True)
     history.times |= {key: EPOCH for key in history.keys if key <= 15}
 
@@ -244,7 +242,7 @@ def test_oldest_first_the_end_is_proved_where_the_order_shows_only_further_on() 
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
 @pytest.mark.parametrize("change", ["delete", "backdate", "move"])
-def test_behind_the_error_the_checkpoint_goes_on_with_what_is_new(
+def test_after_the_error_the_checkpoint_continues_with_new_payments(
     change: str, is_oldest_first: bool
 ) -> None:
     history = History(100, is_oldest_first=is_oldest_first)
@@ -279,7 +277,7 @@ def test_behind_the_error_the_checkpoint_goes_on_with_what_is_new(
 @pytest.mark.parametrize("count", [10, 12])
 @pytest.mark.parametrize("arrivals", [0, 1, 8])
 @pytest.mark.parametrize("is_oldest_first", [False, True])
-def test_a_payment_moved_since_it_was_delivered_does_not_show_where_the_others_stand(
+def test_a_payment_moved_after_its_delivery_does_not_shift_the_others(
     is_oldest_first: bool, arrivals: int, count: int
 ) -> None:
     history = History(55, is_oldest_first=is_oldest_first)
@@ -296,10 +294,10 @@ def test_a_payment_moved_since_it_was_delivered_does_not_show_where_the_others_s
 
 @pytest.mark.parametrize("size", [12, 18, 30])
 @pytest.mark.parametrize("is_interrupted", [False, True])
-def test_an_arrival_before_the_last_payment_is_noticed_though_that_was_moved_behind_it(
+def test_an_arrival_before_the_last_payment_is_noticed_even_if_that_was_moved_past_it(
     size: int, is_interrupted: bool
 ) -> None:
-    """As many payments were moved away as arrived, so that the count is that of the beginning."""
+    """As many payments were moved away as arrived, so the total is unchanged."""
     history = History(size, is_oldest_first=True)
 
     def change() -> None:
@@ -326,8 +324,8 @@ def test_an_arrival_before_the_last_payment_is_noticed_though_that_was_moved_beh
     assert reading.doubt == "the last payments are not those that were last at the beginning"
 
 
-def test_a_last_page_that_repeats_the_first_one_does_not_tell_the_order() -> None:
-    """The payments of the first page have one time, so that the order shows at the end alone."""
+def test_a_last_page_answered_with_the_first_does_not_decide_the_order() -> None:
+    """All times on the first page are equal, so only the last page can show the order."""
     history = History(20, ties=11)
     reader = Reader(history, Random(0), rows=10, window=1, is_time_ordered=True)
     asked = history.answer
@@ -341,13 +339,13 @@ def test_a_last_page_that_repeats_the_first_one_does_not_tell_the_order() -> Non
     assert (reading.doubt, reading.delivered) == (None, history.keys)
 
 
-def test_the_last_page_is_requested_at_once_where_the_first_one_shows_no_order() -> None:
+def test_the_last_page_is_requested_next_if_the_first_shows_no_order() -> None:
     history = History(20, ties=100)
     Reader(history, Random(0), rows=10, window=1, is_time_ordered=True).read()
     assert history.asked[:2] == [1, 2]
 
 
-def test_a_checkpoint_before_the_first_payment_keeps_the_ids_that_prove_it_after_a_change() -> None:
+def test_a_checkpoint_before_the_first_payment_keeps_its_ids_after_a_change() -> None:
     reader = Reader(History(55), Random(0), rows=10, window=1, stop_after=1)
     reader.read()
     start = reader.planner.position(unhanded=10)

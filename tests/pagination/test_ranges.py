@@ -1,4 +1,4 @@
-"""A snapshot that is split: ranges read apart, at other moments, add up to one read of it.
+"""A split snapshot: ranges that are read separately at different times add up to one read of it.
 
 How many random histories are split is set by PAYWINT_HISTORIES (nox session `exactly_once`: 10,000).
 """
@@ -43,7 +43,7 @@ def split(
     rate: float = 0.3,
     selection: Selection | None = None,
 ) -> tuple[list[ListingRange], list[int]]:
-    """The ranges, and what the first answer could see."""
+    """The ranges, and the records that existed at the first answer."""
     ranges, seen = split_and_see(
         history, parts, random=random, rows=rows, kinds=kinds, rate=rate, selection=selection
     )
@@ -60,7 +60,7 @@ def split_and_see(
     rate: float = 0.3,
     selection: Selection | None = None,
 ) -> tuple[list[ListingRange], list[list[int]]]:
-    """The ranges, and what each answer could see."""
+    """The ranges, and the records that existed at each answer."""
     asking, seen = cut(rows, parts, selection), []
     try:
         page_no = next(asking)
@@ -77,7 +77,7 @@ def split_and_see(
 def read(
     history: History, ranges: list[ListingRange], random: Random, kinds: tuple[str, ...] = ()
 ) -> list[int]:
-    """Each range by itself and in random order, stopped and continued; the payments in their order.
+    """Reads each range separately, in random order, with interruptions; returns the keys in order.
 
     Raises:
         ContinuityError: as a read does.
@@ -87,7 +87,7 @@ def read(
     for number in random.sample(range(len(ranges)), len(ranges)):
         found[number] = list(_read_one(history, ranges[number], random, kinds))
     keys = [key for number in sorted(found) for key in found[number]]
-    if len(set(keys)) < len(keys):  # moved from one range into another: left to who has them all
+    if len(set(keys)) < len(keys):  # moved between ranges: only the caller can detect it
         raise IncompleteHistoryError("a payment is in two ranges")
     return keys
 
@@ -122,7 +122,7 @@ def make_checkpoint(position: Position) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
 @pytest.mark.parametrize("kinds", [(), ("insert",)])
-def test_ranges_read_apart_are_the_snapshot_while_payments_arrive(
+def test_separately_read_ranges_are_the_snapshot_while_payments_arrive(
     kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     for seed in range(HISTORIES):
@@ -140,7 +140,7 @@ def test_ranges_read_apart_are_the_snapshot_while_payments_arrive(
 
 @pytest.mark.parametrize("is_oldest_first", [False, True])
 @pytest.mark.parametrize("is_whole", [False, True])
-def test_ranges_read_apart_in_the_order_of_time_are_the_snapshot_while_payments_arrive(
+def test_separately_read_ranges_oldest_first_are_the_snapshot_while_payments_arrive(
     is_whole: bool, is_oldest_first: bool
 ) -> None:
     for seed in range(HISTORIES):
@@ -163,16 +163,16 @@ def test_ranges_read_apart_in_the_order_of_time_are_the_snapshot_while_payments_
 @pytest.mark.parametrize(
     ("is_oldest_first", "order"), [(False, Order.UNKNOWN), (True, Order.OLDEST_FIRST)]
 )
-def test_arrivals_while_the_order_is_looked_up_do_not_turn_it_round(
+def test_arrivals_while_the_order_is_determined_do_not_reverse_it(
     is_oldest_first: bool, order: Order
 ) -> None:
-    """Of the first answer all times are equal, and so are those of the oldest page."""
+    """All times in the first answer are equal, and all times on the oldest page."""
     history = History(0, is_oldest_first=is_oldest_first, ties=25, arrivals=20)
     ranges, _ = split(history, 3, random=Random(1), selection=Selection(is_oldest_first=True))
     assert {part.checkpoint["order"] for part in ranges} == {order.value}
 
 
-def test_a_list_that_is_emptied_while_its_order_is_looked_up_is_reported() -> None:
+def test_a_list_that_is_emptied_while_its_order_is_determined_is_reported() -> None:
     history = History(20, ties=25)
     asking = cut(10, 3, Selection(is_oldest_first=True))
     page_no = asking.send(history.answer(next(asking), 10))
@@ -183,12 +183,12 @@ def test_a_list_that_is_emptied_while_its_order_is_looked_up_is_reported() -> No
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "insert"])
-def test_whatever_else_changes_the_ranges_are_exact_or_it_is_reported(kind: str) -> None:
+def test_after_any_other_change_the_ranges_are_exact_or_it_is_reported(kind: str) -> None:
     check_all((kind,), is_oldest_first=False)
 
 
 @pytest.mark.parametrize("kind", ["delete", "lag", "repeat"])
-def test_an_oldest_first_server_is_held_to_the_same(kind: str) -> None:
+def test_oldest_first_after_a_change_the_ranges_are_exact_or_it_is_reported(kind: str) -> None:
     check_all((kind,), is_oldest_first=True)
 
 
@@ -202,7 +202,9 @@ def check_all(kinds: tuple[str, ...], *, is_oldest_first: bool) -> None:
             delivered = read(history, ranges, random, kinds if seed % 2 else ())
         except (ContinuityError, IncompleteHistoryError):
             continue
-        possible = seen if is_oldest_first else seen[:1]  # as of a listing: read after the probe
+        possible = (
+            seen if is_oldest_first else seen[:1]
+        )  # as in a listing, also that of a later answer
         size = len(delivered)
         assert any(sorted(delivered) == sorted(each[:size]) for each in possible), seed
         assert size == len(seen[0]), seed
@@ -223,7 +225,7 @@ def test_there_are_no_more_ranges_than_pages(size: int, parts: int, count: int) 
     assert len(split(History(size), parts, random=Random(0))[0]) == count
 
 
-def test_where_times_do_not_tell_the_order_there_is_one_range() -> None:
+def test_a_list_of_equal_times_is_one_range() -> None:
     ranges, snapshot = split(History(100, ties=1000), 4, random=Random(0))
 
     assert [each.limit for each in ranges] == [None]
@@ -245,12 +247,12 @@ def test_a_total_that_shrank_before_the_end_was_seen_is_reported() -> None:
     page_no = pages.send(history.answer(next(pages), 10))
     history.keys.pop(4)
     with pytest.raises(ContinuityError, match="deleted"):
-        for _ in range(2):  # the arrival would make up for it
+        for _ in range(2):  # the arrival restores the total
             page_no = pages.send(history.answer(page_no, 10))
             history.insert()
 
 
-def test_a_page_that_never_fits_is_doubted() -> None:
+def test_a_page_that_always_contradicts_its_total_is_an_error() -> None:
     asking = cut(10, 2)
     page_no = next(asking)
 
@@ -259,7 +261,7 @@ def test_a_page_that_never_fits_is_doubted() -> None:
             page_no = asking.send(PageAnswer(page_no, 7, [1], [1], [EPOCH]))
 
 
-def test_a_place_that_is_never_shown_is_doubted() -> None:
+def test_a_boundary_that_is_never_found_is_an_error() -> None:
     history, asking = History(100), cut(10, 2)
     page_no = asking.send(history.answer(next(asking), 10))
 
@@ -290,7 +292,7 @@ async def test_a_listing_splits_and_the_ranges_are_read_by_other_clients() -> No
 
 
 @pytest.mark.parametrize("parts", [0, -1, True, 1.5, "4"])
-async def test_a_number_of_parts_that_is_none_is_refused(parts: object) -> None:
+async def test_an_invalid_number_of_parts_is_refused(parts: object) -> None:
     async with PaywintClient("key", "secret") as client:
         with pytest.raises(InvalidRequestError) as caught:
             await client.payments.received().split(parts)  # type: ignore[arg-type]
@@ -315,7 +317,7 @@ async def test_a_listing_that_cannot_be_split_reports_it() -> None:
         async def shrink(request: Request, handler: Handler) -> Response:
             answer = await handler(request)
             for rank in range(1, 100):
-                with suppress(ValueError):  # gone already
+                with suppress(ValueError):  # already deleted
                     emulator.delete("received", rank)
             return answer
 
@@ -335,7 +337,7 @@ def test_no_range_is_empty(is_oldest_first: bool) -> None:
             assert len(ranges) <= parts
 
 
-def test_a_range_that_does_not_join_the_next_one_says_so_and_where_it_ended() -> None:
+def test_a_range_that_does_not_join_the_next_one_is_an_error_with_its_checkpoint() -> None:
     ranges, _ = split(History(100), 2, random=Random(0))
     with pytest.raises(IncompleteHistoryError) as caught:
         ranges[0].check(ranges[1].checkpoint | {"last": []})
@@ -347,7 +349,7 @@ def test_a_range_that_does_not_join_the_next_one_says_so_and_where_it_ended() ->
     assert caught.value.delivered == ranges[0].limit
 
 
-def test_a_deletion_while_a_list_is_split_is_said() -> None:
+def test_a_deletion_while_a_list_is_split_is_reported() -> None:
     history = History(100, is_oldest_first=True)
     asking = cut(10, 2)
     answer = history.answer(next(asking), 10)

@@ -45,7 +45,7 @@ def cases(*, is_oldest_first: bool) -> Iterator[tuple[int, Case]]:
 
 
 @ORDERS
-def test_a_still_list_gives_the_span_its_total_and_no_more_requests_than_promised(
+def test_an_unchanged_list_gives_the_span_and_its_total_in_the_documented_requests(
     is_oldest_first: bool,
 ) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first):
@@ -58,7 +58,7 @@ def test_a_still_list_gives_the_span_its_total_and_no_more_requests_than_promise
 
 @pytest.mark.parametrize("kinds", SUCCESS_RATES, ids="+".join)
 @ORDERS
-def test_whatever_changes_the_span_is_exact_at_its_rate_or_in_doubt(
+def test_after_each_kind_of_change_the_span_is_exact_at_its_rate_or_an_error(
     kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     successes = 0
@@ -75,16 +75,12 @@ def test_whatever_changes_the_span_is_exact_at_its_rate_or_in_doubt(
 @pytest.mark.parametrize(
     ("seed", "kind", "is_oldest_first"),
     [
-        (
-            2209,
-            "repeat once",
-            False,
-        ),  # an empty span, told by a page that showed another's payments
+        (2209, "repeat once", False),  # an empty span: one page was answered with another
         (2226, "repeat once", True),
-        (3860, "insert", False),  # equal times; the last page was pushed away before it was seen
+        (3860, "insert", False),  # equal times; arrivals shifted the last page before it was read
     ],
 )
-def test_a_history_that_once_hid_payments_is_exact_or_in_doubt(
+def test_a_history_that_once_hid_payments_is_exact_or_an_error(
     seed: int, kind: str, is_oldest_first: bool
 ) -> None:
     case = Case(seed, is_oldest_first=is_oldest_first)
@@ -114,7 +110,7 @@ def test_a_checkpoint_taken_anywhere_completes_the_same_span(is_oldest_first: bo
     ids="+".join,
 )
 @ORDERS
-def test_a_span_resumed_after_changes_is_exact_or_in_doubt(
+def test_a_span_resumed_after_changes_is_exact_or_an_error(
     kinds: tuple[str, ...], is_oldest_first: bool
 ) -> None:
     completed = 0
@@ -138,7 +134,7 @@ def test_a_span_resumed_after_changes_is_exact_or_in_doubt(
 
 
 @ORDERS
-def test_a_finished_checkpoint_yields_what_is_new_in_the_span(is_oldest_first: bool) -> None:
+def test_a_finished_checkpoint_yields_new_payments_of_the_span(is_oldest_first: bool) -> None:
     for seed, case in cases(is_oldest_first=is_oldest_first):
         reading = case.read()
         seen = {*case.history.keys}
@@ -153,7 +149,7 @@ def test_a_finished_checkpoint_yields_what_is_new_in_the_span(is_oldest_first: b
             seen |= {*case.history.keys}
 
 
-def test_nothing_can_be_new_in_a_span_before_other_payments() -> None:
+def test_a_finished_span_followed_by_later_payments_needs_no_request() -> None:
     history = History(200)
     span = Span(until=history.times[100])
     start = Reader(history, Random(0), rows=ROWS, window=1, span=span).read().position
@@ -165,7 +161,7 @@ def test_nothing_can_be_new_in_a_span_before_other_payments() -> None:
 
 
 @ORDERS
-def test_a_list_that_is_not_in_the_order_of_time_is_read_whole(is_oldest_first: bool) -> None:
+def test_a_list_not_sorted_by_time_is_read_completely(is_oldest_first: bool) -> None:
     for seed in range(HISTORIES):
         random = Random(seed)
         history = History(random.choice((12, 55, 143)), is_oldest_first=is_oldest_first)
@@ -183,7 +179,7 @@ def test_a_list_that_is_not_in_the_order_of_time_is_read_whole(is_oldest_first: 
 
 @pytest.mark.parametrize("is_time_ordered", [False, True], ids=["servers", "of time"])
 @ORDERS
-def test_disorder_that_shows_after_payments_were_delivered_is_an_error_and_these_are_right(
+def test_disorder_found_after_payments_were_delivered_is_an_error_and_these_are_correct(
     is_time_ordered: bool, is_oldest_first: bool
 ) -> None:
     late = 0
@@ -206,7 +202,7 @@ def test_disorder_that_shows_after_payments_were_delivered_is_an_error_and_these
 
 
 @ORDERS
-def test_the_read_of_a_disordered_list_is_continued_where_it_stopped(is_oldest_first: bool) -> None:
+def test_the_read_of_an_unsorted_list_continues_where_it_stopped(is_oldest_first: bool) -> None:
     history = History(143, is_oldest_first=is_oldest_first)
     middle = [key for key in history.keys if 40 < key <= 60]
     for one, other in pairwise(middle):
@@ -231,10 +227,10 @@ def test_a_limit_counts_the_payments_of_the_span(is_oldest_first: bool) -> None:
 
 
 @ORDERS
-def test_a_payment_moved_away_while_the_span_is_looked_up_is_not_lost(
+def test_a_payment_moved_during_the_seek_is_not_lost_silently(
     is_oldest_first: bool,
 ) -> None:
-    """At each request of the search, and for each payment around the span's ends."""
+    """At each request of the seek, and for payments around both ends of the span."""
     silent = []
     for request in range(2, 13):
         for key in (95, 100, 101, 150, 199, 200, 205):
@@ -247,7 +243,7 @@ def test_a_payment_moved_away_while_the_span_is_looked_up_is_not_lost(
 
 
 class MovesOne(History):
-    """Before an answer, one payment is moved to where new ones appear, and others arrive."""
+    """Before one answer, a payment is moved to where new ones appear, and others arrive."""
 
     def __init__(self, size: int, *, is_oldest_first: bool, request: int, key: int) -> None:
         super().__init__(size, is_oldest_first=is_oldest_first)
@@ -263,7 +259,7 @@ class MovesOne(History):
         return super().answer(page_no, rows)
 
 
-def test_the_order_of_a_span_is_told_by_its_ends_where_the_first_page_shows_none() -> None:
+def test_the_seek_determines_the_order_if_the_first_page_does_not() -> None:
     history = History(100, ties=30)
     span = Span(since=history.times[35], until=history.times[75])
     reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
@@ -273,7 +269,7 @@ def test_the_order_of_a_span_is_told_by_its_ends_where_the_first_page_shows_none
 
 
 class ShowsFirstPageOnce(History):
-    """Answers a request for page 2 once with page 1."""
+    """Answers page 2 once with page 1."""
 
     has_lied = False
 
@@ -287,7 +283,7 @@ class ShowsFirstPageOnce(History):
         return answer
 
 
-def test_a_page_shown_in_place_of_the_last_one_does_not_hide_the_order() -> None:
+def test_a_last_page_answered_with_the_first_does_not_hide_the_order() -> None:
     history = ShowsFirstPageOnce(20)
     history.times = {key: EPOCH + timedelta(seconds=key > 10) for key in history.keys}
     span = Span(since=EPOCH + timedelta(seconds=1))
@@ -295,7 +291,7 @@ def test_a_page_shown_in_place_of_the_last_one_does_not_hide_the_order() -> None
     assert (reading.doubt, reading.delivered) == (None, [*range(20, 10, -1)])
 
 
-def test_times_that_rise_as_often_as_they_fall_are_not_taken_for_one_time() -> None:
+def test_times_that_rise_as_often_as_they_fall_are_not_treated_as_equal() -> None:
     history = History(5)
     history.times = {key: EPOCH + timedelta(seconds=key % 2) for key in history.keys}
     span = Span(until=EPOCH + timedelta(seconds=1))
@@ -303,7 +299,7 @@ def test_times_that_rise_as_often_as_they_fall_are_not_taken_for_one_time() -> N
     assert (reading.doubt, reading.delivered) == (None, [4, 2])
 
 
-def test_a_last_page_of_moved_payments_does_not_make_all_times_one() -> None:
+def test_a_last_page_of_moved_payments_does_not_make_all_times_equal() -> None:
     history = History(25)
     history.times = {key: EPOCH + timedelta(seconds=not 5 < key <= 15) for key in history.keys}
     span = Span(until=EPOCH + timedelta(seconds=1))
@@ -319,9 +315,9 @@ def test_a_last_page_of_moved_payments_does_not_end_a_span_oldest_first() -> Non
     assert (reading.doubt, reading.delivered) == (None, [*range(4, 20), 1, 2, 3])
 
 
-def test_pages_that_contradict_each_others_times_are_read_whole() -> None:
+def test_a_list_with_contradicting_times_is_read_completely() -> None:
     history = History(200, is_oldest_first=True)
-    history.times[50] = history.times[54]  # on the page before that of 51, which is before the span
+    history.times[50] = history.times[54]  # one page before that of 51, which precedes the span
     span = Span(since=history.times[52], until=history.times[57])
     reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
     assert (reading.doubt, reading.delivered) == (None, [50, 52, 53, 54, 55, 56])
@@ -343,7 +339,7 @@ class ReplacesNewest(History):
 
 
 @pytest.mark.parametrize("request_no", range(2, 12))
-def test_a_search_begins_anew_where_the_newest_payment_is_another_one(request_no: int) -> None:
+def test_the_seek_restarts_if_the_newest_payment_was_replaced(request_no: int) -> None:
     history = ReplacesNewest(400, request=request_no)
     span = Span(since=history.times[100], until=history.times[200])
     reading = Reader(history, Random(0), rows=ROWS, window=1, span=span).read()
@@ -351,7 +347,7 @@ def test_a_search_begins_anew_where_the_newest_payment_is_another_one(request_no
 
 
 @ORDERS
-def test_a_limit_on_the_last_page_of_a_span_leaves_the_rest_to_the_next_read(
+def test_a_limit_on_the_last_page_of_a_span_leaves_the_rest_for_the_next_read(
     is_oldest_first: bool,
 ) -> None:
     history = History(100, is_oldest_first=is_oldest_first)
@@ -367,7 +363,7 @@ def test_a_limit_on_the_last_page_of_a_span_leaves_the_rest_to_the_next_read(
 
 def test_pages_out_of_order_beside_the_span_are_noticed() -> None:
     history = History(400)
-    for rank in range(191, 201):  # the first page that the search visits in the middle
+    for rank in range(191, 201):  # the page in the middle that the seek visits first
         history.times[rank] = EPOCH + timedelta(seconds=140, milliseconds=rank)
     span = Span(since=history.times[60], until=EPOCH + timedelta(seconds=140))
     reader = Reader(history, Random(0), rows=ROWS, window=1, span=span)
@@ -377,21 +373,21 @@ def test_pages_out_of_order_beside_the_span_are_noticed() -> None:
 
 
 class HidesOldest(History):
-    """Every total is one too small, so that no page is asked for that shows the oldest payment."""
+    """Every total is one too low, so the page with the oldest payment is never requested."""
 
     def answer(self, page_no: int, rows: int):  # type: ignore[no-untyped-def]
         self.total_error = -1
         return super().answer(page_no, rows)
 
 
-def test_a_span_is_not_taken_for_empty_where_the_totals_hide_its_payment() -> None:
+def test_a_span_is_not_treated_as_empty_if_wrong_totals_hide_its_payment() -> None:
     history = HidesOldest(21)
     span = Span(until=history.times[2])
     assert Reader(history, Random(0), rows=ROWS, window=1, span=span).read().doubt is not None
 
 
-class ShiftsAfterTheSearch(History):
-    """Right after the search the newest payment is deleted, and one inserted in the span."""
+class ShiftsAfterTheSeek(History):
+    """Right after the seek, the newest payment is deleted and another is inserted into the span."""
 
     planner: Planner | None = None
     has_shifted = False
@@ -405,12 +401,12 @@ class ShiftsAfterTheSearch(History):
 
 
 @ORDERS
-def test_a_shift_of_ranks_right_after_the_search_loses_no_first_payment(
+def test_a_shift_of_ranks_right_after_the_seek_does_not_lose_the_first_payment(
     is_oldest_first: bool,
 ) -> None:
     silent = []
     for end in range(190, 212):
-        history = ShiftsAfterTheSearch(400, is_oldest_first=is_oldest_first)
+        history = ShiftsAfterTheSeek(400, is_oldest_first=is_oldest_first)
         span = Span(since=history.times[100], until=history.times[end])
         reader = Reader(history, Random(0), rows=ROWS, window=1, span=span)
         history.planner = reader.planner
@@ -427,10 +423,10 @@ def through_json(position: Position) -> Position:
 
 @pytest.mark.parametrize("arrivals", [1, 3, 10, 50, 250])
 @ORDERS
-def test_payments_that_arrive_before_each_answer_cost_no_more_requests_than_promised(
+def test_payments_that_arrive_before_each_answer_cost_no_more_requests_than_documented(
     is_oldest_first: bool, arrivals: int
 ) -> None:
-    """With pages of 100. Where half a page arrives for each answer, long spans cost more."""
+    """With pages of 100. If half a page arrives before each answer, long spans cost more."""
     longest = 3000 if arrivals <= 10 else 200
     for seed in range(12):
         random = Random(seed)

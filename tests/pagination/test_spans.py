@@ -1,4 +1,4 @@
-"""Spans of time over real HTTP: what is read, what is refused, checkpoints, ranges, both directions."""
+"""Spans of time over real HTTP: exactness, invalid spans, checkpoints, ranges, both directions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_span_is_delivered_in_the_servers_order_in_few_requests(order: s
         assert (emulator.request_count - before) / 2 <= 3 + 2 * 7 + 4
 
 
-async def test_the_bounds_are_the_first_moment_in_and_the_first_moment_out() -> None:
+async def test_since_is_included_and_until_is_excluded() -> None:
     async with account(300) as (_, client):
         payments = await whole(client)
         newer, older = payments[50].created_at, payments[150].created_at
@@ -55,7 +55,7 @@ async def test_the_bounds_are_the_first_moment_in_and_the_first_moment_out() -> 
         assert ids(span) == ids(payments[51:151])
 
 
-async def test_a_moment_may_have_any_zone() -> None:
+async def test_a_bound_may_have_any_time_zone() -> None:
     from zoneinfo import ZoneInfo
 
     async with account(300) as (_, client):
@@ -76,7 +76,7 @@ async def test_a_moment_may_have_any_zone() -> None:
         ({"since": AWARE, "until": AWARE - timedelta(seconds=1)}, "until"),
     ],
 )
-async def test_what_is_no_span_is_refused_before_anything_is_sent(
+async def test_an_invalid_span_is_refused_before_anything_is_sent(
     call: str, arguments: dict[str, Any], field: str
 ) -> None:
     async with account(10) as (emulator, client):
@@ -86,7 +86,7 @@ async def test_what_is_no_span_is_refused_before_anything_is_sent(
         assert emulator.request_count == 0
 
 
-async def test_a_span_between_equal_moments_is_empty() -> None:
+async def test_a_span_between_equal_times_is_empty() -> None:
     async with account(250) as (_, client):
         moment = (await whole(client))[100].created_at
         listing = client.payments.received(since=moment, until=moment)
@@ -124,7 +124,7 @@ async def test_the_checkpoint_of_a_whole_listing_is_refused_with_a_span() -> Non
                 call(checkpoint=listing.checkpoint, since=AWARE)
 
 
-async def test_a_finished_span_that_ends_with_the_list_is_continued_with_what_is_new() -> None:
+async def test_a_finished_span_that_ends_with_the_list_is_continued_with_new_payments() -> None:
     async with account(500) as (emulator, client):
         since = (await whole(client))[150].created_at
         listing = client.payments.received(since=since)
@@ -135,7 +135,7 @@ async def test_a_finished_span_that_ends_with_the_list_is_continued_with_what_is
         assert following.total == 3
 
 
-async def test_a_finished_span_before_newer_payments_is_over_without_a_request() -> None:
+async def test_a_finished_span_followed_by_later_payments_needs_no_request() -> None:
     async with account(500) as (emulator, client):
         listing = client.payments.received(until=(await whole(client))[150].created_at)
         await listing.collect()
@@ -182,7 +182,7 @@ async def test_arrow_batches_and_pages_hold_the_span() -> None:
         assert len(rows) == sum(map(len, pages)) == 351
 
 
-async def test_the_span_is_read_side_by_side() -> None:
+async def test_the_pages_of_a_span_are_fetched_concurrently() -> None:
     async with account(20_000, latency=0.05) as (emulator, client):
         payments = await whole(client)
         listing = client.payments.received(
@@ -194,7 +194,7 @@ async def test_the_span_is_read_side_by_side() -> None:
         assert emulator.peak_in_flight >= 4
 
 
-async def test_payments_that_arrive_meanwhile_are_no_part_of_the_span() -> None:
+async def test_payments_that_arrive_during_the_read_are_not_in_the_span() -> None:
     async with account(3000, latency=0.05, arrivals=20.0) as (emulator, client):
         before = emulator.history("received")
         since = (await client.payments.get(before[700])).created_at
@@ -206,8 +206,8 @@ async def test_payments_that_arrive_meanwhile_are_no_part_of_the_span() -> None:
         assert delivered == history[start : start + len(delivered)]
 
 
-async def test_a_list_in_another_order_is_read_whole_and_told() -> None:
-    """By amount, as an example."""
+async def test_a_list_not_sorted_by_time_is_read_completely_and_reported() -> None:
+    """The list is sorted by amount."""
 
     events: list[Event] = []
     async with (
@@ -230,8 +230,8 @@ async def test_a_list_in_another_order_is_read_whole_and_told() -> None:
         assert told == [DisorderEvent(direction="received")]
 
 
-async def test_disorder_on_a_later_page_says_to_read_the_whole_list() -> None:
-    """Two payments of one page in the middle of the span have changed places."""
+async def test_the_error_about_disorder_on_a_later_page_says_to_read_the_whole_list() -> None:
+    """Two payments on one page in the middle of the span are swapped."""
 
     async def swap_on_page_30(request: Request, handler: Any) -> Response:
         response = await handler(request)

@@ -1,4 +1,4 @@
-"""A history that lives: Hypothesis interleaves arrivals, reading, stopping and resuming over HTTP."""
+"""Stateful test: Hypothesis interleaves arrivals, reading, stopping and resuming over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS = st.sampled_from((10, 20, 50, 100))
 
 
 class ChangingHistory(RuleBasedStateMachine):
-    """Reads one account piece by piece; `delivered` must be its oldest-known part at all times."""
+    """Reads one account in parts; each round delivers its payments once and in order."""
 
     @initialize(
         payments=st.sampled_from((0, 1, 10, 99, 250)), order=st.sampled_from(("newest", "oldest"))
