@@ -29,7 +29,7 @@ MakeReport = Callable[..., Report]
 
 @pytest.fixture
 def make_report() -> MakeReport:
-    """`make_report(rows, payments)`: of received payments, each paid an hour after its creation."""
+    """`make_report(rows, payments)`: a report; each payment was paid an hour after its creation."""
 
     def make(
         rows: Iterable[LedgerRow] = (),
@@ -59,21 +59,21 @@ def make_report() -> MakeReport:
 def make_payment() -> Callable[..., Payment]:
     """`make_payment(**fields)`: a payment as the API returns it."""
 
-    def make(**told: Any) -> Payment:
+    def make(**values: Any) -> Payment:
         fields: dict[str, Any] = {
             "payment_id": uuid4(),
             "amount": Decimal(10),
             "created_at": datetime(2026, 1, 1, tzinfo=UTC),
             "status": PaymentStatus.SUCCESS,
         }
-        return Payment(**fields | told)
+        return Payment(**fields | values)
 
     return make
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """`write(text)`: the path of a CSV file with this text."""
+    """`write(text)`: writes a CSV file with this text, and returns its path."""
 
     def write(text: str | bytes, name: str = "books.csv") -> str:
         path = tmp_path / name

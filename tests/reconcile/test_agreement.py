@@ -1,4 +1,4 @@
-"""Plain rows, which are parsed by the column, give the report that parsing them one by one gives."""
+"""Rows parsed column by column give the same report as rows parsed one by one."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def is_read(created_at: datetime, options: ReconcileOptions) -> bool:
 
 
 def shown(report: Report) -> tuple[Any, ...]:
-    """Return all that a report shows, except when it was made and its note about the span."""
-    told = attrs.evolve(
+    """Return the content of a report without its time and its note about the span."""
+    comparable = attrs.evolve(
         report,
         made_at=datetime(2026, 1, 1, tzinfo=UTC),
         notes=tuple(
@@ -120,13 +120,13 @@ def shown(report: Report) -> tuple[Any, ...]:
     )
     activities = [
         (name, dict(each.paid), each.by_status, [*each.ended()], each.durations._steps)
-        for name, each in told.activities.items()
+        for name, each in comparable.activities.items()
     ]
-    return b"".join(json_chunks(told)), [*text_lines(told, 10_000)], activities
+    return b"".join(json_chunks(comparable)), [*text_lines(comparable, 10_000)], activities
 
 
 class Books:
-    """A ledger made from an account's history, of which some rows are changed, repeated or left out."""
+    """A ledger made from an account's history, with some rows changed, repeated or omitted."""
 
     def __init__(self, chance: random.Random, entries: Sequence[HistoryEntry]) -> None:
         self._chance = chance
@@ -234,7 +234,7 @@ async def outcome(made: Any) -> Any:
     return shown(report)
 
 
-async def test_reports_are_those_of_rows_parsed_one_by_one(
+async def test_reports_equal_those_of_rows_parsed_one_by_one(
     entries: tuple[PaywintClient, list[HistoryEntry]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,11 +249,11 @@ async def test_reports_are_those_of_rows_parsed_one_by_one(
         path.write_text(Books(chance, history).text(), "utf-8", newline="")
         options = random_options(chance, path)
 
-        expected = await outcome(lambda told=options: one_by_one(history, told))
+        expected = await outcome(lambda given=options: one_by_one(history, given))
 
         assert await outcome(reconcile(client.payments, options)) == expected, seed
         seen.append(isinstance(expected, str))
-    assert 0 < sum(seen) < len(seen) / 2  # errors, too, but more reports
+    assert 0 < sum(seen) < len(seen) / 2  # some errors, but more reports
 
 
 async def test_a_ledger_that_changes_while_it_is_compared_is_refused(
@@ -308,7 +308,7 @@ async def test_a_row_repeated_in_another_form_is_a_duplicate(
     assert report.result.evidence[Evidence.ID] == 2
 
 
-async def test_the_event_loop_gets_turns_while_open_rows_are_looked_for(
+async def test_unmatched_rows_do_not_block_the_event_loop(
     entries: tuple[PaywintClient, list[HistoryEntry]], tmp_path: Path
 ) -> None:
     client, history = entries

@@ -25,11 +25,11 @@ from paywint_async.reconcile import (
 )
 
 
-def options(path: Path, direction: str = "received", **told: Any) -> ReconcileOptions:
-    return ReconcileOptions(ledger=str(path), format=LedgerFormat(direction=direction), **told)
+def options(path: Path, direction: str = "received", **settings: Any) -> ReconcileOptions:
+    return ReconcileOptions(ledger=str(path), format=LedgerFormat(direction=direction), **settings)
 
 
-async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: Any) -> Report:
+async def compare_with_emulator(path: Path, direction: str, spoil: Any, **settings: Any) -> Report:
     """Change a table that a sync wrote, and compare it with its account."""
     async with (
         Emulator(hostile=True, payments=400) as emulator,
@@ -38,15 +38,15 @@ async def compare_with_emulator(path: Path, direction: str, spoil: Any, **told: 
         read = reader(client.payments, direction)
         await transfer(read, make_table(str(path), direction))
         spoil(path)
-        return await reconcile(client.payments, options(path, direction, **told))
+        return await reconcile(client.payments, options(path, direction, **settings))
 
 
-def leave_it(path: Path) -> None:
+def leave_unchanged(path: Path) -> None:
     """Change nothing."""
 
 
 async def test_both_directions_are_compared_separately(tmp_path: Path) -> None:
-    report = await compare_with_emulator(tmp_path / "a.csv", "both", leave_it)
+    report = await compare_with_emulator(tmp_path / "a.csv", "both", leave_unchanged)
 
     assert report.agrees
     assert [each.direction for each in report.statements] == ["received", "sent"]
@@ -57,10 +57,12 @@ async def test_both_directions_are_compared_separately(tmp_path: Path) -> None:
         assert activity.durations.count == statement.paywint.count
 
 
-async def test_plots_are_of_the_period_only(tmp_path: Path) -> None:
+async def test_plots_show_only_the_period(tmp_path: Path) -> None:
     only = Period(since=date(2015, 1, 2), until=date(2015, 1, 2))
 
-    report = await compare_with_emulator(tmp_path / "a.csv", "received", leave_it, period=only)
+    report = await compare_with_emulator(
+        tmp_path / "a.csv", "received", leave_unchanged, period=only
+    )
 
     assert list(report.activities["received"].paid) == [date(2015, 1, 2)]
     assert report.statements[0].paywint.count == report.activities["received"].durations.count
@@ -74,14 +76,14 @@ async def test_a_period_reads_only_its_span_and_margins(tmp_path: Path) -> None:
     ):
         middle = (await client.payments.page("received", 1000)).records[0].created_at
         period = Period(since=middle.date(), until=middle.date())
-        told = ReconcileOptions(
+        given = ReconcileOptions(
             ledger=str(ledger), format=LedgerFormat(direction="received", zone=zone), period=period
         )
         table = make_table(str(ledger), "received")
-        await transfer(reader(client.payments, "received", **told.span), table)
-        count = await count_of(client, told.span)
+        await transfer(reader(client.payments, "received", **given.span), table)
+        count = await count_of(client, given.span)
         before = emulator.request_count
-        report = await reconcile(client.payments, told)
+        report = await reconcile(client.payments, given)
         pages = count // 100 + 1
         assert pages < 1500
         assert emulator.request_count - before <= pages + 2 * 11 + 4
@@ -103,9 +105,9 @@ async def count_of(client: PaywintClient, span: dict[str, datetime]) -> int:
 
 async def test_a_period_at_the_ends_of_the_calendar_reads_up_to_them(tmp_path: Path) -> None:
     for period in (Period(since=date.min, until=date.max), Period(), Period(since=date(2, 1, 1))):
-        told = options(tmp_path / "a.csv", period=period)
-        assert "since" not in told.span
-        assert "until" not in told.span
+        given = options(tmp_path / "a.csv", period=period)
+        assert "since" not in given.span
+        assert "until" not in given.span
 
 
 async def test_exactly_the_changes_of_a_ledger_are_reported(tmp_path: Path) -> None:
@@ -152,8 +154,8 @@ async def test_a_payments_day_is_that_of_its_payment_in_the_ledgers_zone(
     ledger = tmp_path / "a.csv"
     ledger.write_text("date,amount\n2026-02-01,10\n")
     payment = make_payment(payment_date=datetime(2026, 1, 31, 23, 30, tzinfo=UTC))
-    told = LedgerFormat(zone=ZoneInfo("Europe/Berlin"))
-    compared = ReconcileOptions(ledger=str(ledger), format=told, date_window=0)
+    given = LedgerFormat(zone=ZoneInfo("Europe/Berlin"))
+    compared = ReconcileOptions(ledger=str(ledger), format=given, date_window=0)
 
     report = await reconcile(Scripted(payment), compared)  # type: ignore[arg-type]
 
@@ -177,7 +179,7 @@ async def test_a_payment_beyond_the_calendar_is_named(tmp_path: Path, make_payme
 
 @pytest.mark.parametrize("amount", ["0.0000001", "1E+3"])
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-async def test_an_amount_that_could_have_an_exponent_is_read_again(
+async def test_an_exported_amount_with_a_possible_exponent_agrees(
     tmp_path: Path, make_payment: Any, name: str, amount: str
 ) -> None:
     ledger = tmp_path / name

@@ -84,9 +84,9 @@ def test_if_no_row_is_paid_a_note_names_the_status_words() -> None:
 def test_rows_outside_the_period_are_counted() -> None:
     rows = [row(2, payment_id=1, when=day(0)), row(3, payment_id=2, when=day(40))]
 
-    told = notes(rows, Period(until=day(31).date()))
+    found = notes(rows, Period(until=day(31).date()))
 
-    assert told == ["the period has 1 of the ledger's 2 rows"]
+    assert found == ["the period has 1 of the ledger's 2 rows"]
 
 
 def test_a_note_says_that_no_id_is_known_to_paywint() -> None:

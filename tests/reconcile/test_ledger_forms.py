@@ -138,10 +138,10 @@ def test_ambiguous_dates_are_refused(write: Write) -> None:
 
 
 def test_dates_that_contradict_each_other_are_refused(write: Write) -> None:
-    told = refusal(write("date,amount\n31/01/2026,1\n01/31/2026,1\n"))
+    problem = refusal(write("date,amount\n31/01/2026,1\n01/31/2026,1\n"))
 
-    assert "'31/01/2026' in line 2 and '01/31/2026' in line 3 contradict each other" in told
-    assert told.endswith("--date-format dmy or --date-format mdy")
+    assert "'31/01/2026' in line 2 and '01/31/2026' in line 3 contradict each other" in problem
+    assert problem.endswith("--date-format dmy or --date-format mdy")
 
 
 def test_a_date_that_contradicts_the_first_thousand_rows_is_refused(
@@ -164,8 +164,8 @@ def test_an_invalid_date_has_no_reading(text: str) -> None:
 # -- the file --------------------------------------------------------------------------------------
 
 
-def notes(path: str, **told: object) -> list[str]:
-    opened = OpenedLedger(path, LedgerFormat(**told))  # type: ignore[arg-type]
+def notes(path: str, **settings: object) -> list[str]:
+    opened = OpenedLedger(path, LedgerFormat(**settings))  # type: ignore[arg-type]
     assert list(opened.read())
     return opened.notes()
 
@@ -217,9 +217,11 @@ def test_without_a_header_columns_are_named_by_their_number(write: Write) -> Non
 
 
 def test_an_ambiguous_delimiter_is_refused(write: Write) -> None:
-    told = refusal(write("date,amount,;date;amount\n"))
+    problem = refusal(write("date,amount,;date;amount\n"))
 
-    assert told == ": can be read with the delimiter ',' and with ';'; choose one with --delimiter"
+    assert (
+        problem == ": can be read with the delimiter ',' and with ';'; choose one with --delimiter"
+    )
 
 
 # -- rows that are no payments ---------------------------------------------------------------------

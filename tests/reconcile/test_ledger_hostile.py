@@ -17,8 +17,8 @@ import pytest
 from ledger_reading import refusal
 
 FILES: dict[str, Callable[[], bytes]] = {}
-MEMORY = 500 << 20  # bytes of address space that a process may take beyond what Python itself needs
-SECONDS = 20  # of processor time; a busy machine takes longer by the clock
+MEMORY = 500 << 20  # bytes of address space, in addition to Python's own
+SECONDS = 20  # of processor time, which does not depend on the machine's load
 
 
 def zipped(**parts: bytes) -> bytes:
@@ -183,7 +183,7 @@ def camt(
         ),
         ("a.csv", b",".join(b"c%d" % n for n in range(900)) + b"\n1\n", "'c49', and 850 more"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "data",  # an archive tells the time
+    ids=lambda value: value if isinstance(value, str) else "data",  # an archive contains the time
 )
 def test_a_file_that_is_not_a_ledger_is_refused_with_a_message_about_the_file(
     tmp_path: Path, name: str, data: bytes, wanted: str

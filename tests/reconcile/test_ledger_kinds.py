@@ -1,4 +1,4 @@
-"""Ledgers in JSON lines and Parquet are read as exactly as CSV, with equally clear errors."""
+"""Ledgers in JSON lines and Parquet are read exactly, or refused with a clear error, like CSV."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def test_integers_are_whole_dollars_and_ids_may_be_bytes(tmp_path: Path) -> None
 def test_a_time_of_parquet_beyond_the_calendar_is_refused(tmp_path: Path) -> None:
     far = pa.array([2**62], pa.timestamp("us", tz="UTC"))
 
-    told = refusal(parquet(tmp_path / "a.parquet", amount=["1"], date=far))
+    problem = refusal(parquet(tmp_path / "a.parquet", amount=["1"], date=far))
 
-    assert told == ": cannot be read as Parquet: date value out of range"
+    assert problem == ": cannot be read as Parquet: date value out of range"
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.bool_()])

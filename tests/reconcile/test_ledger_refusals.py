@@ -25,18 +25,18 @@ else:
     ["1e3", "1_000", "NaN", "inf", "٣", "abc", "((5))", "-(5)", "12,34.50", "$$5", "5 5"],
 )
 def test_an_amount_that_could_be_misread_is_refused(write: Write, text: str) -> None:
-    told = refusal(write(f'payment_id,amount\n,1.50\n,"{text}"\n'))
+    problem = refusal(write(f'payment_id,amount\n,1.50\n,"{text}"\n'))
 
-    assert told == (
+    assert problem == (
         f", line 3, column 'amount': {text!r} is not an amount such as 1234.50 or 1,234.50"
     )
 
 
 @pytest.mark.parametrize("text", ["€5", "5 EUR", "£1,000.00"])
 def test_an_amount_in_another_currency_is_refused(write: Write, text: str) -> None:
-    told = refusal(write(f'payment_id,amount\n,1.50\n,"{text}"\n'))
+    problem = refusal(write(f'payment_id,amount\n,1.50\n,"{text}"\n'))
 
-    assert told.endswith(f"{text!r} is not in US dollars, which Paywint's amounts are in")
+    assert problem.endswith(f"{text!r} is not in US dollars, which Paywint's amounts are in")
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_a_refusal_names_line_and_column(write: Write, text: str, wanted: str) -
 
 
 def test_a_missing_column_that_an_option_names_is_refused(write: Write) -> None:
-    told = refusal(write("amount,date\n"), Columns(invoice="Ref"))
+    problem = refusal(write("amount,date\n"), Columns(invoice="Ref"))
 
-    assert told == ", column 'Ref': is not there; there are 'amount', 'date'"
+    assert problem == ", column 'Ref': is not there; there are 'amount', 'date'"
 
 
 def test_unused_columns_may_have_the_same_name(write: Write) -> None:
@@ -109,9 +109,9 @@ def test_unused_columns_may_have_the_same_name(write: Write) -> None:
 
 
 def test_sent_payments_of_both_signs_are_refused(write: Write) -> None:
-    told = refusal(write("amount,date\n5,\n-5,\n"), direction="sent")
+    problem = refusal(write("amount,date\n5,\n-5,\n"), direction="sent")
 
-    assert told == (
+    assert problem == (
         ", line 3, column 'amount': '-5' has another sign than the sent payments before it"
     )
 
@@ -126,9 +126,9 @@ def test_a_row_without_a_date_is_refused_with_a_period(write: Write) -> None:
 
 
 def test_a_day_at_the_end_of_the_calendar_is_refused(write: Write) -> None:
-    told = refusal(write("amount,date\n5,0001-01-01T00:00Z\n"), zone=ZoneInfo("America/Lima"))
+    problem = refusal(write("amount,date\n5,0001-01-01T00:00Z\n"), zone=ZoneInfo("America/Lima"))
 
-    assert told == ", line 2, column 'date': '0001-01-01T00:00Z' is out of the calendar"
+    assert problem == ", line 2, column 'date': '0001-01-01T00:00Z' is out of the calendar"
 
 
 def test_a_long_value_is_shortened_in_the_message(write: Write) -> None:

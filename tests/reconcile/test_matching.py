@@ -1,4 +1,4 @@
-"""What is matched, and the kind of each difference, without files."""
+"""The matches of rows and payments and the kinds of differences, without files."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ seeds = st.integers(0, 2**32)
 
 
 def make_history(chance: random.Random, size: int) -> list[PaymentFact]:
-    """Use few amounts and near days, so that many rows and payments fit each other."""
+    """Use few amounts and close days, so that rows and payments match in many ways."""
     return [
         paid(
             number + 1,
@@ -99,8 +99,10 @@ def spoil(rows: list[LedgerRow], chance: random.Random) -> Spoiled:
     return Spoiled(kept, expected)
 
 
-def told(result: MatchResult, name: Callable[[LedgerRow], int]) -> Counter[tuple[str, int]]:
-    """Return the differences found: the kind, and the number of the payment or else of the row."""
+def found_differences(
+    result: MatchResult, name: Callable[[LedgerRow], int]
+) -> Counter[tuple[str, int]]:
+    """Count the differences by kind and number of the payment, or of the row if there is none."""
     return Counter(
         (kind, payments[0] if payments else name(difference.rows[0]))
         for difference, (kind, _, payments) in zip(result.differences, found(result), strict=True)
@@ -125,7 +127,7 @@ def test_exactly_the_changed_rows_are_found_by_id(seed: int, size: int) -> None:
 
     result = match(spoiled.rows, history, directions=("sent", "received"))
 
-    assert told(result, number_by_id) == spoiled.expected
+    assert found_differences(result, number_by_id) == spoiled.expected
 
 
 @given(seeds, st.integers(0, 40))
@@ -147,7 +149,7 @@ def test_exactly_the_changed_rows_are_found_by_invoice(seed: int, size: int) -> 
                 each.payment_id.int for each in history if numbers[each.description] == number
             )
         expected[kind, about] += count
-    assert told(result, number_by_invoice) == expected
+    assert found_differences(result, number_by_invoice) == expected
 
 
 # -- random rows and payments ----------------------------------------------------------------------
@@ -158,7 +160,7 @@ directions = st.sampled_from(("sent", "received"))
 descriptions = st.sampled_from((None, "Rent", "INV-1", "INV-2 INV-3", "INV-4", "for INV-1, INV-4"))
 some_rows = st.lists(
     st.builds(
-        lambda amount, **told: row(0, amount, **told),
+        lambda amount, **values: row(0, amount, **values),
         amount=amounts,
         payment_id=st.one_of(st.none(), st.none(), st.integers(1, 9)),
         invoice=st.sampled_from((None, None, "INV-1", "INV-2", "INV-3", "INV-4")),
@@ -171,7 +173,7 @@ some_rows = st.lists(
 ).map(lambda rows: [attrs.evolve(each, place=n) for n, each in enumerate(rows, 2)])
 some_payments = st.lists(
     st.builds(
-        lambda number, amount, **told: paid(number, amount, **told),
+        lambda number, amount, **values: paid(number, amount, **values),
         number=st.integers(1, 12),
         amount=amounts,
         when=days.map(lambda when: when or day(5)),
@@ -272,7 +274,7 @@ def test_no_difference_means_that_the_sums_are_the_same(
     assert result.agrees is (spoiled == 0)
 
 
-# -- assignments, by trying all ----------------------------------------------------------------------
+# -- assignments, by brute force ---------------------------------------------------------------------
 
 
 @settings(max_examples=200)
@@ -308,9 +310,9 @@ def test_an_assignment_is_made_only_if_brute_force_finds_exactly_one(
             if one.place in some_rows
         )
         assert made == (sorted(every[0]) if len(every) == 1 else [])
-    told = [*result.rows, *(each for each, _ in result.pairs)]
-    told += [each for some, _ in result.ambiguous for each in some]
-    assert sorted(each.place for each in told) == list(range(len(rows)))
+    assigned = [*result.rows, *(each for each, _ in result.pairs)]
+    assigned += [each for some, _ in result.ambiguous for each in some]
+    assert sorted(each.place for each in assigned) == list(range(len(rows)))
 
 
 def components(

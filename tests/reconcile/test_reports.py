@@ -1,4 +1,4 @@
-"""Reports for people and programs: complete, exact, and safe with any text in them."""
+"""Reports as JSON, text and HTML: complete, exact, and safe with any text in them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Page(HTMLParser):
     def rows(self, table: str) -> int:
         """The number of differences."""
         assert table == "differences"
-        return sum(tag == "tr" and "data-kind" in told for tag, told in self.elements)
+        return sum(tag == "tr" and "data-kind" in values for tag, values in self.elements)
 
 
 def document(report: Report) -> Any:
@@ -73,22 +73,22 @@ def many(count: int) -> list[Any]:
 def test_a_document_has_its_amounts_without_an_exponent(make_report: MakeReport) -> None:
     rows = [row(2, "0.0000001", payment_id=1), row(3, "0.0000001", payment_id=2)]
 
-    told = document(make_report(rows, [paid(1, "1E-7"), paid(2, "1E+3")]))
+    found = document(make_report(rows, [paid(1, "1E-7"), paid(2, "1E+3")]))
 
-    (statement,) = told["statements"]
+    (statement,) = found["statements"]
     assert [step["amount"] for step in statement["steps"]] == ["0.0000000", "999.9999999"]
-    (difference,) = told["differences"]
+    (difference,) = found["differences"]
     assert difference["rows"][0]["amount"] == "0.0000001"
     assert difference["payments"][0]["amount"] == "1000"
-    assert {each["amount"] for each in told["totals"]["ledger"]} == {"0.0000001"}
+    assert {each["amount"] for each in found["totals"]["ledger"]} == {"0.0000001"}
 
 
 def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
     rows = [row(2, "10.50", payment_id=1, invoice="INV-1"), row(3, 20, payment_id=2)]
 
-    told = document(make_report(rows, [paid(1, "10.5"), paid(2, "19.99", party="Anna")]))
+    found = document(make_report(rows, [paid(1, "10.5"), paid(2, "19.99", party="Anna")]))
 
-    assert {name: told[name] for name in list(told)[:9]} == {
+    assert {name: found[name] for name in list(found)[:9]} == {
         "version": 1,
         "agrees": False,
         "made_at": "2026-02-01T00:00:00.000000Z",
@@ -99,7 +99,7 @@ def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
         "timezone": "UTC",
         "date_window": 3,
     }
-    assert told["kinds"] == {
+    assert found["kinds"] == {
         "missing_at_paywint": 0,
         "missing_in_ledger": 0,
         "amount": 1,
@@ -107,7 +107,7 @@ def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
         "duplicate": 0,
         "ambiguous": 0,
     }
-    assert told["statements"] == [
+    assert found["statements"] == [
         {
             "direction": "received",
             "ledger": {"count": 2, "amount": "30.50"},
@@ -128,14 +128,14 @@ def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
             "paywint": {"count": 2, "amount": "30.49"},
         }
     ]
-    assert told["totals"]["ledger"][0] == {
+    assert found["totals"]["ledger"][0] == {
         "direction": "received",
         "outcome": "agreed",
         "status": "success",
         "count": 1,
         "amount": "10.50",
     }
-    assert told["differences"] == [
+    assert found["differences"] == [
         {
             "kind": "amount",
             "evidence": "id",
@@ -168,7 +168,7 @@ def test_a_document_has_the_whole_report(make_report: MakeReport) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000, 1001, 2500])
-def test_all_differences_are_in_it_a_line_each(make_report: MakeReport, count: int) -> None:
+def test_a_document_has_each_difference_on_a_line(make_report: MakeReport, count: int) -> None:
     report = make_report([], many(count))
 
     text = b"".join(json_chunks(report)).decode()
@@ -181,9 +181,9 @@ def test_text_that_looks_like_the_document_does_not_break_it(make_report: MakeRe
     names = ['},{"kind"', "line\nbreak", "\u2028"]
     report = make_report([], [paid(n, party=name) for n, name in enumerate(names)])
 
-    told = document(report)
+    found = document(report)
 
-    assert [each["payments"][0]["party"] for each in told["differences"]] == names
+    assert [each["payments"][0]["party"] for each in found["differences"]] == names
 
 
 def test_a_ledgers_name_may_have_bytes_that_are_not_text(make_report: MakeReport) -> None:
@@ -274,11 +274,13 @@ def test_names_are_text_and_only_the_pages_own_script_may_run(
 
     tags = [tag for tag, _ in page.elements]
     assert (tags.count("script"), tags.count("style"), tags.count("img")) == (1, 1, 0)
-    assert not [told for _, told in page.elements if any(each.startswith("on") for each in told)]
+    assert not [
+        values for _, values in page.elements if any(each.startswith("on") for each in values)
+    ]
     shown = name.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
     texts = "".join(page.text["bdi"]).replace("\x00", "\ufffd")
     assert shown in texts
-    policy = next(told["content"] for tag, told in page.elements if "http-equiv" in told)
+    policy = next(values["content"] for tag, values in page.elements if "http-equiv" in values)
     for kind in ("script", "style"):
         digest = hashlib.sha256("".join(page.text[kind]).encode()).digest()
         assert f"{kind}-src 'sha256-{base64.b64encode(digest).decode()}';" in policy

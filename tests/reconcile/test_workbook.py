@@ -40,10 +40,10 @@ def test_an_amount_is_what_was_typed(tmp_path: Path, amount: object, wanted: str
 def test_an_amount_of_more_digits_than_excel_keeps_is_refused(
     tmp_path: Path, amount: float
 ) -> None:
-    told = refusal(book(tmp_path, amount))
+    problem = refusal(book(tmp_path, amount))
 
-    assert "row 2, column 'amount'" in told
-    assert "is a float, in which cents are not exact" in told
+    assert "row 2, column 'amount'" in problem
+    assert "is a float, in which cents are not exact" in problem
 
 
 @pytest.mark.parametrize("written", ["18014398509481.984", "70368744177664.125"])

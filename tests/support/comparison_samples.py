@@ -22,16 +22,16 @@ def identity(number: int) -> UUID:
     return UUID(int=number)
 
 
-def row(place: int, amount: object = 10, **told: Any) -> LedgerRow:
-    told = {"direction": "received", "when": day(0), **told}
-    if isinstance(told.get("payment_id"), int):
-        told["payment_id"] = identity(told["payment_id"])
-    return LedgerRow(place=place, amount=Decimal(str(amount)), **told)
+def row(place: int, amount: object = 10, **values: Any) -> LedgerRow:
+    values = {"direction": "received", "when": day(0), **values}
+    if isinstance(values.get("payment_id"), int):
+        values["payment_id"] = identity(values["payment_id"])
+    return LedgerRow(place=place, amount=Decimal(str(amount)), **values)
 
 
-def paid(number: int, amount: object = 10, **told: Any) -> PaymentFact:
-    told = {"direction": "received", "when": day(0), "status": "success", **told}
-    return PaymentFact(payment_id=identity(number), amount=Decimal(str(amount)), **told)
+def paid(number: int, amount: object = 10, **values: Any) -> PaymentFact:
+    values = {"direction": "received", "when": day(0), "status": "success", **values}
+    return PaymentFact(payment_id=identity(number), amount=Decimal(str(amount)), **values)
 
 
 def match(

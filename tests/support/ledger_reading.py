@@ -14,11 +14,11 @@ ID = UUID("d4211545-cfc9-4aa0-8fcc-e4c2639e8052")
 Write = Callable[..., str]
 
 
-def read(path: str, columns: Columns | None = None, **told: Any) -> list[LedgerRow]:
-    return list(read_ledger(path, LedgerFormat(columns=columns or Columns(), **told)))
+def read(path: str, columns: Columns | None = None, **settings: Any) -> list[LedgerRow]:
+    return list(read_ledger(path, LedgerFormat(columns=columns or Columns(), **settings)))
 
 
-def refusal(path: str, columns: Columns | None = None, **told: Any) -> str:
+def refusal(path: str, columns: Columns | None = None, **settings: Any) -> str:
     with pytest.raises(LedgerError) as error:
-        read(path, columns, **told)
+        read(path, columns, **settings)
     return str(error.value).removeprefix(path)

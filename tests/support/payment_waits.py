@@ -21,8 +21,8 @@ def now() -> float:
 
 def status(name: str) -> Fault:
     """An answer with one payment in that status."""
-    said = b'"status":' + json.dumps(name).encode()
-    return answer(body=lambda good: good.replace(b'"status":"success"', said), name=name)
+    replacement = b'"status":' + json.dumps(name).encode()
+    return answer(body=lambda good: good.replace(b'"status":"success"', replacement), name=name)
 
 
 def wait(client: PaywintClient, payment_id: UUID | str, **options: Any) -> asyncio.Future[Payment]:

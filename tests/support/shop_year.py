@@ -246,9 +246,9 @@ class Year:
 
     async def _resend_refunds(self) -> None:
         """Have lost webhooks of refunds sent again, as a person would: no API call shows refunds."""
-        told = self._refunds_to_tell
-        told += [each for each in self._new_deliveries() if "refund" in each.event]
-        self._refunds_to_tell = [each for each in told if each.outcome != "delivered"]
+        sent = self._refunds_to_tell
+        sent += [each for each in self._new_deliveries() if "refund" in each.event]
+        self._refunds_to_tell = [each for each in sent if each.outcome != "delivered"]
         for delivery in self._refunds_to_tell:
             if delivery.outcome in ("failed", "dropped"):
                 await self._emulator.resend(delivery)

@@ -1,4 +1,4 @@
-"""Fixtures: everything that an error shows, and a handler with its receiver."""
+"""Fixtures: all text that an error shows, and a handler with its receiver."""
 
 import pytest
 from core.conftest import shown

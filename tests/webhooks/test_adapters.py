@@ -89,13 +89,13 @@ def serve_in_fastapi_behind_a_reader(receiver):
 ADAPTERS = [serve_in_aiohttp, serve_in_starlette, serve_in_fastapi, serve_in_fastapi_as_a_route]
 ADAPTERS += [serve_as_asgi, serve_mounted]
 ADAPTERS += [serve_in_aiohttp_behind_a_reader, serve_in_fastapi_behind_a_reader]
-# One of each reading: the others differ in their routing only.
+# One adapter for each way to read a body; the others differ only in their routing.
 READERS = [serve_in_aiohttp, serve_in_starlette, serve_as_asgi]
 
 
 @attrs.define
 class Served:
-    """A receiver behind a server, and the events that its handler got."""
+    """A receiver behind a server, and the events that its handler received."""
 
     url: str
     events: list
@@ -117,7 +117,7 @@ async def served(adapter) -> AsyncIterator[Served]:
 
     receiver = WebhookReceiver(on_event, verifier=StandardWebhooks(SECRET))
     async with adapter(receiver) as url:
-        path = f"{PATH}/" if adapter is serve_mounted else PATH  # where a mount begins
+        path = f"{PATH}/" if adapter is serve_mounted else PATH  # the root of the mount
         yield Served(url=url + path, events=events, failures=failures)
 
 
@@ -183,7 +183,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(adapter):
         assert (await post(app.url, b" " * (MAX_BODY + 1)))[0] == 413
         try:
             status, _body = await post(app.url, endless(), headers={})
-        except aiohttp.ClientError:  # it was hung up on, while it still had much to say
+        except aiohttp.ClientError:  # the server closed the connection before the body's end
             status = 413
     assert (status, sent < 20_000_000) == (413, True)
 
@@ -260,7 +260,7 @@ async def test_an_invalid_chunk_is_refused(adapter, caplog):
         writer.write(b"1\r\n{\r\nzz\r\n{\r\n")
         writer.write_eof()
         answer = await reader.read(10_000)
-    assert answer.split()[1:2] in ([b"400"], [])  # or it hangs up
+    assert answer.split()[1:2] in ([b"400"], [])  # or the connection is closed
     assert b"Traceback" not in answer
     assert failures_in(caplog) == []
 
@@ -299,7 +299,7 @@ async def test_ten_concurrent_deliveries_are_processed_until_one_succeeds(
         nonlocal at_once
         at_once += 1
         peaks.append(at_once)
-        for _ in range(20):  # turns of the loop, in which the others come
+        for _ in range(20):  # lets the other deliveries arrive
             await asyncio.sleep(0)
         at_once -= 1
         end = ends.pop(0)

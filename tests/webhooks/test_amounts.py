@@ -18,7 +18,7 @@ CURRENCY = b'"currency": "%s", "amount"'
 
 
 def parse(written, *, amounts=None, currency=None):
-    """Parse an event whose amount is written like this in the body."""
+    """Parse an event whose body has this text as its amount."""
     body = delivery(amount=0).replace(b'"amount": 0', b'"amount": ' + written.encode())
     if currency is not None:
         body = body.replace(b'"amount"', CURRENCY % currency.encode())
@@ -56,7 +56,7 @@ class TestWithoutAUnit:
 
     @pytest.mark.parametrize("written", ["1998.9999999999998", "0.125", '"100.000"', "5e-3"])
     def test_more_than_two_decimals_do_not_show_the_unit(self, written):
-        """1998.9999999999998 is what some programs make of 19.99 dollars in cents."""
+        """Some programs convert 19.99 dollars to 1998.9999999999998 cents."""
         assert read(written)[1] is None
 
 
@@ -88,7 +88,7 @@ class TestInCents:
     @pytest.mark.parametrize(
         "written", ["150.75", '"100.00"', '"5.9"', "0.5", "1998.9999999999998"]
     )
-    def test_that_the_digits_contradict_gives_none(self, written):
+    def test_that_contradicts_the_digits_is_none(self, written):
         assert read(written, amounts="cents") == (written.strip('"'), None)
 
 
@@ -106,7 +106,7 @@ class TestInDollars:
             ("1" * 50 + ".01", "1" * 50 + ".01"),
         ],
     )
-    def test_is_what_the_digits_say(self, written, dollars):
+    def test_is_the_value_of_the_digits(self, written, dollars):
         assert read(written, amounts="dollars") == (written.strip('"'), dollars)
 
     @given(st.decimals(allow_nan=False, allow_infinity=False, places=2))
@@ -114,7 +114,7 @@ class TestInDollars:
         assert parse(f"{dollars:f}", amounts="dollars").amount == dollars
 
 
-class TestWhatIsNoAmount:
+class TestAnInvalidAmount:
     @pytest.mark.parametrize("amounts", [None, "cents", "dollars"])
     @pytest.mark.parametrize(
         "written",

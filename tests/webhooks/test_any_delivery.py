@@ -29,7 +29,7 @@ FIELDS = st.sampled_from(NAMES)
 
 
 def random_json(draw, levels=3):
-    """Any JSON value, unusual ones more often than from a real sender."""
+    """Any JSON value; unusual ones are more frequent than from a real sender."""
     kinds = [None, True, 0, -1, 1e300, 10**400, float("nan"), 5.99, "", "x\ud800", "1e5", "a" * 500]
     kinds += [draw.random(), draw.getrandbits(70), str(draw.getrandbits(40)), "😀\n\x00"]
     if levels == 0 or draw.random() < 0.8:
@@ -106,6 +106,6 @@ def test_an_amount_is_exact_in_the_given_unit(written, amounts):
 @given(NUMBERS)
 def test_a_unit_changes_no_amount_that_is_known_without(written):
     body = delivery(amount=0, at=NOW).replace(b'"amount": 0', b'"amount": ' + written.encode())
-    told = {unit: parse_event(body, {}, clock=clock, amounts=unit).amount for unit in UNITS}
-    if told[None] is not None:
-        assert (told["dollars"], told["cents"]) == (told[None], None)
+    amounts = {unit: parse_event(body, {}, clock=clock, amounts=unit).amount for unit in UNITS}
+    if amounts[None] is not None:
+        assert (amounts["dollars"], amounts["cents"]) == (amounts[None], None)

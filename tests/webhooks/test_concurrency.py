@@ -49,7 +49,7 @@ class TestConcurrentDuplicates:
         receiver = make(handler)
         bodies = [delivery(id=str(UUID(int=n))) for n in range(40)]
 
-        async def deliver(body):  # until an answer is 2xx, as a sender does
+        async def deliver(body):  # repeats until a 2xx, like a sender
             await pass_time(draw.random() * 10)
             while await post(receiver, body) != 204:
                 await pass_time(draw.random())
@@ -79,7 +79,7 @@ class SlowStore(MemoryReplayStore):
 
 
 class TestACancellation:
-    async def test_after_the_handler_has_returned_lets_no_retry_through(self, handler):
+    async def test_after_the_handler_returned_does_not_make_a_retry_call_it_again(self, handler):
         store = SlowStore()
         receiver = make(handler, store=store)
         first = asyncio.ensure_future(post(receiver))
@@ -90,9 +90,7 @@ class TestACancellation:
         assert (first.cancelled(), store.ended, len(handler.events)) == (True, ["complete"], 1)
 
     @pytest.mark.parametrize("times", [1, 5])
-    async def test_of_the_handler_lets_the_retry_through_however_often_it_comes(
-        self, handler, times
-    ):
+    async def test_of_the_handler_lets_a_retry_call_it_again(self, handler, times):
         handler.seconds = 5.0
         store = SlowStore()
         receiver = make(handler, store=store)

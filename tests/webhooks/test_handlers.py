@@ -24,7 +24,7 @@ async def say(receiver, *names):
 
 
 class TestAHandlerOfANamedEvent:
-    async def test_is_called_for_that_event_and_no_other(self):
+    async def test_is_called_for_that_event_only(self):
         receiver, paid = make_named(), Handler()
         receiver.on("payment.success")(paid)
 
@@ -123,7 +123,7 @@ async def test_an_event_is_not_acknowledged_by_a_receiver_without_any_handler(ca
     assert "register handlers by receiver.on" in caplog.text
 
 
-class TestAnEventOfNoPayment:
+class TestAnEventWithoutAPayment:
     async def test_is_acknowledged_though_a_handler_tries_to_confirm_it(self, caplog):
         after = Handler()
         async with PaywintClient("key", "secret", base_url="http://127.0.0.1:9") as client:

@@ -47,7 +47,7 @@ class TestAnEvent:
         assert event.event_generated_time.tzinfo is not None
         assert (event.failed_reason, event.retry_payment_id) == (None, None)
 
-    def test_of_a_failure_says_why(self):
+    def test_of_a_failure_has_its_reason(self):
         event = parse(delivery(status="failed", event="payment.failed", failed_reason="no funds"))
         assert (event.status, event.failed_reason) == ("failed", "no funds")
 
@@ -191,7 +191,7 @@ class TestAnEvent:
         assert getattr(parse(delivery(**{name: "x\ud800"})), name) == "x\ufffd"
 
 
-class TestWhatIsWrong:
+class TestARefusal:
     @pytest.mark.parametrize(
         ("name", "path"),
         [
@@ -205,13 +205,13 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["payment.success"]])
     def test_names_a_name_that_is_not_text(self, value):
-        path, said = problem(delivery(event=value))
-        assert (path, said.partition(",")[0]) == ("$.event", "expected text")
+        path, message = problem(delivery(event=value))
+        assert (path, message.partition(",")[0]) == ("$.event", "expected text")
 
     @pytest.mark.parametrize("value", [None, True, "", [], {}])
     def test_names_an_invalid_id(self, value):
-        path, said = problem(delivery(id=value))
-        assert (path, said.partition(",")[0]) == ("$.id", "expected an id")
+        path, message = problem(delivery(id=value))
+        assert (path, message.partition(",")[0]) == ("$.id", "expected an id")
 
     @pytest.mark.parametrize(
         "value", ["now", "1750068284", None, True, -1, -0.5, 1e300, 10**400, 253402300800, [1]]
@@ -226,8 +226,8 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize("data", [[], "x", 5, True])
     def test_names_data_that_are_not_an_object(self, data):
-        path, said = problem(json.dumps({**json.loads(delivery()), "data": data}))
-        assert (path, said.partition(",")[0]) == ("$.data", "expected an object")
+        path, message = problem(json.dumps({**json.loads(delivery()), "data": data}))
+        assert (path, message.partition(",")[0]) == ("$.data", "expected an object")
 
     @pytest.mark.parametrize(
         "body",
@@ -255,7 +255,7 @@ class TestWhatIsWrong:
 
     @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"data":{"amount":['])
     def test_refuses_the_deepest_possible_nesting(self, opening):
-        """The depth that Python's reader accepts depends on its version; the refusal must not."""
+        """The depth that Python's parser accepts depends on its version; the refusal must not."""
         body = opening * (MAX_BODY // len(opening))
         path, text = problem(body)
         assert path == "$"
@@ -297,9 +297,9 @@ class TestWhatIsWrong:
             assert problem(body) == ("$.data", "it is nested too deeply")
 
     def test_is_shown_in_one_short_line(self):
-        said = problem(delivery(at="x\n" * 1000))[1]
-        assert "\n" not in said
-        assert len(said) < 80
+        message = problem(delivery(at="x\n" * 1000))[1]
+        assert "\n" not in message
+        assert len(message) < 80
 
     def test_shortens_a_long_key(self):
         body = b'{"%s": 1, "%s": 2}' % (b"k" * 1000, b"k" * 1000)
@@ -311,10 +311,10 @@ class TestTheWindow:
     def test_is_a_quarter_of_an_hour_without_a_signed_time(self, age):
         assert parse(delivery(at=NOW - age)).status == "success"
 
-    @pytest.mark.parametrize(("age", "said"), [(901, "901 s old"), (-901, "901 s ahead")])
+    @pytest.mark.parametrize(("age", "message"), [(901, "901 s old"), (-901, "901 s ahead")])
     @pytest.mark.parametrize("verifier", [None, lambda body, headers: True])
-    def test_refuses_events_outside_it(self, age, said, verifier):
-        with pytest.raises(WebhookTimestampError, match=said) as caught:
+    def test_refuses_events_outside_it(self, age, message, verifier):
+        with pytest.raises(WebhookTimestampError, match=message) as caught:
             parse(delivery(at=NOW - age), verifier=verifier)
         assert caught.value.sent_at == datetime.fromtimestamp(NOW - age, UTC)
         assert caught.value.tolerance == 900

@@ -111,12 +111,15 @@ async def test_what_a_shop_must_do_can_be_done(delivery):
 
 def test_the_guide_says_for_each_event_what_a_shop_must_do():
     rows = re.findall(r"^\| (`.*?) \| (.*) \|$", GUIDE.read_text("utf-8"), re.MULTILINE)
-    told = {name: must for names, must in rows for name in re.findall(r"`([a-z_.*]+)`", names)}
+    processed = {name: must for names, must in rows for name in re.findall(r"`([a-z_.*]+)`", names)}
     for delivery in PUBLISHED:
         if delivery.must == "look":
-            continue  # of the same event, with another id
+            continue  # the same event with another id
         event = delivery.expected["event"]
-        assert told.get(event, told.get(f"{event.partition('.')[0]}.*")) == MUST[delivery.must]
+        assert (
+            processed.get(event, processed.get(f"{event.partition('.')[0]}.*"))
+            == MUST[delivery.must]
+        )
 
 
 def test_every_known_name_has_a_published_delivery():
@@ -133,7 +136,7 @@ class TestARefund:
         envelope = f'"event": "{event}", "id": "{PAYMENT}", "eventGeneratedTime": 1'
         return f'{{{envelope}, "data": {data}}}'.encode()
 
-    async def told(self, handler, *bodies):
+    async def processed(self, handler, *bodies):
         receiver = make(handler, verifier=None, tolerance=None)
         for body in bodies:
             assert await post(receiver, body, {}) == 204
@@ -141,27 +144,27 @@ class TestARefund:
 
     async def test_in_parts_is_processed_once_for_each_part(self, handler):
         parts = [self.body(refund=refund) for refund in ("one", "two", "two", "one", "three")]
-        assert await self.told(handler, *parts) == ["one", "two", "three"]
+        assert await self.processed(handler, *parts) == ["one", "two", "three"]
 
     async def test_is_not_a_repeat_of_the_payments_event_with_the_same_id(self, handler):
         paid = self.body(event="payment.success", refund=None)
-        assert await self.told(handler, paid, self.body(), paid, self.body()) == [None, REFUND]
+        assert await self.processed(handler, paid, self.body(), paid, self.body()) == [None, REFUND]
 
     async def test_of_the_fee_is_not_a_repeat_of_the_refund(self, handler):
         fee = self.body(event="payment.fee_refunded")
-        assert await self.told(handler, self.body(), fee) == [REFUND] * 2
+        assert await self.processed(handler, self.body(), fee) == [REFUND] * 2
 
     async def test_without_a_refund_id_is_processed_once(self, handler):
-        assert await self.told(handler, *[self.body(refund=None)] * 2) == [None]
+        assert await self.processed(handler, *[self.body(refund=None)] * 2) == [None]
 
     @pytest.mark.parametrize("refund", ["5", '{"id": 5}', "null", '""'])
-    def test_with_an_id_of_any_form_is_read(self, refund):
+    def test_with_an_id_of_any_type_is_read(self, refund):
         body = self.body().replace(f'"{REFUND}"'.encode(), refund.encode())
         assert parse_event(body, {}, tolerance=None).refund_transaction_id == (
             "5" if refund == "5" else None
         )
 
-    def test_with_its_id_beside_the_data_is_read(self):
+    def test_with_its_id_outside_the_data_is_read(self):
         body = self.body(refund=None).replace(b'"id"', b'"refund_transaction_id": "r1", "id"')
         assert parse_event(body, {}, tolerance=None).refund_transaction_id == "r1"
 

@@ -166,7 +166,7 @@ class TestAWaitingClient:
         assert [await post(receiver), await post(receiver)] == [204, 204]
         assert woken == [UUID(PAYMENT_ID)] * 2
 
-    async def test_is_told_of_a_retry_if_the_event_is_verified(self, handler):
+    async def test_is_woken_by_a_retry_if_the_event_is_verified(self, handler):
         woken = []
         body = delivery(status="retried", retry_payment_id=RETRY_ID)
         await post(make(handler, client=self.client(woken)), body)

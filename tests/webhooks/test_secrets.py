@@ -70,18 +70,18 @@ class TestTheSecret:
         "headers",
         [{}, signed(BODY, secret="other"), signed(BODY, at="x"), signed(BODY, at=1)],
     )
-    def test_is_in_nothing_that_a_refusal_shows(self, headers, shown):
+    def test_is_not_shown_by_a_refusal(self, headers, shown):
         verifier = StandardWebhooks(SECRET, "another one")
         with pytest.raises((WebhookSignatureError, WebhookTimestampError)) as caught:
             parse(headers, verifier=verifier)
         assert SECRET not in shown(caught.value)
 
-    def test_is_in_nothing_that_a_wrong_secret_beside_it_shows(self, shown):
+    def test_is_not_shown_when_another_secret_is_invalid(self, shown):
         with pytest.raises(ConfigurationError) as caught:
             StandardWebhooks(SECRET, "")
         assert SECRET not in shown(caught.value)
 
-    def test_that_comes_in_a_header_is_not_shown_either(self, shown):
+    def test_in_a_header_is_not_shown(self, shown):
         with pytest.raises(WebhookSignatureError) as caught:
             parse({"Authorization": SECRET}, verifier=lambda body, headers: False)
         assert SECRET not in shown(caught.value)
@@ -90,13 +90,13 @@ class TestTheSecret:
         "take", [Headers, parse, lambda given: StandardWebhooks("x")(BODY, given)]
     )
     @pytest.mark.parametrize("spoil", SPOILT)
-    def test_among_malformed_headers_is_not_shown_either(self, take, spoil, shown):
+    def test_in_malformed_headers_is_not_shown(self, take, spoil, shown):
         with pytest.raises(WebhookSignatureError, match="names and values") as caught:
             take(spoil())
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("headers", [{}, signed(BODY, secret="other"), signed(BODY, at="x")])
-    def test_beside_the_signature_of_a_refusal_is_not_shown_either(self, headers, shown):
+    def test_in_place_of_a_signature_is_not_shown(self, headers, shown):
         headers = headers | {"Webhook-Signature": f"v1,{SECRET}"}
         with pytest.raises(WebhookSignatureError) as caught:
             StandardWebhooks("x")(BODY, headers)
@@ -111,25 +111,25 @@ class TestTheSecret:
             (lambda secret, body, headers: True, WebhookDecodeError),
         ],
     )
-    def test_that_is_bound_to_a_verifier_is_not_shown_either(self, verify, error, shown):
+    def test_bound_to_a_verifier_is_not_shown(self, verify, error, shown):
         body = b"{" if error is WebhookDecodeError else BODY
         with pytest.raises(error) as caught:
             parse({}, body=body, verifier=partial(verify, SECRET))
         assert SECRET not in shown(caught.value)
 
-    def test_that_is_passed_for_a_verifier_is_not_shown_either(self, shown):
+    def test_passed_instead_of_a_verifier_is_not_shown(self, shown):
         with pytest.raises(ConfigurationError, match="verifier must be callable") as caught:
             parse({}, verifier=SECRET)
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("body", [5, b" " * 70_000])
-    def test_beside_an_invalid_body_is_not_shown_either(self, body, shown):
+    def test_with_an_invalid_body_is_not_shown(self, body, shown):
         with pytest.raises(WebhookDecodeError) as caught:
             parse({"Authorization": SECRET}, body=body)
         assert SECRET not in shown(caught.value)
 
     @pytest.mark.parametrize("answer", [SECRET, SECRET.encode(), [SECRET], (False, SECRET)])
-    def test_that_a_verifier_returns_by_mistake_is_not_shown_either(self, answer, shown):
+    def test_returned_by_a_verifier_by_mistake_is_not_shown(self, answer, shown):
         with pytest.raises(WebhookSignatureError) as caught:
             parse({}, verifier=lambda body, headers: answer)
         assert SECRET not in shown(caught.value)

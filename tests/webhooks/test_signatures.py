@@ -42,7 +42,7 @@ def refusal(headers, **options):
 
 
 class TestStandardWebhooks:
-    def test_verify_a_delivery_signed_with_the_secret(self):
+    def test_accept_a_delivery_signed_with_the_secret(self):
         assert parse(signed(BODY)).is_verified is True
 
     @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
@@ -149,7 +149,7 @@ class TestStandardWebhooks:
 
     @pytest.mark.parametrize("age", [-300, 300])
     def test_count_the_window_from_the_signed_time(self, age):
-        late = delivery(at=NOW - 3600)  # delivered again after an hour, signed anew
+        late = delivery(at=NOW - 3600)  # delivered and signed again after an hour
         assert parse(signed(late, at=int(NOW) - age + (age > 0)), body=late).is_verified
 
     @pytest.mark.parametrize("age", [-302, 302])
@@ -403,7 +403,7 @@ class TestHeaders:
         assert repr(headers) == "<Headers authorization, host>"
         assert (len(headers), list(headers)) == (2, ["authorization", "host"])
 
-    def test_join_what_comes_twice(self):
+    def test_join_repeated_headers(self):
         assert Headers([("A", "1"), (b"a", b"\xff")])["a"] == "1, ÿ"
 
     @pytest.mark.parametrize("headers", [None, 5, [1], [("a",)], {"a": 1}, {1: "a"}, "ab"])
