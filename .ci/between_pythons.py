@@ -42,7 +42,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
     ),
     "the state after a killed process or a full disk depends on the operating system": (
         "tests/cli/test_crash.py",
-        "tests/cli/test_sync.py::test_killed_anywhere_it_is_completed_exactly_by_the_next_runs",
+        "tests/cli/test_sync.py::test_a_sync_killed_at_any_time_is_completed_exactly_by_the_next_runs",
         "tests/export/test_kill_points.py",
         "tests/export/test_files.py::test_after_a_full_disk_at_any_byte_a_rerun_completes_the_export",
     ),

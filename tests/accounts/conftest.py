@@ -1,4 +1,4 @@
-"""Fixtures: an account in the test's event loop, and the job that exports it."""
+"""Fixtures: an emulated account in the test's event loop, and the job that exports it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., Awaitable[Emulator]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """`await serve(payments=...)`: an account until the test ends."""
+    """`await serve(payments=...)`: an emulated account, stopped when the test ends."""
     async with AsyncExitStack() as running:
 
         async def start(**settings: Any) -> Emulator:
@@ -30,7 +30,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.fixture
 def make_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
-    """`make_job(emulator, kind, direction=..., **options)`: into a file of the test's folder."""
+    """`make_job(emulator, kind, direction=..., **options)`: a job that writes below `tmp_path`."""
 
     def make(
         emulator: Emulator, kind: str = "jsonl", *, direction: str = "both", **options: Any

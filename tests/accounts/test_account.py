@@ -17,7 +17,7 @@ REF = SecretRef.env("ACME_KEY")
 
 
 def frames_show(error: BaseException | None) -> list[str]:
-    """Return the places in the package whose local variables contain a secret, in the error's chain."""
+    """Return the places in the package, along the error's chain, with a secret in a local."""
     places = []
     while error is not None:
         for frame, line in traceback.walk_tb(error.__traceback__):
@@ -120,7 +120,9 @@ def test_a_name_that_can_leave_the_directory_is_refused(name: Any) -> None:
     ],
     ids=str,
 )
-def test_arguments_that_the_client_refuses_are_refused_at_once(options: Any, problem: str) -> None:
+def test_arguments_that_the_client_would_refuse_are_refused_at_once(
+    options: Any, problem: str
+) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Account("acme", api_key=REF, api_secret=REF, **options)
 

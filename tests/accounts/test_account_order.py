@@ -1,4 +1,4 @@
-"""Outputs of many accounts in the order of time: split or not, continued, interrupted, refused."""
+"""Oldest-first outputs of many accounts: split or not, continued, interrupted, refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_split_export_equals_an_unsplit_one_byte_for_byte(
 
 
 @ORDERS
-async def test_an_output_stays_in_the_order_of_time_however_often_it_is_continued(
+async def test_an_output_that_is_continued_repeatedly_stays_oldest_first(
     serve: Serve, make_job: MakeJob, order: str
 ) -> None:
     emulator = await serve(payments=700, order=order)

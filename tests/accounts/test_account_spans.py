@@ -1,4 +1,4 @@
-"""A span of time of many accounts: not split into ranges, kept by each output, counted exactly."""
+"""Spans of time of many accounts: not split into ranges, kept by each output, counted exactly."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_ranges_of_the_whole_account_are_not_used_for_a_span(
     assert ids_in(job.output, "received") == emulator.history("received")[:31]
 
 
-async def test_progress_counts_what_the_output_has_of_the_span(
+async def test_progress_counts_the_payments_of_the_span_in_the_output(
     serve: Serve, make_job: MakeJob
 ) -> None:
     emulator = await serve(payments=500)

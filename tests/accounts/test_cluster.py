@@ -37,20 +37,20 @@ RETRY = RetryPolicy(max_attempts=2, base_delay=0.01)
 
 
 def worker_processes() -> list[psutil.Process]:
-    """The workers that this process has started."""
+    """The worker processes that this process has started."""
     found = []
     for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        with suppress(psutil.NoSuchProcess):  # the process has ended meanwhile
             if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child)
     return found
 
 
 class KillOne:
-    """Kills a worker while each has a step of the first planned account under way.
+    """Kills a worker while each one is running a step of the first account.
 
-    A worker does two at a time, so of two workers each is at one of three. From the first step on, the
-    account answers so slowly that none can end before.
+    A worker runs two steps at a time, so with three steps in flight each of two workers runs one.
+    From the first step on, the account answers so slowly that no step can end before the kill.
     """
 
     def __init__(self, bank: Bank) -> None:
@@ -77,22 +77,22 @@ class KillOne:
 
 
 def bad_account(bank: Bank) -> Account:
-    """An account with the secret of another one."""
+    """An account with the secret of another account."""
     key, secret = SecretRef.env("TEST_KEY_0"), SecretRef.env("TEST_SECRET_1")
     return Account("bad", api_key=key, api_secret=secret, base_url=bank.emulators[0].url)
 
 
 def start_processes_by(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are started by that one; the tracker of semaphores, which outlives this test, is not."""
+    """Starts workers by this program, but not the semaphore tracker, which outlives this test."""
     resource_tracker.ensure_running()
     monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(program))
 
 
 @contextmanager
-def telling_of_workers(
+def first_worker_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[asyncio.Future[None]]:
-    """What is done as soon as a process of a worker begins: each tells its arguments over a pipe."""
+    """A future that is done once a worker process has started: it writes its arguments to a pipe."""
     loop = asyncio.get_running_loop()
     begins = loop.create_future()
     os.mkfifo(pipe := folder / "pipe")
@@ -114,7 +114,7 @@ def telling_of_workers(
         os.close(reading)
 
 
-async def test_a_killed_worker_costs_a_repeat_and_no_payment(
+async def test_after_a_killed_worker_its_steps_are_repeated_and_no_payment_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served([800, 350, 120, 0], latency=0.05) as bank:
@@ -167,7 +167,7 @@ async def test_a_cancellation_while_the_cluster_starts_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
-    with telling_of_workers(tmp_path, monkeypatch) as worker_begins:
+    with first_worker_start(tmp_path, monkeypatch) as worker_begins:
         call = asyncio.create_task(export_accounts([account], tmp_path, cluster=1))
         await asyncio.wait_for(worker_begins, 30)
         assert len(worker_processes()) == 1
@@ -182,7 +182,7 @@ async def test_workers_that_do_not_start_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = Account("a", api_key=SecretRef.env("X"), api_secret=SecretRef.env("X"))
-    # As where a script has no `if __name__ == "__main__":`, the process ends before it is a worker.
+    # Like a script without `if __name__ == "__main__":`, the process ends before it is a worker.
     start_processes_by(Path("/bin/false"), monkeypatch)
 
     with pytest.raises(ConfigurationError, match="the workers did not start"):
@@ -193,7 +193,7 @@ async def test_workers_that_do_not_start_are_an_error(
 
 @asynccontextmanager
 async def threads(**options: Any) -> AsyncIterator[LocalCluster]:
-    """A cluster within this process: its worker has threads."""
+    """A cluster in this process, whose worker runs in threads."""
     async with LocalCluster(
         n_workers=1,
         threads_per_worker=2,
@@ -251,7 +251,7 @@ async def test_cancelled_tasks_end_on_an_existing_cluster(
             with pytest.raises(asyncio.CancelledError):
                 await call
 
-            # The thread lets go of the file, having committed what it had.
+            # The cancelled thread has committed its payments and closed the file.
             summary = await export(accounts, tmp_path, cluster)
 
         assert summary.is_complete
@@ -272,7 +272,7 @@ async def test_no_secret_is_on_the_wire_or_in_a_log(
             told = repr(cluster.scheduler.get_events()) + repr(vars(cluster.scheduler))
 
     assert [report.account for report in summary.failed] == ["bad"]
-    assert b"TEST_SECRET_1" in seen  # so it is the wire, and not compressed
+    assert b"TEST_SECRET_1" in seen  # the traffic was recorded, uncompressed
     assert not any(secret.encode() in seen for secret in secrets)
     assert not any(secret in told + caplog.text + repr(summary) for secret in secrets)
 

@@ -48,10 +48,11 @@ class Future:
 
 
 class Cluster:
-    """The used part of a Dask client. The outcomes of each step are scripted.
+    """The part of a Dask client that is used, with scripted outcomes.
 
     Args:
-        script: what a step comes to, by the account's name and the step's; values, errors, or Outcomes.
+        script: the outcome by names of account and step: a value, an error, a StepOutcome, or
+            a callable.
     """
 
     def __init__(self, script: dict[tuple[str, str], Any]) -> None:
@@ -118,7 +119,7 @@ async def test_an_account_is_planned_and_written() -> None:
     assert all(future.is_released for future in cluster.futures)
 
 
-async def test_planning_comes_first_and_then_the_largest_accounts() -> None:
+async def test_all_accounts_are_planned_first_and_the_largest_are_written_first() -> None:
     sizes = {"a": 10, "b": 1000, "c": 100}
     script: dict[tuple[str, str], Any] = {}
     for name, size in sizes.items():
@@ -134,7 +135,7 @@ async def test_planning_comes_first_and_then_the_largest_accounts() -> None:
     assert min(priority[name, "plan"] for name in sizes) > priority["b", "write"]
 
 
-async def test_the_ranges_of_a_large_account_come_before_it_is_written() -> None:
+async def test_the_ranges_of_a_large_account_are_read_before_it_is_written() -> None:
     cluster = Cluster(
         {
             ("acme", "plan"): Plan(held=0, total=30, parts=parts(3)),
@@ -148,7 +149,7 @@ async def test_the_ranges_of_a_large_account_come_before_it_is_written() -> None
     assert [step for _, step, _ in cluster.submitted] == ["plan", "part", "part", "part", "write"]
 
 
-async def test_a_range_that_cannot_be_proved_is_left_to_the_writer() -> None:
+async def test_a_range_that_cannot_be_proved_complete_is_left_to_the_writer() -> None:
     doubt = StepOutcome(error=IncompleteHistoryError("in doubt"))
     cluster = Cluster(
         {
@@ -163,7 +164,7 @@ async def test_a_range_that_cannot_be_proved_is_left_to_the_writer() -> None:
     assert report.status == "complete"
 
 
-async def test_a_range_that_fails_fails_the_account_when_the_others_are_done() -> None:
+async def test_an_error_in_a_range_fails_the_account_after_the_other_ranges() -> None:
     failure = StepOutcome(error=ServerError(503, "busy"), attempts=3)
     cluster = Cluster(
         {("acme", "plan"): Plan(held=0, total=30, parts=parts(3)), ("acme", "part"): failure}
@@ -235,7 +236,9 @@ async def test_a_cancellation_releases_every_task() -> None:
     assert cluster.hear is None
 
 
-async def test_a_repeat_on_another_worker_is_an_attempt_and_its_count_is_reported() -> None:
+async def test_a_repeat_on_another_worker_counts_as_an_attempt_and_its_progress_is_reported() -> (
+    None
+):
     async def twice(key: str) -> Written:
         await cluster.hear((0.0, {"key": key, "count": 12}))
         await cluster.hear((0.0, {"key": key, "count": None}))

@@ -25,14 +25,14 @@ HERE = os.getcwd()
         ("/x/{account}.xlsx", "/x/a.xlsx"),
         ("/x/{account}/", "/x/a/"),
         ("/x/{account}/{account}.jsonl", "/x/a/a.jsonl"),
-        ("C:/x/{account}.jsonl", f"{HERE}/C:/x/a.jsonl"),  # a drive is no scheme
+        ("C:/x/{account}.jsonl", f"{HERE}/C:/x/a.jsonl"),  # a drive letter is not a scheme
         ("sqlite:////x/{account}.db", "sqlite:////x/a.db"),
         ("sqlite:///x/{account}.db", f"sqlite:///{HERE}/x/a.db"),
         ("postgresql://me@host/{account}", "postgresql://me@host/a"),
     ],
     ids=str,
 )
-def test_an_account_has_its_place(destination: Any, output: str) -> None:
+def test_an_account_has_its_own_output(destination: Any, output: str) -> None:
     assert places(destination, ["a"]) == {"a": output}
 
 

@@ -1,4 +1,4 @@
-"""The steps of a worker: exactly once, split into ranges or not, after any interruption."""
+"""The steps of a worker: each payment exactly once, split or not, despite interruptions."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ MakeJob = Callable[..., Job]
 KINDS = ("jsonl", "csv.gz", "parquet", "sqlite")
 
 
-def nobody(count: int) -> None:
-    """Records the reported totals."""
+def ignore_count(count: int) -> None:
+    """Ignores the reported number of payments."""
 
 
 async def read_parts(job: Job) -> Plan:
-    """Run all steps except the writing."""
+    """Run all steps except for writing."""
     plan = await steps.plan(job)
     for part in plan.parts:
-        await steps.read_part(job, part, nobody)
+        await steps.read_part(job, part, ignore_count)
     return plan
 
 
@@ -45,9 +45,9 @@ async def export(job: Job, arrive: Callable[[], None] = lambda: None) -> tuple[P
     plan = await steps.plan(job)
     for part in plan.parts:
         arrive()
-        await steps.read_part(job, part, nobody)
+        await steps.read_part(job, part, ignore_count)
     arrive()
-    return plan, await steps.write(job, nobody)
+    return plan, await steps.write(job, ignore_count)
 
 
 def ids_in(output: str, direction: str) -> list[str]:
@@ -111,7 +111,7 @@ async def test_a_split_export_equals_an_unsplit_one_byte_for_byte(
         assert sorted(ids_in(job.output, each)) == sorted(emulator.history(each))
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])  # the first is compared byte for byte
+@pytest.mark.parametrize("kind", KINDS[1:])  # the first kind is compared byte for byte
 async def test_a_large_account_can_be_exported_to_each_destination(
     serve: Serve, make_job: MakeJob, kind: str
 ) -> None:
@@ -145,17 +145,17 @@ async def test_an_interrupted_step_continues_where_it_stopped(
     assert (await steps.plan(job)) == plan  # a repeat does not split it again
 
     for part in plan.parts:
-        step = asyncio.create_task(steps.read_part(job, part, nobody))
+        step = asyncio.create_task(steps.read_part(job, part, ignore_count))
         await pass_time(0.05)
         step.cancel()
         await asyncio.wait([step])
         asked = emulator.request_count
-        await steps.read_part(job, part, nobody)
-        assert emulator.request_count - asked < 10  # of the range's dozen
+        await steps.read_part(job, part, ignore_count)
+        assert emulator.request_count - asked < 10  # of about twelve for the range
         asked = emulator.request_count
-        await steps.read_part(job, part, nobody)
+        await steps.read_part(job, part, ignore_count)
         assert emulator.request_count == asked
-    written = await steps.write(job, nobody)
+    written = await steps.write(job, ignore_count)
 
     assert written.payments == 2500
     assert ids_in(job.output, "received") == emulator.history("received")
@@ -183,7 +183,7 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
         assert 350 <= again.held < 750
         assert bool(again.parts) == keeps_ranges
         asked = pages_asked_for(emulator)
-        assert (await steps.write(job, nobody)).payments == 750
+        assert (await steps.write(job, ignore_count)).payments == 750
         assert (pages_asked_for(emulator) == asked) == keeps_ranges
         assert ids_in(job.output, "received") == emulator.history("received")[50:]
 
@@ -195,10 +195,10 @@ async def test_ranges_with_gaps_are_read_again_unsplit(serve: Serve, make_job: M
     emulator.delete("received", 700)  # of the first range
 
     with pytest.raises(IncompleteHistoryError):
-        await steps.read_part(job, plan.parts[0], nobody)
+        await steps.read_part(job, plan.parts[0], ignore_count)
     for part in plan.parts[1:]:
-        await steps.read_part(job, part, nobody)
-    written = await steps.write(job, nobody)
+        await steps.read_part(job, part, ignore_count)
+    written = await steps.write(job, ignore_count)
 
     assert written.payments == 749
     assert ids_in(job.output, "received") == emulator.history("received")
@@ -218,7 +218,7 @@ async def test_a_payment_in_two_ranges_is_detected(serve: Serve, make_job: MakeJ
     first.write_bytes(b"".join([*lines[:at], last[7], *lines[at + 1 :]]))
 
     assert not await staging.is_whole()
-    assert (await steps.write(job, nobody)).payments == 750
+    assert (await steps.write(job, ignore_count)).payments == 750
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
@@ -234,7 +234,7 @@ async def test_an_account_that_cannot_be_read_leaves_no_output(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_folder_that_cannot_be_made_is_reported(
+async def test_a_directory_that_cannot_be_made_is_reported(
     serve: Serve, make_job: MakeJob, tmp_path: Path
 ) -> None:
     job = make_job(await serve(payments=10))
@@ -250,7 +250,7 @@ async def test_a_range_that_was_removed_meanwhile_counts_as_done(
     emulator = await serve(payments=10)
     job = make_job(emulator)
 
-    await steps.read_part(job, Part(direction="sent", number=3), nobody)
+    await steps.read_part(job, Part(direction="sent", number=3), ignore_count)
 
     assert emulator.request_count == 0
 
@@ -263,7 +263,7 @@ def test_without_a_directory_for_ranges_an_account_is_not_split() -> None:
 
 async def test_two_small_directions_are_not_split(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=200)
-    job = make_job(emulator)  # split above 300
+    job = make_job(emulator)  # split_above=300
 
     plan, written = await export(job)
 
@@ -303,8 +303,9 @@ async def test_files_of_an_earlier_plan_are_ignored(serve: Serve, make_job: Make
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     plan = await steps.plan(job)
-    await steps.read_part(job, plan.parts[1], nobody)
-    os.unlink(f"{job.output}.ranges/plan.json")  # as if killed while it was being removed
+    await steps.read_part(job, plan.parts[1], ignore_count)
+    # As if the process was killed while removing the plan.
+    os.unlink(f"{job.output}.ranges/plan.json")
     emulator.arrive("received", 100)
 
     plan, _ = await export(job)
@@ -336,7 +337,9 @@ async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> 
     table = Staging(job.output).table(plan.parts[1])
     await table.open()
 
-    writing = asyncio.create_task(steps.patiently(lambda: steps.write(job, nobody), job.options))
+    writing = asyncio.create_task(
+        steps.patiently(lambda: steps.write(job, ignore_count), job.options)
+    )
     await pass_time(5)
     assert not writing.done()
     await table.close(complete=False)
@@ -354,7 +357,7 @@ async def test_bytes_beyond_the_last_commit_of_a_range_are_ignored(
     with open(f"{job.output}.ranges/received-000001.jsonl", "ab") as file:
         file.write(b'{"payment_id":"half a line')
 
-    assert (await steps.write(job, nobody)).payments == 750
+    assert (await steps.write(job, ignore_count)).payments == 750
     assert ids_in(job.output, "received") == emulator.history("received")
 
 
@@ -366,7 +369,7 @@ async def test_one_writer_waits_for_the_other_and_continues_from_there(
     await steps.plan(job)
 
     outcomes = await asyncio.gather(
-        *(steps.patiently(lambda: steps.write(job, nobody), job.options) for _ in range(3))
+        *(steps.patiently(lambda: steps.write(job, ignore_count), job.options) for _ in range(3))
     )
 
     assert [outcome.error for outcome in outcomes] == [None, None, None]

@@ -14,12 +14,8 @@ from many_accounts import served
 from paywint_async import AccountReport, ExportSummary, export_accounts
 
 ACCOUNTS = int(os.environ.get("PAYWINT_ACCOUNTS", "200"))
-RANGES = (
-    (0, 100, 50),
-    (100, 1_000, 38),
-    (1_000, 3_000, 10),
-    (6_000, 9_000, 2),
-)  # from, to, weight  # from, to, weight
+# from, to, weight
+RANGES = ((0, 100, 50), (100, 1_000, 38), (1_000, 3_000, 10), (6_000, 9_000, 2))
 
 
 def sizes() -> list[int]:
@@ -32,7 +28,7 @@ def sizes() -> list[int]:
 
 
 class KillOne:
-    """Kills a worker when a third of the accounts are complete."""
+    """Kills a worker once a third of the accounts are complete."""
 
     def __init__(self) -> None:
         self.complete = 0
@@ -48,7 +44,7 @@ class KillOne:
 
 
 @pytest.mark.real_time
-async def test_two_hundred_accounts_are_complete_though_a_worker_is_killed(
+async def test_two_hundred_accounts_are_complete_even_if_a_worker_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with served(sizes()) as bank:

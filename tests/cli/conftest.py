@@ -1,4 +1,4 @@
-"""Runs the command, in this process or in one of its own, against an emulator."""
+"""Fixtures: the command in this process or as a separate one, and an emulated account."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from paywint_async import PaywintClient
 from paywint_async._cli import main
 from paywint_async.emulator import Emulator
 
-TIMEOUT = 30  # seconds: only a test that hangs meets it
+TIMEOUT = 30  # seconds: reached only by a hanging test
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What a shell sees of a command that ended."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Outcome:
 
 
 class Account:
-    """An emulator in a thread of its own, so that commands of any process can use it."""
+    """An emulator in a separate thread, so that commands in any process can use it."""
 
     def __init__(self, emulator: Emulator, loop: asyncio.AbstractEventLoop) -> None:
         self._emulator = emulator
@@ -68,12 +68,12 @@ class Account:
             return {str(each.payment_id): each.status.value async for each in list_()}
 
     def let(self, event: str, payment_id: str) -> Any:
-        """``pay``, ``fail``, ``retry`` or another of the emulator's events happens to a payment."""
+        """Applies ``pay``, ``fail``, ``retry`` or another event of the emulator to a payment."""
         happens = getattr(self._emulator, event)(payment_id)
         return asyncio.run_coroutine_threadsafe(happens, self._loop).result(TIMEOUT)
 
     def note_arrivals(self) -> list[float]:
-        """What gets the time of each request from here on, by the emulator's clock."""
+        """A list to which the time of each further request is added, by the emulator's clock."""
         times: list[float] = []
         self._call(self._emulator.journal.subscribe, lambda each: times.append(each.started))
         return times
@@ -87,7 +87,7 @@ class Account:
         return self._emulator.peak_in_flight
 
     def after_requests(self, count: int, act: Callable[[Emulator], Any]) -> None:
-        """Acts once that many requests more have come (answered or not)."""
+        """Calls `act` once this many more requests have arrived, answered or not."""
         asyncio.run_coroutine_threadsafe(self._act_after(count, act), self._loop)
 
     async def _act_after(self, count: int, act: Callable[[Emulator], Any]) -> None:
@@ -124,14 +124,14 @@ def served(**arguments: Any) -> Iterator[Account]:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Account]]:
-    """`serve(payments=..., latency=...)`: an account until the test ends."""
+    """`serve(payments=..., latency=...)`: an emulated account, stopped when the test ends."""
     with ExitStack() as running:
         yield lambda **arguments: running.enter_context(served(**arguments))
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have an account, and a Python, with settings of their own."""
+    """Removes the environment variables of the developer who runs the tests."""
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     for name in list(os.environ):
         if name.startswith("PAYWINT_") and name != "PAYWINT_CRASH_RUNS":
@@ -140,7 +140,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
-    """`use(environment)`: from here on the environment has these variables."""
+    """`use(environment)`: sets these environment variables until the test ends."""
 
     def set_all(environment: dict[str, str]) -> None:
         for name, value in environment.items():
@@ -151,7 +151,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
 
 @pytest.fixture
 def paywint(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """`paywint(*arguments)`: the command, run to its end in this process."""
+    """`paywint(*arguments)`: runs the command in this process."""
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()
@@ -167,7 +167,7 @@ Process = subprocess.Popen[str]
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Process]]:
-    """`start(*arguments, **options)`: the command as a process, killed at the latest by the end."""
+    """`start(*arguments, **options)`: the command as a process, killed when the test ends."""
     processes: list[Process] = []
 
     def popen(*arguments: object, **options: Any) -> Process:
@@ -185,7 +185,7 @@ def start() -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def end() -> Callable[[Process], Outcome]:
-    """`end(process)`: what it says until it ends, and its exit code."""
+    """`end(process)`: waits for the process; its output and exit code."""
 
     def wait(process: Process) -> Outcome:
         out, err = process.communicate(timeout=TIMEOUT)
@@ -196,7 +196,7 @@ def end() -> Callable[[Process], Outcome]:
 
 @pytest.fixture
 def wait_until() -> Callable[[Process, Callable[[], bool]], None]:
-    """`wait_until(process, condition)`: polls; a process that ends before is a failure."""
+    """`wait_until(process, condition)`: polls; fails if the process ends before."""
 
     def poll(process: Process, condition: Callable[[], bool]) -> None:
         for _ in range(TIMEOUT * 200):
@@ -207,6 +207,6 @@ def wait_until() -> Callable[[Process, Callable[[], bool]], None]:
             except subprocess.TimeoutExpired:
                 continue
             break
-        assert condition(), "the process ended, or nothing happened"
+        assert condition(), "the process ended or timed out before the condition was true"
 
     return poll

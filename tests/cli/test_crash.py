@@ -1,4 +1,4 @@
-"""`kill -9` at random instants: the next run completes the file, exactly.
+"""`kill -9` at random times: the next run completes the file exactly.
 
 PAYWINT_CRASH_RUNS says how often (20 by default). Exports are killed and continued in a few chains
 side by side, since they mostly wait for the emulator.
@@ -24,13 +24,13 @@ Command = Callable[..., Any]
 
 KILLS = int(os.environ.get("PAYWINT_CRASH_RUNS", "20"))
 CHAINS = 5
-MOST_COMMITS = 2  # that a run makes before it is killed, at random
-LONGEST = 0.7  # seconds from there to the kill: less than to the next commit, start-up included
+MOST_COMMITS = 2  # before a run is killed, chosen at random
+LONGEST = 0.7  # seconds from there to the kill, less than start-up and the next commit take
 
 
 @attrs.define
 class Chain:
-    """One export that is killed and run again, until it has been killed often enough."""
+    """An export that is repeatedly killed and run again."""
 
     folder: Path
     start: Command
@@ -43,10 +43,10 @@ class Chain:
     def run(self, kills: int) -> None:
         while self.kills < kills:
             process = self.start(*self.command)
-            if self._ended_before_its_time(process):
+            if self._ended_before_the_kill(process):
                 assert process.returncode == 0, process.stderr.read()
                 self._check_all()
-                self._begin_anew()
+                self._start_over()
                 continue
             process.kill()
             process.wait()
@@ -77,7 +77,7 @@ class Chain:
         text = checkpoint.read_bytes() if checkpoint.exists() else b""
         return json.loads(text)["size"] if text else 0
 
-    def _ended_before_its_time(self, process: Any) -> bool:
+    def _ended_before_the_kill(self, process: Any) -> bool:
         for _ in range(self.chance.randint(0, MOST_COMMITS)):
             size = self.confirmed_size
             while self.confirmed_size == size:
@@ -99,7 +99,7 @@ class Chain:
             assert [each for where, each in self.ids if where == direction] == wanted
         assert len(self.ids) == sum(map(len, self.wanted.values()))
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         for path in self.folder.iterdir():
             path.unlink()
 
@@ -112,7 +112,7 @@ class Chain:
         return True
 
 
-def test_killed_anywhere_an_export_is_completed_exactly_by_the_next_run(
+def test_an_export_killed_at_any_time_is_completed_exactly_by_the_next_run(
     tmp_path: Path, serve: Command, use: Command, start: Command
 ) -> None:
     account = serve(payments=2500, latency=0.15)

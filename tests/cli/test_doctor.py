@@ -1,4 +1,4 @@
-"""`paywint doctor`: a report to read or as JSON on stdout, and an exit code."""
+"""`paywint doctor`: a report on stdout, as text or JSON, and an exit code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_emulators_account_confirms_everything(
     assert outcome.err.count("\n") == 1
 
 
-def test_what_is_contradicted_comes_first_with_what_to_do(
+def test_contradicted_assumptions_come_first_with_the_next_step(
     serve: Command, use: Command, paywint: Command
 ) -> None:
     account = serve(payments=1000, sent_path="/api/user-api/payment/list/sent")
@@ -87,7 +87,7 @@ def test_no_credentials(paywint: Command) -> None:
     assert outcome.err.startswith("paywint: api_key is missing")
 
 
-def test_an_api_that_answers_with_errors_alone(
+def test_an_api_that_answers_with_errors_only(
     serve: Command, use: Command, paywint: Command
 ) -> None:
     use(serve(payments=10, failures=1.0).environment)
@@ -114,7 +114,7 @@ def test_an_api_that_never_answers(
     assert "the time ended before this could be asked: credentials, " in outcome.out
 
 
-def test_a_recorded_webhook_tells_its_unit(
+def test_a_recorded_webhook_shows_the_unit_of_its_amount(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=10)
@@ -134,7 +134,7 @@ def test_a_recorded_webhook_tells_its_unit(
     assert "5d41" not in outcome.out
 
 
-def test_a_file_without_a_webhook_is_refused_before_anything_is_asked(
+def test_a_file_without_a_webhook_is_refused_before_anything_is_requested(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=10)
@@ -149,7 +149,7 @@ def test_a_file_without_a_webhook_is_refused_before_anything_is_asked(
     assert "Ann" not in outcome.err
 
 
-def test_a_webhooks_file_that_is_not_there(paywint: Command, tmp_path: Path) -> None:
+def test_a_missing_webhook_file(paywint: Command, tmp_path: Path) -> None:
     outcome = paywint("doctor", "--webhook", tmp_path / "none.json")
 
     assert (outcome.code, outcome.out) == (1, "")

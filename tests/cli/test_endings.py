@@ -1,4 +1,4 @@
-"""An unknown ending: nothing is requested or written, and the message names the next step."""
+"""File name endings: formats, spreadsheets and Excel files; an unknown ending is wrong usage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHOWN_COMMANDS = [
 
 @COMMANDS
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_refused_before_anything_is_asked(
+def test_an_unknown_ending_is_refused_before_anything_is_requested(
     serve: Command, use: Command, paywint: Command, tmp_path: Path, command: list[str], name: str
 ) -> None:
     account = serve(payments=10)
@@ -51,7 +51,7 @@ def test_it_is_refused_before_anything_is_asked(
 @pytest.mark.parametrize(
     ("format", "start"), [("csv", b"payment_id,"), ("jsonl", b'{"payment_id"')]
 )
-def test_the_format_says_what_it_is(
+def test_format_replaces_an_unknown_ending(
     paywint: Command, tmp_path: Path, command: list[str], name: str, format: str, start: bytes
 ) -> None:
     outcome = paywint(*command, tmp_path / name, "--emulator", 10, "--format", format)
@@ -86,7 +86,7 @@ def test_a_spreadsheet_is_csv_with_a_byte_order_mark(
     assert text.count(b"\n") >= 11
 
 
-def test_a_spreadsheet_is_continued_as_one_and_not_as_other_csv(
+def test_a_spreadsheet_is_continued_as_a_spreadsheet_and_not_as_other_csv(
     paywint: Command, tmp_path: Path
 ) -> None:
     output = tmp_path / "a.csv"
@@ -102,7 +102,7 @@ def test_a_spreadsheet_is_continued_as_one_and_not_as_other_csv(
 
 @COMMANDS
 @pytest.mark.parametrize("name", ["a.jsonl", "a.xlsx", "a.parquet"])
-def test_what_is_no_csv_is_no_spreadsheet(
+def test_spreadsheet_is_refused_for_other_formats_than_csv(
     paywint: Command, tmp_path: Path, command: list[str], name: str
 ) -> None:
     outcome = paywint(*command, tmp_path / name, "--spreadsheet", "--emulator", 10)
@@ -136,7 +136,7 @@ def test_an_excel_file_is_exported_continued_and_kept_up_to_date(
 
 
 @pytest.mark.parametrize("arguments", [["a.xlsx"], ["a.csv", "--spreadsheet"]])
-def test_what_is_written_for_excel_is_reconciled(
+def test_a_file_written_for_excel_can_be_reconciled(
     paywint: Command, tmp_path: Path, arguments: list[str]
 ) -> None:
     ledger, *options = tmp_path / arguments[0], *arguments[1:]
@@ -159,7 +159,7 @@ def test_the_help_is_shown_in_any_encoding(
 
 
 @pytest.mark.parametrize("command", SHOWN_COMMANDS)
-def test_the_help_shows_no_option_that_only_denies_another(paywint: Command, command: str) -> None:
+def test_the_help_shows_no_negated_options(paywint: Command, command: str) -> None:
     outcome = paywint(*command.split(), "--help")
 
     assert not {word for word in outcome.out.split() if word.startswith(("--no-", "--empty-"))}

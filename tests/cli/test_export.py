@@ -19,7 +19,7 @@ SUMMARY = re.compile(r"paywint: exported ([\d,]+) (.+) to (.+) in \d+\.\d s \([\
 
 
 def lines_of(text: str) -> list[str]:
-    """Ended by a newline each, and by nothing else: a name may have characters like U+2028."""
+    """Splits at newlines only, since a name may contain characters like U+2028."""
     assert not text or text.endswith("\n")
     return text.split("\n")[:-1]
 
@@ -80,7 +80,7 @@ def test_a_line_has_the_apis_fields_in_its_order_and_exact_amounts(
     assert any(amount.endswith("0") and "." in amount for amount in amounts)
 
 
-def test_both_directions_come_with_a_direction_first(
+def test_with_both_directions_each_row_begins_with_its_direction(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=120)
@@ -100,7 +100,7 @@ def test_both_directions_come_with_a_direction_first(
     )
 
 
-def test_csv_by_the_files_ending_or_by_option(
+def test_csv_is_chosen_by_the_files_ending_or_by_option(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=120)
@@ -116,7 +116,7 @@ def test_csv_by_the_files_ending_or_by_option(
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv"])
 @pytest.mark.parametrize("direction", ["received", "both"])
-def test_run_again_later_it_appends_exactly_what_is_new(
+def test_a_later_run_appends_exactly_the_new_payments(
     serve: Command, use: Command, paywint: Command, tmp_path: Path, ending: str, direction: str
 ) -> None:
     account = serve(payments=130)
@@ -146,7 +146,9 @@ def test_run_again_later_it_appends_exactly_what_is_new(
     assert again.err.startswith("paywint: exported 0 ")
 
 
-def test_a_longer_emulated_history_adds_its_newer_end(paywint: Command, tmp_path: Path) -> None:
+def test_a_longer_emulated_history_appends_its_newer_payments(
+    paywint: Command, tmp_path: Path
+) -> None:
     output = tmp_path / "payments.jsonl"
     for count in (500, 750):
         arguments = ["--output", output, "--checkpoint", tmp_path / "cp"]
@@ -173,7 +175,7 @@ def test_stdout_is_continued_after_its_checkpoint(
     assert second.out.split(",")[0] == account.ids()[0]
 
 
-def test_an_empty_history_is_exported_too(paywint: Command, tmp_path: Path) -> None:
+def test_an_empty_history_is_exported(paywint: Command, tmp_path: Path) -> None:
     outcome = paywint("export", "--emulator", 0, "--output", tmp_path / "empty.csv")
 
     assert outcome.code == 0
@@ -181,7 +183,7 @@ def test_an_empty_history_is_exported_too(paywint: Command, tmp_path: Path) -> N
     assert (tmp_path / "empty.csv").read_text("utf-8").startswith("payment_id,")
 
 
-def test_one_request_at_a_time_is_one(serve: Command, use: Command, paywint: Command) -> None:
+def test_a_concurrency_of_one_is_respected(serve: Command, use: Command, paywint: Command) -> None:
     account = serve(payments=500)
     use(account.environment)
 
@@ -202,7 +204,7 @@ def test_a_file_needs_a_name(paywint: Command) -> None:
         assert option in outcome.err
 
 
-def test_a_span_of_days_is_exported_the_last_one_included(
+def test_a_span_of_days_includes_the_last_day(
     serve: Command, use: Command, paywint: Command
 ) -> None:
     account = serve(payments=900)
@@ -220,7 +222,7 @@ def test_a_span_of_days_is_exported_the_last_one_included(
     assert listed.out == outcome.out
 
 
-def test_a_day_is_of_the_time_zone_and_a_moment_excludes_itself_as_an_end(
+def test_a_day_is_in_the_time_zone_and_a_time_as_the_end_is_excluded(
     serve: Command, use: Command, paywint: Command
 ) -> None:
     account = serve(payments=300)
@@ -247,7 +249,7 @@ def test_a_day_is_of_the_time_zone_and_a_moment_excludes_itself_as_an_end(
 
 
 @pytest.mark.parametrize("direction", ["received", "both"])
-def test_a_span_that_only_the_checkpoint_knows_is_told(
+def test_a_span_from_the_checkpoint_is_reported(
     serve: Command, use: Command, paywint: Command, tmp_path: Path, direction: str
 ) -> None:
     account = serve(payments=300)
@@ -268,7 +270,7 @@ def test_a_span_that_only_the_checkpoint_knows_is_told(
     assert f"paywint: {told}" in alone.err.splitlines()
 
 
-def test_of_the_whole_list_there_is_no_span_to_tell(
+def test_without_a_span_none_is_reported(
     paywint: Command, tmp_path: Path, serve: Command, use: Command
 ) -> None:
     use(serve(payments=30).environment)
@@ -295,7 +297,7 @@ def moment(payment: dict[str, Any]) -> datetime:
     ],
 )
 @pytest.mark.parametrize("command", [["export"], ["payment", "list", "received"]])
-def test_what_is_no_span_is_wrong_usage(
+def test_an_invalid_span_is_wrong_usage(
     paywint: Command,
     use: Command,
     serve: Command,

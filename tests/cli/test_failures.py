@@ -1,4 +1,4 @@
-"""Whatever goes wrong: one clear line, the right exit code, no traceback, no secret."""
+"""Failures: one clear line, the right exit code, no traceback, no secret."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_wrong_usage(paywint: Command, arguments: list[str], line: str) -> None:
         (["payment", "get", "no-id"], "payment_id: must be a UUID, not 'no-id'"),
     ],
 )
-def test_what_the_sdk_refuses_to_send(
+def test_invalid_values_are_wrong_usage(
     use: Command, paywint: Command, arguments: list[str], line: str
 ) -> None:
     use({"PAYWINT_API_KEY": "key", "PAYWINT_API_SECRET": SECRET})
@@ -142,7 +142,7 @@ def test_what_the_sdk_refuses_to_send(
     assert_failed(paywint(*arguments), 2, line)
 
 
-def test_a_directory_that_is_not_there(paywint: Command, tmp_path: Path) -> None:
+def test_a_missing_directory(paywint: Command, tmp_path: Path) -> None:
     path = tmp_path / "missing" / "payments.jsonl"
 
     outcome = paywint("export", "--emulator", 10, "--output", path)
@@ -240,7 +240,7 @@ def test_output_and_checkpoint_in_one_file(
     assert_failed(outcome, 2, line)
 
 
-def test_an_error_in_the_middle_says_what_is_there(
+def test_an_error_in_the_middle_says_what_was_written(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=1000, latency=0.002)
@@ -259,7 +259,7 @@ def test_an_error_in_the_middle_says_what_is_there(
     assert resumable.err.endswith(" payments are done; run the same command again to continue\n")
 
 
-def test_what_the_server_says_cannot_pass_for_lines_of_ours() -> None:
+def test_text_of_the_server_cannot_imitate_lines_of_the_command() -> None:
     from paywint_async._cli.report import one_line
 
     assert one_line("no\npaywint: exported\x1b[2K 5\u202e\tpayments") == (

@@ -38,7 +38,7 @@ def test_a_created_link_is_one_line_of_json(account: Any, paywint: Command) -> N
     )
 
 
-def test_a_payment_that_is_not_there(account: Any, paywint: Command) -> None:
+def test_an_unknown_payment(account: Any, paywint: Command) -> None:
     outcome = paywint("payment", "get", "00000000-0000-0000-0000-000000000000")
 
     assert (outcome.code, outcome.out) == (1, "")
@@ -56,7 +56,7 @@ def test_a_list_ends_at_its_limit(
     assert (outcome.code, outcome.err, ids) == (0, "", account.ids(direction)[:limit])
 
 
-def test_a_list_without_a_limit_is_everything(account: Any, paywint: Command) -> None:
+def test_a_list_without_a_limit_has_all_payments(account: Any, paywint: Command) -> None:
     outcome = paywint("payment", "list", "received")
 
     assert outcome.out == paywint("export").out
@@ -77,7 +77,7 @@ def test_a_link_that_cannot_be_printed_is_not_lost(
     assert outcome.err.count("\n") == 1
 
 
-def test_nothing_is_created_where_nothing_could_be_printed(
+def test_nothing_is_created_if_stdout_is_closed(
     account: Any, paywint: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdout", None)
@@ -88,7 +88,7 @@ def test_nothing_is_created_where_nothing_could_be_printed(
     assert account.request_count == 0
 
 
-def test_interrupted_a_create_says_that_its_outcome_is_unknown(
+def test_an_interrupted_create_says_that_its_outcome_is_unknown(
     serve: Command, use: Command, paywint: Command
 ) -> None:
     account = serve(payments=1, latency=60)

@@ -1,4 +1,4 @@
-"""`--oldest-first`: a file is in the order of time, and stays so however often it is continued."""
+"""`--oldest-first`: a file is in the order of time, and stays so when it is continued."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def test_payments_are_listed_in_the_order_of_time(
     assert ids_in(first.out) == account.ids()[:-4:-1]
 
 
-def test_a_list_that_is_not_in_the_order_of_time_is_told(
+def test_a_list_not_sorted_by_time_is_reported(
     serve: Command, use: Command, paywint: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By amount, as an example."""
+    """The list is sorted by amount."""
 
     def from_env(**options: Any) -> PaywintClient:
         return make(middlewares=(sort_by_amount,), **options)

@@ -70,7 +70,7 @@ def test_a_signal_saves_the_checkpoint_and_the_same_command_continues(
     assert sorted(ids) == sorted(wanted)
 
 
-def test_without_a_checkpoint_a_signal_leaves_the_former_file(
+def test_without_a_checkpoint_a_signal_leaves_the_existing_file(
     tmp_path: Path, start: Command, end: Command, wait_until: Command
 ) -> None:
     output = tmp_path / "payments.csv"
@@ -104,7 +104,7 @@ def test_a_signal_before_the_first_payment(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_signal_gets_through_though_nobody_reads_the_pipe(start: Command) -> None:
+def test_a_signal_ends_an_export_even_if_nobody_reads_the_pipe(start: Command) -> None:
     process = start("export", "--emulator", 5000)
     assert ids_in(process.stdout.readline())
 
@@ -141,10 +141,10 @@ def test_a_second_signal_ends_it_at_once() -> None:
     assert (process.returncode, err) == (-signal.SIGINT, "")
 
 
-def test_a_signal_while_it_still_loads() -> None:
+def test_a_signal_during_the_import() -> None:
     program = (
         "import os, signal, sys\n"
-        # A shell's background jobs ignore it, and so would the processes that they start.
+        # Background jobs of a shell, and the processes that they start, ignore SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from paywint_async._cli import main\n"
         "class Interrupt:\n"
@@ -177,7 +177,7 @@ def run_python(program: str, **options: Any) -> subprocess.CompletedProcess[str]
         ("rich", "the command needs an extra: pip install 'paywint-async[cli]'"),
     ],
 )
-def test_what_is_missing_is_reported_in_a_line(module: str, line: str) -> None:
+def test_a_missing_extra_is_reported_in_one_line(module: str, line: str) -> None:
     finished = run_python(
         f"import sys; sys.modules[{module!r}] = None\n"
         "from paywint_async._cli import main\n"
@@ -199,7 +199,7 @@ def test_another_missing_module_is_not_mistaken_for_an_extra() -> None:
 
 
 @pytest.mark.parametrize("command", ["export", "payment list sent"])
-def test_head_gets_its_line_and_nobody_complains(
+def test_head_ends_the_command_without_a_traceback(
     serve: Command, use: Command, command: str
 ) -> None:
     use(serve(payments=3000).environment)
@@ -241,9 +241,7 @@ def test_head_gets_its_line_and_nobody_complains(
         ("2>&1 | true; exit ${PIPESTATUS[0]}", "export --emulator 3000", 141, ""),
     ],
 )
-def test_streams_that_are_closed_or_full(
-    redirection: str, arguments: str, code: int, line: str
-) -> None:
+def test_closed_or_full_streams(redirection: str, arguments: str, code: int, line: str) -> None:
     script = f"'{sys.executable}' -W error -m paywint_async {arguments} {redirection}"
 
     finished = subprocess.run(
@@ -254,7 +252,7 @@ def test_streams_that_are_closed_or_full(
 
 
 def on_terminal(command: str, **options: Any) -> tuple[int, str]:
-    """The exit code of a shell's command whose stderr is a terminal, and what that has shown."""
+    """Runs a command with a terminal as stderr; its exit code, and what the terminal shows."""
     terminal, end = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(
@@ -288,7 +286,7 @@ def test_a_terminal_shows_payments_rate_and_time_left(tmp_path: Path) -> None:
     assert shown.rstrip().split("\n")[-1].endswith("/s)")
 
 
-def test_where_results_go_to_the_terminal_no_bar_runs_through_them() -> None:
+def test_no_progress_bar_is_shown_if_results_go_to_the_terminal() -> None:
     terminal, end = pty.openpty()
     with os.fdopen(end, "wb", 0) as stdout:
         process = subprocess.Popen(
@@ -311,7 +309,7 @@ def test_where_results_go_to_the_terminal_no_bar_runs_through_them() -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_the_emulator_prints_what_a_shell_needs_and_serves_until_a_signal(
+def test_the_emulator_prints_environment_variables_and_serves_until_a_signal(
     start: Command, end: Command, paywint: Command, use: Command, number: int, code: int
 ) -> None:
     process = start("emulator", "--payments", 7)
@@ -336,7 +334,7 @@ def test_the_emulator_prints_what_a_shell_needs_and_serves_until_a_signal(
     assert outcome.err.startswith("paywint: serving 7 payments in each direction at http://127.0.")
 
 
-def test_the_emulator_tells_of_changes_and_keeps_them(
+def test_the_emulator_keeps_its_state_and_refuses_other_settings(
     tmp_path: Path, start: Command, end: Command, paywint: Command, use: Command
 ) -> None:
     state = ("--state", tmp_path / "state.db")
@@ -359,7 +357,7 @@ def test_the_emulator_tells_of_changes_and_keeps_them(
     assert outcome.err.count("\n") == 1
 
 
-def test_a_port_that_is_taken(serve: Command, paywint: Command) -> None:
+def test_a_port_in_use(serve: Command, paywint: Command) -> None:
     url = serve(payments=1).environment["PAYWINT_BASE_URL"]
 
     outcome = paywint("emulator", "--port", url.rpartition(":")[2])

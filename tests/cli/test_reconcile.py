@@ -1,4 +1,4 @@
-"""`paywint reconcile`: output of other commands is a ledger; exit codes and JSON for scripts."""
+"""`paywint reconcile`: the output of other commands as a ledger; exit codes and JSON."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ FINAL = {"success", "failed", "rejected", "expired", "retried"}
 EMULATED = ("--emulator", 200)
 
 
-# -- one kind of difference at a time --------------------------------------------------------------
-
-
-# -- what was written by other commands ------------------------------------------------------------
+# -- the output of other commands as a ledger ------------------------------------------------------
 
 
 def without_password(output: str, use: Command) -> str:
-    """A password is not for the command line."""
+    """Moves a password from the URL to the environment, since the command line refuses it."""
     match = re.fullmatch(r"((?:postgresql|mysql)://[^:]+):([^@]+)(@.*)", output)
     if match is None:
         return output
@@ -39,7 +36,7 @@ def without_password(output: str, use: Command) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_sync_keeps_agrees_and_what_is_spoiled_in_it_is_found(
+def test_a_synced_destination_agrees_and_a_stale_status_is_found(
     paywint: Command, serve: Command, use: Command, tmp_path: Path, kind: str
 ) -> None:
     account = serve(payments=120)
@@ -59,7 +56,7 @@ def test_what_sync_keeps_agrees_and_what_is_spoiled_in_it_is_found(
 
 
 @pytest.mark.parametrize("kind", ["csv.gz", *KINDS[KINDS.index("sqlite") + 1 :]])
-def test_a_sync_that_was_killed_and_run_again_agrees(
+def test_a_destination_agrees_after_a_killed_and_repeated_sync(
     paywint: Command,
     serve: Command,
     use: Command,
@@ -81,7 +78,7 @@ def test_a_sync_that_was_killed_and_run_again_agrees(
 
 
 @pytest.mark.parametrize(("direction", "ending"), [("sent", "csv"), ("received", "parquet")])
-def test_a_ledger_of_one_direction_agrees_with_that(
+def test_a_ledger_of_one_direction_agrees_with_that_direction(
     paywint: Command, tmp_path: Path, direction: str, ending: str
 ) -> None:
     path, account = tmp_path / f"a.{ending}", ("--emulator", 100, "--direction", direction)
@@ -90,7 +87,7 @@ def test_a_ledger_of_one_direction_agrees_with_that(
     assert paywint("reconcile", path, *account).code == 0
 
 
-def test_a_database_that_is_not_there_is_not_made(paywint: Command, tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(paywint: Command, tmp_path: Path) -> None:
     outcome = paywint("reconcile", f"sqlite:///{tmp_path}/no.db", *EMULATED)
 
     assert (outcome.code, outcome.out, os.listdir(tmp_path)) == (1, "", [])
@@ -114,7 +111,7 @@ def test_another_table_of_a_database_may_be_the_ledger(paywint: Command, tmp_pat
     assert "row 1, column 'amount': 1.1 is a float, in which cents are not exact" in outcome.err
 
 
-def test_what_comes_after_the_ledger_is_missing_in_it(
+def test_payments_newer_than_the_ledger_are_missing_in_it(
     paywint: Command, serve: Command, use: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=100)
@@ -149,7 +146,7 @@ def test_a_month_is_compared_with_a_long_history(paywint: Command, tmp_path: Pat
     assert paywint("reconcile", month, *account).code == 3
 
 
-# -- what a script is told -------------------------------------------------------------------------
+# -- output and exit codes -------------------------------------------------------------------------
 
 
 def test_results_go_to_stdout_and_a_line_to_stderr(paywint: Command, tmp_path: Path) -> None:
@@ -160,12 +157,12 @@ def test_results_go_to_stdout_and_a_line_to_stderr(paywint: Command, tmp_path: P
 
     assert outcome.code == 3
     assert outcome.out.startswith("RECEIVED")
-    assert outcome.out.count("\nmissing in the ledger  ") == 3  # one of them is the sum's
+    assert outcome.out.count("\nmissing in the ledger  ") == 3  # --limit 2, and the sum
     assert outcome.err.startswith("paywint: the books differ: ")
     assert outcome.err.count("\n") == 1
 
 
-def test_a_ledger_that_cannot_be_read_is_no_difference(
+def test_a_ledger_that_cannot_be_read_is_not_a_difference(
     paywint: Command, tmp_path: Path, serve: Command, use: Command
 ) -> None:
     account = serve(payments=5)
@@ -180,7 +177,7 @@ def test_a_ledger_that_cannot_be_read_is_no_difference(
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
-def test_a_history_that_cannot_be_proved_complete_claims_nothing(
+def test_a_history_that_cannot_be_proved_complete_gives_no_report(
     paywint: Command, tmp_path: Path, serve: Command, use: Command
 ) -> None:
     account = serve(payments=300, latency=0.01)
@@ -224,13 +221,13 @@ def test_wrong_usage_is_reported_before_anything_is_read(
     assert word in outcome.err
 
 
-def test_without_credentials_it_is_wrong_usage(paywint: Command, tmp_path: Path) -> None:
+def test_missing_credentials_are_wrong_usage(paywint: Command, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("payment_id,amount\n")
 
     assert paywint("reconcile", tmp_path / "a.csv").code == 2
 
 
-def test_the_page_is_written_whatever_comes_to_stdout(paywint: Command, tmp_path: Path) -> None:
+def test_the_html_report_is_written_in_addition_to_json(paywint: Command, tmp_path: Path) -> None:
     ledger, page = tmp_path / "a.csv", tmp_path / "a.html"
     ledger.write_text("payment_id,amount\n")
 
@@ -244,7 +241,7 @@ def test_the_page_is_written_whatever_comes_to_stdout(paywint: Command, tmp_path
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
-def test_an_interrupted_comparison_leaves_the_former_report(
+def test_an_interrupted_comparison_leaves_the_existing_report(
     tmp_path: Path,
     serve: Command,
     use: Command,
@@ -269,9 +266,7 @@ def test_an_interrupted_comparison_leaves_the_former_report(
     assert page.read_text() == "last month's"
 
 
-def test_without_the_extra_parquet_that_is_reported(
-    tmp_path: Path, start: Command, end: Command
-) -> None:
+def test_a_missing_parquet_extra_is_reported(tmp_path: Path, start: Command, end: Command) -> None:
     hidden = tmp_path / "hidden" / "pyarrow"
     hidden.mkdir(parents=True)
     (hidden / "__init__.py").write_text("raise ModuleNotFoundError('no pyarrow', name='pyarrow')\n")
@@ -289,7 +284,7 @@ def test_without_the_extra_parquet_that_is_reported(
     "columns", [(), ("--id-column", ""), ("--id-column", "", "--date-column", "")]
 )
 @pytest.mark.parametrize("direction", ["received", "both"])
-def test_what_is_exported_for_a_spreadsheet_agrees(
+def test_an_export_for_a_spreadsheet_agrees(
     paywint: Command,
     serve: Command,
     use: Command,
@@ -297,7 +292,7 @@ def test_what_is_exported_for_a_spreadsheet_agrees(
     direction: str,
     columns: tuple[str, ...],
 ) -> None:
-    use(serve(payments=200).environment)  # it has texts that would be formulas
+    use(serve(payments=200).environment)  # some texts would be formulas
     plain, guarded = tmp_path / "plain.csv", tmp_path / "guarded.csv"
     account = ("--direction", direction)
     assert paywint("export", "--output", plain, *account).code == 0

@@ -21,7 +21,7 @@ EMULATED = ("--emulator", 200)
 
 @pytest.fixture
 def paid(tmp_path: Path, paywint: Command) -> list[Row]:
-    """All received payments of the emulator that are paid, as an export has them."""
+    """All successful received payments of the emulator, as rows of an export."""
     path = tmp_path / "right.csv"
     assert paywint("export", *EMULATED, "--output", path).code == 0
     with path.open(encoding="utf-8", newline="") as file:
@@ -30,7 +30,7 @@ def paid(tmp_path: Path, paywint: Command) -> list[Row]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Command:
-    """`write(header, rows)`: the path of a ledger with these."""
+    """`write(header, rows)`: writes a ledger with these; its path."""
 
     def write_rows(header: list[str], rows: list[list[str]], delimiter: str = ",") -> Path:
         path = tmp_path / "books.csv"
@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Command:
     return write_rows
 
 
-def test_descriptions_and_amounts_alone_are_compared(
+def test_a_ledger_with_only_descriptions_and_amounts_is_compared(
     paywint: Command, write: Command, paid: list[Row]
 ) -> None:
     times = Counter((row["description"].casefold(), row["amount"]) for row in paid)
@@ -56,7 +56,7 @@ def test_descriptions_and_amounts_alone_are_compared(
     assert told["matched_by"]["description"] == len(own) > 40
 
 
-def test_a_usual_column_of_dates_is_used_and_others_are_reported(
+def test_a_known_date_column_is_used_and_others_are_reported(
     paywint: Command, write: Command, paid: list[Row]
 ) -> None:
     header = ["id", "Amount", "Fee", "Created (UTC)", "Available On (UTC)", "Description"]
@@ -93,7 +93,7 @@ def test_weak_evidence_is_one_line_before_the_differences_and_in_every_report(
     assert note.capitalize() in page.read_text().split("Differences")[0]
 
 
-def test_too_little_evidence_is_refused_before_anything_is_asked_for(
+def test_too_little_evidence_is_refused_before_anything_is_requested(
     paywint: Command, serve: Command, use: Command, write: Command
 ) -> None:
     account = serve(payments=5)
@@ -112,7 +112,7 @@ def test_a_tab_can_be_typed_in_a_shell(paywint: Command, write: Command) -> None
         assert paywint("reconcile", path, *EMULATED, "--delimiter", typed).code == 3
 
 
-def test_a_long_text_of_our_own_export_is_read_back(
+def test_a_long_text_of_an_export_is_read_back(
     paywint: Command, write: Command, paid: list[Row]
 ) -> None:
     long = [row | {"description": row["description"] + "x" * 140_000} for row in paid[:2]]

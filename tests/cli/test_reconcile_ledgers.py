@@ -79,7 +79,9 @@ def test_the_explanation_shows_the_sign_of_debit_and_credit(
     assert "rows                40 received" in swapped
 
 
-def test_what_cannot_be_decided_is_not_explained_either(paywint: Command, tmp_path: Path) -> None:
+def test_an_undecidable_ledger_is_refused_by_explain_as_well(
+    paywint: Command, tmp_path: Path
+) -> None:
     path = tmp_path / "a.csv"
     path.write_text("date,amount\n03/04/2026,1.50\n")
 
@@ -92,7 +94,7 @@ def test_what_cannot_be_decided_is_not_explained_either(paywint: Command, tmp_pa
 # -- hints -----------------------------------------------------------------------------------------
 
 
-def test_a_ledger_whose_debits_are_received_gets_the_one_hint_that_it_needs(
+def test_a_ledger_whose_debits_are_received_payments_gets_the_right_hint(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     path = write(tmp_path, "quickbooks_desktop", payments)
@@ -107,7 +109,7 @@ def test_a_ledger_whose_debits_are_received_gets_the_one_hint_that_it_needs(
     )
 
 
-def test_what_was_found_is_one_line_on_stderr(
+def test_detected_settings_are_one_line_on_stderr(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     outcome = paywint("reconcile", write(tmp_path, "german_bank", payments))
@@ -125,7 +127,7 @@ def test_what_was_found_is_one_line_on_stderr(
 # -- profiles --------------------------------------------------------------------------------------
 
 
-def test_a_profile_decides_what_the_next_ledger_leaves_open(
+def test_a_profile_decides_what_the_next_ledger_leaves_undecided(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     profile = tmp_path / "xero.toml"
@@ -139,7 +141,7 @@ def test_a_profile_decides_what_the_next_ledger_leaves_open(
     assert (alone.code, outcome.code) == (1, 0)
 
 
-def test_a_saved_profile_has_what_was_given_and_what_was_found(
+def test_a_saved_profile_has_the_given_and_the_detected_settings(
     paywint: Command, tmp_path: Path
 ) -> None:
     profile, path = tmp_path / "a.toml", write(tmp_path, "german_bank", month())
@@ -161,7 +163,7 @@ def test_a_saved_profile_has_what_was_given_and_what_was_found(
     }
 
 
-def test_an_option_goes_before_the_profile(paywint: Command, tmp_path: Path) -> None:
+def test_an_option_overrides_the_profile(paywint: Command, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('date_format = "mdy"\nheader-line = 1\n')
     (tmp_path / "a.csv").write_text("date,amount\n03/04/2026,1.50\n")
     command = ("reconcile", tmp_path / "a.csv", "--explain", "--profile", tmp_path / "a.toml")
@@ -195,7 +197,7 @@ def test_an_invalid_profile_is_refused(
 # -- what the report shows -------------------------------------------------------------------------
 
 
-def test_a_difference_can_be_opened_down_to_the_line_as_it_was(
+def test_a_difference_shows_the_original_line_of_the_ledger(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     extra = Paid(
@@ -264,7 +266,7 @@ def test_payouts_are_reported_in_every_report(
     assert sentence.capitalize() in page.read_text()
 
 
-def test_the_report_tells_what_was_matched_by_what(
+def test_the_report_counts_the_matches_by_evidence(
     paywint: Command, tmp_path: Path, payments: list[Paid]
 ) -> None:
     rows = [f"{payments[0].payment_id},,,{payments[0].amount}"]
@@ -280,7 +282,7 @@ def test_the_report_tells_what_was_matched_by_what(
 # -- Excel -----------------------------------------------------------------------------------------
 
 
-def test_of_several_sheets_with_tables_one_must_be_given(paywint: Command, tmp_path: Path) -> None:
+def test_one_of_several_sheets_with_tables_must_be_chosen(paywint: Command, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.title = "January"
     for sheet in (book.active, book.create_sheet("February")):
@@ -312,7 +314,7 @@ def test_of_several_sheets_with_tables_one_must_be_given(paywint: Command, tmp_p
         (("--save-profile", "./no.csv"), "--save-profile must not be the ledger"),
     ],
 )
-def test_what_no_ledger_can_have_is_wrong_usage(
+def test_invalid_ledger_options_are_wrong_usage(
     paywint: Command, options: tuple[str, ...], word: str
 ) -> None:
     outcome = paywint("reconcile", "no.csv", "--explain", *options)

@@ -26,13 +26,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)  # what this process found before
+    monkeypatch.setattr(tempfile, "tempdir", None)  # discards the cached directory
     return folder
 
 
 @pytest.fixture
 def piped(paywint: Command, temporary: Path) -> Command:
-    """`piped(data, *arguments)`: the command with these bytes on its stdin, through a pipe."""
+    """`piped(data, *arguments)`: runs the command with these bytes on its stdin, through a pipe."""
 
     def run(data: bytes, *arguments: object) -> Any:
         with stdin_from(data):
@@ -43,7 +43,7 @@ def piped(paywint: Command, temporary: Path) -> Command:
 
 @contextmanager
 def stdin_from(data: bytes) -> Iterator[None]:
-    """This process's file descriptor 0 is a pipe from which the data can be read."""
+    """Replaces file descriptor 0 of this process by a pipe with the data."""
     reading, writing = os.pipe()
     former = os.dup(0)
     os.dup2(reading, 0)
@@ -166,7 +166,7 @@ def test_waiting_for_a_pipe_is_interrupted_and_nothing_is_left(
 @pytest.mark.parametrize(
     "arguments", [("--nope",), ("--nope", "a.csv"), ("a.csv", "--nope"), ("-x",)]
 )
-def test_an_option_that_is_none_is_not_taken_for_a_ledger(
+def test_an_unknown_option_is_not_treated_as_a_ledger(
     paywint: Command, arguments: tuple[str, ...]
 ) -> None:
     outcome = paywint("reconcile", *EMULATED, *arguments)

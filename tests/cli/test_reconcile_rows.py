@@ -20,7 +20,7 @@ EMULATED = ("--emulator", 200)
 
 @pytest.fixture
 def books(tmp_path: Path, paywint: Command) -> list[Row]:
-    """The ledger that is right: all received payments of the emulator."""
+    """A correct ledger: all received payments of the emulator."""
     path = tmp_path / "right.csv"
     assert paywint("export", *EMULATED, "--output", path).code == 0
     with path.open(encoding="utf-8", newline="") as file:
@@ -29,7 +29,7 @@ def books(tmp_path: Path, paywint: Command) -> list[Row]:
 
 @pytest.fixture
 def compare(tmp_path: Path, paywint: Command) -> Command:
-    """`compare(rows, *options)`: exit code and document for a ledger of these rows."""
+    """`compare(rows, *options)`: exit code and JSON report for a ledger of these rows."""
 
     def run(rows: list[Row], *options: object) -> tuple[int, Any]:
         path = tmp_path / "books.csv"
@@ -47,15 +47,13 @@ def of_status(rows: list[Row], status: str) -> Row:
     return next(row for row in rows if row["status"] == status)
 
 
-def test_an_export_agrees_with_where_it_came_from(compare: Command, books: list[Row]) -> None:
+def test_an_export_agrees_with_its_account(compare: Command, books: list[Row]) -> None:
     code, told = compare(books)
 
     assert (code, told["agrees"], kinds(told), told["differences"]) == (0, True, {}, [])
 
 
-def test_a_row_that_is_taken_out_is_missing_in_the_ledger(
-    compare: Command, books: list[Row]
-) -> None:
+def test_a_removed_row_is_missing_in_the_ledger(compare: Command, books: list[Row]) -> None:
     gone = of_status(books, "success")
     books.remove(gone)
     books.remove(of_status(books, "failed"))
@@ -67,7 +65,7 @@ def test_a_row_that_is_taken_out_is_missing_in_the_ledger(
     assert (payment["payment_id"], payment["amount"]) == (gone["payment_id"], gone["amount"])
 
 
-def test_a_row_that_is_made_up_is_missing_at_paywint(compare: Command, books: list[Row]) -> None:
+def test_an_invented_row_is_missing_at_paywint(compare: Command, books: list[Row]) -> None:
     made_up = books[7] | {"payment_id": "00000000-0000-4000-8000-000000000000"}
 
     code, told = compare([*books, made_up])
@@ -78,7 +76,7 @@ def test_a_row_that_is_made_up_is_missing_at_paywint(compare: Command, books: li
     assert (row["line"], row["payment_id"]) == (lines + 2, made_up["payment_id"])
 
 
-def test_a_changed_amount_is_reported_with_both(compare: Command, books: list[Row]) -> None:
+def test_a_changed_amount_is_reported_with_both_amounts(compare: Command, books: list[Row]) -> None:
     row = of_status(books, "success")
     before = row["amount"]
     row["amount"] = str(Decimal(before) + Decimal("0.01"))
@@ -111,7 +109,7 @@ def test_a_doubled_row_is_a_duplicate(compare: Command, books: list[Row]) -> Non
     assert len(told["differences"][0]["rows"]) == 2
 
 
-def test_without_ids_twins_are_ambiguous(compare: Command, books: list[Row]) -> None:
+def test_without_ids_equal_rows_are_ambiguous(compare: Command, books: list[Row]) -> None:
     columns = ("amount", "payment_date", "status")
     rows = [{name: row[name] for name in columns} for row in books if row["status"] == "success"]
 

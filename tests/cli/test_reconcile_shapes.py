@@ -1,4 +1,4 @@
-"""`paywint reconcile`: ledgers as tools and banks write them are compared without editing."""
+"""`paywint reconcile`: ledgers in the formats of tools and banks are compared without editing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def payments(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Paid]]:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_shape_is_compared_with_exactly_its_one_difference(
+def test_the_only_difference_of_a_ledger_in_this_format_is_found(
     paywint: Command, tmp_path: Path, payments: list[Paid], name: str
 ) -> None:
     shape = SHAPES[name]

@@ -1,4 +1,4 @@
-"""`paywint sync`: every destination ends in the state of the API, with each payment once.
+"""`paywint sync`: every destination has the payments of the API in their current state, once each.
 
 The last test kills real processes; PAYWINT_CRASH_RUNS says how often (12 by default).
 """
@@ -30,19 +30,19 @@ from paywint_async.export import _database
 Command = Callable[..., Any]
 
 KILLS = int(os.environ.get("PAYWINT_CRASH_RUNS", "12"))
-ROUNDS = 3 + KILLS // 20  # between them payments come and change
+ROUNDS = 3 + KILLS // 20  # between them, payments arrive and change
 FINAL = {"success", "failed", "rejected", "expired", "retried"}
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 def arguments(output: str) -> list[str]:
-    """A password is not for the command line."""
+    """None for a database server, whose URL with a password must be in the environment."""
     return [] if is_on_a_server(output) else [output]
 
 
 @pytest.fixture(params=KINDS)
 def output(request: pytest.FixtureRequest, tmp_path: Path, use: Command) -> str:
-    """A destination of each kind, with the variable that tells it where that is needed."""
+    """A destination of each kind, which is also in PAYWINT_DESTINATION."""
     found = output_in(tmp_path, request.param)
     use({"PAYWINT_DESTINATION": found})
     return found
@@ -51,7 +51,7 @@ def output(request: pytest.FixtureRequest, tmp_path: Path, use: Command) -> str:
 def statuses_in(output: str, direction: str = "received") -> dict[str, str]:
     rows = [row for row in rows_in(output) if row.get("direction", direction) == direction]
     found = {row["payment_id"]: row["status"] for row in rows}
-    assert len(found) == len(rows), "a payment is there twice"
+    assert len(found) == len(rows), "a payment was written twice"
     return found
 
 
@@ -59,7 +59,7 @@ def open_in(account: Any, direction: str = "received") -> list[str]:
     return [each for each, status in account.truth(direction).items() if status not in FINAL]
 
 
-def test_it_brings_what_is_new_and_what_has_changed(
+def test_sync_adds_new_payments_and_updates_changed_ones(
     serve: Command, use: Command, paywint: Command, output: str
 ) -> None:
     account = serve(payments=250)
@@ -95,7 +95,7 @@ def test_both_directions_are_kept_apart(
         assert statuses_in(output, direction) == account.truth(direction)
 
 
-def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
+def test_a_retry_is_added_and_the_earlier_payment_becomes_retried(
     serve: Command, use: Command, paywint: Command, output: str
 ) -> None:
     account = serve(payments=60)
@@ -112,7 +112,7 @@ def test_a_retry_arrives_as_a_new_payment_and_the_former_is_retried(
     assert (found[former], found[retry]) == ("retried", "pending")
 
 
-def test_with_recheck_it_learns_what_happened_to_final_payments(
+def test_recheck_updates_final_payments(
     serve: Command, use: Command, paywint: Command, output: str
 ) -> None:
     account = serve(payments=250, hostile=False, refunded_status="refunded")
@@ -138,7 +138,7 @@ def test_with_recheck_it_learns_what_happened_to_final_payments(
         assert statuses_in(output, direction) == account.truth(direction)
 
 
-def test_a_recheck_reads_the_pages_of_its_days_alone(
+def test_recheck_reads_only_the_pages_of_its_days(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=5_000, hostile=False)  # 72 a day
@@ -157,7 +157,7 @@ def test_a_recheck_reads_the_pages_of_its_days_alone(
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "a week", "99999999", "999999999999"])
-def test_days_that_cannot_be_rechecked_are_refused(
+def test_an_invalid_number_of_recheck_days_is_refused(
     paywint: Command, tmp_path: Path, days: str
 ) -> None:
     found = paywint("sync", tmp_path / "a.jsonl", "--emulator", 10, "--recheck", days)
@@ -166,7 +166,7 @@ def test_days_that_cannot_be_rechecked_are_refused(
     assert "--recheck" in found.err
 
 
-def test_a_destination_that_begins_at_a_date_keeps_beginning_there(
+def test_a_destination_that_begins_at_a_date_keeps_that_date(
     output: str, serve: Command, use: Command, paywint: Command
 ) -> None:
     account = serve(payments=300)
@@ -184,7 +184,7 @@ def test_a_destination_that_begins_at_a_date_keeps_beginning_there(
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "jsonl.gz", "csv.zst"])
-def test_a_file_keeps_its_order_and_is_not_touched_without_need(
+def test_a_file_keeps_its_order_and_is_not_rewritten_without_changes(
     serve: Command, use: Command, paywint: Command, tmp_path: Path, ending: str
 ) -> None:
     account = serve(payments=130)
@@ -203,7 +203,7 @@ def test_a_file_keeps_its_order_and_is_not_touched_without_need(
     assert sorted(os.listdir(tmp_path)) == [output.name, f"{output.name}.checkpoint"]
 
 
-def test_few_open_payments_are_looked_up_each(
+def test_a_few_open_payments_are_requested_one_by_one(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=300)
@@ -216,7 +216,7 @@ def test_few_open_payments_are_looked_up_each(
     assert account.request_count - asked == len(open_in(account)) + 1
 
 
-def test_of_many_open_payments_the_lists_are_read_again(
+def test_for_many_open_payments_the_lists_are_read_again(
     serve: Command, use: Command, paywint: Command, tmp_path: Path
 ) -> None:
     account = serve(payments=2000)
@@ -266,7 +266,7 @@ def test_watching_continues_until_a_signal(
     assert statuses_in(output) == account.truth()
 
 
-async def test_watching_outlasts_an_outage_and_nothing_else(
+async def test_watching_continues_after_transient_errors_only(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     outcomes = [ServerError(503, "later"), TransportError("lost"), AuthenticationError(401, "who?")]
@@ -290,7 +290,7 @@ async def test_watching_outlasts_an_outage_and_nothing_else(
     )
 
 
-def test_a_reader_of_the_database_is_waited_for_and_told(
+def test_a_reader_of_the_database_is_waited_for_and_reported(
     paywint: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = f"sqlite:///{tmp_path}/payments.db"
@@ -323,7 +323,7 @@ def test_a_destination_must_be_given(paywint: Command) -> None:
 
 @pytest.mark.parametrize("name", ["books.db", "books.SQLITE3"])
 @pytest.mark.parametrize("command", [["sync"], ["export", "--output"]])
-def test_a_database_file_is_given_by_a_url(
+def test_a_database_file_must_be_given_as_a_url(
     paywint: Command, tmp_path: Path, command: list[str], name: str
 ) -> None:
     outcome = paywint(*command, tmp_path / name, "--emulator", 10)
@@ -335,7 +335,7 @@ def test_a_database_file_is_given_by_a_url(
     )
 
 
-def test_a_folder_is_no_file(paywint: Command, tmp_path: Path) -> None:
+def test_a_directory_is_not_accepted_as_a_file(paywint: Command, tmp_path: Path) -> None:
     outcome = paywint("sync", tmp_path, "--emulator", 10)
 
     assert (outcome.code, outcome.out) == (1, "")
@@ -377,7 +377,9 @@ def test_an_export_into_a_dataset_has_neither_format_nor_checkpoint(
 
 
 @pytest.mark.parametrize("kind", [each for each in KINDS if each not in SERVED])
-def test_an_export_goes_to_each_of_them_too(paywint: Command, tmp_path: Path, kind: str) -> None:
+def test_an_export_can_go_to_each_kind_of_destination(
+    paywint: Command, tmp_path: Path, kind: str
+) -> None:
     output = output_in(tmp_path, kind)
 
     outcome = paywint("export", "--emulator", 150, "--direction", "both", "--output", output)
@@ -386,12 +388,12 @@ def test_an_export_goes_to_each_of_them_too(paywint: Command, tmp_path: Path, ki
     assert len(rows_in(output)) == 300
 
 
-# -- killed anywhere -----------------------------------------------------------------------------
+# -- killed at random times ------------------------------------------------------------------------
 
 
 @attrs.define
 class Chain:
-    """A destination whose sync is killed and run again, while payments come and change."""
+    """A destination whose sync is killed and run again while payments arrive and change."""
 
     output: str
     account: Any
@@ -405,7 +407,7 @@ class Chain:
             process = self.start("sync", *arguments(self.output), "--rows-per-page", 10)
             try:
                 process.wait(timeout=self.chance.uniform(0.3, 0.9))
-                goal -= 1  # it was done before its time
+                goal -= 1  # it ended before it could be killed
             except subprocess.TimeoutExpired:
                 process.kill()
                 self.kills += 1
@@ -414,14 +416,14 @@ class Chain:
 
 
 def happen(account: Any, chance: random.Random) -> None:
-    """Something new, and something that changes, between two runs."""
+    """Adds payments and changes others, between two runs."""
     account.arrive(chance.randint(0, 40))
     for each in chance.sample(open_in(account), 3):
         account.let(chance.choice(["pay", "fail"]), each)
 
 
 @pytest.mark.slow
-def test_killed_anywhere_it_is_completed_exactly_by_the_next_runs(
+def test_a_sync_killed_at_any_time_is_completed_exactly_by_the_next_runs(
     tmp_path: Path, serve: Command, use: Command, start: Command
 ) -> None:
     kinds: Sequence[str] = SERVED or ("jsonl", "csv.gz", "parquet", "sqlite")

@@ -14,9 +14,8 @@ from paywint_async._codec import ListEnvelope, decode, refuse_ambiguity
 from paywint_async._errors import ResponseDecodeError
 
 ID, TIME = '"d4211545-cfc9-4aa0-8fcc-e4c2639e8052"', '"2025-06-16T07:25:03.123Z"'
-FILLING = (
-    '"description":"' + 5000 * "-" + '"'
-)  # large: a small page is checked by another, complete method
+# A small page is checked by another, complete method.
+FILLING = '"description":"' + 5000 * "-" + '"'
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n"])
 WORDS = st.sampled_from(

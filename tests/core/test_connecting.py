@@ -47,9 +47,7 @@ class TestNoConnection:
         assert str(error) == f"create_link: cannot connect to {stopped.url} (Connection refused)"
 
     async def test_means_the_same_if_the_host_is_unknown(self, transport_for, failure_of, stopped):
-        stopped.url = (
-            f"http://{'a.' * 130}invalid"  # too long to be resolved: no DNS request is made
-        )
+        stopped.url = f"http://{'a.' * 130}invalid"  # too long for a DNS request
         error = await failure_of(transport_for(stopped))
         assert (type(error), error.sent) == (TransportError, False)
 

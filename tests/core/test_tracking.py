@@ -249,9 +249,8 @@ class TestWake:
             link = await client.payments.create_link(5)
             task = wait(client, link.payment_id)
             await pass_time(100)
-            client.payments.wake(
-                link.payment_id
-            )  # a webhook may arrive before the API shows the change
+            # A webhook may arrive before the API shows the change.
+            client.payments.wake(link.payment_id)
             await pass_time(0.5)
             await emulator.pay(link.payment_id)
             await pass_time(0.6)

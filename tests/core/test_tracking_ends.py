@@ -259,9 +259,8 @@ class TestClosing:
 
 
 class TestEventLoops:
-    @pytest.mark.filterwarnings(
-        "ignore::ResourceWarning"
-    )  # about connections of event loops that have ended
+    # The warnings are about connections of event loops that have ended.
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_waits_run_in_one_loop_after_another(self):
         client = PaywintClient(

@@ -237,9 +237,8 @@ class TestTheConnections:
         assert len(server.requests) == MAX_CALLS
 
     async def test_are_closed_after_an_upgrade(self, transport_for):
-        asyncio.get_running_loop().set_debug(
-            True
-        )  # then aiohttp warns of answers that are left open
+        # In debug mode, aiohttp warns about answers that are left open.
+        asyncio.get_running_loop().set_debug(True)
         upgraded = head(None, 101, "Upgrade: x\r\nConnection: upgrade\r\n")
         async with FaultServer(sends("upgraded", lambda _: upgraded)) as server:
             answered = await transport_for(server).send(GET)

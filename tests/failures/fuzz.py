@@ -19,7 +19,7 @@ CALLS = [
 
 
 def one_answer(data: bytes) -> None:
-    """Any bytes as any operation's answer: a record or a PaywintError, or atheris reports it."""
+    """Any bytes as the answer to any operation give a record or a PaywintError."""
     source = atheris.FuzzedDataProvider(data)
     call = CALLS[source.ConsumeIntInRange(0, len(CALLS) - 1)]
     status = source.ConsumeIntInRange(100, 599)
@@ -31,7 +31,7 @@ def one_answer(data: bytes) -> None:
 
 
 def one_delivery(data: bytes) -> None:
-    """Any bytes as a webhook: an event or a WebhookError."""
+    """Any bytes as a webhook give an event or a WebhookError."""
     try:
         parse_event(data, {}, tolerance=None)
     except WebhookError:
@@ -39,7 +39,7 @@ def one_delivery(data: bytes) -> None:
 
 
 def either(data: bytes) -> None:
-    """The first bit decides which."""
+    """Fuzzes webhooks or answers, by the first bit."""
     (one_delivery if data[:1] < b"\x80" else one_answer)(data[1:])
 
 

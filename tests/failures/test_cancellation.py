@@ -1,6 +1,6 @@
-"""Random cancellations at any await, in every operation: nothing is left behind.
+"""Random cancellations at any await of every operation leave nothing behind.
 
-How many is set by PAYWINT_CANCELLATIONS (nox session `chaos`: 10,000).
+Their number is set by PAYWINT_CANCELLATIONS (nox session `chaos`: 10,000).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def test_cancellation_leaves_no_task_connection_turn_or_warning(
             assert emulator.in_flight == 0
             assert caught == []
             assert complaints == []
-            # Every turn was given back: the client is as fast as a new one.
+            # Every turn was released: the client is as fast as a new one.
             started = loop.time()
             pages = [client.payments.page("sent", 1) for _ in range(20)]
             assert len(await asyncio.gather(*pages)) == 20
@@ -96,6 +96,6 @@ async def _cancel_some(client: PaywintClient, random: Random) -> None:
 
 
 def _tasks() -> set[str]:
-    """The names of coroutines under way, but for the emulator's connections."""
+    """The names of running coroutines, without the emulator's connections."""
     names = {repr(task.get_coro()) for task in asyncio.all_tasks()}
     return {name.split(" at ")[0] for name in names if "RequestHandler" not in name}

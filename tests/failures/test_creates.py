@@ -1,4 +1,4 @@
-"""Nothing is charged twice: creates under random faults, and how an unknown outcome is resolved."""
+"""Creates under random faults are never processed twice; unknown outcomes can be resolved."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ RETRY = RetryPolicy(base_delay=0.01)
 NOT_PROCESSED = {429}
 
 
-async def test_a_create_is_never_processed_twice_whatever_happens() -> None:
-    """Each schedule: random faults, then a good answer; the server counts what it may have done."""
+async def test_a_create_is_never_processed_twice_under_random_faults() -> None:
+    """A schedule has random faults, then a good answer; all requests except refused ones count."""
     slow = [fault for fault in CATALOGUE if fault.name != "a gzip bomb"]
     for seed in range(SCHEDULES):
         random = Random(seed)
@@ -58,7 +58,7 @@ async def test_a_create_is_never_processed_twice_whatever_happens() -> None:
             assert len(server.requests) - refused <= 1, (seed, script, outcome)
 
 
-async def test_a_refused_connection_is_tried_again_and_never_unknown() -> None:
+async def test_a_refused_connection_is_retried_and_has_a_known_outcome() -> None:
     async with FaultServer() as server:
         url = server.url
     async with PaywintClient(API_KEY, API_SECRET, base_url=url, retry=RETRY) as client:
@@ -68,7 +68,7 @@ async def test_a_refused_connection_is_tried_again_and_never_unknown() -> None:
     assert not isinstance(caught.value, OutcomeUnknownError)
 
 
-async def test_a_doubt_carries_what_was_asked_and_when() -> None:
+async def test_an_unknown_outcome_has_the_arguments_and_the_time_of_the_call() -> None:
     async with (
         FaultServer(CLOSE_UNANSWERED) as server,
         PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
@@ -88,7 +88,7 @@ async def test_a_doubt_carries_what_was_asked_and_when() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_create_under_way_when_the_client_is_closed_is_a_doubt() -> None:
+async def test_a_create_in_flight_when_the_client_is_closed_has_an_unknown_outcome() -> None:
     import asyncio
 
     async with Emulator(latency=5) as emulator:
@@ -102,7 +102,7 @@ async def test_a_create_under_way_when_the_client_is_closed_is_a_doubt() -> None
 
 
 class LoseAnswers:
-    """An attempt middleware: the server answers, and the answer to a create is lost."""
+    """An attempt middleware: creates are sent (unless ``before``), and their answers are lost."""
 
     def __init__(self, *, before: bool = False) -> None:
         self.before = before
@@ -115,7 +115,7 @@ class LoseAnswers:
         raise TransportError("the answer is lost")
 
 
-async def doubt_of(client: PaywintClient, description: str | None) -> OutcomeUnknownError:
+async def unknown_outcome(client: PaywintClient, description: str | None) -> OutcomeUnknownError:
     with pytest.raises(OutcomeUnknownError) as caught:
         await client.payments.create_link(Decimal("19.90"), description=description)
     return caught.value
@@ -123,11 +123,11 @@ async def doubt_of(client: PaywintClient, description: str | None) -> OutcomeUnk
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 @pytest.mark.parametrize("description", ["June", None])
-async def test_what_was_created_after_all_is_found(order: str, description: str | None) -> None:
+async def test_a_payment_that_was_created_is_found(order: str, description: str | None) -> None:
     async with Emulator(hostile=True, payments=300, order=order) as emulator:
         settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
-            error = await doubt_of(client, description)
+            error = await unknown_outcome(client, description)
             count = emulator.request_count
             payment = await client.payments.find_created(error)
             assert payment is not None
@@ -137,11 +137,11 @@ async def test_what_was_created_after_all_is_found(order: str, description: str 
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
-async def test_it_is_found_in_a_history_of_a_million_with_few_requests(order: str) -> None:
+async def test_the_payment_is_found_among_a_million_with_few_requests(order: str) -> None:
     async with Emulator(payments=1_000_000, order=order) as emulator:
         settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
-            error = await doubt_of(client, "June")
+            error = await unknown_outcome(client, "June")
             emulator.arrive("received", 250)
             count = emulator.request_count
             payment = await client.payments.find_created(error)
@@ -150,8 +150,8 @@ async def test_it_is_found_in_a_history_of_a_million_with_few_requests(order: st
 
 
 @pytest.mark.parametrize("status", ["pending", "settling", "success", "refunded"])
-async def test_only_what_nobody_has_paid_is_taken_for_it(status: str) -> None:
-    """Nobody was told the link of an unknown outcome, so what is paid, or was refunded, is another's."""
+async def test_only_an_unpaid_payment_is_accepted_as_the_created_one(status: str) -> None:
+    """Nobody can have the link of an unknown outcome, so a paid payment must be another one."""
     now = datetime.now(UTC).isoformat()
     fields = {"amount": "19.90", "description": '"June"', "created_at": f'"{now}"'}
     record = payment_json(**fields, status=f'"{status}"')
@@ -159,31 +159,31 @@ async def test_only_what_nobody_has_paid_is_taken_for_it(status: str) -> None:
         FaultServer(answer(500), answer(200, page_json(record, total="1"))) as server,
         PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
     ):
-        error = await doubt_of(client, "June")
+        error = await unknown_outcome(client, "June")
         found = await client.payments.find_created(error)
         assert (found is not None) == (status == "pending")
 
 
-async def test_what_was_not_created_is_not_found() -> None:
+async def test_a_payment_that_was_not_created_is_not_found() -> None:
     async with Emulator(hostile=True, payments=300) as emulator:
         settings = {"attempt_middlewares": [LoseAnswers(before=True)], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
-            error = await doubt_of(client, "June")
+            error = await unknown_outcome(client, "June")
             assert await client.payments.find_created(error) is None
 
 
-async def test_several_that_match_are_reported_and_none_is_guessed() -> None:
+async def test_several_matching_payments_are_an_error_with_all_candidates() -> None:
     async with Emulator() as emulator:
         settings = {"attempt_middlewares": [LoseAnswers()], "base_url": emulator.url}
         async with PaywintClient(emulator.api_key, emulator.api_secret, **settings) as client:
-            error = await doubt_of(client, "June")
-            await doubt_of(client, "June")
+            error = await unknown_outcome(client, "June")
+            await unknown_outcome(client, "June")
             with pytest.raises(OutcomeUnknownError) as caught:
                 await client.payments.find_created(error)
             assert len(caught.value.candidates) == 2
 
 
-async def test_a_token_leaves_no_payment_to_be_found() -> None:
+async def test_finding_the_payment_of_a_checkout_token_is_refused() -> None:
     async with (
         FaultServer(answer(500)) as server,
         PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,

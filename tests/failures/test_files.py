@@ -1,4 +1,4 @@
-"""A process with a low limit of open files: bursts of calls wait for connections instead of failing."""
+"""With a low limit of open files, bursts of calls wait for connections instead of failing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ asyncio.run(main(sys.argv[1]))
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["get", "create_link"])
 def test_two_bursts_of_a_thousand_calls_need_no_more_than_256_files(kind: str) -> None:
-    """The server, which has an end of each connection, is in the same process."""
+    """Client and server are in one process, so each connection needs two files."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, kind], capture_output=True, text=True, timeout=100
     )

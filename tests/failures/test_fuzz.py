@@ -1,4 +1,4 @@
-"""Any answer becomes a record or a PaywintError, and nothing else."""
+"""Any answer becomes a record or a PaywintError."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FIELDS = st.sampled_from(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """Any bytes; a good answer with some bytes changed; any JSON under the names the API uses."""
+    """Any bytes, a good answer with some bytes changed, or any JSON under keys of the API."""
     kind = draw(st.integers(0, 2))
     if kind == 0:
         return draw(st.binary(max_size=200))
@@ -52,7 +52,7 @@ HEADERS = st.dictionaries(st.sampled_from(["retry-after", "content-type"]), st.t
 
 @given(call=st.sampled_from(CALLS), status=st.integers(100, 599), body=bodies(), headers=HEADERS)
 @settings(max_examples=1500)
-def test_any_answer_is_a_record_or_our_error(
+def test_any_answer_is_a_record_or_a_paywint_error(
     call: _protocol.Call[Any], status: int, body: bytes, headers: dict[str, str]
 ) -> None:
     try:
@@ -62,14 +62,14 @@ def test_any_answer_is_a_record_or_our_error(
 
 
 @given(headers=HEADERS)
-def test_any_retry_after_is_seconds_above_zero_or_nothing(headers: dict[str, str]) -> None:
+def test_any_retry_after_is_finite_seconds_or_none(headers: dict[str, str]) -> None:
     seconds = _protocol.retry_after_seconds(Response(status=429, headers=headers))
     assert seconds is None or 0 <= seconds < float("inf")
 
 
 @given(body=bodies())
 @settings(max_examples=300)
-def test_any_bytes_are_a_payment_or_our_error(body: bytes) -> None:
+def test_any_bytes_are_a_payment_or_a_paywint_error(body: bytes) -> None:
     try:
         assert isinstance(decode(body, Payment), Payment)
     except PaywintError:
@@ -77,7 +77,7 @@ def test_any_bytes_are_a_payment_or_our_error(body: bytes) -> None:
 
 
 @given(value=JSON)
-def test_any_json_is_a_checkpoint_or_our_error(value: object) -> None:
+def test_any_json_is_a_checkpoint_or_a_paywint_error(value: object) -> None:
     try:
         from_json(value, "sent")
     except PaywintError:

@@ -25,7 +25,7 @@ ONCE = RetryPolicy(max_attempts=1)
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """An emulator in a thread and a loop of its own, so that the test's loops may come and go."""
+    """An emulator in a separate thread and event loop, independent of the test's loops."""
     emulator = Emulator(hostile=True, payments=50)
     is_up, loop = threading.Event(), asyncio.new_event_loop()
 
@@ -48,7 +48,7 @@ async def total(client: PaywintClient) -> int:
     return (await client.payments.page("sent", 1)).total_records
 
 
-def test_a_second_event_loop_gets_a_pool_of_its_own(emulator: Emulator) -> None:
+def test_a_second_event_loop_gets_its_own_pool(emulator: Emulator) -> None:
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
     assert [asyncio.run(total(client)) for _ in range(3)] == [50, 50, 50]
     asyncio.run(client.aclose())
@@ -69,10 +69,10 @@ def test_a_loop_that_has_ended_closes_its_pool_silently(
 @pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")  # asyncio's own
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "forgotten"])
-def test_a_loop_that_was_merely_closed_does_so_too(
+def test_a_loop_closed_without_shutdown_asyncgens_closes_its_pool_silently(
     emulator: Emulator, caplog: pytest.LogCaptureFixture, is_closed: bool
 ) -> None:
-    """`loop.close()` without `shutdown_asyncgens`, as frameworks of old end their loops."""
+    """Older frameworks end their loops in this way."""
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
     for _ in range(20):
         loop = asyncio.new_event_loop()
@@ -87,7 +87,7 @@ def test_a_loop_that_was_merely_closed_does_so_too(
 
 
 def test_a_pool_is_closed_while_its_loop_can_still_close_it() -> None:
-    """The server sees the end of the connection; nothing is left to the garbage collector."""
+    """The server sees the connection close; nothing is left for the garbage collector."""
 
     async def use(client: PaywintClient, server: FaultServer) -> None:
         client._core.transport._base_url = server.url
@@ -109,7 +109,7 @@ async def _end_generators() -> None:
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
-def test_a_loop_that_continues_after_its_end_was_announced_gets_a_new_pool() -> None:
+def test_a_loop_that_continues_after_shutdown_asyncgens_gets_a_new_pool() -> None:
     async def use(client: PaywintClient) -> list[int]:
         async with FaultServer(GOOD) as server:
             client._core.transport._base_url = server.url
@@ -125,7 +125,7 @@ def test_a_loop_that_continues_after_its_end_was_announced_gets_a_new_pool() -> 
         assert runner.run(use(client)) == [1, 1]
 
 
-def test_two_loops_at_the_same_time_do_not_disturb_each_other(emulator: Emulator) -> None:
+def test_two_concurrent_loops_do_not_affect_each_other(emulator: Emulator) -> None:
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
 
     async def read_in_both() -> list[int]:
@@ -144,13 +144,13 @@ def test_two_loops_at_the_same_time_do_not_disturb_each_other(emulator: Emulator
     assert asyncio.run(read_in_both()) == [50] * 6
 
 
-def test_a_forked_process_opens_connections_of_its_own(emulator: Emulator) -> None:
+def test_a_forked_process_opens_its_own_connections(emulator: Emulator) -> None:
     client = PaywintClient(emulator.api_key, emulator.api_secret, base_url=emulator.url)
 
     async def use_and_fork() -> tuple[int, int]:
         assert await total(client) == 50
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            child = os.fork()  # which warns where threads run
+            child = os.fork()  # warns if threads are running
         if child == 0:
             _in_the_child(client)
         _, status = await asyncio.to_thread(os.waitpid, child, 0)
@@ -170,7 +170,7 @@ def _in_the_child(client: PaywintClient) -> None:
         os._exit(seen)
 
 
-async def test_a_client_that_was_never_closed_reports_it_and_is_closed_by_its_loop(
+async def test_a_client_that_was_never_closed_warns_and_is_closed_by_its_loop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with FaultServer(GOOD) as server:
@@ -186,7 +186,9 @@ async def test_a_client_that_was_never_closed_reports_it_and_is_closed_by_its_lo
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, pickle.dumps])
-async def test_a_client_is_not_copied_and_reports_it_once(copier: Callable[..., object]) -> None:
+async def test_a_client_cannot_be_copied_and_failing_causes_no_warning(
+    copier: Callable[..., object],
+) -> None:
     async with PaywintClient(API_KEY, API_SECRET) as client:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -204,7 +206,7 @@ async def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
     await client.aclose()
 
 
-async def test_closing_ends_all_that_is_under_way_with_a_clear_error() -> None:
+async def test_closing_ends_all_operations_with_a_clear_error() -> None:
     async with FaultServer(SILENCE) as server:
         client = PaywintClient(API_KEY, API_SECRET, base_url=server.url)
         reads = [asyncio.create_task(client.payments.page("sent", 1)) for _ in range(5)]
@@ -252,7 +254,7 @@ async def test_an_unknown_certificate_authority_is_not_trusted(tls: ssl.SSLConte
         assert server.requests == []
 
 
-async def test_a_server_that_speaks_no_tls_never_sees_the_secret() -> None:
+async def test_a_server_without_tls_never_receives_the_secret() -> None:
     async with FaultServer(GOOD) as server:
         url = server.url.replace("http:", "https:")
         async with PaywintClient(API_KEY, API_SECRET, base_url=url, retry=ONCE) as client:

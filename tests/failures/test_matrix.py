@@ -28,7 +28,7 @@ OPERATIONS: dict[str, Callable[[PaywintClient], Awaitable[object]]] = {
 
 
 async def outcome(fault: Fault, operation: str) -> str:
-    """Such as ``TransportError, 3``: what the caller sees, and the requests the server read."""
+    """What the caller sees, and how many requests the server read: ``TransportError, 3``."""
     async with (
         FaultServer(fault) as server,
         PaywintClient(
@@ -50,27 +50,27 @@ async def outcome(fault: Fault, operation: str) -> str:
 
 
 def requests(server: FaultServer) -> int:
-    """How many requests the API has seen: none of those that a proxy keeps to itself."""
+    """How many requests the API has received, without those to a proxy."""
     return sum(1 for seen in server.requests if seen.method != "CONNECT")
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The rows of the page: fault → operation → outcome."""
+    """The rows of the page as fault → operation → outcome."""
     rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", PAGE.read_text("utf-8"), re.M)
     return {row[0]: dict(zip(OPERATIONS, row[1:], strict=True)) for row in rows[2:]}
 
 
 def chosen(cell: str, seen: str) -> str:
-    """What the page promises: of "A or B, 1" the one that was seen, if it is one of them.
+    """The documented outcome; of "A or B, 1" the one that was seen, if it is A or B.
 
-    How deep an unknown field may be nested depends on the version of Python and on the stack.
+    Some outcomes depend on the recursion limit of the Python version.
     """
     kinds, _, sends = cell.rpartition(", ")
     promised = [f"{kind}, {sends}" for kind in kinds.split(" or ")]
     return seen if seen in promised else promised[0]
 
 
-def test_the_matrix_has_every_fault_and_no_other() -> None:
+def test_the_matrix_has_exactly_the_faults_of_the_catalogue() -> None:
     if "PAYWINT_WRITE_MATRIX" not in os.environ:
         assert list(table()) == [fault.name for fault in CATALOGUE]
     assert len(CATALOGUE) >= 40

@@ -1,4 +1,4 @@
-"""A server that refuses above a limit, and an outage: a client must not make either worse."""
+"""A client must not make a server's rate limiting or an outage worse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = '{"success":true,"records":[],"totalRecords":0}'
 
 
 class LimitedServer:
-    """Answers at most ``limit`` requests in any second (None: never one), and counts them all."""
+    """Answers at most ``limit`` requests in any second (None: always 503), and counts all."""
 
     def __init__(
         self, limit: int | None, retry_after: str | None = "1", latency: float = 0.0
@@ -83,14 +83,14 @@ async def test_a_thousand_tasks_complete_within_an_unpublished_limit(
     assert server.most_in_a_second() <= 1.2 * limit
 
 
-async def test_a_refusal_without_a_time_cools_down_all_the_same() -> None:
+async def test_a_429_without_retry_after_causes_a_cooldown() -> None:
     server = LimitedServer(50, retry_after=None)
     async with client_of(server) as client:
         await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(300)))
     assert server.most_in_a_second() <= 1.2 * 50
 
 
-async def test_a_stated_limit_is_never_refused() -> None:
+async def test_a_client_with_a_rate_limit_gets_no_429() -> None:
     server = LimitedServer(50)
     async with client_of(server, rate_limit=RateLimit(49, 1.0, burst=1)) as client:
         await asyncio.gather(*(client.payments.page("sent", 1) for _ in range(300)))
@@ -107,7 +107,7 @@ async def test_an_outage_is_not_multiplied_by_every_task() -> None:
     assert len(server.seen) == 500 + 100
 
 
-async def test_a_wait_beyond_the_budget_is_reported_at_once() -> None:
+async def test_a_wait_beyond_max_elapsed_is_reported_at_once() -> None:
     server = LimitedServer(0, retry_after="3600")
     async with client_of(server) as client:
         started = asyncio.get_running_loop().time()
@@ -121,7 +121,7 @@ async def test_a_wait_beyond_the_budget_is_reported_at_once() -> None:
     assert len(server.seen) == 1
 
 
-async def test_a_listing_is_slowed_down_and_completes() -> None:
+async def test_listings_are_slowed_down_and_complete() -> None:
     server = LimitedServer(20)
     async with client_of(server, retry=RetryPolicy(max_elapsed=600)) as client:
         await asyncio.gather(*(client.payments.sent().collect() for _ in range(100)))

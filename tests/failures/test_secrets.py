@@ -37,7 +37,7 @@ def shows(text: object) -> bool:
 
 
 def frames_show(error: BaseException | None) -> list[str]:
-    """The places in the package whose locals show a secret, anywhere in the error's chain."""
+    """The places in the package, along the error's chain, with a secret in a local variable."""
     places = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -52,7 +52,7 @@ def frames_show(error: BaseException | None) -> list[str]:
 
 
 def _reach(value: object) -> str:
-    """What a debugger's or an error reporter's rendering of a local shows."""
+    """What a debugger or an error reporter shows of a local variable."""
     parts = [repr(value)]
     if hasattr(value, "__dict__"):
         parts.append(repr(vars(value)))
@@ -107,7 +107,7 @@ async def test_an_answer_that_echoes_the_secret_is_redacted(status: int) -> None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_carries_nothing_to_another_address(status: int) -> None:
+async def test_a_redirect_sends_nothing_to_another_address(status: int) -> None:
     async with FaultServer(GOOD) as other, FaultServer(redirect(status, other.url)) as server:
         async with PaywintClient(*SECRETS, base_url=server.url) as client:
             for call in (client.payments.get(PAYMENT_ID), client.payments.create_link(5)):

@@ -202,9 +202,8 @@ def check_all(kinds: tuple[str, ...], *, is_oldest_first: bool) -> None:
             delivered = read(history, ranges, random, kinds if seed % 2 else ())
         except (ContinuityError, IncompleteHistoryError):
             continue
-        possible = (
-            seen if is_oldest_first else seen[:1]
-        )  # as in a listing, also that of a later answer
+        # Oldest first, a later answer may define the snapshot, as in a listing.
+        possible = seen if is_oldest_first else seen[:1]
         size = len(delivered)
         assert any(sorted(delivered) == sorted(each[:size]) for each in possible), seed
         assert size == len(seen[0]), seed

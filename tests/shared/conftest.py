@@ -1,4 +1,4 @@
-"""A Redis, and limiters that share it as if each were a process of its own."""
+"""Fixtures: a Redis server, and limiters that share it like separate processes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PASSWORD = "s3cret-of-the-redis"
 
 @pytest.fixture
 async def redis() -> AsyncIterator[RedisServer]:
-    """An empty Redis with a password."""
+    """An empty Redis server with a password."""
     async with RedisServer(PASSWORD) as server:
         yield server
-        await pass_time(0.01)  # until it has seen who left
+        await pass_time(0.01)  # until the server has noticed the closed connections
         assert server.open_connections == 0
 
 
 @pytest.fixture
 async def share(redis: RedisServer) -> AsyncIterator[Share]:
-    """`share(limit, **options)`: one more limiter over the Redis, closed when the test ends."""
+    """`share(limit, **options)`: another limiter on the same Redis, closed when the test ends."""
     limiters: list[SharedRateLimit] = []
 
     def new_limiter(limit: RateLimit, **options: Any) -> SharedRateLimit:

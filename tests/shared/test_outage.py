@@ -1,10 +1,10 @@
-"""While Redis is unavailable, hangs or refuses, each process keeps to its share of the limit."""
+"""While Redis is unavailable, hangs or refuses, each process keeps to its part of the limit."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import sleep  # virtual: no test waits for a timer
+from asyncio import sleep  # virtual: no test really sleeps
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from shared.conftest import PASSWORD
 from paywint_async import RateLimit, RateLimitedError, SharedRateLimit
 
 LIMIT = RateLimit(40, burst=4)
-PART = pytest.approx(0.1, abs=0.001)  # seconds between two requests of one of four processes
+PART = pytest.approx(0.1, abs=0.001)  # seconds between two requests of each of four processes
 REFUSALS = [
     b"-LOADING Redis is loading the dataset in memory\r\n",
     b"-READONLY You can't write against a read only replica.\r\n",
@@ -41,7 +41,7 @@ REFUSALS = [
 
 @pytest.fixture
 async def limiter(redis: RedisServer) -> AsyncIterator[SharedRateLimit]:
-    """One of four processes, already connected, and with a burst saved up."""
+    """The limiter of one of four processes, connected, with a burst saved up."""
     async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4, timeout=0.5) as limiter:
         await limiter.acquire()
         await sleep(100)
@@ -58,7 +58,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 class TestAnOutage:
     @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda line: line.decode().split("\r")[0])
-    async def test_lets_each_process_go_on_with_its_part(self, redis, limiter, refusal, caplog):
+    async def test_lets_each_process_continue_with_its_part(self, redis, limiter, refusal, caplog):
         redis.fault = refusal
         left = await departures(limiter, [0.0] * 12)
         assert left[0] <= 0.5 + 0.1
@@ -67,21 +67,21 @@ class TestAnOutage:
         assert "is unavailable" in warning
         assert "10 requests a second" in warning
 
-    async def test_of_a_redis_that_is_gone_is_no_different(self, redis, limiter, caplog):
+    async def test_of_a_stopped_redis_has_the_same_effect(self, redis, limiter, caplog):
         await redis.stop()
         left = await departures(limiter, [0.0] * 12)
         assert left[0] <= 0.5 + 0.1
         assert gaps(left) == [PART] * 11
         assert len(warnings(caplog)) == 1
 
-    async def test_from_the_start_is_no_different(self, redis, caplog):
+    async def test_from_the_start_has_the_same_effect(self, redis, caplog):
         await redis.stop()
         async with SharedRateLimit(LIMIT, redis.url, key="k", processes=4, timeout=0.5) as limiter:
             left = await departures(limiter, [0.0] * 12)
         assert gaps(left) == [PART] * 11
         assert len(warnings(caplog)) == 1
 
-    async def test_is_told_once_and_so_is_its_end(self, redis, limiter, caplog):
+    async def test_is_logged_once_and_so_is_its_end(self, redis, limiter, caplog):
         await redis.stop()
         await departures(limiter, [0.0, 5.0, 5.0, 9.0])
         await redis.start()
@@ -90,7 +90,7 @@ class TestAnOutage:
         assert "is unavailable (" in began
         assert "is available again" in ended
 
-    async def test_makes_nobody_wait_for_redis_but_those_who_notice_it(self, redis, limiter):
+    async def test_delays_only_the_calls_that_notice_it(self, redis, limiter):
         redis.fault, start = SILENCE, now()
         await limiter.acquire()
         assert now() - start <= 0.5 + 0.1
@@ -100,12 +100,12 @@ class TestAnOutage:
             await limiter.acquire()
             assert now() == start
 
-    async def test_is_looked_after_once_a_second(self, redis, limiter):
+    async def test_is_checked_about_once_a_second(self, redis, limiter):
         redis.fault, before = b"-LOADING\r\n", redis.connections
         await departures(limiter, [0.0] * 100)
         assert 8 <= redis.connections - before <= 25
 
-    async def test_ends_for_those_who_wait_in_it_too(self, redis, share):
+    async def test_ends_for_those_who_already_wait(self, redis, share):
         limiter = share(RateLimit(1, per_seconds=6000), processes=1000)
         await redis.stop()
         line = await waiters(limiter, 3)
@@ -115,14 +115,14 @@ class TestAnOutage:
         times = [await task - start for task in line]
         assert times == pytest.approx([0, 6000, 12000], abs=5)
 
-    async def test_keeps_a_deadline(self, redis, share):
+    async def test_respects_a_deadline(self, redis, share):
         limiter, start = share(RateLimit(1, per_seconds=60), processes=10), now()
         await redis.stop()
         with pytest.raises(RateLimitedError):
             await asyncio.gather(*(limiter.acquire(start + 30) for _ in range(2)))
         assert now() - start <= 30
 
-    async def test_keeps_to_a_cooldown_from_before(self, redis, share):
+    async def test_respects_an_earlier_cooldown(self, redis, share):
         one, other, start = share(LIMIT), share(LIMIT), now()
         await other.acquire()
         one.cool_down(10)
@@ -133,7 +133,7 @@ class TestAnOutage:
         await other.acquire()
         assert now() - start >= 9.9
 
-    async def test_keeps_a_cooldown_for_when_it_is_over(self, redis, limiter, share):
+    async def test_shares_its_cooldowns_once_it_is_over(self, redis, limiter, share):
         await redis.stop()
         await limiter.acquire()
         limiter.cool_down(20)
@@ -152,8 +152,8 @@ class TestAnOutage:
         assert max(gaps(times[-5:])) == PART
 
 
-class TestTheWholeFleet:
-    """Four processes that send as fast as they may, in the second that is the worst of all."""
+class TestAllProcesses:
+    """Four processes that send as fast as they may, during the worst second."""
 
     @pytest.mark.parametrize("away_for", [0.45, 0.7])
     @pytest.mark.parametrize("kind", ["restart", "restart that forgets", "silence"])
@@ -176,7 +176,7 @@ class TestTheWholeFleet:
         assert max(times) - min(times) <= 200 / 40 + 3.5
 
 
-async def test_a_restart_of_a_moment_is_no_outage(redis, limiter, caplog):
+async def test_a_short_restart_is_not_reported_as_an_outage(redis, limiter, caplog):
     await redis.stop()
     line = await waiters(limiter, 3)
     await sleep(0.2)
@@ -187,7 +187,7 @@ async def test_a_restart_of_a_moment_is_no_outage(redis, limiter, caplog):
     assert warnings(caplog) == []
 
 
-async def test_a_server_that_repeats_the_password_is_not_repeated(redis, caplog):
+async def test_a_server_that_repeats_the_password_is_not_quoted(redis, caplog):
     url = redis.url.replace(PASSWORD, "wrong-but-s3cret")
     async with SharedRateLimit(LIMIT, url, key="k") as limiter:
         await limiter.acquire()

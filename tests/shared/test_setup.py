@@ -1,4 +1,4 @@
-"""How a shared limit is made, what it shows, and who closes what."""
+"""How a shared limit is made, what its repr shows, and who closes which connection."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class TestTheArguments:
             with pytest.raises(TypeError, match="make it where it is used"):
                 spread(limiter)
 
-    def test_are_shown_without_password_and_key(self):
+    def test_are_in_the_repr_without_password_and_key(self):
         limiter = SharedRateLimit(RateLimit(3, 60), URL, key="the account")
         assert repr(limiter) == "<SharedRateLimit 0.05/s over redis://127.0.0.1:6379/3>"
         assert repr(SharedRateLimit.__new__(SharedRateLimit)) == "<SharedRateLimit>"
@@ -102,7 +102,7 @@ class TestTheArguments:
         assert "Secrets(***)" in repr(vars(limiter))
         assert "the account" not in repr(vars(limiter))
 
-    async def test_name_no_client_of_the_callers_but_its_type(self):
+    async def test_show_only_the_type_of_the_callers_client(self):
         async with Redis.from_url(URL) as client:
             limiter = SharedRateLimit(RateLimit(3), client, key="k")
             assert repr(limiter) == "<SharedRateLimit 3/s over Redis>"
@@ -120,7 +120,7 @@ class TestAClient:
         await pass_time(0.01)
         assert redis.open_connections == 0
 
-    async def test_that_is_closed_takes_nothing_from_another_one(self, redis):
+    async def test_that_is_closed_does_not_affect_another_one(self, redis):
         limiter = SharedRateLimit(RateLimit(100), redis.url, key="k", timeout=2)
         async with FaultServer(answer()) as server:
             options = {"base_url": server.url, "rate_limit": limiter}
@@ -138,7 +138,7 @@ class TestAClient:
                 await staying.payments.page("sent", 1)
                 assert now() - start < 2
 
-    async def test_cools_the_others_down_though_it_says_no_more(self, redis, share):
+    async def test_that_is_closed_at_once_still_shares_its_cooldown(self, redis, share):
         limiter = SharedRateLimit(RateLimit(100), redis.url, key="the account")
         refusal = answer(429, headers="Retry-After: 7\r\n")
         async with FaultServer(refusal) as server:
@@ -149,7 +149,7 @@ class TestAClient:
                 asking.cancel()
         assert await departures(share(RateLimit(100)), [0.0]) == pytest.approx([6.9], abs=0.1)
 
-    async def test_closes_no_limiter_that_cannot_be_closed(self):
+    async def test_accepts_a_limiter_without_aclose(self):
         class Free:
             async def acquire(self, deadline: float | None = None) -> None: ...
 
@@ -168,18 +168,18 @@ class TestAConnection:
             await limiter.acquire()
         assert redis.connections == 2
 
-    async def test_of_a_limiter_that_was_never_used_is_none(self, redis):
+    async def test_is_not_opened_for_an_unused_limiter(self, redis):
         async with SharedRateLimit(RateLimit(1), redis.url, key="k"):
             pass
         assert redis.connections == 0
 
-    async def test_of_the_callers_stays_open(self, redis):
+    async def test_of_the_caller_stays_open(self, redis):
         async with Redis.from_url(redis.url) as client:
             async with SharedRateLimit(RateLimit(1000), client, key="k") as limiter:
                 await limiter.acquire()
             assert redis.open_connections == 1
 
-    async def test_is_closed_though_redis_hangs(self, redis):
+    async def test_is_closed_even_if_redis_hangs(self, redis):
         async with SharedRateLimit(RateLimit(1000), redis.url, key="k", timeout=5) as limiter:
             await limiter.acquire()
             redis.fault = b""
@@ -187,7 +187,7 @@ class TestAConnection:
             await pass_time(0.1)
             waiting.cancel()
 
-    async def test_is_not_looked_for_after_closing(self, redis):
+    async def test_is_not_retried_after_closing(self, redis):
         limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
         redis.fault = b"-LOADING\r\n"
         await limiter.acquire()
@@ -197,7 +197,7 @@ class TestAConnection:
         await pass_time(10)
         assert redis.connections == before
 
-    async def test_is_not_looked_for_after_closing_to_tell_of_a_cooldown(self, redis):
+    async def test_is_not_retried_after_closing_to_share_a_cooldown(self, redis):
         limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
         redis.fault = b"-LOADING\r\n"
         await limiter.acquire()
@@ -210,7 +210,7 @@ class TestAConnection:
 
 
 class TestTheEventLoop:
-    def test_may_be_another_one_each_time(self):
+    def test_may_differ_for_each_use(self):
         async def serve_and_ask() -> None:
             await server.start()
             kept.append(kept[0] if kept else SharedRateLimit(limit, server.url, key="k"))
@@ -225,7 +225,7 @@ class TestTheEventLoop:
         server.release()
         assert (server.connections, len(kept[0]._queues)) == (2, 1)
 
-    async def test_has_to_be_the_one_of_the_callers_client(self, redis):
+    async def test_must_be_that_of_the_callers_client(self, redis):
         async with Redis.from_url(redis.url) as client:
             limiter = SharedRateLimit(RateLimit(1000), client, key="k")
             await limiter.acquire()
@@ -250,7 +250,7 @@ async def test_a_forked_process_opens_a_connection_of_its_own(redis: RedisServer
     limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
     await limiter.acquire()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        child = os.fork()  # which warns where threads run
+        child = os.fork()  # warns if threads are running
     if child == 0:
         _in_the_child(limiter)
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
