@@ -1,4 +1,4 @@
-"""HTTP: sends a request to the API, and returns its answer. The only room that knows aiohttp.
+"""HTTP: sends a request to the API, and returns its answer. The only part that imports aiohttp.
 
 It uses aiohttp's documented surface alone, so that what people attach to `aiohttp.ClientSession`
 (recorded cassettes, mocks, instrumentation) holds for this SDK, too.

@@ -1,4 +1,4 @@
-"""A real Chromium, and pages as wide as a desk's and a phone's, in which nothing may go wrong."""
+"""Chromium, and pages of a desktop's and a phone's size; an error on a page fails the test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-# No networking of Chromium's own: everything here is on loopback.
+# No network access of Chromium itself: all tests use loopback.
 QUIET = [
     "--no-sandbox",
     "--disable-quic",

@@ -1,7 +1,7 @@
-"""The whole published flow in a real browser: link, page, payment, webhook, status page.
+"""The complete published flow in a real browser: link, page, payment, webhook, status page.
 
-Needs Chromium and Playwright: run by `nox -s browser`, never by the suite itself. Screenshots go to
-the folder that PAYWINT_SCREENSHOTS names.
+Needs Chromium and Playwright: run by `nox -s browser`, never by the suite itself. Screenshots are
+saved in the folder PAYWINT_SCREENSHOTS.
 """
 
 from __future__ import annotations
@@ -31,40 +31,40 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 
 def is_problem(line: ConsoleMessage) -> bool:
-    """Chromium counts an answer of 422 to a form as one, though the page says what is wrong."""
+    """Whether it is an error. Chromium reports a form's 422 as one, though the page handles it."""
     return line.type == "error" and "status of 422" not in line.text
 
 
 @pytest.fixture
 def started() -> Iterator[dict[str, str]]:
-    """`paywint emulator` and the example shop, as the shop's own docstring starts them."""
+    """`paywint emulator` and the example shop, started like in the shop's docstring."""
     env = {**os.environ, "PAYWINT_WEBHOOK_SECRET": "whsec_test_secret"}
     command = [sys.executable, "-m", "paywint_async", "emulator", "--payments", "40"]
     serve = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "shop:app", "--fd"]
     with ExitStack() as running:
-        # Who comes before the shop is up waits in this socket's queue.
+        # Connections made before the shop has started wait in this socket's queue.
         listening = running.enter_context(socket.create_server(("127.0.0.1", 0)))
         shop = f"http://127.0.0.1:{listening.getsockname()[1]}"
         command += ["--webhook-url", f"{shop}/webhooks", "--redirect-url", f"{shop}/back"]
         account = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
         running.callback(end, account)
         assert account.stdout is not None
-        told: dict[str, str] = {}
-        while "PAYWINT_BASE_URL" not in told:
+        variables: dict[str, str] = {}
+        while "PAYWINT_BASE_URL" not in variables:
             line = account.stdout.readline()
             assert line, "the emulator ended"
-            told |= re.findall(r"export (\w+)='?([^'\n]*)'?\n", line)
-        env |= told
+            variables |= re.findall(r"export (\w+)='?([^'\n]*)'?\n", line)
+        env |= variables
         queue = listening.fileno()
         running.callback(end, subprocess.Popen([*serve, str(queue)], env=env, pass_fds=[queue]))
-        yield env | {"shop": shop, "emulator": told["PAYWINT_BASE_URL"]}
+        yield env | {"shop": shop, "emulator": variables["PAYWINT_BASE_URL"]}
 
 
 @pytest.fixture(params=["desktop", "phone"])
 def page(
     browser: Browser, started: dict[str, str], request: pytest.FixtureRequest
 ) -> Iterator[Page]:
-    """An empty page, closed before the servers are; what it complained of fails the test."""
+    """An empty page, closed before the servers; its errors fail the test."""
     size = {"desktop": (1280, 900), "phone": (390, 800)}[request.param]
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     page = context.new_page()
@@ -77,7 +77,7 @@ def page(
 
 
 def keep(page: Page, name: str) -> None:
-    """A screenshot, if they are kept; and nothing on the page is wider than the screen."""
+    """Save a screenshot, if enabled; check that the page is not wider than the screen."""
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
     if folder := os.environ.get("PAYWINT_SCREENSHOTS"):
         width = page.viewport_size["width"] if page.viewport_size else 0
@@ -85,7 +85,7 @@ def keep(page: Page, name: str) -> None:
 
 
 def make_link(started: dict[str, str], description: str) -> str:
-    """A payment link's address, made by somebody else than the shop."""
+    """Make a payment link without the shop, and return its URL."""
     body = json.dumps({"amount": 1234567.89, "description": description}).encode()
     request = urllib.request.Request(
         f"{started['emulator']}/api/user-api/payment/create-payment-link", data=body
@@ -103,7 +103,7 @@ def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) ->
     page.get_by_role("button", name="Coffee").click()
     expect(page.get_by_role("heading", name="$4.50")).to_be_visible()
     keep(page, "pay")
-    page.keyboard.press("Enter")  # the button to pay has the focus
+    page.keyboard.press("Enter")  # the focus is on the button to pay
 
     page.wait_for_url(f"{started['shop']}/orders/*")
     expect(page.locator("#status")).to_have_text("success")
@@ -146,7 +146,7 @@ def test_a_buyer_declines(page: Page, started: dict[str, str]) -> None:
     expect(page.locator("#status")).to_have_text("rejected")
 
 
-def test_a_link_that_expired_cannot_be_paid(page: Page, started: dict[str, str]) -> None:
+def test_an_expired_link_cannot_be_paid(page: Page, started: dict[str, str]) -> None:
     page.goto(started["shop"])
     page.get_by_role("button", name="Both").click()
     page.get_by_text("Let something else happen").click()
@@ -156,7 +156,7 @@ def test_a_link_that_expired_cannot_be_paid(page: Page, started: dict[str, str])
     keep(page, "expired")
 
 
-def test_the_console_shows_what_happens_as_it_happens(page: Page, started: dict[str, str]) -> None:
+def test_the_console_shows_changes_at_once(page: Page, started: dict[str, str]) -> None:
     page.goto(started["emulator"])
     keep(page, "payments")
     other = page.context.new_page()
@@ -174,7 +174,7 @@ def test_the_console_filters(page: Page, started: dict[str, str]) -> None:
     expect(rows.filter(has_text="success")).to_have_count(0)
 
 
-def test_settings_are_checked_and_hold(page: Page, started: dict[str, str]) -> None:
+def test_settings_are_checked_and_kept(page: Page, started: dict[str, str]) -> None:
     page.goto(f"{started['emulator']}/console/settings")
     keep(page, "settings")
     page.get_by_label("Rate limit").fill("7")
@@ -203,7 +203,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_text_is_only_text(page: Page, started: dict[str, str], kind: str) -> None:
+def test_hostile_text_is_shown_as_text(page: Page, started: dict[str, str], kind: str) -> None:
     hostile = HOSTILE[kind]
     link = make_link(started, hostile)
     page.goto(link)
@@ -217,7 +217,7 @@ def test_hostile_text_is_only_text(page: Page, started: dict[str, str], kind: st
         expect(page).to_have_title(re.compile("Paywint emulator"))
 
 
-def test_the_keyboard_is_enough(page: Page, started: dict[str, str]) -> None:
+def test_everything_works_by_keyboard(page: Page, started: dict[str, str]) -> None:
     page.goto(started["shop"])
     for _ in "12":
         page.keyboard.press("Tab")
@@ -235,11 +235,11 @@ def test_the_keyboard_is_enough(page: Page, started: dict[str, str]) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name=re.compile("Received"))).to_be_focused()
-    make_link(started, "the page is fetched anew, and the focus stays")
+    make_link(started, "the page is reloaded and keeps the focus")
     expect(page.get_by_role("link", name=re.compile("Received 42"))).to_be_focused()
 
 
-def test_a_resend_does_not_wait_for_a_receiver_that_is_not_there(
+def test_a_resend_does_not_wait_for_an_unreachable_receiver(
     page: Page, started: dict[str, str]
 ) -> None:
     page.goto(make_link(started, "told"))

@@ -1,6 +1,6 @@
-"""The report of a comparison in a real browser: it loads nothing, and its table can be used.
+"""The report of a comparison in a real browser: it loads nothing, and its table works.
 
-Run by `nox -s browser`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
+Run by `nox -s browser`. Screenshots are saved in the folder PAYWINT_SCREENSHOTS.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened(page: Page, report: Path) -> Iterator[Page]:
     """The report in a page; the test fails if it loads anything."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(report.as_uri())
     yield page
-    assert asked == [report.as_uri()]
+    assert requested == [report.as_uri()]
 
 
 def column(page: Page, number: int) -> list[str]:
@@ -101,7 +101,7 @@ def test_the_table_is_sorted_from_the_keyboard(browser: Browser, report: Path) -
     page.keyboard.press("Space")
     amounts = [float(each) for each in column(page, 6) if each]
     assert amounts == sorted(amounts, reverse=True)
-    assert column(page, 6)[-1] == ""  # what has no value stays at the end
+    assert column(page, 6)[-1] == ""  # empty values stay at the end
     page.close()
 
 

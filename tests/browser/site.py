@@ -1,6 +1,6 @@
 """The documentation site in a real browser: every page opens, no link is broken, search works.
 
-Run by `nox -s browser`. Screenshots go to the folder that PAYWINT_SCREENSHOTS names.
+Run by `nox -s browser`. Screenshots are saved in the folder PAYWINT_SCREENSHOTS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Logs nothing."""
+    """Serves files without a log."""
 
     def log_message(self, *args: object) -> None:
         pass
@@ -29,7 +29,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the site, which is built and served for these tests."""
+    """Builds and serves the site; yields its URL."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", "docs", str(folder)]
     subprocess.run(command, cwd=CHECKOUT, check=True)
@@ -40,21 +40,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def failed(request: Request) -> bool:
-    """Return whether a request failed, and was not aborted because the browser left the page."""
+    """Return whether a request failed; those aborted by leaving a page do not count."""
     return request.failure != "net::ERR_ABORTED"
 
 
 @pytest.fixture
 def opened(page: Page, site: str) -> Iterator[Page]:
     """The first page; the test fails if it loads anything from the network, or a link is broken."""
-    asked: list[str] = []
+    requested: list[str] = []
     lost: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
     page.on("requestfailed", lambda request: lost.append(request.url) if failed(request) else None)
     page.on("response", lambda answer: lost.append(answer.url) if answer.status >= 400 else None)
     page.goto(f"{site}/index.html")
     yield page
-    assert [url for url in asked if not url.startswith((site, "data:"))] == []
+    assert [url for url in requested if not url.startswith((site, "data:"))] == []
     assert lost == []
 
 
@@ -94,14 +94,16 @@ def test_the_search_finds_a_name_of_the_reference(opened: Page, site: str) -> No
     expect(result).to_be_visible(timeout=15_000)
 
 
-def test_an_error_of_the_reference_links_to_where_it_stands(opened: Page, site: str) -> None:
+def test_the_page_of_errors_has_an_anchor_for_an_error(opened: Page, site: str) -> None:
     opened.goto(f"{site}/reference/errors.html")
 
     expect(opened.locator("#paywint_async\\.OutcomeUnknownError")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_shown_in_the_readers_colours(scheme: str, browser: Browser, site: str) -> None:
+def test_the_site_follows_the_readers_colour_scheme(
+    scheme: str, browser: Browser, site: str
+) -> None:
     page = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 900})
     page.goto(f"{site}/tutorial.html")
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -1,4 +1,4 @@
-"""The examination of an emulator's account, as `paywint doctor` makes it."""
+"""Examines an emulator's account like `paywint doctor`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from paywint_async.emulator import Emulator
 
 @attrs.frozen(kw_only=True)
 class Examined:
-    """What was seen, and what was said of it."""
+    """The observations of an examination, and its findings."""
 
     observations: Observations
     findings: list[Finding]
@@ -44,7 +44,7 @@ class Examined:
 async def examine_url(
     url: str, *, keys: tuple[str, str] = (API_KEY, API_SECRET), **options: Any
 ) -> Examined:
-    """The findings about the API at an address; options are the client's."""
+    """Examine the API at a URL; options are those of the examination."""
     make_client = partial(PaywintClient, *keys, base_url=url)
     setup = Setup(environment="sandbox", base_url=url)
     observations = await examine(make_client, setup, **options)
@@ -53,7 +53,7 @@ async def examine_url(
 
 @pytest.fixture
 def record_delivery() -> Callable[..., Any]:
-    """`await record_delivery(emulator)`: the webhook of a payment that succeeds, as it came."""
+    """`await record_delivery(emulator)`: the webhook of a successful payment, as received."""
 
     async def record(emulator: Emulator) -> RecordedDelivery:
         async with listening() as receiver:

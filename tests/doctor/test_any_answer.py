@@ -1,4 +1,4 @@
-"""Whatever the API answers, an examination judges it without failing, and repeats none of it."""
+"""An examination judges any answer of the API without an error, and does not repeat its content."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ STATUSES = [200, 204, 302, 400, 401, 403, 404, 405, 407, 422, 429, 500, 511]
 
 
 def exchange(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Exchange:
-    asked = {"Accept-Encoding": "gzip"}
+    request_headers = {"Accept-Encoding": "gzip"}
     return Exchange(
-        request=Request(operation="received", method="POST", path="/list", headers=asked),
+        request=Request(operation="received", method="POST", path="/list", headers=request_headers),
         status=status,
         headers=headers or {},
         body=body if isinstance(body, bytes) else json.dumps(body).encode(),
@@ -45,7 +45,7 @@ def exchange(body: Any, status: int = 200, headers: Mapping[str, str] | None = N
 
 
 def questions(answer: Exchange) -> Iterator[Question]:
-    """Each question there is, all with that answer."""
+    """Questions of all kinds, each with that answer."""
     for kind in QuestionKind:
         for direction in ("received", "sent"):
             yield Question(
@@ -71,26 +71,26 @@ def page_of(payment: Any, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*(field.name for field in attrs.fields(Payment)), TEXT])
-def test_any_value_of_a_payments_field(name: str) -> None:
+def test_any_value_of_a_payments_field_is_judged(name: str) -> None:
     for value in VALUES:
         check(exchange(page_of(PAYMENT | {name: value})))
 
 
 @pytest.mark.parametrize("name", [*ENVELOPE, "records", "data", "detail", "message", TEXT])
-def test_any_value_of_the_envelope(name: str) -> None:
+def test_any_value_of_the_envelope_is_judged(name: str) -> None:
     for value in VALUES:
         for status in STATUSES:
             check(exchange(page_of(PAYMENT) | {name: value}, status))
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_any_header(name: str) -> None:
+def test_any_header_is_judged(name: str) -> None:
     for value in ("", TEXT, "close", "gzip", "timeout=5", "Mon, 01 Jan 0001 00:00:00 GMT"):
         check(exchange(page_of(PAYMENT), headers={name: value}))
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_any_body(status: int) -> None:
+def test_any_body_is_judged(status: int) -> None:
     for body in (
         b"",
         b"<html>Zq9",

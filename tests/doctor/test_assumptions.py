@@ -1,4 +1,4 @@
-"""Each assumption is confirmed by the emulator as it is, and contradicted by one switch of it."""
+"""Each assumption is confirmed by the default emulator, and contradicted by one with an option."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contradictions import SWITCHES
+from contradictions import CONTRADICTIONS
 
 from paywint_async._doctor.assumptions import ASSUMPTIONS
 from paywint_async.emulator import Emulator
@@ -26,21 +26,24 @@ async def test_the_emulator_confirms_everything(
 
 
 @pytest.mark.parametrize(
-    ("unit", "told"), [("cents", "cents"), ("dollars", "dollars"), ("text", "dollars")]
+    ("unit", "expected"), [("cents", "cents"), ("dollars", "dollars"), ("text", "dollars")]
 )
 async def test_the_emulator_confirms_everything_with_a_delivery(
-    examine_account: Callable[..., Any], record_delivery: Callable[..., Any], unit: Any, told: str
+    examine_account: Callable[..., Any],
+    record_delivery: Callable[..., Any],
+    unit: Any,
+    expected: str,
 ) -> None:
     async with Emulator(payments=1000, webhook_amounts=unit) as emulator:
         delivery = await record_delivery(emulator)
         examined = await examine_account(emulator, delivery=delivery)
 
     assert examined.verdicts == {each.topic: "confirmed" for each in ASSUMPTIONS}
-    assert examined.detail("webhook unit").startswith(f"it is in {told}: ")
+    assert examined.detail("webhook unit").startswith(f"it is in {expected}: ")
 
 
-def test_the_topics_are_those_that_programs_know() -> None:
-    """What `--json` prints: a topic that goes or changes its name breaks who reads it."""
+def test_the_topics_keep_their_names() -> None:
+    """They are printed by `--json`: removing or renaming one breaks programs that read it."""
     assert [each.topic for each in ASSUMPTIONS] == [
         "credentials",
         "environment",
@@ -70,15 +73,15 @@ def test_the_topics_are_those_that_programs_know() -> None:
     ]
 
 
-def test_each_assumption_has_a_switch() -> None:
-    assert set(SWITCHES) == {each.topic for each in ASSUMPTIONS if not each.is_told_only}
+def test_each_assumption_has_a_contradiction() -> None:
+    assert set(CONTRADICTIONS) == {each.topic for each in ASSUMPTIONS if not each.is_told_only}
 
 
-@pytest.mark.parametrize("topic", SWITCHES)
-async def test_a_switch_contradicts_exactly_one_assumption(
+@pytest.mark.parametrize("topic", CONTRADICTIONS)
+async def test_an_emulator_can_contradict_exactly_one_assumption(
     topic: str, examine_account: Callable[..., Any], record_delivery: Callable[..., Any]
 ) -> None:
-    async with Emulator(payments=1000, **SWITCHES[topic]) as emulator:
+    async with Emulator(payments=1000, **CONTRADICTIONS[topic]) as emulator:
         needs_delivery = any(each.topic == topic and each.needs_delivery for each in ASSUMPTIONS)
         delivery = await record_delivery(emulator) if needs_delivery else None
         examined = await examine_account(emulator, delivery=delivery)

@@ -1,4 +1,4 @@
-"""What an examination asks, when it ends, and what never reaches its report."""
+"""The requests of an examination, its end, and what its report must not contain."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from contradictions import SWITCHES
+from contradictions import CONTRADICTIONS
 from fault_catalogue import UNKNOWN_AUTHORITY
 from fault_server import PAGE, PAYMENT, FaultServer, answer, redirect
 from virtual_time import pass_time
@@ -32,7 +32,7 @@ def texts(examined: Any) -> str:
     return json_text(examined.findings) + "\n".join(text_lines(examined.findings))
 
 
-async def test_it_only_reads(examine_account: Callable[..., Any]) -> None:
+async def test_an_examination_only_reads(examine_account: Callable[..., Any]) -> None:
     async with Emulator(hostile=True, payments=1000) as emulator:
         before = emulator.count("received"), emulator.count("sent")
         await examine_account(emulator)
@@ -41,7 +41,9 @@ async def test_it_only_reads(examine_account: Callable[..., Any]) -> None:
         assert (emulator.count("received"), emulator.count("sent")) == before
 
 
-async def test_it_asks_forty_times_at_most(examine_account: Callable[..., Any]) -> None:
+async def test_an_examination_sends_at_most_forty_requests(
+    examine_account: Callable[..., Any],
+) -> None:
     async with Emulator(hostile=True, payments=10_000, failures=0.9) as emulator:
         examined = await examine_account(emulator)
 
@@ -49,13 +51,13 @@ async def test_it_asks_forty_times_at_most(examine_account: Callable[..., Any]) 
     assert "contradicted" not in examined.verdicts.values()
 
 
-async def test_it_ends_in_time_and_says_what_it_did_not_see(
+async def test_a_slow_examination_ends_in_time_and_reports_what_it_has_not_seen(
     examine_account: Callable[..., Any],
 ) -> None:
     async with Emulator(payments=1000, latency=3) as emulator:
         examined = await examine_account(emulator)
 
-        await pass_time(0.1)  # until the server sees that its client has left
+        await pass_time(0.1)  # until the server notices the disconnect
         assert emulator.in_flight == 0
     assert examined.verdicts["latency"] == "contradicted"
     assert examined.verdicts["sent path"] == "confirmed"
@@ -83,11 +85,11 @@ async def test_an_account_without_payments_contradicts_nothing(
     assert examined.detail("amounts") == "the account has no payments that show it"
 
 
-@pytest.mark.parametrize("topic", ["", *SWITCHES])
+@pytest.mark.parametrize("topic", ["", *CONTRADICTIONS])
 async def test_a_report_names_no_payer_no_payment_and_no_key(
     topic: str, examine_account: Callable[..., Any]
 ) -> None:
-    async with Emulator(hostile=True, payments=300, **SWITCHES.get(topic, {})) as emulator:
+    async with Emulator(hostile=True, payments=300, **CONTRADICTIONS.get(topic, {})) as emulator:
         examined = await examine_account(emulator)
         newest = [each for _, each in emulator.newest("received")]
 
@@ -115,7 +117,9 @@ async def test_a_text_in_place_of_a_name_is_not_shown(examine_server: Callable[.
     assert "x y z" not in report
 
 
-async def test_fields_of_the_platform_site_are_told(examine_account: Callable[..., Any]) -> None:
+async def test_fields_of_the_platform_site_are_reported(
+    examine_account: Callable[..., Any],
+) -> None:
     async with Emulator(payments=100, extra_fields=True) as emulator:
         examined = await examine_account(emulator)
 
@@ -123,7 +127,7 @@ async def test_fields_of_the_platform_site_are_told(examine_account: Callable[..
     assert "processing_fee" in examined.detail("unknown fields")
 
 
-async def test_what_is_unknown_is_told_and_contradicts_nothing(
+async def test_unknown_fields_statuses_and_methods_are_reported_and_contradict_nothing(
     examine_server: Callable[..., Any],
 ) -> None:
     body = PAGE.replace(b'"success"}', b'"settling","payment_method":"CHECK_MAIL","card_id":1}')
@@ -141,7 +145,7 @@ async def test_what_is_unknown_is_told_and_contradicts_nothing(
     assert {examined.verdicts[f"unknown {each}"] for each in unknown} == {"confirmed"}
 
 
-async def test_a_certificate_that_nobody_trusts_contradicts_tls(
+async def test_an_untrusted_certificate_contradicts_tls(
     examine_server: Callable[..., Any],
 ) -> None:
     async with FaultServer(UNKNOWN_AUTHORITY) as server:
@@ -173,14 +177,14 @@ async def test_the_address_of_the_other_environment_contradicts_the_environment(
     )
 
 
-async def test_announced_limits_are_told(examine_server: Callable[..., Any]) -> None:
+async def test_announced_limits_are_reported(examine_server: Callable[..., Any]) -> None:
     headers = "X-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 73\r\n"
     async with FaultServer(answer(headers=headers)) as server:
         examined = await examine_server(server)
 
-    told = "headers: x-ratelimit-limit: 100, x-ratelimit-remaining: 73"
+    limits = "headers: x-ratelimit-limit: 100, x-ratelimit-remaining: 73"
     assert examined.verdicts["rate-limit headers"] == "confirmed"
-    assert examined.detail("rate-limit headers").endswith(told)
+    assert examined.detail("rate-limit headers").endswith(limits)
 
 
 def test_the_proxy_in_use_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,23 +199,25 @@ def test_the_proxy_in_use_is_named_by_its_variable(monkeypatch: pytest.MonkeyPat
     )
 
 
-async def test_a_limit_of_requests_keeps_some_from_being_asked(
+async def test_a_rate_limit_leaves_some_questions_open(
     examine_account: Callable[..., Any],
 ) -> None:
     async with Emulator(payments=1000, rate_limit=0.001) as emulator:
         examined = await examine_account(emulator)
 
-    told = {
+    details = {
         each: examined.detail(each) for each in ("shape of a 404", "get payment", "compression")
     }
-    assert told == {
+    assert details == {
         "shape of a 404": "the API answered 429",
         "get payment": "a limit of requests kept it from being asked",
         "compression": "the API answered 429",
     }
 
 
-async def test_an_id_that_cannot_be_asked_for(examine_account: Callable[..., Any]) -> None:
+async def test_get_payment_is_not_judged_with_an_invalid_id(
+    examine_account: Callable[..., Any],
+) -> None:
     async with Emulator(payments=10, deviations=["short-ids"]) as emulator:
         examined = await examine_account(emulator)
 
@@ -227,7 +233,7 @@ async def test_an_id_that_cannot_be_asked_for(examine_account: Callable[..., Any
         ("network-login", ["clock"], "the API answered 511"),
     ],
 )
-async def test_an_obstacle_leaves_everything_behind_it_unseen(
+async def test_an_obstacle_leaves_the_following_assumptions_unseen(
     examine_account: Callable[..., Any], deviation: str, seen: list[str], reason: str
 ) -> None:
     async with Emulator(payments=1000, deviations=[deviation]) as emulator:
@@ -241,22 +247,22 @@ async def test_an_obstacle_leaves_everything_behind_it_unseen(
 
 
 @pytest.mark.parametrize(
-    ("base_url", "said"),
+    ("base_url", "detail"),
     [
         ("https://api.sandbox.paywint.com", "sandbox, https://api.sandbox.paywint.com"),
         ("https://pay.example", "sandbox, https://pay.example, which is set by hand"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080, on this machine (an emulator)"),
     ],
 )
-async def test_the_address_is_told(
-    examine_account: Callable[..., Any], base_url: str, said: str
+async def test_the_address_is_reported(
+    examine_account: Callable[..., Any], base_url: str, detail: str
 ) -> None:
     async with Emulator(payments=1) as emulator:
         examined = await examine_account(emulator)
 
     setup = Setup(environment="sandbox", base_url=base_url, proxy_source="HTTPS_PROXY")
     findings = {each.topic: each for each in find(attrs.evolve(examined.observations, setup=setup))}
-    assert findings["environment"].judgement == confirmed(said)
+    assert findings["environment"].judgement == confirmed(detail)
     is_local = base_url.startswith("http:")
     assert findings["proxy and TLS"].judgement.detail == (
         "plain http, which stays on this machine; without a proxy"
@@ -265,7 +271,9 @@ async def test_the_address_is_told(
     )
 
 
-async def test_times_of_other_zones_are_in_order(examine_server: Callable[..., Any]) -> None:
+async def test_the_order_of_times_in_different_zones_is_recognised(
+    examine_server: Callable[..., Any],
+) -> None:
     older = PAYMENT.replace(b"10:04:51.739761Z", b"11:30:00.000000+02:00")
     body = PAGE.replace(PAYMENT, PAYMENT + b"," + older).replace(
         b'"totalRecords":1', b'"totalRecords":2'

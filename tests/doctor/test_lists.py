@@ -1,4 +1,4 @@
-"""What is said of the lists, and of the one payment that is asked for by its id."""
+"""The findings about the lists, and about the payment that is requested by its id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHER_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def answering(marker: bytes, fault: Fault) -> Fault:
-    """A good server but for the requests with the marker in their path or body."""
+    """A good server, except for requests with the marker in their path or body."""
 
     async def play(wire: Wire) -> None:
         is_meant = marker in wire.latest.path.encode() + wire.latest.body
@@ -22,7 +22,9 @@ def answering(marker: bytes, fault: Fault) -> Fault:
 
 
 @pytest.mark.parametrize("rows", [20, 50, 100])
-async def test_a_page_size_that_is_refused(examine_server: Callable[..., Any], rows: int) -> None:
+async def test_a_refused_page_size_contradicts_page_sizes(
+    examine_server: Callable[..., Any], rows: int
+) -> None:
     refusal = answer(422, b'{"detail":"too many"}')
     async with FaultServer(answering(b'"rows_per_page":%d,' % rows, refusal)) as server:
         examined = await examine_server(server)
@@ -31,7 +33,7 @@ async def test_a_page_size_that_is_refused(examine_server: Callable[..., Any], r
     assert examined.detail("page sizes") == f"pages of {rows} are refused (422)"
 
 
-async def test_only_the_sizes_that_were_seen_are_confirmed(
+async def test_only_answered_page_sizes_are_confirmed(
     examine_server: Callable[..., Any],
 ) -> None:
     failure = answer(503, b"{}")
@@ -42,7 +44,7 @@ async def test_only_the_sizes_that_were_seen_are_confirmed(
 
 
 @pytest.mark.parametrize("total", [b'"1"', b"true", b"1.5", b"null"])
-async def test_a_total_that_is_no_whole_number(
+async def test_a_total_that_is_not_an_integer_contradicts_totals(
     examine_server: Callable[..., Any], total: bytes
 ) -> None:
     body = answer(body=lambda good: good.replace(b'"totalRecords":1', b'"totalRecords":' + total))
@@ -68,7 +70,7 @@ async def test_a_total_that_is_no_whole_number(
         ),
     ],
 )
-async def test_get_payment_that_differs_from_the_list(
+async def test_a_difference_between_get_payment_and_the_list_is_reported(
     examine_server: Callable[..., Any], old: bytes, new: bytes, difference: str
 ) -> None:
     got = answer(body=GOT.replace(old, new))

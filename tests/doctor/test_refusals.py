@@ -1,4 +1,4 @@
-"""What is said of the answers to an unknown payment and to an invalid value."""
+"""The findings about the answers to an unknown payment and to an invalid value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = b"<!doctype html><p>Not found"
 def refusing(
     *, unknown: Fault = GOOD, invalid_id: Fault = GOOD, invalid_size: Fault = GOOD
 ) -> Fault:
-    """A good server but for the questions that the API refuses."""
+    """A good server, except for the requests that the API refuses."""
 
     async def play(wire: Wire) -> None:
         path = wire.latest.path
@@ -46,7 +46,7 @@ def refusing(
         (500, MESSAGE, "not to be seen here", "the API answered 500"),
     ],
 )
-async def test_an_unknown_payment(
+async def test_the_answer_to_an_unknown_payment_is_judged(
     examine_server: Callable[..., Any], status: int, body: bytes, verdict: str, detail: str
 ) -> None:
     async with FaultServer(refusing(unknown=answer(status, body))) as server:
@@ -68,7 +68,7 @@ async def test_an_unknown_payment(
         ((500, b""), (500, b""), "not to be seen here", "the API answered 500"),
     ],
 )
-async def test_an_invalid_value(
+async def test_the_answer_to_an_invalid_value_is_judged(
     examine_server: Callable[..., Any],
     invalid_id: tuple[int, bytes],
     invalid_size: tuple[int, bytes],

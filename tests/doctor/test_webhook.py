@@ -1,4 +1,4 @@
-"""The unit of a recorded webhook, by what Get Payment says of the same payment."""
+"""The unit of a recorded webhook, found by comparing it with Get Payment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def recorded(amount: str, *, event: str = "payment.success", payment_id: str = P
         ("null", "not to be seen here", "the event has no amount"),
     ],
 )
-async def test_the_unit_is_what_makes_it_the_payments_amount(
+async def test_the_unit_follows_from_the_amount_of_get_payment(
     examine_server: Callable[..., Any], amount: str, verdict: str, detail: str
 ) -> None:
     async with FaultServer(GOOD) as server:
@@ -43,7 +43,7 @@ async def test_the_unit_is_what_makes_it_the_payments_amount(
 
 
 @pytest.mark.parametrize("amount", ["150.75", "1.50"])
-async def test_a_refunds_amount_may_be_a_part(
+async def test_a_refund_does_not_show_the_unit(
     examine_server: Callable[..., Any], amount: str
 ) -> None:
     delivery = read_delivery(recorded(amount, event="payment.refunded"))
@@ -54,7 +54,9 @@ async def test_a_refunds_amount_may_be_a_part(
     assert examined.detail(TOPIC) == "a refund or its fee need not be of the payment's amount"
 
 
-async def test_a_payment_of_another_account(examine_server: Callable[..., Any]) -> None:
+async def test_a_payment_of_another_account_does_not_show_the_unit(
+    examine_server: Callable[..., Any],
+) -> None:
     missing = answer(404, b'{"success":false,"message":"Payment not found"}')
     async with FaultServer(GOOD, missing) as server:
         examined = await examine_server(server, delivery=read_delivery(recorded("15075")))
@@ -64,7 +66,7 @@ async def test_a_payment_of_another_account(examine_server: Callable[..., Any]) 
 
 
 @pytest.mark.parametrize("payment_id", ["pay_93fdc2", ""])
-async def test_an_event_of_no_payment_that_can_be_asked_for(
+async def test_an_event_without_a_valid_payment_id_does_not_show_the_unit(
     examine_server: Callable[..., Any], payment_id: str
 ) -> None:
     delivery = read_delivery(recorded("15075", payment_id=payment_id))
@@ -75,7 +77,7 @@ async def test_an_event_of_no_payment_that_can_be_asked_for(
     assert examined.detail(TOPIC) == "the event is of no payment that can be asked for"
 
 
-async def test_nothing_is_the_same_in_cents_and_dollars(
+async def test_an_amount_of_zero_does_not_show_the_unit(
     examine_server: Callable[..., Any],
 ) -> None:
     free = answer(body=lambda good: good.replace(b'"amount":150.75', b'"amount":0'))
@@ -86,7 +88,7 @@ async def test_nothing_is_the_same_in_cents_and_dollars(
     assert examined.detail(TOPIC) == "the payment is of 0, which is the same in cents and dollars"
 
 
-async def test_without_a_delivery_nothing_is_said_of_it(
+async def test_without_a_delivery_the_topic_is_left_out(
     examine_server: Callable[..., Any],
 ) -> None:
     async with FaultServer(GOOD) as server:
@@ -129,7 +131,7 @@ async def test_headers_that_look_like_a_signature_are_named_without_their_value(
     "data",
     [b"", b"Ann Payer", b"{}", b"[]", b"\xff\xfe", b'{"event": "Ann Payer"}', b"a: b\n\nAnn Payer"],
 )
-def test_a_file_without_a_delivery_is_refused_in_words_that_repeat_nothing(data: bytes) -> None:
+def test_a_file_without_a_delivery_is_refused_without_repeating_its_content(data: bytes) -> None:
     with pytest.raises(PaywintError, match="holds no delivery of a webhook") as caught:
         read_delivery(data)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from contradictions import SWITCHES
+from contradictions import CONTRADICTIONS
 
 from paywint_async.emulator import Emulator
 from paywint_async.emulator._deviations import DEVIATIONS
@@ -20,7 +20,7 @@ def test_an_unknown_name_is_refused_with_a_list_of_all(names: list[str]) -> None
 
 
 def test_each_deviation_contradicts_an_assumption() -> None:
-    used = {name for switch in SWITCHES.values() for name in switch.get("deviations", ())}
+    used = {name for switch in CONTRADICTIONS.values() for name in switch.get("deviations", ())}
 
     assert used == set(DEVIATIONS)
 

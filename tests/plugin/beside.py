@@ -1,8 +1,8 @@
-"""The pytest plugin beside another asynchronous plugin, in a pytest that has nothing else.
+"""The pytest plugin together with one asynchronous plugin and no others.
 
-`nox -s plugins` runs it in an environment for each pytest and plugin. PAYWINT_MARK is the marker that the
-plugin runs a test by, and PAYWINT_ANSWER what a test that uses the fixtures comes to: "passed", or the
-line that says why not.
+`nox -s plugins` runs it in an environment for each pytest and plugin. PAYWINT_MARK is the marker of the
+asynchronous plugin, and PAYWINT_ANSWER the result of a test that uses the fixtures: "passed", or the
+line of the error.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def test_pytest_tells_its_version(suite: pytest.Pytester) -> None:
+def test_pytest_shows_its_version(suite: pytest.Pytester) -> None:
     assert suite.runpytest_subprocess("--version", "--version").ret == 0
 
 
@@ -61,7 +61,7 @@ def test_an_ordinary_test_passes(suite: pytest.Pytester) -> None:
     suite.runpytest_subprocess("--strict-markers").assert_outcomes(passed=1)
 
 
-def test_the_fixtures_work_or_say_in_a_line_what_they_need(suite: pytest.Pytester) -> None:
+def test_the_fixtures_work_or_report_in_a_line_what_they_need(suite: pytest.Pytester) -> None:
     suite.makepyfile(TEST.format(marks=f"pytest.mark.{MARK}" if MARK else ""))
 
     answer = suite.runpytest_subprocess(*(["--asyncio-mode=auto"] if MARK == "asyncio" else []))

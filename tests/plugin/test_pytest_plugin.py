@@ -1,4 +1,4 @@
-"""The fixtures, in suites of each kind: every one a pytest process of its own."""
+"""The fixtures in suites of each kind, each run in a separate pytest process."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_under_anyio_with_pytest_asyncio_beside_it(pytester: pytest.Pytester) ->
     run(pytester, test).assert_outcomes(passed=2)
 
 
-# What stands for pytest-asyncio in a folder of that name.
+# The content of a fake package pytest_asyncio.
 OTHERS = {
     "before 0.24": "import pytest\ndef fixture(function=None, **kwargs):\n"
     "    return pytest.fixture(function, **kwargs)\n",
@@ -113,7 +113,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("arguments", [(), ("-p", "no:asyncio"), ("--version",)])
-def test_pytest_starts_beside_any_pytest_asyncio(
+def test_pytest_starts_with_any_pytest_asyncio(
     pytester: pytest.Pytester,
     monkeypatch: pytest.MonkeyPatch,
     other: str,
@@ -186,10 +186,10 @@ def test_on_the_loop_that_a_plugin_offers_as_a_fixture(
         ),
     ],
 )
-def test_what_cannot_work_is_reported(
+def test_an_unsupported_test_is_reported(
     pytester: pytest.Pytester, test: str, arguments: tuple[str, ...], message: str
 ) -> None:
     answer = run(pytester, test, *arguments)
     answer.stdout.fnmatch_lines([f"*{message}*"])
-    answer.stdout.no_fnmatch_line("*in _fixture_for*")  # the message alone, without a traceback
+    answer.stdout.no_fnmatch_line("*in _fixture_for*")  # only the message, without a traceback
     assert answer.ret == 1

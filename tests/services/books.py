@@ -1,5 +1,5 @@
-"""The whole way over real servers: two syncs under one limit in Redis fill PostgreSQL, are killed and
-run again, and the table is the ledger that is compared with the history. `nox -s services`.
+"""The complete process with real servers: two syncs that share a limit in Redis fill PostgreSQL, are
+killed and run again; then the table is compared with the history as a ledger. `nox -s services`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ SYNCING = Path(__file__).with_name("syncing.py")
 DIRECTIONS = ("sent", "received")
 PAYMENTS = 1000  # in each direction
 OPEN = {"initiated", "opened", "processing", "pending"}
-TIMEOUT = 60  # seconds: only a test that hangs meets it
+TIMEOUT = 60  # seconds, reached only by a test that hangs
 STRANGER = str(UUID(int=1))
 
 Row = dict[str, str]
 
 
 class Shop:
-    """An account, its database, and the limit that its programs share."""
+    """An account, its database, and the shared limit of its programs."""
 
     def __init__(self, account: Account, database: str, redis: str) -> None:
         self.account = account
@@ -45,7 +45,7 @@ class Shop:
         self._environment |= {"PAYWINT_DESTINATION": database, "PAYWINT_TEST_REDIS": redis}
 
     def start_syncs(self) -> list[subprocess.Popen[str]]:
-        """One for each direction."""
+        """Start a sync for each direction."""
         command = (sys.executable, "-W", "error", str(SYNCING))
         return [
             subprocess.Popen(
@@ -55,7 +55,7 @@ class Shop:
         ]
 
     def query(self, text: str) -> list[Any]:
-        """The rows that the database answers with."""
+        """Run a query in the database, and return the rows."""
 
         async def ask() -> list[Any]:
             connection = await asyncpg.connect(self._database)
@@ -67,14 +67,14 @@ class Shop:
         return asyncio.run(ask())
 
     def statuses(self, direction: str) -> dict[str, str]:
-        """Of each payment in the table."""
+        """The status of each payment in the table."""
         found = self.query(
             f"SELECT payment_id, status FROM paywint_payments WHERE direction = '{direction}'"
         )
         return {str(row["payment_id"]): row["status"] for row in found}
 
     def write_ledger(self, path: Path) -> None:
-        """The table as PostgreSQL itself writes CSV."""
+        """Let PostgreSQL write the table as CSV."""
 
         async def copy() -> None:
             connection = await asyncpg.connect(self._database)
@@ -85,7 +85,7 @@ class Shop:
         asyncio.run(copy())
 
     def reconcile(self, ledger: Path) -> tuple[int, list[dict[str, Any]]]:
-        """The exit code, and the differences."""
+        """Run `paywint reconcile`; return its exit code and the differences."""
         words = ("reconcile", str(ledger), "--direction", "both", "--json")
         finished = subprocess.run(
             [sys.executable, "-W", "error", "-m", "paywint_async", *words],
@@ -127,8 +127,8 @@ def kill(processes: list[subprocess.Popen[str]]) -> None:
         each.communicate()
 
 
-def live_on(account: Account) -> None:
-    """New payments, and some that were open get final."""
+def change_payments(account: Account) -> None:
+    """Add payments, and make the open ones final."""
     for direction in DIRECTIONS:
         account.arrive(25, direction)
         unpaid = [each for each, status in account.truth(direction).items() if status in OPEN]
@@ -143,7 +143,7 @@ def finish(processes: list[subprocess.Popen[str]]) -> None:
 
 
 def check_limit(times: list[float]) -> None:
-    """All processes together: what they may, and five percent for the clocks."""
+    """Check the limit of all processes together, with a tolerance of 5 % for the clocks."""
     seconds = max(times) - min(times)
     assert len(times) <= 1.05 * REQUESTS * seconds + BURST
     assert len(times) >= 0.5 * REQUESTS * seconds
@@ -155,7 +155,7 @@ Corrupt = Callable[[list[Row]], None]
 
 
 def paid(rows: list[Row]) -> Row:
-    """One of a received payment that has come."""
+    """The row of a received payment that succeeded."""
     return next(row for row in rows if (row["direction"], row["status"]) == ("received", "success"))
 
 
@@ -190,7 +190,7 @@ CORRUPTIONS: dict[str, Corrupt] = {
 
 
 def corrupted(ledger: Path, corrupt: Corrupt) -> tuple[Path, str]:
-    """A ledger with one thing wrong, and the id of the payment that it is about."""
+    """Write a ledger with one error; return its path and the id of the payment concerned."""
     with ledger.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     subject = STRANGER if corrupt is invent else paid(rows)["payment_id"]
@@ -203,18 +203,20 @@ def corrupted(ledger: Path, corrupt: Corrupt) -> tuple[Path, str]:
     return wrong, subject
 
 
-def test_killed_and_run_again_under_one_limit_the_books_agree(shop: Shop, tmp_path: Path) -> None:
+def test_after_a_kill_and_a_rerun_under_one_limit_the_books_agree(
+    shop: Shop, tmp_path: Path
+) -> None:
     account = shop.account
     processes = shop.start_syncs()
     wait_for_rows(shop, 200)
     kill(processes)
     assert len(shop.query("SELECT FROM paywint_payments")) < 2 * PAYMENTS
-    live_on(account)
+    change_payments(account)
 
     arrivals = account.note_arrivals()
-    finish(shop.start_syncs())  # what is left of the snapshot
+    finish(shop.start_syncs())  # the rest of the snapshot
     check_limit(list(arrivals))
-    finish(shop.start_syncs())  # what is new since, and what was open
+    finish(shop.start_syncs())  # new payments, and those that were open
 
     for direction in DIRECTIONS:
         assert shop.statuses(direction) == account.truth(direction)

@@ -1,7 +1,7 @@
-"""One of several processes that ask as fast as a shared limit lets them: its settings are JSON on argv.
+"""One of several processes that send requests as fast as a shared limit allows.
 
-Its clocks are off by what it is told, from before the first import. It says "ready" when it is, starts
-on a line on stdin, and stops on the next.
+Its settings are JSON in argv. Its clocks are shifted before other imports. It prints "ready", starts
+at a line on stdin, and stops at the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SETTINGS = json.loads(sys.argv[1])
 
 
 def set_clocks(seconds: float) -> None:
-    """Both the wall clock and the monotonic one."""
+    """Shift the wall clock and the monotonic clock."""
     for name in ("time", "monotonic"):
         clock, clock_ns = getattr(time, name), getattr(time, f"{name}_ns")
         setattr(time, name, lambda clock=clock: clock() + seconds)
@@ -39,7 +39,7 @@ async def work() -> None:
     shared = SharedRateLimit(limit, redis, key="the account", processes=SETTINGS["processes"])
     payment_id = UUID(int=SETTINGS["number"])
 
-    async def ask_on_and_on(client: PaywintClient) -> None:
+    async def request_repeatedly(client: PaywintClient) -> None:
         while True:
             try:
                 await client.payments.get(payment_id)
@@ -52,7 +52,7 @@ async def work() -> None:
         await shared.acquire()  # connects
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        tasks = [asyncio.create_task(ask_on_and_on(client)) for _ in range(SETTINGS["tasks"])]
+        tasks = [asyncio.create_task(request_repeatedly(client)) for _ in range(SETTINGS["tasks"])]
         await asyncio.to_thread(sys.stdin.readline)
         for task in tasks:
             task.cancel()

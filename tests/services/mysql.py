@@ -1,8 +1,8 @@
-"""A MariaDB server of its own, for as long as a command runs: `python mysql.py COMMAND ...`.
+"""Runs a command with a temporary MariaDB server: `python mysql.py COMMAND ...`.
 
-The command finds its URL in PAYWINT_TEST_MYSQL. It listens on a free loopback port, its data is in a
-temporary folder, and both end with the command. Root starts it as the user `mysql`, which Debian's
-package makes.
+The command finds the server's URL in PAYWINT_TEST_MYSQL. The server listens on a free loopback port,
+has its data in a temporary folder, and ends with the command. Root starts it as the user `mysql` of
+Debian's package.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 
 USER = "mysql"
 PASSWORD = "s3cret-of-the-server"
-SECONDS = 60  # to start or stop at most
+SECONDS = 60  # the longest time to start or stop
 SERVERS = ("mariadbd", "mysqld")
 
 
 def program(*names: str) -> str:
-    """Where the first of these programs is; root's are not always on PATH."""
+    """The path of the first of these programs; those for root are not always on PATH."""
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/usr/bin"
     for name in names:
         if found := shutil.which(name, path=path):
@@ -40,7 +40,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The URL of a server that lives as long as the block."""
+    """Runs a server; yields its URL."""
     as_user = [f"--user={USER}"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="paywint-mysql-", dir="/tmp") as folder:
         data, port = f"{folder}/data", free_port()
@@ -75,7 +75,7 @@ def serving() -> Iterator[str]:
 
 
 def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
-    """Returns when it takes connections."""
+    """Returns when the server accepts connections."""
     deadline = time.monotonic() + SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:

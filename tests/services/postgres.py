@@ -1,8 +1,8 @@
-"""A PostgreSQL server of its own, for as long as a command runs: `python postgres.py COMMAND ...`.
+"""Runs a command with a temporary PostgreSQL server: `python postgres.py COMMAND ...`.
 
-The command finds its URL in PAYWINT_TEST_POSTGRES. It listens on a free loopback port, its data is in
-a temporary folder, and both end with the command. PostgreSQL refuses to be root, so root starts it as
-the user `postgres`, which Debian's package makes.
+The command finds the server's URL in PAYWINT_TEST_POSTGRES. The server listens on a free loopback
+port, has its data in a temporary folder, and ends with the command. PostgreSQL refuses to run as root,
+so root starts it as the user `postgres` of Debian's package.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 
 USER = "postgres"
 PASSWORD = "s3cret-of-the-server"
-SECONDS = 60  # to start or stop at most
+SECONDS = 60  # the longest time to start or stop
 DEBIAN = Path("/usr/lib/postgresql")
 
 
 def program(name: str) -> str:
-    """Where a program of the server is: on PATH, or where Debian keeps them; the newest first."""
+    """The path of a server program: Debian's newest version, else from PATH."""
     installed = sorted(DEBIAN.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
     found = [str(path) for path in reversed(installed)] or [shutil.which(name)]
     if found[0] is None:
@@ -38,14 +38,14 @@ def free_port() -> int:
 
 
 def run(*command: str) -> None:
-    """As the server's user, who is root never."""
+    """Runs a command as the server's user, who is never root."""
     as_user = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
     subprocess.run([*as_user, *command], check=True, timeout=SECONDS, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The URL of a server that lives as long as the block."""
+    """Runs a server; yields its URL."""
     with tempfile.TemporaryDirectory(prefix="paywint-postgres-", dir="/tmp") as folder:
         data, secret = f"{folder}/data", Path(folder, "secret")
         secret.write_text(PASSWORD)

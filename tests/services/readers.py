@@ -1,4 +1,4 @@
-"""DuckDB, pandas and polars read what is written, exactly: `nox -s tables`, since they are heavy."""
+"""DuckDB, pandas and polars read the output exactly: `nox -s tables`, as they are large to install."""
 
 from __future__ import annotations
 

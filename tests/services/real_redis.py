@@ -1,4 +1,4 @@
-"""A real Redis of one's own on a free loopback port, which can be killed, started again and stopped."""
+"""Runs a real Redis on a free loopback port, which can be killed, restarted and paused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 PASSWORD = "s3cret-of-the-redis"
-SECONDS = 20  # to start or stop at most
+SECONDS = 20  # the longest time to start or stop
 
 
 def free_port() -> int:
@@ -20,10 +20,10 @@ def free_port() -> int:
 
 
 class RealRedis:
-    """`with RealRedis() as redis:` serves; what it knows is lost whenever it ends.
+    """Serves in the block: `with RealRedis() as redis:`. Its data is lost whenever it ends.
 
     Args:
-        is_cluster: it is a cluster, of one node.
+        is_cluster: whether it is a cluster of one node.
     """
 
     def __init__(self, *, is_cluster: bool = False) -> None:
@@ -37,7 +37,7 @@ class RealRedis:
         self.start()
         if self._is_cluster:
             self.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-            self._until_it_says("Cluster state changed: ok")
+            self._wait_for_log("Cluster state changed: ok")
         return self
 
     def __exit__(
@@ -50,28 +50,28 @@ class RealRedis:
         shutil.rmtree(self._folder)
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Starts the server, and returns when it accepts connections."""
         program = shutil.which("redis-server")
         if program is None:
             raise SystemExit("redis-server is not installed: apt-get install redis-server")
         lines = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"requirepass {PASSWORD}"]
         lines += [f"dir {self._folder}"]
         lines += ["cluster-enabled yes"] if self._is_cluster else []
-        pipe = subprocess.PIPE  # its log is short: it never fills the pipe
+        pipe = subprocess.PIPE  # its log is too short to fill the pipe
         self._process = subprocess.Popen([program, "-"], stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin
         self._process.stdin.write("\n".join(lines))
         self._process.stdin.close()
-        self._until_it_says("Ready to accept connections")
+        self._wait_for_log("Ready to accept connections")
 
-    def _until_it_says(self, words: str) -> None:
+    def _wait_for_log(self, words: str) -> None:
         assert self._process
         assert self._process.stdout
         log = iter(self._process.stdout.readline, "")
-        assert any(words in line for line in log), f"the Redis ended before it said: {words}"
+        assert any(words in line for line in log), f"Redis ended before it logged: {words}"
 
     def kill(self) -> None:
-        """SIGKILL: no farewell."""
+        """Sends SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(SECONDS)
@@ -80,17 +80,17 @@ class RealRedis:
             self._process = None
 
     def pause(self) -> None:
-        """It accepts connections, and says nothing."""
+        """Stops answering; connections are still accepted."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """It goes on."""
+        """Continues after `pause`."""
         assert self._process
         self._process.send_signal(signal.SIGCONT)
 
     def command(self, *words: str) -> str:
-        """What it answers, by its own command line."""
+        """Runs a command with redis-cli, and returns the answer."""
         command = ["redis-cli", "-p", str(self.port), "--no-auth-warning", "-a", PASSWORD, *words]
         return subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=SECONDS

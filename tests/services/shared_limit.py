@@ -1,7 +1,6 @@
-"""The shared rate limit over a real Redis, by processes of which half have wrong clocks; measured.
+"""Measures the shared rate limit over a real Redis, with processes half of which have wrong clocks.
 
-What counts is when requests arrive at the API, here a server that writes it down. Not part of the
-suite: `nox -s redis`.
+A server in place of the API records when requests arrive. Not part of the suite: `nox -s redis`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ LIMIT, BURST = 50, 5
 
 
 class CountingApi:
-    """Answers each request, and remembers when it came and which process sent it."""
+    """Answers each request, and records its time and the process that sent it."""
 
     def __init__(self) -> None:
         self.arrivals: list[tuple[float, int]] = []
@@ -38,15 +37,15 @@ class CountingApi:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._now = asyncio.get_running_loop().time
-        self._watch = asyncio.create_task(self._watch_itself())
+        self._watch = asyncio.create_task(self._measure_delays())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         self._watch.cancel()
 
-    async def _watch_itself(self) -> None:
-        """How late a busy machine makes it: what came meanwhile seems to have come together."""
+    async def _measure_delays(self) -> None:
+        """Measure delays of this loop: requests that arrive in one have the same recorded time."""
         while True:
             before = self._now()
             await asyncio.sleep(0.005)
@@ -66,12 +65,12 @@ class CountingApi:
         writer.close()
 
     def times(self, start: float = 0.0, end: float = float("inf")) -> list[float]:
-        """Of the requests that came between."""
+        """The times of the requests that arrived between ``start`` and ``end``."""
         return [time for time, _ in self.arrivals if start <= time < end]
 
 
 class Fleet:
-    """Processes that ask as fast as they may."""
+    """Processes that send requests as fast as the limit allows."""
 
     def __init__(self, api: CountingApi, redis: RealRedis, tasks: Sequence[int], cluster: bool):
         self.api = api
@@ -103,22 +102,22 @@ class Fleet:
         for process in self._processes:
             assert process.stdout
             assert await process.stdout.readline() == b"ready\n"
-        self._say_on()
+        self._send_line()
         self.started_at = asyncio.get_running_loop().time()
 
     async def stop(self) -> None:
         self.stopped_at = asyncio.get_running_loop().time()
-        self._say_on()
+        self._send_line()
         codes = [await process.wait() for process in self._processes]
         assert codes == [0] * len(codes)
 
-    def _say_on(self) -> None:
+    def _send_line(self) -> None:
         for process in self._processes:
             assert process.stdin
             process.stdin.write(b"\n")
 
     def check(self, name: str, *, least: float = 0.95) -> None:
-        """Prints what was measured, and compares it with what is promised."""
+        """Print the measured values, and compare them with the guarantees."""
         start, end = self.started_at, self.stopped_at
         times = self.api.times()
         total = len(self.api.times(start, end)) / ((end - start) * LIMIT)
@@ -169,7 +168,7 @@ async def test_scripts_are_flushed_and_redis_restarts() -> None:
             workers.redis.start()
         await asyncio.sleep(6)
         await workers.stop()
-    workers.check("two script flushes, two restarts that lose everything")
+    workers.check("two script flushes, two restarts that lose all data")
 
 
 async def test_redis_is_killed_and_comes_back() -> None:
@@ -183,7 +182,7 @@ async def test_redis_is_killed_and_comes_back() -> None:
         workers.redis.start()
         await asyncio.sleep(6)
         await workers.stop()
-    noticed_at = killed_at + 1.1  # Redis is given a second to come back
+    noticed_at = killed_at + 1.1  # an outage of Redis is tolerated for a second
     away = len(workers.api.times(noticed_at, back_at)) / ((back_at - noticed_at) * LIMIT)
     workers.check(f"Redis away for 6 s ({away:.1%} of the limit then)", least=0.85)
     assert 0.9 <= away <= 1.0
@@ -200,7 +199,7 @@ async def test_redis_hangs_and_continues() -> None:
     workers.check("Redis hung for 5 s", least=0.85)
 
 
-async def test_a_429_of_one_process_cools_all_down() -> None:
+async def test_a_429_of_one_process_pauses_all() -> None:
     async with fleet() as workers:
         await asyncio.sleep(3)
         before = len(workers.api.arrivals)
@@ -214,7 +213,7 @@ async def test_a_429_of_one_process_cools_all_down() -> None:
     assert [time for time in late if time > 0.05] == []
 
 
-async def test_a_cluster_will_do() -> None:
+async def test_a_cluster_works() -> None:
     async with fleet(cluster=True) as workers:
         await asyncio.sleep(5)
         await workers.stop()

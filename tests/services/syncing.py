@@ -1,6 +1,6 @@
-"""A program that syncs one direction into a database, under a rate limit that it shares.
+"""A program that syncs one direction into a database, under a shared rate limit.
 
-`python syncing.py DIRECTION`; the account and the two servers are told by the environment.
+`python syncing.py DIRECTION`; environment variables name the account and the two servers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from paywint_async import PaywintClient, RateLimit, SharedRateLimit
 from paywint_async.export import Refresh, make_table, reader, transfer
 
-REQUESTS, BURST = 60, 5  # a second, of all together
+REQUESTS, BURST = 60, 5  # per second, for all processes together
 
 
 async def sync(direction: str) -> None:

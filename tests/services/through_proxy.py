@@ -1,6 +1,6 @@
 """Through a real forward proxy with authentication, `proxy.py` from PyPI: `nox -s proxy`.
 
-The API's name is this machine's own, which the proxy has to resolve; loopback would go around it.
+The API has this machine's host name, which the proxy resolves; loopback would bypass the proxy.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from paywint_async import PaywintClient, RetryPolicy, TransportError
 pytestmark = pytest.mark.real_time
 HOST = socket.gethostname()
 LOGIN = "somebody:the-password"
-SECONDS = 30  # to start at most
+SECONDS = 30  # the longest time to start
 ONCE = RetryPolicy(max_attempts=1)
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Host and port of a proxy that asks for a password."""
+    """Host and port of a proxy that requires a password."""
     port_file = tmp_path_factory.mktemp("proxy") / "port"
     options = ["--hostname", "127.0.0.1", "--port", "0", "--num-workers", "1"]
     options += ["--port-file", str(port_file), "--basic-auth", LOGIN, "--log-level", "ERROR"]
@@ -79,7 +79,7 @@ async def test_reads_and_creates_reach_the_api_by_tls(api: FaultServer, proxy: s
     assert not any("proxy" in name for seen in api.requests for name in seen.headers)
 
 
-async def test_the_environment_names_it_too(
+async def test_the_environment_can_name_the_proxy(
     api: FaultServer, proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://{LOGIN}@{proxy}")

@@ -10,6 +10,6 @@ from emulator_thread import environment_of_an_account
 
 @pytest.fixture(scope="session")
 def credentials() -> Iterator[dict[str, str]]:
-    """The environment of a caller whose account is an emulator; all is served from a thread."""
+    """The environment variables of a caller whose account is an emulator, served from a thread."""
     with environment_of_an_account(payments=250, redis=True) as environment:
         yield environment

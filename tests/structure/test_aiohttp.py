@@ -1,4 +1,4 @@
-"""Only documented names of aiohttp are used, which its releases keep."""
+"""Only documented names of aiohttp are used, which its releases keep stable."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ USERS = {
 
 
 @pytest.mark.parametrize("module", USERS)
-def test_private_names_are_used_of_oneself_only(module: str) -> None:
+def test_no_private_names_of_other_objects_are_used(module: str) -> None:
     strangers = [
         f"{node.attr}, line {node.lineno}"
         for node in ast.walk(USERS[module])
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")
         and not node.attr.endswith("__")
-        and node.attr != "_replace"  # of a named tuple, and documented
+        and node.attr != "_replace"  # documented method of named tuples
         and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
     ]
     assert strangers == []

@@ -1,4 +1,4 @@
-"""docs/assumptions.md says what the list says that `paywint doctor` works by."""
+"""docs/assumptions.md agrees with the list of assumptions of `paywint doctor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def test_the_page_is_what_the_list_makes() -> None:
+def test_the_page_is_generated_from_the_list() -> None:
     made = runpy.run_path(str(DOCS / "assumptions_page.py"))["page"]()
 
     assert (DOCS / "assumptions.md").read_text("utf-8") == made, "run docs/assumptions_page.py"

@@ -1,4 +1,4 @@
-"""The guide "Close a month" shows what its commands print, with the account of its picture."""
+"""The guide "Close a month" shows the output of its commands, for the account in its picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def commands_of(guide: str) -> list[tuple[str, str]]:
-    """Each command with what the guide shows of its output."""
+    """Each command with the output shown in the guide."""
     found: list[tuple[str, str]] = []
     for session in SESSIONS.findall(guide):
         for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
@@ -28,7 +28,7 @@ def commands_of(guide: str) -> list[tuple[str, str]]:
 
 
 def is_shown(output: str, shown: str) -> bool:
-    """Whether the parts of the output that are not left out stand there, in this order."""
+    """Whether the output has the shown parts in this order, with others only where they are omitted."""
     parts = [re.escape(part) for part in shown.split(LEFT_OUT)]
     return re.fullmatch(r"(?:.*\n)*?".join(parts), output) is not None
 
@@ -65,11 +65,11 @@ def test_the_guide_shows_what_its_commands_print(
     commands = commands_of((DOCS / "close-a-month.md").read_text("utf-8"))
     assert len(commands) == 6
 
-    asyncio.run(run_all(commands, tmp_path))  # in real time, which other processes live in
+    asyncio.run(run_all(commands, tmp_path))  # in real time, since it runs other processes
 
     assert "Invoice INV-2734" in (tmp_path / "may.html").read_text("utf-8")
     assert (tmp_path / "payments.xlsx").stat().st_size > 10_000
 
 
-def test_the_picture_is_of_modest_size() -> None:
+def test_the_picture_has_a_moderate_size() -> None:
     assert 10_000 < (DOCS / "_static" / "month.png").stat().st_size < 200_000

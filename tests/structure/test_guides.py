@@ -18,8 +18,8 @@ import paywint_async
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-# Replaces `timeout --signal=INT SECONDS COMMAND`: it waits for the command's first line instead of a
-# fixed time, in which the command may not even have started on a busy machine.
+# Replaces `timeout --signal=INT SECONDS COMMAND`: waits for the command's first line instead of a fixed
+# time, in which the command may not have started on a busy machine.
 TIMEOUT = """
 import signal, subprocess, sys
 with subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, text=True) as process:
@@ -29,11 +29,11 @@ with subprocess.Popen(sys.argv[3:], stderr=subprocess.PIPE, text=True) as proces
 sys.exit(124)
 """
 FENCED = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# The programs of docs/frameworks run in the session `frameworks`, under their servers.
+# `nox -s frameworks` runs the programs of docs/frameworks under their servers.
 GUIDES = [page.name for page in sorted(DOCS.glob("*.md")) if FENCED.search(page.read_text("utf-8"))]
 
 
-# In these guides the reader pays the links.
+# In these guides the reader pays the payment links.
 PAID = {"tutorial.md": [(0.1, "opened"), (0.2, "success")]}
 
 
@@ -58,7 +58,7 @@ def environment(tmp_path: Path, credentials: dict[str, str]) -> dict[str, str]:
     (commands / "timeout").chmod(0o755)
     package = str(Path(paywint_async.__file__).parents[1])
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-    # A reader does not have these plugins, and importing them takes seconds.
+    # Readers do not have these plugins, and importing them takes seconds.
     plugins = "-p no:schemathesis -p no:hypothesispytest -p no:xdist"
     own = {"PATH": path, "PYTHONPATH": package, "PYTEST_ADDOPTS": plugins}
     return os.environ | credentials | own

@@ -1,4 +1,4 @@
-"""Every module imports alone, offers what it says, and imports nothing its user did not ask for."""
+"""Every module can be imported alone, exports its `__all__`, and imports nothing unneeded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import paywint_async
 from paywint_async._cli.app import _COMMANDS
 
 PACKAGE = Path(paywint_async.__file__).parent
-# Importing `__main__` is running the command.
+# Importing `__main__` runs the command.
 MODULES = [
     module.name
     for module in pkgutil.walk_packages([str(PACKAGE)], "paywint_async.")
@@ -30,7 +30,7 @@ MODULES = [
 PACKAGE_BODY = ast.parse((PACKAGE / "__init__.py").read_text("utf-8")).body
 PUBLIC_NAMES = Path(__file__).parent / "public_names.txt"
 
-# One process for all modules, each with nothing of the package imported before it.
+# One process for all modules; the package is removed from sys.modules before each import.
 IMPORT_EACH_ALONE = """
 import importlib, json, sys, traceback
 failures = {}
@@ -43,7 +43,7 @@ for name in json.load(sys.stdin):
         failures[name] = traceback.format_exc()
 print(json.dumps(failures))
 """
-# What is loaded by an import, once the standard library's modules are left out.
+# The modules loaded by an import, without those of the standard library.
 LOADED = """
 import json, sys
 before = set(sys.modules)
@@ -54,7 +54,7 @@ print(json.dumps(sorted(
 )))
 """
 
-# What only a program that uses it should pay for.
+# Only programs that use these modules should import them.
 NOT_IMPORTED_FOR_THE_CLIENT = {
     "aiohttp.web",
     "cyclopts",
@@ -80,8 +80,8 @@ NOT_IMPORTED_FOR_THE_CLIENT = {
     "rich",
     "sqlalchemy",
 }
-# Names in signatures of a listing that are imported for type checkers alone: each costs an import that
-# few programs need (pyarrow, the splitting).
+# Names in signatures of a listing that are imported only for type checkers, because few programs need
+# their modules (pyarrow, the splitting).
 UNKNOWN_AT_RUN_TIME = {"ListingRange": object, "RecordBatch": object}
 SUB_PACKAGES = ("emulator", "export", "reconcile", "webhooks")
 EXTRAS = ("asyncpg", "dask", "distributed", "opentelemetry", "pyarrow", "redis", "sqlalchemy")
@@ -101,7 +101,7 @@ def run_python(program: str, stdin: str = "") -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(8))  # of all: a busy machine takes minutes for them
+@pytest.mark.parametrize("part", range(8))  # all in one test would take minutes
 def test_each_module_imports_alone(part: int) -> None:
     failures = json.loads(run_python(IMPORT_EACH_ALONE, json.dumps(MODULES[part::8])))
 
@@ -109,7 +109,7 @@ def test_each_module_imports_alone(part: int) -> None:
 
 
 def loaded_by(imports: str) -> list[str]:
-    """The modules that a fresh process loads for it, without those of the standard library."""
+    """The modules that a new process loads for these imports, without the standard library's."""
     loaded: list[str] = json.loads(run_python(LOADED.format(imports=imports)))
     return loaded
 
@@ -135,7 +135,7 @@ def test_the_client_imports_no_more_than_it_needs() -> None:
     assert NOT_IMPORTED_FOR_THE_CLIENT.intersection(loaded) == set()
 
 
-def test_a_command_imports_no_other_command_and_no_bar_that_nobody_sees() -> None:
+def test_a_command_imports_no_other_command_and_no_unused_progress_bar() -> None:
     program = (
         "import sys; from paywint_async._cli import main; main(['export']); print(*sys.modules)"
     )
@@ -174,7 +174,7 @@ def test_help_and_version_import_no_command() -> None:
 
 
 @pytest.mark.parametrize("name", _COMMANDS)
-def test_the_help_of_all_commands_says_what_each_one_says(name: str) -> None:
+def test_a_summary_in_the_help_is_that_of_its_command(name: str) -> None:
     function, summary = _COMMANDS[name]
     command = getattr(importlib.import_module(f"paywint_async._cli.{name}"), function)
     text = command.help if isinstance(command, App) else inspect.getdoc(command)
@@ -189,7 +189,7 @@ def test_webhooks_import_no_web_framework() -> None:
 
 
 @pytest.mark.parametrize("name", ["paywint_async", *MODULES])
-def test_all_is_sorted_and_true(name: str) -> None:
+def test_all_is_sorted_and_its_names_exist(name: str) -> None:
     module = importlib.import_module(name)
     offered = list(getattr(module, "__all__", []))
 
@@ -219,12 +219,12 @@ def test_a_name_is_what_type_checkers_see(name: str) -> None:
     assert getattr(paywint_async, name) is getattr(module, name)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'paywint_async' has no attribute 'nothing'"):
         paywint_async.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_every_name_is_there_without_any_extra() -> None:
+def test_every_name_can_be_imported_without_any_extra() -> None:
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in EXTRAS)
     program = f"import sys; {blocked}from paywint_async import *; print(*globals())"
 
@@ -247,8 +247,8 @@ def test_a_sub_package_is_an_attribute() -> None:
     assert run_python(program).split() == names
 
 
-def test_threads_that_ask_at_once_get_the_same_names() -> None:
-    """Each thread begins at another name, so that they import the modules in many orders."""
+def test_threads_that_import_at_once_get_the_same_names() -> None:
+    """Each thread begins with another name, so that modules are imported in many orders."""
     program = """
 import sys, threading
 import paywint_async
@@ -289,8 +289,8 @@ def test_the_type_hints_of_public_methods_can_be_resolved(name: str) -> None:
         assert "return" in typing.get_type_hints(method, localns=UNKNOWN_AT_RUN_TIME)
 
 
-def test_the_public_names_are_those_of_the_list() -> None:
-    """Whoever adds or removes one changes the list, and says so in CHANGELOG.md."""
+def test_the_public_names_are_listed_in_public_names_txt() -> None:
+    """A change of the public names needs a change of the list, and an entry in CHANGELOG.md."""
     public = [
         name
         for name in ["paywint_async", *MODULES]

@@ -1,7 +1,7 @@
-"""A module imports only from layers below its own; read from the source without running it.
+"""A module imports only from layers below its own; checked in the source, without running it.
 
-A *part* is a top-level module or folder of the package; every import anywhere in a file counts,
-those inside functions and under `TYPE_CHECKING` too.
+A *part* is a top-level module or folder of the package. Every import in a file counts, including
+those inside functions and under `TYPE_CHECKING`.
 """
 
 from __future__ import annotations
@@ -54,12 +54,11 @@ LAYERS = {
     "webhooks": 5,
     "__main__": 5,
 }
-# Wiring inside a layer, in one direction only: the client owns the payments, the command line
-# drives the export, the examination, which asks the transport for the proxy in use, and the comparison,
-# which reads histories and files as the export does, the workers of many accounts drive the export, all
-# text has one form of times and line ends, which statuses are final is said once, webhooks are read by
-# the one reader of strict JSON, log records have one form of fields, and the middlewares ask the protocol
-# what a `Retry-After` means.
+# Imports within a layer, in one direction only. The client owns the payments. The command line runs the
+# export, the examination and the comparison; the examination asks the transport for the proxy in use, and
+# the comparison reads histories and files like the export. The workers of many accounts run the export.
+# Times and line ends, final statuses, strict JSON, the fields of log records and the meaning of
+# `Retry-After` are each defined in one place.
 NEIGHBOURS = {
     ("_models", "_record_json"),
     ("_record_json", "_errors"),
@@ -92,9 +91,9 @@ NEIGHBOURS = {
     ("_accounts", "export"),
     ("__main__", "_cli"),
 }
-# Beside the layers: it imports nothing of the package; the command line and the fixtures start it.
+# Outside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"_cli", "pytest_plugin"}}
-# These see what a caller sees: the names of `paywint_async` itself.
+# These import only the public names of `paywint_async`, like a caller.
 OVER_THE_PUBLIC_API = {
     "export",
     "_cli",
@@ -132,9 +131,9 @@ OWNERS = {
     "xlsxwriter": ("export._workbook",),
     "starlette": ("webhooks._adapters",),
 }
-# What layer 0 may import besides the standard library.
+# The libraries that layer 0 may import besides the standard library.
 LIBRARIES_OF_LAYER_0 = {"_errors": set[str](), "_models": {"attrs", "msgspec"}}
-# No input or output, so no event loop either.
+# Without I/O, so without an event loop.
 SANS_IO = (
     "_arguments",
     "_codec",
@@ -200,15 +199,15 @@ def may_import(part: str, other: str) -> bool:
 def test_the_readmes_table_has_the_same_layers() -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d|apart) \| (.*?) \|", readme, re.MULTILINE)
-    told = {
+    in_readme = {
         name: layer for layer, names in rows for name in re.findall(r"`(\w+)(?:\.py|/)`", names)
     }
     layers = {name: str(layer) for name, layer in LAYERS.items() if name != "__main__"}
 
-    assert told == layers | dict.fromkeys(APART, "apart")
+    assert in_readme == layers | dict.fromkeys(APART, "apart")
 
 
-def test_every_part_has_its_place_in_the_table() -> None:
+def test_every_part_is_in_the_table() -> None:
     assert PARTS - set(LAYERS) - set(APART) == set()
 
 
@@ -222,7 +221,7 @@ def test_a_module_imports_only_from_below(module: str) -> None:
 
 
 @pytest.mark.parametrize("library", OWNERS)
-def test_a_library_has_its_owners_and_nobody_else(library: str) -> None:
+def test_a_library_is_imported_by_its_owners_only(library: str) -> None:
     users = {module for module in FILES if library in libraries_used(module)}
 
     strangers = {
@@ -235,12 +234,12 @@ def test_a_library_has_its_owners_and_nobody_else(library: str) -> None:
 
 
 @pytest.mark.parametrize("module", LIBRARIES_OF_LAYER_0)
-def test_layer_0_needs_next_to_nothing(module: str) -> None:
+def test_layer_0_imports_few_libraries(module: str) -> None:
     foreign = libraries_used(module) - sys.stdlib_module_names
 
     assert foreign <= LIBRARIES_OF_LAYER_0[module]
 
 
 @pytest.mark.parametrize("module", SANS_IO)
-def test_a_module_without_io_knows_no_event_loop(module: str) -> None:
+def test_a_module_without_io_imports_no_event_loop(module: str) -> None:
     assert libraries_used(module).isdisjoint({"asyncio", "aiohttp", "socket"})

@@ -45,7 +45,7 @@ def calls() -> dict[str, list[ast.Call]]:
 
 
 def documented() -> dict[str, tuple[str, set[str]]]:
-    """Level and fields of each event, by the page's table."""
+    """Level and fields of each event in the page's table."""
     rows = TABLE.findall(PAGE.read_text("utf-8"))
     return {event: (level, set(re.findall(r"`(\w+)`", rest))) for level, event, rest in rows}
 
@@ -55,7 +55,7 @@ def level_of(call: ast.Call) -> str:
     return {"exception": "ERROR"}.get(call.func.attr, call.func.attr.upper())
 
 
-def test_a_record_has_the_fields_that_the_page_says(calls: dict[str, list[ast.Call]]) -> None:
+def test_a_record_has_the_documented_fields(calls: dict[str, list[ast.Call]]) -> None:
     rows = documented()
     for name, call in [(name, call) for name, each in calls.items() for call in each]:
         found = fields_of(call)
@@ -70,6 +70,6 @@ def test_the_page_has_no_other_events(calls: dict[str, list[ast.Call]]) -> None:
     assert set(documented()) == {each[0] for each in found if each is not None}
 
 
-def test_the_search_finds_the_loggers_of_each_room(calls: dict[str, list[ast.Call]]) -> None:
-    rooms = {name.split("/")[0] for name, each in calls.items() if each}
-    assert {"_accounts", "_events.py", "_middleware", "_tracking", "export", "webhooks"} <= rooms
+def test_the_search_finds_the_loggers_of_each_part(calls: dict[str, list[ast.Call]]) -> None:
+    parts = {name.split("/")[0] for name, each in calls.items() if each}
+    assert {"_accounts", "_events.py", "_middleware", "_tracking", "export", "webhooks"} <= parts

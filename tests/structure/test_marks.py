@@ -1,4 +1,4 @@
-"""A mark of pytest has an effect on tests only: on any other function it says what is not so."""
+"""Marks of pytest are used on tests only, as they have no effect on other functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent.parent
-# Marks without arguments, of one line; a test is one by its name.
+# Marks without arguments on one line; tests are recognised by their names.
 MARKED = re.compile(r"^ *@pytest\.mark\.\w+\n *(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 
 
-def test_what_is_marked_is_a_test() -> None:
+def test_only_tests_are_marked() -> None:
     marked = {
         name for file in TESTS.rglob("*.py") for name in MARKED.findall(file.read_text("utf-8"))
     }

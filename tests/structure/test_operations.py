@@ -1,4 +1,4 @@
-"""An operation of the API stands everywhere: typed, tested, documented, answered by the emulator."""
+"""Every operation of the API is typed, tested, documented, and answered by the emulator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPENAPI = yaml.safe_load((ROOT / "tests" / "paywint-openapi.yaml").read_text("ut
 
 @cache
 def called_on_payments(pattern: str) -> set[str]:
-    """The methods that these files of the tests call on ``….payments``."""
+    """The methods that these test files call on ``….payments``."""
     texts = [path.read_text("utf-8") for path in (ROOT / "tests").rglob(pattern)]
     assert texts
     return {name for text in texts for name in re.findall(r"payments\s*\.(\w+)", text)}
@@ -51,7 +51,7 @@ def test_each_method_is_tested(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_page_of_the_docs_tells_each_method(name: str) -> None:
+def test_each_method_is_on_a_page_of_the_docs(name: str) -> None:
     assert re.search(rf"payments\.{name}\b|`{name}[`(]", DOCS)
 
 
@@ -67,7 +67,7 @@ def test_each_record_is_public(record: type) -> None:
     assert record.__name__ in paywint_async.__all__
 
 
-def test_each_envelope_is_read_without_a_detour() -> None:
+def test_each_envelope_is_registered() -> None:
     made = {each for name, each in vars(_codec).items() if name.endswith("Envelope")}
     assert made <= {*_codec._ENVELOPES}
 

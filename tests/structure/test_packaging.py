@@ -15,7 +15,7 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = PROJECT["dependency-groups"]
 
 
-def test_the_extra_all_is_every_other_extra() -> None:
+def test_the_extra_all_has_every_other_extra() -> None:
     (all_of_them,) = EXTRAS["all"]
     package, _, names = all_of_them.rstrip("]").partition("[")
 
@@ -24,16 +24,16 @@ def test_the_extra_all_is_every_other_extra() -> None:
 
 
 def test_the_group_for_the_tests_has_what_the_command_needs() -> None:
-    """So that `pip install -e . --group dev` is all that pytest needs in a checkout."""
+    """So that `pip install -e . --group dev` installs all that pytest needs in a checkout."""
     assert set(EXTRAS["cli"]) <= set(group("tests"))
 
 
-def test_the_group_for_developers_is_all_that_the_checks_need() -> None:
+def test_the_group_for_developers_has_all_that_the_checks_need() -> None:
     assert {*group("tests"), *group("lint"), *group("types")} <= set(group("dev"))
 
 
 def group(name: str) -> list[str]:
-    """The requirements of a dependency group, those of the groups that it includes among them."""
+    """The requirements of a dependency group and of the groups that it includes."""
     requirements = []
     for each in GROUPS[name]:
         requirements += [each] if isinstance(each, str) else group(each["include-group"])
@@ -53,7 +53,7 @@ def test_the_classifiers_name_each_python_that_nox_tests() -> None:
     assert PROJECT["project"]["requires-python"] == f">={named[0]}"
 
 
-def test_each_test_that_runs_on_two_pythons_only_is_there() -> None:
+def test_each_test_excluded_on_some_pythons_exists() -> None:
     source = ast.parse((CHECKOUT / ".ci" / "between_pythons.py").read_text("utf-8"))
     names = [
         name
@@ -76,7 +76,7 @@ def test_each_test_that_runs_on_two_pythons_only_is_there() -> None:
     ("arguments", "passed"),
     [((), 1), (("-n", "0"), 1), (("--run-slow",), 2), (("tests/test_it.py", "-n", "2"), 2)],
 )
-def test_plain_pytest_leaves_out_what_is_slow_and_a_named_file_does_not(
+def test_plain_pytest_excludes_slow_tests_except_in_a_named_file(
     pytester: pytest.Pytester, arguments: tuple[str, ...], passed: int
 ) -> None:
     conftest = (CHECKOUT / "tests" / "conftest.py").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What only POSIX has is used in one module, which has a replacement for other systems."""
+"""Functions specific to POSIX are used in one module, which has a replacement for other systems."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def posix_only(tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_module_uses_nothing_that_only_posix_has(path: Path) -> None:
+def test_a_module_uses_nothing_specific_to_posix(path: Path) -> None:
     assert list(posix_only(syntax_of(path))) == []
 
 
 def names_of(module: str) -> set[str]:
-    """The functions and constants that a module defines for others."""
+    """The functions and constants that a module defines for other modules."""
     names = set()
     for node in syntax_of(PACKAGE / "export" / f"{module}.py").body:
         if isinstance(node, ast.FunctionDef):
@@ -65,8 +65,8 @@ def test_the_module_for_windows_has_the_same_names() -> None:
     assert names_of("_windows") == names_of("_posix") > {"lock", "move", "OPEN_FLAGS"}
 
 
-def test_the_module_for_it_uses_it() -> None:
-    """So that the search finds what it looks for."""
+def test_the_search_finds_what_the_posix_module_uses() -> None:
+    """Proves that the search works."""
     found = set(posix_only(syntax_of(PLATFORM)))
 
     assert {"fcntl", "select", "os.O_NOFOLLOW", "os.fchmod", "os.pread"} <= found

@@ -1,4 +1,4 @@
-"""The Python and the commands of the README run; its links and answers lead to existing places."""
+"""The README's Python blocks run, it has the documented commands, and its links and answers exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FENCED = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```", re.MULTIL
 
 
 def blocks(*languages: str) -> list[pytest.ParameterSet]:
-    """The README's code blocks in those languages, named by the line they start on."""
+    """The README's code blocks in these languages, named by their first line's number."""
     return [
         pytest.param(block["code"], id=f"line-{README.count(chr(10), 0, block.start()) + 1}")
         for block in FENCED.finditer(README)
@@ -58,7 +58,7 @@ def test_there_are_python_blocks_to_run() -> None:
 
 
 @pytest.mark.parametrize("command", [TRY_IT, CHECK_IT])
-def test_a_command_stands_in_the_readme_on_a_line_of_its_own(command: str) -> None:
+def test_a_command_is_on_its_own_line_in_the_readme(command: str) -> None:
     commands = [block.values[0] for block in blocks("", "bash", "console", "sh", "shell")]
 
     assert command in "".join(map(str, commands)).splitlines()
@@ -69,7 +69,7 @@ def test_a_link_or_picture_is_a_file_of_the_repository(target: tuple[str, str]) 
     assert (CHECKOUT / "".join(target)).is_file()
 
 
-def test_the_pictures_are_of_modest_size() -> None:
+def test_the_pictures_have_a_moderate_size() -> None:
     pictures = [CHECKOUT / name for name in re.findall(r'src="([^"]+)', README)]
 
     assert len(pictures) == 2

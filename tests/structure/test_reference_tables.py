@@ -1,4 +1,4 @@
-"""The tables of the documentation are complete: no error, argument or command is missing in them."""
+"""The tables of the documentation have every error, argument and command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SDK causes no warning on any Python; each test is a process in which a warning is an error."""
+"""The SDK causes no warning on any Python; each test runs a process in which warnings are errors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import paywint_async
 
-# What newer Pythons deprecate is not there at all, so that a test on an older one sees the use of it.
-WITHOUT_WHAT_IS_DEPRECATED = """
+# Removes names that newer Pythons deprecate, so that a test on an older Python detects their use.
+WITHOUT_DEPRECATED_NAMES = """
 import asyncio
 del asyncio.iscoroutinefunction, asyncio.set_event_loop_policy, asyncio.get_event_loop_policy
 """
 USE = """
 import asyncio, gc, logging
-logging.getLogger("asyncio").setLevel(logging.ERROR)  # which tells that a busy machine is slow
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of slow callbacks on a busy machine
 from paywint_async import PaywintClient, RetryPolicy
 from paywint_async.emulator import Emulator
 
@@ -55,12 +55,12 @@ def run(program: str) -> tuple[int, str]:
     return finished.returncode, finished.stderr
 
 
-def test_import_construction_use_and_close_warn_of_nothing() -> None:
+def test_import_construction_use_and_close_cause_no_warning() -> None:
     assert run(USE) == (0, "")
 
 
 def test_nothing_is_used_that_newer_pythons_deprecate() -> None:
-    assert run(WITHOUT_WHAT_IS_DEPRECATED + USE) == (0, "")
+    assert run(WITHOUT_DEPRECATED_NAMES + USE) == (0, "")
 
 
 def test_no_public_module_warns_when_imported() -> None:

@@ -1,4 +1,4 @@
-"""The continuous integration runs nox sessions that exist, so that each job can be run anywhere."""
+"""The continuous integration runs existing nox sessions, so that each job can also be run locally."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSIONS = {
 
 
 def sessions_named(workflow: Path) -> set[str]:
-    """What stands behind `nox -s`, the matrix's values in place of its expressions."""
+    """The names after `nox -s`, with the values of the matrix in place of expressions."""
     named: set[str] = set()
     jobs: dict[str, Any] = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
     for job in jobs.values():
@@ -43,8 +43,8 @@ def test_each_session_that_a_workflow_names_exists(workflow: Path) -> None:
 def test_every_session_is_run_by_some_workflow() -> None:
     run = set().union(*map(sessions_named, WORKFLOWS))
 
-    # `wheel` is required by others, figures of a shared machine would mean nothing, and pictures are
-    # drawn when what they show has changed.
+    # Other sessions run `wheel`, benchmarks of a shared machine would be meaningless, and pictures are
+    # made when their content has changed.
     assert SESSIONS - run == {"bench", "pictures", "wheel"}
 
 

@@ -1,10 +1,10 @@
-"""Each assumption of `paywint doctor`, with emulator options that contradict it and no other."""
+"""For each assumption of `paywint doctor`, options of an emulator that contradicts only it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-SWITCHES: dict[str, dict[str, Any]] = {
+CONTRADICTIONS: dict[str, dict[str, Any]] = {
     "credentials": {"deviations": ["keys-refused"]},
     "environment": {"deviations": ["another-site"]},
     "proxy and TLS": {"deviations": ["network-login"]},
