@@ -122,7 +122,7 @@ def test_a_buyer_pays_and_the_shop_knows(page: Page, started: dict[str, str]) ->
     keep(page, "requests")
 
 
-def test_a_webhook_alone_settles_an_order(page: Page, started: dict[str, str]) -> None:
+def test_a_webhook_alone_updates_an_order(page: Page, started: dict[str, str]) -> None:
     page.goto(started["shop"])
     page.get_by_role("button", name="Cake").click()
     payment_id = page.url.rpartition("/")[2]

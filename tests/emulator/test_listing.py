@@ -77,7 +77,7 @@ async def test_payments_arrive_in_the_direction_that_was_named(serve):
     assert totals == [11, 10]
 
 
-async def test_a_deleted_payment_is_gone_and_the_others_close_up(serve):
+async def test_a_deleted_payment_is_removed_and_the_others_move_up(serve):
     async with serve(payments=30) as account:
         before = account.emulator.history("sent")
         for rank in (20, 3, 4):

@@ -286,7 +286,7 @@ async def test_a_time_that_python_cannot_read_again_is_reported(
     await table.close(complete=False)
 
 
-async def test_a_part_is_written_beside_the_directory_and_not_beside_a_link_to_it(
+async def test_a_part_is_written_next_to_the_directory_and_not_next_to_a_link_to_it(
     tmp_path: Path, payment: Make
 ) -> None:
     (tmp_path / "disk" / "real").mkdir(parents=True)  # may be another file system

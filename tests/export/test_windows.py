@@ -147,7 +147,7 @@ class TestAReplacement:
         assert Path(path).read_bytes() == b"333"
         _windows.close(held)
 
-    def test_may_be_replaced_again_while_former_ones_are_open(self, opened, tmp_path):
+    def test_may_be_replaced_again_while_former_files_are_open(self, opened, tmp_path):
         held, path = opened("a")
         formers = [held]
         for text in (b"1", b"22", b"333"):
@@ -181,7 +181,7 @@ class TestAReplacement:
         _windows.close(former)
         _windows.close(fd)
 
-    def test_of_a_file_that_nobody_has_open_needs_no_former_one(self, opened, tmp_path):
+    def test_of_a_file_that_is_not_open_needs_no_former_file(self, opened, tmp_path):
         fd, path = opened("a.part")
         os.write(fd, b"all")
         put_in_place(fd, path, str(tmp_path / "a"))

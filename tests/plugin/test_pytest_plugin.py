@@ -97,7 +97,7 @@ def test_under_anyio(pytester: pytest.Pytester) -> None:
     run(pytester, test, "-p", "no:asyncio", "-p", "no:aiohttp").assert_outcomes(passed=2)
 
 
-def test_under_anyio_with_pytest_asyncio_beside_it(pytester: pytest.Pytester) -> None:
+def test_under_anyio_with_pytest_asyncio_installed(pytester: pytest.Pytester) -> None:
     test = TEST.format(mark=ANYIO) + BACKEND.format("asyncio")
     run(pytester, test).assert_outcomes(passed=2)
 
