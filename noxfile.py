@@ -273,11 +273,11 @@ def proxy(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """10,000 random fault schedules of a create, 10,000 cancellations, 1,000 reads with timeouts."""
     install_tests(session)
-    counts = {"SCHEDULES": "10000", "CANCELLATIONS": "10000", "BROKEN_OFF": "1000"}
+    counts = {"SCHEDULES": "10000", "CANCELLATIONS": "10000", "CANCELLED_AWAITS": "1000"}
     tests = (
         "tests/failures/test_creates.py",
         "tests/failures/test_cancellation.py",
-        "tests/pagination/test_broken_off.py",
+        "tests/pagination/test_cancelled_awaits.py",
     )
     run_pytest(session, *tests, **counts)
 

@@ -32,12 +32,12 @@ AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "retry": (
         ("_middleware/retry", "_middleware/budget", "_middleware/chain", "_messages"),
         ("core/test_retry_budget", "core/test_retry", "core/test_chain", "core/test_messages",
-         "core/test_came_back"),
+         "core/test_answer_details"),
     ),
     "calls": (
         ("_middleware/answers", "_middleware/observe", "_middleware/scope",
          "_middleware/slow_start"),
-        ("core/test_came_back", "core/test_closing", "core/test_collected_answers",
+        ("core/test_answer_details", "core/test_closing", "core/test_collected_answers",
          "core/test_events", "core/test_log", "core/test_slow_start", "core/test_views"),
     ),
     "protocol": (
@@ -67,7 +67,7 @@ AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "listing": (
         tuple(f"_pagination/{name}" for name in (
             "checkpoint", "iterator", "listing", "merge", "ranges", "run", "window")),
-        ("pagination/test_broken_off", "pagination/test_checkpoint_values",
+        ("pagination/test_cancelled_awaits", "pagination/test_checkpoint_values",
          "pagination/test_checkpoints", "pagination/test_listing", "pagination/test_listing_ends",
          "pagination/test_oldest_first_listing", "pagination/test_ranges", "pagination/test_spans"),
     ),

@@ -95,7 +95,7 @@ async def test_an_interrupted_output_is_continued_from_the_ranges_or_without_the
     assert ids_in(job.output, "received") == expected
 
 
-async def test_ranges_in_another_order_are_planned_anew(serve: Serve, make_job: MakeJob) -> None:
+async def test_ranges_in_another_order_are_planned_again(serve: Serve, make_job: MakeJob) -> None:
     emulator = await serve(payments=700)
     await read_parts(make_job(emulator, direction="received"))
 

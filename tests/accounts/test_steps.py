@@ -56,7 +56,7 @@ def ids_in(output: str, direction: str) -> list[str]:
     ]
 
 
-def pages_asked_for(emulator: Emulator) -> int:
+def requested_pages(emulator: Emulator) -> int:
     return sum("/list/" in exchange.path for exchange in emulator.requests)
 
 
@@ -182,9 +182,9 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
         again = await steps.plan(job)
         assert 350 <= again.held < 750
         assert bool(again.parts) == keeps_ranges
-        asked = pages_asked_for(emulator)
+        asked = requested_pages(emulator)
         assert (await steps.write(job, ignore_count)).payments == 750
-        assert (pages_asked_for(emulator) == asked) == keeps_ranges
+        assert (requested_pages(emulator) == asked) == keeps_ranges
         assert ids_in(job.output, "received") == emulator.history("received")[50:]
 
 
@@ -333,7 +333,7 @@ async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> 
     emulator = await serve(payments=750)
     job = make_job(emulator, direction="received")
     plan = await read_parts(job)
-    asked = pages_asked_for(emulator)
+    asked = requested_pages(emulator)
     table = Staging(job.output).table(plan.parts[1])
     await table.open()
 
@@ -345,7 +345,7 @@ async def test_a_range_in_use_is_waited_for(serve: Serve, make_job: MakeJob) -> 
     await table.close(complete=False)
 
     assert (await writing).value.payments == 750
-    assert pages_asked_for(emulator) == asked  # the ranges were used
+    assert requested_pages(emulator) == asked  # the ranges were used
 
 
 async def test_bytes_beyond_the_last_commit_of_a_range_are_ignored(

@@ -97,7 +97,7 @@ class TestARefusal:
         assert error_of(400, body).message == "x" * 2_000
 
     @pytest.mark.parametrize("status", [300, 302, 399])
-    def test_of_a_redirect_says_what_to_check(self, status):
+    def test_of_a_redirect_names_the_setting_to_check(self, status):
         assert error_of(status).message == "a redirect, which is not followed; check base_url"
 
     @pytest.mark.parametrize("status", [299, 400])

@@ -103,7 +103,7 @@ class TestOpenTelemetry:
         instrumentor.uninstrument()
 
     @each_call
-    async def test_has_a_span_of_each_request_without_a_secret(self, call, spans):
+    async def test_records_a_span_for_each_request_without_a_secret(self, call, spans):
         async with FaultServer() as server, client_of(server) as client:
             await call(client)
         (span,) = spans.get_finished_spans()

@@ -138,7 +138,7 @@ class TestTheErrorHasAPath:
 
 
 class TestMakeConverter:
-    def test_gives_a_new_one_each_time(self):
+    def test_returns_a_new_converter_each_time(self):
         assert make_converter() is not make_converter()
 
     @pytest.mark.parametrize("how", ["loads", "get_loads_hook"])
@@ -170,14 +170,14 @@ class TestMakeConverter:
     @pytest.mark.parametrize(
         "record", [payment_json(amount='"5"'), payment_json(created_at='"2025-06-16T10:04:51"')]
     )
-    def test_refuses_inside_your_own_classes_what_it_refuses_outside(self, record):
+    def test_refuses_invalid_payments_inside_your_own_classes(self, record):
         converter = make_converter()
         with pytest.raises(Exception, match="structuring") as caught:
             converter.loads(b"[%s]" % record, list[Payment])
         (error,) = caught.value.exceptions
         assert isinstance(error, ResponseDecodeError | msgspec.ValidationError)
 
-    def test_takes_hooks_for_your_own_classes(self):
+    def test_accepts_hooks_for_your_own_classes(self):
         class Cents(int):
             pass
 
@@ -185,7 +185,7 @@ class TestMakeConverter:
         converter.register_structure_hook(Cents, lambda value, _: Cents(value * 100))
         assert converter.loads(b"5", Cents) == 500
 
-    def test_passes_the_options_of_cattrs_on(self):
+    def test_passes_on_the_options_of_cattrs(self):
         assert make_converter().loads(b"5", int, strict=False) == 5
 
     def test_hooks_do_not_reach_the_sdks_own_converter(self):

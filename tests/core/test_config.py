@@ -277,7 +277,7 @@ class TestFromEnv:
         assert get_type_hints(ClientOptions) == constructor
         assert ClientOptions.__required_keys__ == set()
 
-    def test_gives_an_instance_of_the_class_it_is_called_on(self, set_env):
+    def test_returns_an_instance_of_the_class_it_is_called_on(self, set_env):
         class MyClient(PaywintClient):
             pass
 

@@ -23,7 +23,7 @@ class TestARedirect:
         assert (caught.value.status, len(server.requests)) == (status, 1)
         assert (other.connections, other.requests) == (0, [])
 
-    async def test_to_the_same_server_is_an_error_too(self, connect):
+    async def test_to_the_same_server_is_also_an_error(self, connect):
         async with FaultServer(redirect(302, "/elsewhere")) as server:
             with pytest.raises(UnexpectedRedirectError):
                 await connect(server).payments.page("sent", 1)

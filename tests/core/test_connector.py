@@ -193,7 +193,7 @@ class TestAWrite:
                 assert server.open_connections == 0
         assert server.connections == 3
 
-    async def test_that_fails_closes_its_connection_too(self, connect):
+    async def test_that_fails_also_closes_its_connection(self, connect):
         async with FaultServer(CUT_BODY) as server:
             client = connect(server, connector=Hoarder)
             with pytest.raises(OutcomeUnknownError):
@@ -221,7 +221,7 @@ class TestASharedConnector:
             assert server.connections == 1
 
     @pytest.mark.parametrize("make", [aiohttp.TCPConnector, Hoarder])
-    async def test_gives_a_write_a_connection_of_its_own(self, connect, make):
+    async def test_gives_a_write_its_own_connection(self, connect, make):
         async with make() as shared, FaultServer() as server:
             client = connect(server, connector=lambda: shared, connector_owner=False)
             await client.payments.page("sent", 1)

@@ -117,7 +117,7 @@ def test_the_tree_is_shown_in_the_module_docstring():
 
 
 @pytest.mark.parametrize("kind", [_errors.RequestTimeoutError, _errors.WaitTimeoutError])
-def test_timeouts_are_timeout_errors_too(kind):
+def test_timeouts_are_also_builtin_timeout_errors(kind):
     assert issubclass(kind, TimeoutError)
 
 

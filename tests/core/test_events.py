@@ -72,7 +72,7 @@ async def test_pages_and_checkpoints_are_reported() -> None:
     assert events[-1] == CheckpointEvent(direction="received", delivered=250, total=250)
 
 
-async def test_an_attempt_without_an_answer_is_reported_too() -> None:
+async def test_an_attempt_without_an_answer_is_reported() -> None:
     events: list[Event] = []
     async with Emulator(latency=60) as emulator:
         settings = {"request_timeout": 1, "on_event": events.append}

@@ -212,7 +212,7 @@ class TestTheVariable:
         assert finished.stdout == ""
         return finished.stderr
 
-    def test_prints_each_attempt_once_from_its_level_on(self):
+    def test_prints_each_attempt_once_at_its_level(self):
         """All levels in one process, since starting one is slow; a new client for each."""
         levels = ["", "error", "warning", "info", "debug", "DEBUG"]
         each = "asyncio.run(main()); print('---', file=sys.stderr)"

@@ -34,19 +34,19 @@ def now() -> float:
 
 
 def status(name: str):
-    """One payment in that status."""
+    """An answer with one payment in this status."""
     payment = PAYMENT.replace(b'"success"', json.dumps(name).encode())
     return answer(body=b'{"success":true,"data":%s}' % payment, name=name)
 
 
 class TestCreateLink:
-    async def test_gives_the_id_and_the_address_of_a_new_payment(self, connect):
+    async def test_returns_the_id_and_the_link_of_a_new_payment(self, connect):
         async with Emulator() as emulator:
             link = await connect(emulator).payments.create_link(Decimal("150.75"))
         assert type(link) is PaymentLink
         assert link.payment_link == f"{emulator.url}/pay/{link.payment_id}"
 
-    async def test_makes_a_pending_payment_of_exactly_that_amount(self, connect):
+    async def test_creates_a_pending_payment_of_exactly_that_amount(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             link = await client.payments.create_link(Decimal("1.10"), description="Zoë's June")
@@ -75,7 +75,7 @@ class TestCreateLink:
                 await connect(emulator).payments.create_link(**arguments)
         assert (caught.value.field, emulator.request_count) == (field, 0)
 
-    async def test_takes_its_options_by_name_only(self, connect):
+    async def test_has_keyword_only_options(self, connect):
         async with Emulator() as emulator:
             with pytest.raises(TypeError):
                 await connect(emulator).payments.create_link(5, "June")
@@ -85,7 +85,7 @@ class TestCreateCheckoutToken:
     @pytest.mark.parametrize(
         "payer", [{"email": "a@example.com"}, {"phone": "5551234567", "phone_country_code": "+1"}]
     )
-    async def test_gives_a_token_that_ends(self, connect, payer):
+    async def test_returns_a_token_with_its_expiry(self, connect, payer):
         async with Emulator() as emulator:
             token = await connect(emulator).payments.create_checkout_token(20, **payer)
         assert type(token) is CheckoutToken
@@ -103,13 +103,13 @@ class TestCreateCheckoutToken:
 
 class TestGet:
     @pytest.mark.parametrize("form", [UUID, str, str.upper], ids=["UUID", "text", "upper case"])
-    async def test_gives_the_payment_of_that_id(self, connect, form):
+    async def test_returns_the_payment_with_this_id(self, connect, form):
         async with Emulator(hostile=True, payments=5) as emulator:
             wanted = emulator.history("sent")[2]
             payment = await connect(emulator).payments.get(form(wanted))
         assert (type(payment), payment.payment_id) == (Payment, UUID(wanted))
 
-    async def test_gives_the_same_as_the_list(self, connect):
+    async def test_returns_the_same_payment_as_the_list(self, connect):
         async with Emulator(hostile=True, payments=100) as emulator:
             client = connect(emulator)
             listed = (await client.payments.page("received", 1)).records
@@ -125,7 +125,7 @@ class TestGet:
 
 class TestPage:
     @pytest.mark.parametrize("direction", [*Direction, "sent", "received"])
-    async def test_gives_a_page_of_that_direction(self, connect, direction):
+    async def test_returns_a_page_of_this_direction(self, connect, direction):
         async with Emulator(hostile=True, payments=25) as emulator:
             page = await connect(emulator).payments.page(direction, 2, rows_per_page=10)
         expected = emulator.history(str(direction))[10:20]
@@ -181,7 +181,7 @@ async def test_a_listing_refuses_its_arguments_at_once(connect, listing, argumen
 
 
 @pytest.mark.parametrize(("given", "peak"), [(None, 3), (5, 5), (1, 1)])
-async def test_a_listings_own_concurrency_wins(connect, given, peak):
+async def test_the_concurrency_of_a_listing_overrides_the_clients(connect, given, peak):
     async with Emulator(hostile=True, payments=300, latency=0.05) as emulator:
         client = connect(emulator, max_concurrency=3)
         await client.payments.sent(rows_per_page=10, max_concurrency=given).collect()
@@ -190,7 +190,7 @@ async def test_a_listings_own_concurrency_wins(connect, given, peak):
 
 class TestWaitUntilFinal:
     @pytest.mark.parametrize("final", ["success", "failed", "rejected", "expired", "retried"])
-    async def test_gives_the_payment_once_it_is_final(self, connect, final):
+    async def test_returns_the_payment_once_it_is_final(self, connect, final):
         async with FaultServer(status("pending"), status("processing"), status(final)) as server:
             payment = await connect(server).payments.wait_until_final(PAYMENT_ID, timeout=60)
         assert (payment.status, len(server.requests)) == (final, 3)

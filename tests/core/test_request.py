@@ -252,7 +252,7 @@ class TestRetries:
 
 
 class TestTheSentPath:
-    async def test_is_where_sent_payments_are_read(self, connect):
+    async def test_is_used_to_read_sent_payments(self, connect):
         async with FaultServer() as server:
             client = connect(server, sent_path="/v2/payment-sent")
             await client.payments.sent().collect()

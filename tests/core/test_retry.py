@@ -120,13 +120,13 @@ class TestARead:
                 await read(connect(server, retry=RetryPolicy(max_attempts=1)))
         assert len(server.requests) == 1
 
-    async def test_ends_with_its_last_outcome(self, connect):
+    async def test_raises_the_error_of_the_last_attempt(self, connect):
         async with FaultServer(CUT_BODY, answer(503), answer(504)) as server:
             with pytest.raises(ServerError) as caught:
                 await read(connect(server, retry=RetryPolicy(max_attempts=3)))
         assert caught.value.status == 504
 
-    async def test_reaches_a_server_that_comes_back(self, connect):
+    async def test_succeeds_once_the_server_is_back(self, connect):
         async with Emulator(hostile=True, payments=3) as emulator:
             client = connect(emulator, retry=RetryPolicy(max_attempts=100, max_elapsed=600))
             await emulator.aclose()

@@ -124,7 +124,7 @@ class TestLeaving:
 
 
 class TestErrors:
-    async def test_each_wait_gets_an_instance_of_its_own(self, connect):
+    async def test_each_wait_gets_its_own_instance(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             nobody = uuid4()
@@ -135,7 +135,7 @@ class TestErrors:
             assert len({(str(error), error.status, error.body) for error in errors}) == 1
             assert len(looks(emulator)) == 1
 
-    async def test_each_has_a_traceback_of_its_own_that_leads_to_the_cause(self, connect):
+    async def test_each_has_its_own_traceback_that_leads_to_the_cause(self, connect):
         async with Emulator() as emulator:
             client = connect(emulator)
             nobody = uuid4()

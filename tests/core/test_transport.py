@@ -190,7 +190,7 @@ class TestTheConnections:
                 await transport.send(READ)
         assert (len(server.requests), server.connections) == (5, 1)
 
-    async def test_of_listings_are_as_many_as_there_are_requests_at_once(self, transport_for):
+    async def test_of_listings_are_as_many_as_concurrent_requests(self, transport_for):
         async with FaultServer(late(10)) as server:
             transport, start = transport_for(server), now()
             await asyncio.gather(*(transport.send(BOUNDED) for _ in range(150)))

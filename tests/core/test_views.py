@@ -364,7 +364,7 @@ class TestClosingAView:
             with pytest.raises(OutcomeUnknownError):
                 await call
 
-    async def test_and_cancelling_at_once_is_a_cancellation(self, connect):
+    async def test_and_cancelling_the_call_together_is_a_cancellation(self, connect):
         async with FaultServer(SILENCE) as server:
             view = connect(server).with_options()
             call = asyncio.ensure_future(read(view))

@@ -1,7 +1,7 @@
 """The fault matrix: what a caller sees of each fault, and how many requests the server saw.
 
 The expected outcomes are the table in docs/failures.md. Run with PAYWINT_WRITE_MATRIX=1 to write the
-table anew from what happens now, and read the difference before you believe it.
+table from the current outcomes, and review the difference.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def table() -> dict[str, dict[str, str]]:
 def chosen(cell: str, seen: str) -> str:
     """The documented outcome; of "A or B, 1" the one that was seen, if it is A or B.
 
-    Some outcomes depend on the recursion limit of the Python version.
+    How deeply an unknown field may be nested depends on the Python version and the stack.
     """
     kinds, _, sends = cell.rpartition(", ")
     promised = [f"{kind}, {sends}" for kind in kinds.split(" or ")]

@@ -27,7 +27,7 @@ AWARE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @SERVERS
-async def test_payments_come_oldest_first_whatever_the_servers_order(order: str) -> None:
+async def test_payments_are_delivered_oldest_first_whatever_the_servers_order(order: str) -> None:
     async with account(730, order=order) as (emulator, client):
         listing = client.payments.received(oldest_first=True)
         totals = [listing.total async for _ in listing]
@@ -99,7 +99,7 @@ async def test_leaving_the_loop_ends_every_request(order: str) -> None:
 
 
 @SERVERS
-async def test_a_span_comes_oldest_first_in_few_requests(order: str) -> None:
+async def test_a_span_is_delivered_oldest_first_in_few_requests(order: str) -> None:
     async with account(10_000, order=order) as (emulator, client):
         payments = (await client.payments.received().collect())[:: 1 if order == "oldest" else -1]
         since, until = payments[4100].created_at, payments[4320].created_at

@@ -1,4 +1,4 @@
-"""One change of the list while it is read, together with arrivals that move it by a page or nearly."""
+"""One change of the list during a read, with arrivals that shift it by about a page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEQUENCES = pytest.mark.parametrize("is_time_ordered", [False, True], ids=["serv
 @pytest.mark.parametrize("stop_after", [None, 1, 10, 25])
 @SEQUENCES
 @ORDERS
-def test_reads_that_follow_each_other_lose_and_double_nothing_without_an_error(
+def test_consecutive_reads_lose_and_repeat_nothing_without_an_error(
     is_oldest_first: bool, is_time_ordered: bool, stop_after: int | None
 ) -> None:
     doubts = 0
@@ -38,7 +38,7 @@ def test_reads_that_follow_each_other_lose_and_double_nothing_without_an_error(
 def read_on(
     case: OneChange, *, is_time_ordered: bool, stop_after: int | None
 ) -> tuple[list[int], str | None]:
-    """Reads, goes on where that stopped, and then reads what is new."""
+    """Reads, continues from there, and then reads new payments."""
     reading = case.read(is_time_ordered=is_time_ordered, stop_after=stop_after)
     delivered, reads_to_come = reading.delivered, 2 if stop_after else 1
     while reading.doubt is None and reading.position and reads_to_come:
@@ -51,10 +51,10 @@ def read_on(
 
 @SEQUENCES
 @ORDERS
-def test_the_rest_of_a_disordered_list_may_hold_nothing_of_the_span(
+def test_the_rest_of_an_unsorted_list_may_have_no_payment_of_the_span(
     is_oldest_first: bool, is_time_ordered: bool
 ) -> None:
-    """The read that is resumed after the span's last payment ends, and the next one shows what is new."""
+    """A read resumed after the span's last payment ends, and the next one has the new payment."""
     case = OneChange(0, is_oldest_first=is_oldest_first)
     history = case.history = ScheduledHistory(60, is_oldest_first=is_oldest_first)
     times = history.times
@@ -73,8 +73,8 @@ def test_the_rest_of_a_disordered_list_may_hold_nothing_of_the_span(
 
 
 @pytest.mark.parametrize("shifted", [1, 2, 3, 4])
-def test_an_insertion_below_an_open_span_while_it_is_looked_up_hides_no_seam(shifted: int) -> None:
-    """The first page is shown before the search: with the arrivals, the next one begins a page later."""
+def test_an_insertion_below_an_open_span_during_the_seek_loses_no_payment(shifted: int) -> None:
+    """The first page is read before the seek; arrivals shift the following one by a whole page."""
     history = ScheduledHistory(100)
     history.schedule = {2: [("insert", 15)] * shifted, 5: [("arrive", 10 - shifted)]}
     span = Span(since=history.times[18])

@@ -154,13 +154,13 @@ def test_the_finished_checkpoint_of_another_history_is_noticed_even_if_this_one_
 def test_an_unknown_order_is_decided_before_payments_are_delivered() -> None:
     history = History(100, is_oldest_first=True, ties=1000)
     before = history.listed()
-    reader = Reader(history, Random(0), rows=10, window=1, on_delivered=arrive_at_once)
+    reader = Reader(history, Random(0), rows=10, window=1, on_delivered=insert_two_pages)
     reading = reader.read()
     assert len(history.keys) == 120
     assert (reading.doubt, reading.delivered) == (None, before)
 
 
-def arrive_at_once(history: History, delivered: int) -> None:
+def insert_two_pages(history: History, delivered: int) -> None:
     if delivered == 10:
         for _ in range(20):  # whole pages: no overlap shows a wrong order
             history.insert()

@@ -246,7 +246,7 @@ class TestTheEventLoop:
         await waiting
 
 
-async def test_a_forked_process_opens_a_connection_of_its_own(redis: RedisServer) -> None:
+async def test_a_forked_process_opens_its_own_connection(redis: RedisServer) -> None:
     limiter = SharedRateLimit(RateLimit(1000), redis.url, key="k")
     await limiter.acquire()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):

@@ -15,7 +15,7 @@ from virtual_time import VirtualTimeLoop, pass_time
 
 from paywint_async import ClientClosedError, PaywintClient, ServerError
 
-RUNS = int(os.environ.get("PAYWINT_BROKEN_OFF", "60"))
+RUNS = int(os.environ.get("PAYWINT_CANCELLED_AWAITS", "60"))
 
 
 def pages(client: PaywintClient) -> AsyncIterator[Any]:
