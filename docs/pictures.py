@@ -67,7 +67,7 @@ def draw_terminal(folder: Path) -> None:
 
 async def photograph_month(folder: Path) -> None:
     """The report of the guide "Close a month"."""
-    command = "reconcile quickbooks.csv --since 2026-05-01 --until 2026-05-31 --date-window 0"
+    command = "reconcile quickbooks.csv --since 2026-05-01 --until 2026-05-31"
     words = (sys.executable, "-m", "paywint_async", *command.split(), "--html", "month.html")
     async with account_and_books(folder) as environment:
         process = await asyncio.create_subprocess_exec(

@@ -83,9 +83,9 @@ async def reconcile(
 
     A row is matched to a payment by the payment's id; else by an invoice number found in the
     payment's description, or by the whole description; else by amount and date, if only one
-    assignment is possible. Every difference is explained: missing at Paywint or in the ledger, amount,
-    status, duplicate, ambiguous. Payments count once they are paid (success); if the ledger has no
-    status column, every row counts as paid.
+    assignment is possible, or if each day has as many rows as payments. Every difference is
+    explained: missing at Paywint or in the ledger, amount, status, duplicate, ambiguous. Payments
+    count once they are paid (success); if the ledger has no status column, every row counts as paid.
 
     Parameters
     ----------

@@ -2,13 +2,16 @@
 
 The rows and payments given to `assign` agree in everything but their days. A row and a payment whose
 days are within the window are connected, and each connected component is decided separately, so the
-result does not depend on any order. If a component has two possible assignments, it is ambiguous.
+result does not depend on any order. If a component has two possible assignments, it is ambiguous,
+unless its days decide: as many rows as payments on each day that is compared. All of them are paid and
+of one amount then, so that the report is the same whichever row of a day gets which payment of it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from datetime import date
 from itertools import pairwise
 
 import attrs
@@ -16,6 +19,7 @@ import attrs
 from paywint_async.reconcile._records import LedgerRow, PaymentFact
 
 Content = Callable[[LedgerRow], Hashable]
+IsCompared = Callable[[date | None], bool]
 Pair = tuple[LedgerRow, PaymentFact]
 
 
@@ -23,11 +27,13 @@ Pair = tuple[LedgerRow, PaymentFact]
 class Assignment:
     """The assigned pairs, and what is left.
 
+    ``by_day`` are the pairs of components whose rows and payments agree in number day by day;
     ``repeated`` are rows without a payment whose content equals that of another row, each with that
     row; ``ambiguous`` are the components with several possible assignments.
     """
 
     pairs: list[Pair] = attrs.field(factory=list)
+    by_day: list[Pair] = attrs.field(factory=list)
     repeated: list[tuple[LedgerRow, LedgerRow]] = attrs.field(factory=list)
     ambiguous: list[tuple[list[LedgerRow], list[PaymentFact]]] = attrs.field(factory=list)
     rows: list[LedgerRow] = attrs.field(factory=list)
@@ -40,6 +46,7 @@ def assign(
     *,
     window: int | None,
     content: Content = lambda row: row.content,
+    is_compared: IsCompared | None = None,
 ) -> Assignment:
     """Assign the rows and payments of each component.
 
@@ -48,12 +55,16 @@ def assign(
         payments: in any order.
         window: the most days between a row and its payment; None: any number, and rows need no day.
         content: rows with equal content are interchangeable: any of them may get any payment.
+        is_compared: whether a day is in the period, if days may decide: then all rows and payments
+            are paid and of one amount, and those of other days are no differences.
     """
     found = Assignment()
     for some_rows, some_payments in _components(
         sorted_rows(rows), sorted_payments(payments), window
     ):
         _settle(found, some_rows, some_payments, window, content)
+    if is_compared is not None:
+        _settle_by_day(found, window, content, is_compared)
     return found
 
 
@@ -94,6 +105,39 @@ def _settle(
     found.pairs += pairs
     if chosen is firsts:
         found.repeated += [(row, each[0]) for each in alike.values() for row in each[1:]]
+
+
+def _settle_by_day(
+    found: Assignment, window: int | None, content: Content, is_compared: IsCompared
+) -> None:
+    """Pair the ambiguous components that agree day by day; assign what they have on other days."""
+    ambiguous, found.ambiguous = found.ambiguous, []
+    for rows, payments in ambiguous:
+        pairs = pairs_by_day(rows, payments, is_compared)
+        if not pairs:
+            found.ambiguous.append((rows, payments))
+            continue
+        found.by_day += pairs
+        other_rows = [row for row in rows if not is_compared(row.day)]
+        other_payments = [each for each in payments if not is_compared(each.day)]
+        for component in _components(other_rows, other_payments, window):
+            _settle(found, *component, window, content)
+
+
+def pairs_by_day(
+    rows: Sequence[LedgerRow], payments: Sequence[PaymentFact], is_compared: IsCompared
+) -> list[Pair]:
+    """Pair rows with payments of the same day; nothing if any compared day has more of one side."""
+    days: defaultdict[date | None, tuple[list[LedgerRow], list[PaymentFact]]]
+    days = defaultdict(lambda: ([], []))
+    for row in rows:
+        days[row.day][0].append(row)
+    for payment in payments:
+        days[payment.day][1].append(payment)
+    compared = [each for day, each in days.items() if is_compared(day)]
+    if any(len(some_rows) != len(some_payments) for some_rows, some_payments in compared):
+        return []
+    return [pair for each in compared for pair in zip(*each, strict=True)]
 
 
 def only_assignment(

@@ -7,7 +7,8 @@ first:
 1. **by id**. A row that contains a payment's id matches that payment or none.
 2. **by invoice number** in the description (`keys`), or by the whole description: within the date
    window, or, if the row has no date, with the same amount.
-3. **by amount and date window**.
+3. **by amount and date window**; where that is ambiguous, by amount and day, if each day has as many
+   paid rows as paid payments.
 4. **as a payout**, the sum of the payments of consecutive days (`payouts`).
 
 In each pass, items that are paid on both sides are matched first, then those paid on one side. If
@@ -46,6 +47,8 @@ from paywint_async.reconcile._totals import Side
 Rows = list[LedgerRow]
 Facts = list[PaymentFact]
 
+_BY_DAY = {Evidence.AMOUNT_AND_DATE: Evidence.AMOUNT_AND_DAY}
+
 
 @attrs.frozen(kw_only=True)
 class MatchResult:
@@ -83,6 +86,7 @@ class Matching:
     ) -> None:
         self._directions = frozenset(directions)
         self._window = date_window
+        self._is_compared = (period or Period()).has
         self._decisions = Decisions(period or Period(), date_window)
         self._named = NamedRows()
         self._open = OpenItems()  # rows without an id, and what may belong to them
@@ -170,8 +174,10 @@ class Matching:
 
     def _match_by_description(self) -> None:
         for group in description_groups(self._open.rows, self._open.payments):
-            for rows, payments, _ in self._in_turn(*group):
-                left = self._match_by_amounts(rows, payments, Evidence.DESCRIPTION)
+            for rows, payments, is_paid in self._in_turn(*group):
+                left = self._match_by_amounts(
+                    rows, payments, Evidence.DESCRIPTION, days_decide=is_paid
+                )
                 self._take([assign(*left, window=self._window)], Evidence.DESCRIPTION)
             for rows, payments, is_paid in self._in_turn(*group):
                 undated = [row for row in self._open.rows_of(rows) if row.day is None]
@@ -183,8 +189,8 @@ class Matching:
         for row_is_paid, payment_is_paid in ((True, True), (True, False), (False, True)):
             rows = [row for row in self._open.rows if row.is_paid is row_is_paid]
             payments = [each for each in self._open.payments if each.is_paid is payment_is_paid]
-            found = [assign(*each, window=self._window) for each in by_amount(rows, payments)]
             both = row_is_paid and payment_is_paid
+            found = self._assigned_by_amounts(rows, payments, days_decide=both)
             self._take(found, Evidence.AMOUNT_AND_DATE, tells_ambiguous=both)
 
     def _match_payouts(self) -> None:
@@ -203,10 +209,19 @@ class Matching:
         yield self._open.rows_of(rows), self._open.payments_of(payments), False
 
     def _match_by_amounts(
-        self, rows: Rows, payments: Facts, evidence: Evidence
+        self, rows: Rows, payments: Facts, evidence: Evidence, *, days_decide: bool = False
     ) -> tuple[Rows, Facts]:
-        found = [assign(*each, window=self._window) for each in by_amount(rows, payments)]
+        found = self._assigned_by_amounts(rows, payments, days_decide=days_decide)
         return self._take(found, evidence)
+
+    def _assigned_by_amounts(
+        self, rows: Rows, payments: Facts, *, days_decide: bool
+    ) -> list[Assignment]:
+        is_compared = self._is_compared if days_decide else None
+        return [
+            assign(*each, window=self._window, is_compared=is_compared)
+            for each in by_amount(rows, payments)
+        ]
 
     def _take(
         self, found: Iterable[Assignment], evidence: Evidence, *, tells_ambiguous: bool = False
@@ -218,6 +233,9 @@ class Matching:
             for row, payment in each.pairs:
                 self._open.remove([row], [payment])
                 self._decisions.pair(row, payment, evidence)
+            for row, payment in each.by_day:
+                self._open.remove([row], [payment])
+                self._decisions.pair(row, payment, _BY_DAY.get(evidence, evidence))
             self._open.remove([row for row, _ in each.repeated])
             self._decisions.repeated(each.repeated)
             left_rows += each.rows

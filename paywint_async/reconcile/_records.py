@@ -41,6 +41,7 @@ class Evidence(StrEnum):
     INVOICE = "invoice"
     DESCRIPTION = "description"
     AMOUNT_AND_DATE = "amount_and_date"
+    AMOUNT_AND_DAY = "amount_and_day"
     PAYOUT = "payout"
 
     @property
@@ -49,7 +50,11 @@ class Evidence(StrEnum):
         return _EVIDENCE_WORDS.get(self.value) or self.value.replace("_", " ")
 
 
-_EVIDENCE_WORDS = {"invoice": "invoice number", "payout": "sum of whole days (payout)"}
+_EVIDENCE_WORDS = {
+    "invoice": "invoice number",
+    "amount_and_day": "amount day by day",
+    "payout": "sum of whole days (payout)",
+}
 
 
 class MatchOutcome(StrEnum):

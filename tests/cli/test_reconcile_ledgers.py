@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import openpyxl
 import pytest
@@ -321,3 +323,70 @@ def test_invalid_ledger_options_are_wrong_usage(
 
     assert (outcome.code, outcome.out) == (2, "")
     assert word in outcome.err
+
+
+# -- equal amounts ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def subscriptions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Paid]]:
+    """An account that received 50.00 on each day, and on every third day twice."""
+    made = [
+        Paid(
+            payment_id=UUID(int=number),
+            amount=Decimal("50.00"),
+            when=datetime(2026, 5, 1, 9, tzinfo=UTC) + timedelta(days=number * 3 // 4),
+            description="",
+            payer=f"Customer {number}",
+        )
+        for number in range(39, -1, -1)
+    ]
+    with serve_account(made) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+def bank_statement(folder: Path, payments: list[Paid]) -> Path:
+    path = folder / "bank.csv"
+    lines = [f"{each.when:%d.%m.%Y};{each.payer};50,00" for each in reversed(payments)]
+    path.write_text("\n".join(["Buchungstag;Auftraggeber;Betrag", *lines]))
+    return path
+
+
+def test_equal_amounts_of_a_ledger_agree_day_by_day(
+    paywint: Command, tmp_path: Path, subscriptions: list[Paid]
+) -> None:
+    path = bank_statement(tmp_path, subscriptions)
+
+    outcome = paywint("reconcile", path)
+
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "the books agree")
+    assert "matched: 40 by amount day by day" in outcome.out
+    told = json.loads(paywint("reconcile", path, "--json").out)
+    assert told["matched_by"]["amount_and_day"] == 40
+
+
+def test_the_ledger_of_a_month_agrees_though_equal_payments_follow_it(
+    paywint: Command, tmp_path: Path, subscriptions: list[Paid]
+) -> None:
+    week = [each for each in subscriptions if 10 <= each.when.day <= 16]
+    path = bank_statement(tmp_path, week)
+
+    outcome = paywint("reconcile", path, "--since", "2026-05-10", "--until", "2026-05-16")
+
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "the books agree")
+
+
+def test_a_day_that_disagrees_leaves_equal_amounts_ambiguous(
+    paywint: Command, tmp_path: Path, subscriptions: list[Paid]
+) -> None:
+    path = bank_statement(tmp_path, [*subscriptions[:5], *subscriptions[6:]])
+
+    told = json.loads(paywint("reconcile", path, "--json").out)
+
+    assert kinds(told) == {"ambiguous": 1}
+    assert told["statements"][0]["steps"][-1]["amount"] == "50.00"
+    (group,) = told["differences"]
+    assert group["evidence"] == "amount_and_date"
+    assert (len(group["rows"]), len(group["payments"])) == (39, 40)

@@ -111,19 +111,20 @@ def test_a_note_counts_the_payments_outside_the_ledgers_days() -> None:
 
 def test_a_note_names_the_option_that_resolves_ambiguous_days() -> None:
     rows = [row(2, description="a", when=day(1)), row(3, description="b", when=day(2))]
-    payments = [paid(1, when=day(1)), paid(2, when=day(2))]
+    payments = [paid(number, when=day(number)) for number in (1, 2, 3)]
     result = match(rows, payments)
 
     assert coverage_of(rows).notes_with_history(result, date_window=3) == [
         "1 difference is ambiguous because amounts are equal and days are within 3 of each other "
         "(--date-window 0 matches the same day only)"
     ]
-    assert match(rows, payments, date_window=0).agrees
+    same_day = match(rows, payments, date_window=0)
+    assert [each.kind for each in same_day.differences] == [Kind.MISSING_IN_LEDGER]
 
 
 def test_differences_that_days_cannot_resolve_have_no_such_note() -> None:
     rows = [row(2, description="a"), row(3, description="b")]
-    result = match(rows, [paid(1), paid(2)])
+    result = match(rows, [paid(1), paid(2), paid(3)])
 
     assert [each.kind for each in result.differences] == [Kind.AMBIGUOUS]
     assert coverage_of(rows).notes_with_history(result, date_window=3) == []

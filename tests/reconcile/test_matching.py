@@ -270,7 +270,7 @@ def test_the_window_includes_both_ends(days: int, agrees: bool) -> None:
 
 def test_several_assignments_are_ambiguous() -> None:
     rows = [row(2, when=day(0)), row(3, when=day(1))]
-    payments = [paid(1, when=day(0)), paid(2, when=day(1))]
+    payments = [paid(1, when=day(1)), paid(2, when=day(2))]
 
     result = match(rows, payments)
 
@@ -279,7 +279,45 @@ def test_several_assignments_are_ambiguous() -> None:
         "2 rows and 2 payments fit each other by amount and date, in more than one way; count and "
         "sum agree"
     )
-    assert match(rows, payments, date_window=0).agrees
+
+
+def test_equal_amounts_agree_if_each_day_has_as_many_rows_as_payments() -> None:
+    rows = [row(2, when=day(0)), row(3, when=day(1)), row(4, when=day(1), description="rent")]
+    payments = [paid(3, when=day(1)), paid(1, when=day(0)), paid(2, when=day(1))]
+
+    result = match(rows, payments)
+
+    assert result.agrees
+    assert result.evidence == {Evidence.AMOUNT_AND_DAY: 3}
+
+
+def test_equal_amounts_on_a_day_that_disagrees_are_ambiguous_with_those_near_it() -> None:
+    rows = [row(2, when=day(0)), row(3, when=day(1)), row(4, when=day(2))]
+    payments = [paid(1, when=day(0)), paid(2, when=day(1))]
+
+    assert found(match(rows, payments)) == [("ambiguous", [2, 3, 4], [1, 2])]
+    assert found(match(rows[:2], [*payments, paid(3, when=day(4))])) == [
+        ("ambiguous", [2, 3], [1, 2, 3])
+    ]
+
+
+def test_days_do_not_decide_which_of_several_payments_failed() -> None:
+    rows = [row(2, when=day(0)), row(3, when=day(1))]
+    payments = [
+        paid(1, when=day(0), status="failed", reason="a"),
+        paid(2, when=day(1), status="failed", reason="b"),
+    ]
+
+    assert [each[0] for each in found(match(rows, payments))] == ["missing_at_paywint"] * 2
+
+
+def test_a_description_with_equal_amounts_is_matched_day_by_day() -> None:
+    rows = [row(2, description="rent", when=day(0)), row(3, description="rent", when=day(1))]
+    payments = [paid(n, description="Rent", when=day(n)) for n in (0, 1)]
+
+    result = match(rows, payments)
+
+    assert (result.agrees, result.evidence) == (True, {Evidence.DESCRIPTION: 2})
 
 
 def test_the_only_assignment_is_found_though_each_row_has_several_candidates() -> None:
@@ -356,6 +394,18 @@ def test_a_pair_across_the_end_of_the_period_counts_on_the_side_that_is_inside()
     assert result.agrees
     assert result.ledger.paid("received").amount == 10
     assert result.paywint.paid("received").amount == 0
+
+
+def test_only_the_days_of_the_period_decide_which_rows_and_payments_match() -> None:
+    rows = [row(2, when=day(29)), row(3, when=day(30)), row(4, when=day(32))]
+    payments = [paid(n, when=day(n)) for n in (29, 30, 31, 33)]
+
+    result = match(rows, payments, period=JANUARY)
+
+    assert (result.agrees, result.evidence) == (True, {Evidence.AMOUNT_AND_DAY: 2})
+    assert result.paywint.sum(outcome=MatchOutcome.OUTSIDE_PERIOD).count == 2
+    missing = match(rows[:1], payments, period=JANUARY)
+    assert found(missing) == [("ambiguous", [2], [29, 30, 31])]
 
 
 def test_a_pair_across_the_end_of_the_period_that_differs_is_reported() -> None:

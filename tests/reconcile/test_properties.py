@@ -14,7 +14,15 @@ from comparison_samples import day, found, match, paid, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paywint_async.reconcile import LedgerRow, MatchOutcome, MatchResult, PaymentFact, Period
+from paywint_async.reconcile import (
+    Difference,
+    Kind,
+    LedgerRow,
+    MatchOutcome,
+    MatchResult,
+    PaymentFact,
+    Period,
+)
 from paywint_async.reconcile._assignment import assign
 from paywint_async.reconcile._totals import statement
 
@@ -274,6 +282,32 @@ def test_no_difference_means_that_the_sums_are_the_same(
     assert result.agrees is (spoiled == 0)
 
 
+@settings(max_examples=150)
+@given(some_rows, some_payments)
+def test_the_differences_add_up_to_the_difference_of_the_sums(
+    rows: list[LedgerRow], payments: list[PaymentFact]
+) -> None:
+    result = match(rows, payments, directions=("sent", "received"))
+
+    for direction in ("sent", "received"):
+        told = {one.place: one for each in result.differences for one in own_rows(each)}
+        paid_rows = [one for one in told.values() if one.is_paid and one.direction == direction]
+        told_payments = {
+            one.payment_id: one
+            for each in result.differences
+            for one in each.payments
+            if one.direction == direction and one.is_paid
+        }
+        made = statement(direction, result.ledger, result.paywint)
+        net = sum(one.amount for one in told_payments.values()) - sum(e.amount for e in paid_rows)
+        assert net == made.difference
+
+
+def own_rows(difference: Difference) -> tuple[LedgerRow, ...]:
+    """Leave out the row that a duplicate repeats."""
+    return difference.rows[:1] if difference.kind is Kind.DUPLICATE else difference.rows
+
+
 # -- assignments, by brute force ---------------------------------------------------------------------
 
 
@@ -337,3 +371,40 @@ def components(
             )
         )
     return [each for each in made if all(each)]
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.integers(0, 9), max_size=8),
+    st.lists(st.integers(0, 9), max_size=8),
+    st.integers(0, 3),
+    st.sampled_from((Period(), Period(since=day(3).date()), Period(until=day(6).date()))),
+)
+def test_days_decide_only_where_each_compared_day_has_as_many_rows_as_payments(
+    row_days: list[int], payment_days: list[int], window: int, period: Period
+) -> None:
+    rows = [row(n, when=day(each), description=f"row {n}") for n, each in enumerate(row_days)]
+    payments = [paid(n, when=day(each)) for n, each in enumerate(payment_days)]
+
+    alone = assign(rows, payments, window=window)
+    result = assign(rows, payments, window=window, is_compared=period.has)
+
+    for some_rows, some_payments in alone.ambiguous:
+        days = [
+            Counter(e.day for e in side if period.has(e.day)) for side in (some_rows, some_payments)
+        ]
+        made = [pair for pair in result.by_day if pair[0] in some_rows]
+        if days[0] == days[1]:
+            assert Counter(pair[0].day for pair in made) == days[0]
+            assert {pair[1].payment_id for pair in made} == {
+                each.payment_id for each in some_payments if period.has(each.day)
+            }
+        else:
+            assert made == []
+            assert (some_rows, some_payments) in result.ambiguous
+    assert all(one.day == other.day for one, other in result.by_day)
+    assert result.pairs[: len(alone.pairs)] == alone.pairs
+    assert result.repeated[: len(alone.repeated)] == alone.repeated
+    assert sum(map(len, (result.pairs, result.by_day, result.repeated, result.rows))) + sum(
+        len(each) for each, _ in result.ambiguous
+    ) == len(rows)

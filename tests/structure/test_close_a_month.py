@@ -63,7 +63,7 @@ def test_the_guide_shows_what_its_commands_print(
 ) -> None:
     monkeypatch.syspath_prepend(str(DOCS))
     commands = commands_of((DOCS / "close-a-month.md").read_text("utf-8"))
-    assert len(commands) == 6
+    assert len(commands) == 5
 
     asyncio.run(run_all(commands, tmp_path))  # in real time, since it runs other processes
 
