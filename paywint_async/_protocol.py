@@ -100,9 +100,7 @@ def get(payment_id: UUID | str) -> Call[Payment]:
     text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
     if not UUID_TEXT.fullmatch(text):
         check_payment_id(text)
-    asked = text.lower()
-    request = Request(operation="get", method="GET", path=_GET + asked, expects=asked.encode())
-    return Call(request=request, read=lambda response: _read_payment(response, asked))
+    return _get_record("get", _GET, "payment_id", text.lower(), _codec.PaymentEnvelope)
 
 
 def page_request(
@@ -187,12 +185,26 @@ def _reader(envelope_type: Any) -> Callable[[Response], Any]:
     return lambda response: _read_envelope(response, envelope_type).data
 
 
-def _read_payment(response: Response, asked: str) -> Payment:
-    payment = _read_envelope(response, _codec.PaymentEnvelope).data
-    if str(payment.payment_id) != asked:
-        problem = f"it is of payment {payment.payment_id}, and {asked} was asked for"
-        raise ResponseDecodeError(problem, "$.data.payment_id")
-    return payment
+def _get_record(
+    operation: str, path: str, field: str, record_id: str, envelope_type: Any
+) -> Call[Any]:
+    """A GET of one record by its id, a UUID in lower case, which stands last in the path.
+
+    The answer must have this id in ``field``: it could be the answer to another request.
+    """
+    request = Request(
+        operation=operation, method="GET", path=path + record_id, expects=record_id.encode()
+    )
+
+    def read_record(response: Response) -> Any:
+        record = _read_envelope(response, envelope_type).data
+        if str(found := getattr(record, field)) != record_id:
+            kind = field.removesuffix("_id")
+            problem = f"it is of {kind} {found}, and {record_id} was asked for"
+            raise ResponseDecodeError(problem, f"$.data.{field}")
+        return record
+
+    return Call(request=request, read=read_record)
 
 
 def _read_envelope(response: Response, envelope_type: type[T]) -> T:

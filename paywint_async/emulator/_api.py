@@ -1,4 +1,4 @@
-"""The five operations over HTTP: who may ask, what is asked, which answer goes out.
+"""The operations over HTTP: who may ask, what is asked, which answer goes out.
 
 It reads requests and writes responses; what they are about is the ledger's, when the server runs is
 `Emulator`'s. Every request first waits out the latency, then state is read and answered at once.

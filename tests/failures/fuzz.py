@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import atheris
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 with atheris.instrument_imports():
-    from paywint_async import PaywintError, Response, _protocol
-    from paywint_async._models import Direction
+    from operation_samples import SAMPLES
+
+    from paywint_async import PaywintError, Response
     from paywint_async.webhooks import WebhookError, parse_event
 
-CALLS = [
-    _protocol.get("d4211545-cfc9-4aa0-8fcc-e4c2639e8052"),
-    _protocol.page(Direction.SENT, 1, 100),
-    _protocol.create_link(5, None, None),
-]
+CALLS = [sample.call for sample in SAMPLES.values()]
 
 
 def one_answer(data: bytes) -> None:

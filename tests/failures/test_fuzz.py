@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from fault_server import GOT, LINK, PAGE, PAYMENT_ID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operation_samples import SAMPLES
 
-from paywint_async import Direction, PaywintError, Response, _protocol
+from paywint_async import PaywintError, Response, _protocol
 from paywint_async._codec import decode
 from paywint_async._models import Payment
 from paywint_async._pagination.checkpoint import from_json
 
 pytestmark = pytest.mark.slow
 
-CALLS: list[_protocol.Call[Any]] = [
-    _protocol.get(PAYMENT_ID),
-    _protocol.page(Direction.SENT, 1, 100),
-    _protocol.create_link(Decimal(5), None, None),
-    _protocol.create_checkout_token(Decimal(5), "a@example.com", None, None, "USD"),
-]
+CALLS: list[_protocol.Call[Any]] = [sample.call for sample in SAMPLES.values()]
+ANSWERS = [sample.answer for sample in SAMPLES.values()]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -40,7 +35,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     if kind == 0:
         return draw(st.binary(max_size=200))
     if kind == 1:
-        good = bytearray(draw(st.sampled_from([PAGE, GOT, LINK])))
+        good = bytearray(draw(st.sampled_from(ANSWERS)))
         for _ in range(draw(st.integers(1, 5))):
             good[draw(st.integers(0, len(good) - 1))] = draw(st.integers(0, 255))
         return bytes(good)
