@@ -3,12 +3,12 @@
 Uses the public API only, and the export's reader of a history. Knows nothing of command lines.
 
 Read it in this order: `records` (what is compared, and the results) · `columns`, `forms`, `values`,
-`passed_rows`, `row_parser`, `column_parser` (values to rows), `tables`, `ledger`, `parquet`, `sql`
-(rows from files and databases) · `agreement` (pairs that agree completely) · `matching` (the passes,
-pure) over `candidates`, `keys`, `assignment` (which rows and payments may belong together) and
-`decisions`, `explanation`, `totals` (the outcome of each) · `activity` (payments over time) ·
-`comparison` (reads both sides) · `as_text`, `as_json`, `as_html` (the report), the last with `plots`,
-`charts` and `buckets`.
+`passed_rows`, `row_parser`, `column_parser` (values to rows), `csv_records`, `tables`, `ledger`,
+`parquet`, `sql` (rows from files and databases) · `agreement` (pairs that agree completely) ·
+`matching` (the passes, pure) over `candidates`, `keys`, `assignment` (which rows and payments may
+belong together) and `decisions`, `explanation`, `totals` (the outcome of each) · `activity` (payments
+over time) · `comparison` (reads both sides) · `as_text`, `as_json`, `as_html` (the report), the last
+with `plots`, `charts` and `buckets`.
 """
 
 from paywint_async.reconcile._as_html import make_page, write_html

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import attrs
 
 from paywint_async import PaymentStatus
+from paywint_async.reconcile._csv_records import Record
 from paywint_async.reconcile._forms import Forms
-from paywint_async.reconcile._layout import Record
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import Period
 from paywint_async.reconcile._row_parser import RowParser

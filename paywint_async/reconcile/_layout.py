@@ -9,24 +9,22 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import dropwhile, islice
 from typing import Any
 
 import attrs
 
 from paywint_async.reconcile._columns import Columns, Places, find_columns
+from paywint_async.reconcile._csv_records import Record, long_values
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
+from paywint_async.reconcile._text_file import TextFile
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_WORDS = {"\t": "tab"}
 MOST_COLUMNS = 1000
-_AT_ONCE = 500  # records that are parsed before they are yielded
 _HEAD = 200  # lines or rows among which the names of the columns are looked for
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*$', re.IGNORECASE)
-
-Record = tuple[int, Sequence[Any]]
 
 
 @attrs.frozen(kw_only=True)
@@ -117,57 +115,15 @@ def find_layout(
     return max(found, key=lambda layout: len(layout.places.used) + len(layout.places.unused))
 
 
-def csv_records(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[Record]:
-    """Yield each record with the number of its first line: quoted values may contain line breaks.
-
-    Raises:
-        LedgerError: the text is not valid CSV.
-    """
-    lines = islice(file.lines(), skip, None)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    place = skip + 1
-    while True:
-        records: list[Record] = []
-        problem: csv.Error | None = None
-        try:
-            with _long_values():
-                for values in islice(reader, _AT_ONCE):
-                    records.append((place, values))
-                    place = skip + reader.line_num + 1
-        except csv.Error as error:
-            problem = error
-        yield from records
-        if problem is not None:
-            raise LedgerError(f"{file.path}, line {place}", _csv_problem(problem))
-        if not records:
-            return
-
-
 def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> Iterator[Record]:
     reader = csv.reader(head, delimiter=delimiter)
     place = 1
     # Invalid CSV raises its error when the rows are read.
-    with _long_values(), suppress(csv.Error):
+    with long_values(), suppress(csv.Error):
         for values in reader:
             if not (is_marked and place == 1):
                 yield place, values
             place = reader.line_num + 1
-
-
-@contextmanager
-def _long_values() -> Iterator[None]:
-    """Raise the csv module's limit, which is global: a payment's text can be longer than 131,072."""
-    former = csv.field_size_limit(MOST_CHARACTERS)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(former)
-
-
-def _csv_problem(error: csv.Error) -> str:
-    if "field limit" in str(error):
-        return f"a value is longer than {MOST_CHARACTERS:,} characters: is a quotation mark never closed?"
-    return f"is not CSV: {error}"
 
 
 def _columns_of(values: Sequence[Any], columns: Columns, ledger: str) -> Places:

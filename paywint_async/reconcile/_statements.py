@@ -9,7 +9,8 @@ from decimal import Decimal
 import attrs
 
 from paywint_async.reconcile._columns import find_columns
-from paywint_async.reconcile._layout import Layout, Record
+from paywint_async.reconcile._csv_records import Record
+from paywint_async.reconcile._layout import Layout
 from paywint_async.reconcile._ledger_format import LedgerFormat
 
 _NAMES = (

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 import attrs
 
-from paywint_async import PaywintError
 from paywint_async.reconcile._agreement import Agreement
 from paywint_async.reconcile._column_parser import ColumnParser, PlainRows, may_be_plain
 from paywint_async.reconcile._columns import Places
+from paywint_async.reconcile._csv_records import Record, csv_batches
 from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._forms import Forms, find_forms
 from paywint_async.reconcile._layout import (
     DELIMITER_WORDS,
     Layout,
-    Record,
-    csv_records,
     find_text_layout,
 )
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._text_file import TextFile, open_text
-
-_AT_ONCE = 500  # rows that are parsed together
 
 
 class LedgerTable(Protocol):
@@ -71,10 +67,18 @@ class TextTable:
     unit: str = "line"
 
     def records(self) -> Iterator[Record]:
-        """Yield all records after the header; raises as `csv_records`."""
+        """Return all records after the header; raises as `csv_batches`."""
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Yield all records after the header, some hundred at once; raises as `csv_batches`."""
         assert self.layout.delimiter is not None
         skip = int(self.layout.has_separator_line)
-        return self.layout.rows(csv_records(self.file, self.layout.delimiter, skip=skip))
+        for records in csv_batches(self.file, self.layout.delimiter, skip=skip):
+            if records[0][0] > self.layout.header_place:
+                yield records
+            elif some := list(self.layout.rows(records)):
+                yield some
 
     def sources(self) -> Iterator[tuple[int, str]]:
         """Yield the lines of each record."""
@@ -154,9 +158,10 @@ class TableRows:
 
     def read_plain(self, columns: ColumnParser) -> Iterator[PlainRows | LedgerRow]:
         """Yield all rows that are payments, the plain ones of some hundred together; see `read`."""
+        assert isinstance(self.table, TextTable)
         self._reader = columns.parser
         first = 0
-        for records in _batches(self.table.records()):
+        for records in self.table.batches():
             plain, others = columns.split(records, first)
             if plain is not None:
                 yield plain
@@ -166,9 +171,10 @@ class TableRows:
     def read_open(self, agreement: Agreement) -> Iterator[list[LedgerRow]]:
         """Yield the plain rows that are open in an agreement, for some hundred records at once."""
         column = self.forms.places.id
+        assert isinstance(self.table, TextTable)
         assert column is not None
         reader, first = self._new_reader(), 0
-        for records in _batches(self.table.records()):
+        for records in self.table.batches():
             found = (
                 record
                 for number, record in enumerate(records, first)
@@ -218,23 +224,6 @@ class TableRows:
         if all(told[role] or places.is_usual(place) for role, place in found.items()):
             return ""
         return ", ".join(f"{role} {places.names[place]!r}" for role, place in found.items())
-
-
-def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
-    """Yield some hundred records at once; an error comes after all records before it."""
-    failure: PaywintError | None = None
-    while failure is None:
-        batch: list[Record] = []
-        try:
-            for record in islice(records, _AT_ONCE):
-                batch.append(record)
-        except PaywintError as error:
-            failure = error
-        if batch:
-            yield batch
-        elif failure is None:
-            return
-    raise failure
 
 
 def column_roles(places: Places) -> dict[str, int]:

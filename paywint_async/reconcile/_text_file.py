@@ -12,6 +12,7 @@ import codecs
 import io
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import attrs
 
@@ -50,7 +51,11 @@ class TextFile:
         return _WORDS.get(self.encoding, self.encoding.upper())
 
     def lines(self) -> Iterator[str]:
-        """Yield all lines with their line ends, from the first.
+        """Return all lines with their line ends, from the first; raises as `line_batches`."""
+        return chain.from_iterable(self.line_batches())
+
+    def line_batches(self) -> Iterator[list[str]]:
+        """Yield the lines, several at once.
 
         Raises:
             LedgerError: the file is damaged, or has a line that is too long.
@@ -63,11 +68,11 @@ class TextFile:
             number = 0
             with damages_told(self.path, compression, lambda: f"line {number + 1}"):
                 while lines := text.readlines(_AT_ONCE):
-                    yield from lines[:-1]
                     number += len(lines)
                     if len(lines[-1]) > MOST_CHARACTERS:  # no other can be longer than _AT_ONCE
+                        yield lines[:-1]
                         raise LedgerError(self.path, _endless(number))
-                    yield lines[-1]
+                    yield lines
 
 
 class damages_told:

@@ -24,8 +24,9 @@ from openpyxl import load_workbook
 
 from paywint_async.export._compression import PLAIN
 from paywint_async.export._errors import translated
+from paywint_async.reconcile._csv_records import Record
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, Record, find_layout
+from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, find_layout
 from paywint_async.reconcile._ledger_format import LedgerFormat
 
 _HEAD = 200  # rows in which the header is searched for

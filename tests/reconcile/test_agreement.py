@@ -32,7 +32,7 @@ from paywint_async.reconcile import (
     ReconcileOptions,
     Report,
     _column_parser,
-    _tables,
+    _csv_records,
     json_chunks,
     reconcile,
     text_lines,
@@ -243,7 +243,7 @@ async def test_reports_equal_those_of_rows_parsed_one_by_one(
     seen: list[bool] = []
     for seed in range(int(os.environ.get("SEEDS", "15"))):
         chance = random.Random(seed)
-        monkeypatch.setattr(_tables, "_AT_ONCE", chance.choice((1, 7, 50, 1000)))
+        monkeypatch.setattr(_csv_records, "_AT_ONCE", chance.choice((1, 7, 50, 1000)))
         monkeypatch.setattr(_column_parser, "_TRIED", chance.choice((3, 5000)))
         path = tmp_path / f"{seed}.csv"
         path.write_text(Books(chance, history).text(), "utf-8", newline="")

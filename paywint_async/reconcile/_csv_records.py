@@ -1,0 +1,104 @@
+"""Splits the lines of a text file into records of separated values.
+
+Most lines have no quotation mark, or one quoted value without any inside it: those are split directly,
+which takes half the time of the csv module. It parses all others, and raises all errors.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import Any
+
+from paywint_async import PaywintError
+from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
+
+_AT_ONCE = 500  # records that are parsed before they are yielded
+
+Record = tuple[int, Sequence[Any]]
+
+
+def csv_batches(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[list[Record]]:
+    """Yield some hundred records at once, each with the number of its first line.
+
+    Quoted values may contain line breaks. An error comes after all records before it.
+
+    Args:
+        file: the text.
+        delimiter: one character.
+        skip: the number of lines that are left out at the beginning.
+
+    Raises:
+        LedgerError: the text is not valid CSV.
+        ExportError: the file cannot be read.
+    """
+    parser = _Parser(file, delimiter, skip)
+    failure: PaywintError | None = None
+    while failure is None:
+        records: list[Record] = []
+        try:
+            with long_values():
+                parser.read(records)
+        except csv.Error as error:
+            failure = LedgerError(f"{file.path}, line {parser.place}", _csv_problem(error))
+        except PaywintError as error:
+            failure = error
+        if records:
+            yield records
+        elif failure is None:
+            return
+    raise failure
+
+
+class _Parser:
+    """``place`` is the number of the next record's first line."""
+
+    def __init__(self, file: TextFile, delimiter: str, skip: int) -> None:
+        self._lines = islice(chain.from_iterable(file.line_batches()), skip, None)
+        self._delimiter = delimiter
+        self.place = skip + 1
+
+    def read(self, records: list[Record]) -> None:
+        """Add the next records; none at the end of the file."""
+        delimiter, place = self._delimiter, self.place
+        try:
+            for line in islice(self._lines, _AT_ONCE):
+                count = 1
+                if '"' in line:
+                    values, count = self._quoted(line)
+                else:
+                    text = line.rstrip("\r\n")
+                    values = text.split(delimiter) if text else []
+                records.append((place, values))
+                place += count
+        finally:
+            self.place = place
+
+    def _quoted(self, line: str) -> tuple[list[str], int]:
+        """Return the values of a record with quotation marks, and its number of lines."""
+        delimiter = self._delimiter
+        before, value, *others = line.split('"', 3)
+        if len(others) == 1 and before[-1:] == delimiter == others[0][:1]:
+            after = others[0][1:].rstrip("\r\n")
+            return [*before[:-1].split(delimiter), value, *after.split(delimiter)], 1
+        reader = csv.reader(chain((line,), self._lines), delimiter=delimiter, strict=True)
+        return next(reader), reader.line_num
+
+
+@contextmanager
+def long_values() -> Iterator[None]:
+    """Raise the csv module's limit, which is global: a payment's text can be longer than 131,072."""
+    former = csv.field_size_limit(MOST_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(former)
+
+
+def _csv_problem(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return f"a value is longer than {MOST_CHARACTERS:,} characters: is a quotation mark never closed?"
+    return f"is not CSV: {error}"
