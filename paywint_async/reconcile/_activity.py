@@ -70,7 +70,7 @@ class Durations:
 
     def take_all(self, durations: Iterable[timedelta]) -> None:
         """Count several durations."""
-        self._steps.update([_step(each.total_seconds()) for each in durations])
+        self._steps.update(map(_step, map(timedelta.total_seconds, durations)))
 
     @property
     def count(self) -> int:

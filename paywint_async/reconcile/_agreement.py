@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, Inexact
+from itertools import compress, repeat
 
 import attrs
 
@@ -84,12 +85,19 @@ class Agreement:
             self._contents[key] = _REPEATED if is_plain else _PARSED
 
     def match(
-        self, payments: Sequence[Payment], direction: str, status: str, *, is_inside: bool
-    ) -> tuple[list[Payment], list[Payment]]:
+        self,
+        payments: Sequence[Payment],
+        amounts: Sequence[Decimal],
+        direction: str,
+        status: str,
+        *,
+        is_inside: bool,
+    ) -> tuple[Sequence[Payment], Sequence[Payment]]:
         """Count the payments that agree with a plain row, and forget these rows.
 
         Args:
             payments: of one direction and status.
+            amounts: of the payments.
             direction: of the payments.
             status: of the payments.
             is_inside: whether they are in the period.
@@ -97,24 +105,40 @@ class Agreement:
         Returns:
             The payments that no plain row names; and those of which `Matching` needs a plain row first.
         """
-        unnamed: list[Payment] = []
-        disagreeing: list[Payment] = []
-        agreed: defaultdict[int, list[Decimal]] = defaultdict(list)
-        contents, known = self._contents, codes_of(status, direction)
-        last_bit = key_of(0, direction)
-        for payment in payments:
-            key = payment.payment_id.int << 1 | last_bit
-            content = contents.get(key, _PARSED)
-            if content == _PARSED:
-                unnamed.append(payment)
-            elif content & CODE_MASK in known and _is_of(payment.amount, content >> CODE_BITS):
-                del contents[key]
-                agreed[content & CODE_MASK].append(payment.amount)
-            else:
-                disagreeing.append(payment)
-        for code, amounts in agreed.items():
-            self._totals[code, is_inside].take_all(amounts)
-        return unnamed, disagreeing
+        known = codes_of(status, direction)
+        keys = [key_of(each.payment_id.int, direction) for each in payments]
+        contents = [*map(self._contents.get, keys, repeat(_PARSED))]
+        if known.issuperset({each & CODE_MASK for each in contents}) and _are_of(
+            amounts, [each >> CODE_BITS for each in contents]
+        ):
+            self._forget(keys, contents, amounts, is_inside=is_inside)
+            return (), ()
+        agree = [
+            each & CODE_MASK in known and _are_of([amount], [each >> CODE_BITS])
+            for amount, each in zip(amounts, contents, strict=True)
+        ]
+        agreed = [*compress(contents, agree)], [*compress(amounts, agree)]
+        self._forget([*compress(keys, agree)], *agreed, is_inside=is_inside)
+        others = [
+            (payment, content == _PARSED)
+            for payment, content, is_agreed in zip(payments, contents, agree, strict=True)
+            if not is_agreed
+        ]
+        return (
+            [payment for payment, is_unnamed in others if is_unnamed],
+            [payment for payment, is_unnamed in others if not is_unnamed],
+        )
+
+    def _forget(
+        self, keys: list[int], contents: list[int], amounts: Sequence[Decimal], *, is_inside: bool
+    ) -> None:
+        """Count pairs that agree, and forget their rows."""
+        for key in keys:
+            del self._contents[key]
+        codes = [each & CODE_MASK for each in contents]
+        for code in {*codes}:
+            of_code = [amount for amount, each in zip(amounts, codes, strict=True) if each == code]
+            self._totals[code, is_inside].take_all(of_code)
 
     def totals(self) -> Iterator[AgreedTotal]:
         """Yield the totals of the pairs that agree."""
@@ -145,9 +169,9 @@ class Agreement:
         return key_of(row.payment_id.int, row.direction) in self._contents
 
 
-def _is_of(amount: Decimal, cents: int) -> bool:
-    """Return whether an amount is exactly so many cents."""
+def _are_of(amounts: Sequence[Decimal], cents: list[int]) -> bool:
+    """Return whether each amount is exactly so many cents."""
     try:
-        return EXACTLY.multiply(amount, _HUNDRED) == cents
-    except Inexact:  # it has 400 digits
+        return [*map(EXACTLY.multiply, amounts, repeat(_HUNDRED))] == cents
+    except Inexact:  # one has 400 digits
         return False

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from itertools import compress
-from operator import itemgetter
+from itertools import compress, repeat
+from operator import itemgetter, or_
 from typing import Any, NamedTuple
 
 import attrs
@@ -41,7 +41,7 @@ _DATES = frozenset(
 _STATUSES = tuple(each.value for each in PaymentStatus)
 # A code is the number of a status, and two bits: whether the row is in the period, and whether it was
 # sent. A content is the amount in cents, and behind it the code.
-_INSIDE, _SENT = 2, 1
+_INSIDE = 2  # the last bit is whether it was sent
 CODE_BITS = 7
 _TRIED = 5000  # rows, of which one must be plain
 CODE_MASK = (1 << CODE_BITS) - 1
@@ -72,9 +72,12 @@ _CODES_OF = {
 }
 
 
+_SENT_CODES = frozenset(code for code, each in enumerate(_MEANINGS) if each.direction == "sent")
+
+
 def key_of(payment_id: int, direction: str) -> int:
-    """Return the key of a payment, by which its rows are found."""
-    return payment_id << 1 | (direction == "sent")
+    """Return the key of a payment, by which its rows are found: negative if it was sent."""
+    return ~payment_id if direction == "sent" else payment_id
 
 
 def codes_of(status: str, direction: str) -> frozenset[int]:
@@ -210,14 +213,18 @@ class ColumnParser:
             return None
         each_day = {*days}
         inside = {day: _INSIDE * self._period.has(day) for day in each_day}
-        keys = [
-            int(each, 16) << 1 | code & _SENT
-            for each, code in zip(ids.replace("-", "").split(), codes, strict=True)
-        ]
-        contents = [
-            int(cents) << CODE_BITS | code | inside[day]
-            for cents, code, day in zip(amounts.replace(".", "").split(), codes, days, strict=True)
-        ]
+        if {*inside.values()} == {_INSIDE}:
+            codes = [*map(_INSIDE.__or__, codes)]
+        elif len(inside) > 1:
+            codes = [*map(or_, codes, map(inside.__getitem__, days))]
+        keys = [*map(int, ids.replace("-", "").split(), repeat(16))]
+        if not {*codes}.isdisjoint(_SENT_CODES):
+            keys = [
+                key_of(key, meaning_of(code).direction)
+                for key, code in zip(keys, codes, strict=True)
+            ]
+        cents = map(int, amounts.replace(".", "").split())
+        contents = [each << CODE_BITS | code for each, code in zip(cents, codes, strict=True)]
         return PlainRows(numbers=numbers, keys=keys, contents=contents, days=each_day)
 
     def _dates_of(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
@@ -233,8 +240,8 @@ class ColumnParser:
             return None
         try:
             moments = [*map(datetime.fromisoformat, texts.split("\n"))]
-            if self._is_utc and {each.tzinfo for each in moments} <= {None, UTC}:
-                return [each.date() for each in moments]
+            if self._is_utc:  # and so are all plain dates
+                return [*map(datetime.date, moments)]
             return [self.parser.in_zone(each).date() for each in moments]
         except (ValueError, OverflowError):
             return None
@@ -269,7 +276,11 @@ def _joined(values: Iterable[Any], shapes: frozenset[bytes], zeros: bytes = _DIG
     values = [*values]
     try:
         text = "\n".join(values)
-        found = text.encode("ascii").translate(zeros).split(b"\n")
+        found = text.encode("ascii").translate(zeros)
     except (TypeError, UnicodeEncodeError):  # one is not text
         return None
-    return text if len(found) == len(values) and shapes.issuperset(found) else None
+    first = found.partition(b"\n")[0]
+    if first in shapes and found == b"\n".join(repeat(first, len(values))):
+        return text
+    parts = found.split(b"\n")
+    return text if len(parts) == len(values) and shapes.issuperset(parts) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
@@ -23,7 +23,7 @@ from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._matching import Matching, MatchResult
 from paywint_async.reconcile._payouts import LATEST, LONGEST
 from paywint_async.reconcile._pipes import readable, shown_name
-from paywint_async.reconcile._records import PaymentFact, Period
+from paywint_async.reconcile._records import PAID, PaymentFact, Period
 from paywint_async.reconcile._totals import Statement, statement
 
 _MOST_SOURCES = 10_000
@@ -194,27 +194,32 @@ class _Comparison:
         self._matching.add_agreed(self._agreement.totals())
 
     def _not_agreed(
-        self, page: Sequence[Payment | HistoryEntry], direction: str
+        self, page: Sequence[Payment | HistoryEntry], usual_direction: str
     ) -> Iterator[PaymentFact]:
         """Count the payments of a page; yield those that no plain row names."""
-        groups: defaultdict[tuple[str, date, str], list[Payment]] = defaultdict(list)
-        for record in page:
-            if isinstance(record, HistoryEntry):
-                payment, direction = record.payment, record.direction.value
-            else:
-                payment = record
-            key = direction, self._when(payment).date(), payment.status._value_
-            groups[key].append(payment)
-        for (direction, day, status), payments in groups.items():
-            is_inside = self._options.period.has(day)
-            if is_inside:
-                amounts = [each.amount for each in payments]
-                self._activities[direction].take_all(day, status, amounts, _durations(payments))
-            unnamed, disagreeing = self._agreement.match(
-                payments, direction, status, is_inside=is_inside
-            )
-            self._disagreeing += (self._fact(each, direction) for each in disagreeing)
-            yield from (self._fact(each, direction) for each in unnamed)
+        for direction, payments in _by_direction(page, usual_direction):
+            groups: defaultdict[tuple[date, str], list[Payment]] = defaultdict(list)
+            for day, payment in zip(self._days(payments), payments, strict=True):
+                groups[day, payment.status._value_].append(payment)
+            for (day, status), some in groups.items():
+                amounts = [each.amount for each in some]
+                is_inside = self._options.period.has(day)
+                if is_inside:
+                    durations = _durations(some) if status == PAID else ()
+                    self._activities[direction].take_all(day, status, amounts, durations)
+                unnamed, disagreeing = self._agreement.match(
+                    some, amounts, direction, status, is_inside=is_inside
+                )
+                self._disagreeing += (self._fact(each, direction) for each in disagreeing)
+                yield from (self._fact(each, direction) for each in unnamed)
+
+    def _days(self, payments: Sequence[Payment]) -> list[date]:
+        """Return the day of each payment in the time zone of the comparison."""
+        if self._options.format.zone is UTC and {each.currency for each in payments} == {"USD"}:
+            moments = [each.payment_date or each.created_at for each in payments]
+            if {each.tzinfo for each in moments} == {UTC}:
+                return [*map(datetime.date, moments)]
+        return [self._when(each).date() for each in payments]
 
     def _fact(self, payment: Payment, direction: str) -> PaymentFact:
         return PaymentFact(
@@ -269,6 +274,19 @@ class _Comparison:
 def _durations(payments: Sequence[Payment]) -> list[timedelta]:
     """Return the times from creation to payment of those that were ever paid."""
     return [each.payment_date - each.created_at for each in payments if each.payment_date]
+
+
+def _by_direction(
+    page: Sequence[Payment | HistoryEntry], direction: str
+) -> Iterable[tuple[str, Sequence[Payment]]]:
+    """Return the payments of each direction; those that do not tell it are of the given one."""
+    groups: defaultdict[str, list[Payment]] = defaultdict(list)
+    for record in page:
+        if isinstance(record, HistoryEntry):
+            groups[record.direction.value].append(record.payment)
+        else:
+            groups[direction].append(record)
+    return groups.items()
 
 
 def _shifted(day: date | None, days: int) -> date | None:
