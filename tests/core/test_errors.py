@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from package_sources import FILES, PACKAGE
 
 import paywint_async
 import paywint_async.webhooks
@@ -85,6 +87,8 @@ TRANSIENT = {
     _errors.ServerError,
     _errors.WaitTimeoutError,
 }
+EXAMPLE = {type(error): error for error in EXAMPLES}  # the last one of each class
+OF_THE_API = [error for error in EXAMPLES if isinstance(error, _errors.APIError)]
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 
 
@@ -104,6 +108,13 @@ def test_the_tree_has_every_error():
     defined = {item for item in vars(_errors).values() if isinstance(item, type)}
     kinds = {kind for kind in defined if issubclass(kind, Exception)}
     assert kinds == set(TREE) == {_errors.PaywintError, *map(type, EXAMPLES)}
+
+
+@pytest.mark.parametrize("name", [kind.__name__ for kind in TREE])
+def test_each_is_used_outside_its_module(name):
+    apart = {PACKAGE / "__init__.py", PACKAGE / "_errors.py"}
+    texts = [path.read_text("utf-8") for path in FILES if path not in apart]
+    assert any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
@@ -142,14 +153,14 @@ def test_notes_survive_pickling(error):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (EXAMPLES[2], "amount: must be above zero"),
-        (EXAMPLES[6], "the API answered 400: malformed"),
+        (EXAMPLE[_errors.InvalidRequestError], "amount: must be above zero"),
+        (EXAMPLE[_errors.APIError], "the API answered 400: malformed"),
         (
-            EXAMPLES[16],
+            EXAMPLE[_errors.ResponseDecodeError],
             "the API's answer cannot be read: Expected `decimal` @ $.records[3].amount",
         ),
         (
-            EXAMPLES[17],
+            EXAMPLE[_errors.OutcomeUnknownError],
             "create_link may or may not have happened (slow); look for it before repeating it",
         ),
     ],
@@ -163,7 +174,7 @@ def test_a_transport_error_counts_as_sent_unless_it_is_certain_that_it_was_not()
 
 
 def test_an_unknown_outcome_has_the_arguments_of_the_call():
-    error = EXAMPLES[17]
+    error = EXAMPLE[_errors.OutcomeUnknownError]
     assert (error.amount, error.description, error.invoice_number) == (Decimal(5), "June", "INV-1")
 
 
@@ -220,7 +231,7 @@ def test_a_certificate_that_is_not_trusted_is_not_transient():
     assert _errors.TransportError("TLS", sent=False, is_transient=False).is_transient is False
 
 
-@pytest.mark.parametrize("error", EXAMPLES[6:14], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", OF_THE_API, ids=lambda error: type(error).__name__)
 def test_an_error_of_the_api_may_name_the_request(error):
     extra = {"headers": {"x-request-id": "r-1"}, "request_id": "r-1"}
     named = type(error)(error.status, "no", **extra)

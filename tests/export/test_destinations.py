@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from export_destinations import KINDS, SERVERS, output_in
 
 from paywint_async import ConfigurationError
-from paywint_async.export import DESTINATIONS, Destination, Format, find_destination
+from paywint_async._cli.options import FormatName
+from paywint_async.export import (
+    DESTINATIONS,
+    ENTRIES,
+    PAYMENTS,
+    Destination,
+    Format,
+    find_destination,
+)
 from paywint_async.reconcile._file_kinds import kind_by_name
 
 GUIDE = Path(__file__).parents[2] / "docs" / "exporting.md"
@@ -34,6 +44,24 @@ def test_names_of_destinations_are_unique() -> None:
     ]
 
     assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
+def test_the_tests_of_tables_run_over_each_destination(tmp_path: Path) -> None:
+    """Who adds one adds it to `KINDS` of tests/support/export_destinations.py."""
+    outputs = [output_in(tmp_path, kind) for kind in KINDS if kind not in SERVERS]
+    outputs += [f"{scheme}://host/database" for scheme in SERVERS]  # run by `nox -s services`
+    tested = {find_destination(output).name for output in outputs}
+
+    # The rows of a workbook are read in tests/export/test_xlsx.py.
+    assert tested | {"Excel"} == {each.name for each in DESTINATIONS}
+
+
+def test_the_command_line_takes_each_format() -> None:
+    """All but the one that has an option of its own, ``--spreadsheet``."""
+    formats = {format for each in DESTINATIONS for format in each.formats}
+
+    assert {*get_args(FormatName), Format.SPREADSHEET} == formats == {*Format}
+    assert formats == {*PAYMENTS} == {*ENTRIES}
 
 
 @EACH

@@ -22,6 +22,9 @@ from uuid import uuid4
 
 import pyarrow.parquet as pq
 
+from paywint_async.export import DESTINATIONS
+from paywint_async.export._compression import COMPRESSED_ENDINGS
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
@@ -32,7 +35,14 @@ SERVERS = {
     "mysql": os.environ.get("PAYWINT_TEST_MYSQL"),
 }
 SERVED = tuple(kind for kind, url in SERVERS.items() if url)
-FILES = ("jsonl", "csv", "jsonl.gz", "csv.gz", "jsonl.zst", "csv.zst")
+# jsonl, csv, jsonl.gz and so on: of each destination that is a file of text, each ending.
+FILES = tuple(
+    f"{ending.removeprefix('.')}{compressed}"
+    for compressed in ("", *COMPRESSED_ENDINGS)
+    for destination in DESTINATIONS
+    if destination.formats and (destination.is_compressible or not compressed)
+    for ending in destination.endings
+)
 KINDS = (*FILES, "parquet", "sqlite", *SERVED)
 
 Row = dict[str, Any]
