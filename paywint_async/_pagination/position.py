@@ -198,6 +198,17 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             return replace(self, snapshot=offset + left, remaining=left)
         return replace(self, low_watermark=total - offset - left, remaining=left)
 
+    def before_the_end(self) -> Position:
+        """The position in a span whose end was not seen yet: another record may belong to it."""
+        if not self.is_by_time or self.ends_before_the_list:
+            return self
+        if self.is_ascending:
+            return replace(self, snapshot=self.snapshot + 1, remaining=1)
+        low_watermark = self.low_watermark - 1
+        return (
+            self if low_watermark < 0 else replace(self, low_watermark=low_watermark, remaining=1)
+        )
+
     def shrunk(self, total: int) -> Position:
         """Oldest first: the position with no more records remaining than a list of ``total`` can hold."""
         lost = max(0, self.snapshot - total)

@@ -47,7 +47,14 @@ class DisorderError(Exception):
 
 
 class _MovedError(Exception):
-    """The answers contradict each other: the list has changed during the search."""
+    """The answers contradict each other: the list has changed during the search.
+
+    ``ranks`` are those whose times contradict the order of the list.
+    """
+
+    def __init__(self, problem: str, ranks: tuple[int, ...] = ()) -> None:
+        super().__init__(problem)
+        self.ranks = ranks
 
 
 class FoundSpan(msgspec.Struct, frozen=True):
@@ -79,7 +86,7 @@ class _Edge:
         if count < len(times):
             self.upper = min(self.upper, lowest + count)
         if self.lower >= self.upper:
-            raise _MovedError(_UNORDERED)
+            raise _MovedError(_UNORDERED, (self.lower, self.upper))
 
 
 class SpanSearch:
@@ -95,6 +102,7 @@ class SpanSearch:
         self._span, self._rows, self._is_oldest_first = span, rows, is_oldest_first
         self._newest: Sequence[Key] = ()  # the newest keys of the list at the first attempt
         self._first: PageAnswer | None = None
+        self._suspects: list[int] = []  # ranks whose times contradicted each other
         self._forget()
 
     def _forget(self) -> None:
@@ -120,6 +128,7 @@ class SpanSearch:
                 return (yield from self._search())
             except _MovedError as problem:
                 problems.append(str(problem))
+                self._suspects.extend(problem.ranks)
                 is_disordered = problems.count(_UNORDERED) > 1  # so no change between two answers
             except DisorderError:
                 is_disordered = True
@@ -145,6 +154,8 @@ class SpanSearch:
         for answer in (first, last):
             self._learn(answer, edges)
         yield from self._see_arrivals(last if self._is_ascending else first, edges)
+        for rank in self._suspects:
+            yield from self._see(rank, edges)
         for edge in edges:
             patience = _PATIENCE
             while not edge.is_found:
@@ -251,7 +262,7 @@ class SpanSearch:
     def _check_order(self, lowest: int, begin: datetime, end: datetime) -> None:
         for rank, first, last in self._shown:
             if (rank < lowest and first > end) or (rank > lowest and last < begin):
-                raise _MovedError(_UNORDERED)
+                raise _MovedError(_UNORDERED, (rank, lowest))
         self._shown.append((lowest, begin, end))
 
     def _see_arrivals(
@@ -297,6 +308,10 @@ class SpanSearch:
         for each in (below, above):
             if 0 < each <= self._snapshot or (each == 0 and is_end_full):
                 self._learn((yield from self._ask(self._page_of(each))), edges)
+
+    def _see(self, rank: int, edges: Sequence[_Edge]) -> Generator[int, PageAnswer, None]:
+        if rank <= self._snapshot and rank not in self._keys:
+            self._learn((yield from self._ask(self._page_of(rank))), edges)
 
     def _confirm(self, edges: Sequence[_Edge]) -> Generator[int, PageAnswer, None]:
         """Requests the newest record of the snapshot again, which must have kept its rank."""

@@ -77,6 +77,15 @@ class SpanPlanner(Planner):
             return self.progress.handed if self._start is None and self.is_complete else None
         return super().total
 
+    def position(self, unhanded: int = 0) -> Position | None:
+        """Does what `Planner.position` does; a span is not finished before its end was seen."""
+        if self._is_resumed and self._is_end_seen:  # perhaps without another payment
+            return self.progress.position(unhanded)
+        position = super().position(unhanded)
+        if position is None or position is self._start or position.remaining or self._is_end_seen:
+            return position
+        return position.before_the_end()
+
     def _begin(self) -> Steps:
         start = self._start
         if start is None or (start.is_finished and not start.head):

@@ -25,8 +25,8 @@ def test_consecutive_reads_lose_and_repeat_nothing_without_an_error(
 ) -> None:
     doubts = 0
     for seed in range(HISTORIES):
-        case = OneChange(seed, is_oldest_first=is_oldest_first)
-        delivered, doubt = read_on(case, is_time_ordered=is_time_ordered, stop_after=stop_after)
+        case = OneChange(seed, is_oldest_first=is_oldest_first, is_time_ordered=is_time_ordered)
+        delivered, doubt = read_on(case, stop_after)
         doubled = {key for key in delivered if delivered.count(key) > 1}
         assert not doubled or (doubt and doubled <= case.history.moved), seed
         assert case.within(delivered) == delivered, seed
@@ -35,15 +35,13 @@ def test_consecutive_reads_lose_and_repeat_nothing_without_an_error(
     assert doubts < HISTORIES / 3
 
 
-def read_on(
-    case: OneChange, *, is_time_ordered: bool, stop_after: int | None
-) -> tuple[list[int], str | None]:
+def read_on(case: OneChange, stop_after: int | None) -> tuple[list[int], str | None]:
     """Reads, continues from there, and then reads new payments."""
-    reading = case.read(is_time_ordered=is_time_ordered, stop_after=stop_after)
+    reading = case.read(stop_after=stop_after)
     delivered, reads_to_come = reading.delivered, 2 if stop_after else 1
     while reading.doubt is None and reading.position and reads_to_come:
         start = from_json(to_json(reading.position, "received"), "received")
-        reading = case.read(is_time_ordered=is_time_ordered, start=start)
+        reading = case.read(start=start)
         delivered, reads_to_come = delivered + reading.delivered, reads_to_come - 1
         assert reading.doubt or reading.position is None or reading.position.is_finished
     return delivered, reading.doubt
@@ -55,20 +53,20 @@ def test_the_rest_of_an_unsorted_list_may_have_no_payment_of_the_span(
     is_oldest_first: bool, is_time_ordered: bool
 ) -> None:
     """A read resumed after the span's last payment ends, and the next one has the new payment."""
-    case = OneChange(0, is_oldest_first=is_oldest_first)
+    case = OneChange(0, is_oldest_first=is_oldest_first, is_time_ordered=is_time_ordered)
     history = case.history = ScheduledHistory(60, is_oldest_first=is_oldest_first)
     times = history.times
     times[60], times[59] = times[59], times[60]  # on the first or the last page
     times[1], times[2] = times[2], times[1]
     case.span = Span(since=times[20], until=times[30])
-    first = case.read(is_time_ordered=is_time_ordered, stop_after=10)
-    rest = case.read(is_time_ordered=is_time_ordered, start=first.position)
+    first = case.read(stop_after=10)
+    rest = case.read(start=first.position)
     assert (sorted(first.delivered), rest.delivered) == ([*range(20, 30)], [])
     assert rest.position is not None
     assert rest.position.is_finished
     history.insert()
     times[61] = times[25]
-    new = case.read(is_time_ordered=is_time_ordered, start=rest.position)
+    new = case.read(start=rest.position)
     assert (new.doubt, new.delivered) == (None, [61])
 
 
@@ -80,3 +78,35 @@ def test_an_insertion_below_an_open_span_during_the_seek_loses_no_payment(shifte
     span = Span(since=history.times[18])
     reading = Reader(history, Random(0), rows=10, window=1, span=span).read()
     assert reading.doubt or reading.delivered == [*range(100, 17, -1)]
+
+
+def test_a_page_that_begins_with_a_moved_payment_does_not_begin_the_span() -> None:
+    """Two pages contradicted each other, and the next attempt finds an edge without seeing both."""
+    history = ScheduledHistory(31, is_oldest_first=True)
+    history.schedule = {2: [("move", 0)], 4: [("arrive", 7)]}
+    span = Span(since=history.times[4])
+    reader = Reader(history, Random(0), rows=5, window=1, span=span)
+    reading = reader.read()
+    assert (reading.doubt, sorted(reading.delivered)) == (None, [*range(4, 39)])
+    assert reader.planner.progress.is_disordered
+
+
+@ORDERS
+def test_a_span_is_finished_only_once_its_end_was_seen(is_oldest_first: bool) -> None:
+    """A payment is inserted after the search; the read stops after as many as were counted."""
+    unfinished = 0
+    for answers in range(2, 30):
+        history = ScheduledHistory(60, is_oldest_first=is_oldest_first)
+        span = Span(since=history.times[31], until=history.times[36])
+        history.schedule = {answers: [("insert", 32)]}
+        first = Reader(history, Random(0), rows=5, window=1, span=span, stop_after=5).read()
+        assert first.position is not None
+        if first.position.is_finished:
+            continue
+        rest = Reader(history, Random(0), rows=5, window=1, start=first.position, span=span).read()
+        assert first.doubt or rest.doubt or len({*first.delivered, *rest.delivered}) >= 5
+        left = {*range(31, 36)} - {*first.delivered, *rest.delivered}
+        assert rest.doubt or not left, answers
+        assert rest.doubt or (rest.position is not None and rest.position.is_finished)
+        unfinished += 1
+    assert unfinished

@@ -49,8 +49,9 @@ class ScheduledHistory(RecordedHistory):
 class OneChange:
     """A random history, a span of it or all of it, and a schedule with at most one change."""
 
-    def __init__(self, seed: int, *, is_oldest_first: bool) -> None:
+    def __init__(self, seed: int, *, is_oldest_first: bool, is_time_ordered: bool = False) -> None:
         self.random = random = Random(seed)
+        self.is_time_ordered, self.is_upwards = is_time_ordered, is_oldest_first or is_time_ordered
         self.rows, size = random.choice((3, 5, 10)), random.choice((7, 20, 31, 60, 100, 200))
         ties = random.choice((1, 1, 1, 2, 5))
         self.history = ScheduledHistory(size, is_oldest_first=is_oldest_first, ties=ties)
@@ -72,22 +73,23 @@ class OneChange:
             moment = random.choice((random.randrange(1, 20), random.randrange(1, 8)))
             schedule.setdefault(moment, []).append(("arrive", arrivals))
         moment = random.randrange(2, random.choice((20, 12, 6)))
-        kind = random.choice(("delete", "move", "insert", "total"))
+        # Ranks upwards, no client sees a deletion together with an arrival, and a move is both.
+        kind = random.choice(("delete", "delete" if self.is_upwards else "move", "insert", "total"))
         place = random.choice(self.places) + random.randrange(-rows, rows)
         value = random.choice((-1, 1)) if kind == "total" else max(0, place)
         changes = schedule.setdefault(moment, [])
-        if kind == "delete" and (self.history.is_oldest_first or moment == 2):
-            changes.clear()  # an arrival at the same moment hides it: docs/exactly-once.md
+        if kind == "delete" and (self.is_upwards or moment == 2):
+            changes.clear()
         changes.insert(random.randrange(len(changes) + 1), (kind, value))
 
-    def read(self, *, is_time_ordered: bool, **settings: object) -> Reading:
+    def read(self, **settings: object) -> Reading:
         return Reader(
             self.history,
             self.random,
             rows=self.rows,
             window=self.random.choice((1, 1, 2, 4)),
             span=self.span,
-            is_time_ordered=is_time_ordered,
+            is_time_ordered=self.is_time_ordered,
             **settings,  # type: ignore[arg-type]
         ).read()
 
