@@ -6,10 +6,12 @@ import hmac
 import json
 import uuid
 
+import attrs
 import pytest
 from virtual_time import pass_time
 
 from paywint_async.emulator import Emulator
+from paywint_async.webhooks import WebhookEvent, parse_event
 
 
 async def test_a_change_has_its_published_event(serve, receiver):
@@ -66,6 +68,20 @@ async def test_a_retry_names_the_new_payment_and_no_other_event_does(serve, rece
     assert retries == [("payment.retried", new_id)]
     reasons = [event["event"] for event in receiver.events if "failed_reason" in event["data"]]
     assert reasons == ["payment.failed"]
+
+
+async def test_each_field_of_an_event_is_in_some_delivery(serve, receiver):
+    async with serve(webhook_url=receiver.url) as account:
+        failed, paid = await account.link(), await account.link()
+        await account.emulator.fail(failed)
+        await account.emulator.retry(failed)
+        await account.emulator.pay(paid)
+        await account.emulator.refund(paid)
+        await account.emulator.delivered()
+    read = [parse_event(body, {}, tolerance=None, amounts="cents") for _, body in receiver.seen]
+    delivered = {name for each in read for name, value in attrs.asdict(each).items() if value}
+    fields = {field.name for field in attrs.fields(WebhookEvent)}
+    assert fields - delivered == {"is_verified"}
 
 
 async def test_an_expiry_has_its_event(serve, receiver):

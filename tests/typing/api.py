@@ -286,7 +286,9 @@ async def told(client: PaywintClient, body: bytes) -> None:
     assert_type(event.data, Mapping[str, Any])
     assert_type(event.refund_transaction_id, str | None)
     assert_type(event.event_generated_time, datetime)
+    assert_type(event.failed_reason, str | None)
     assert_type(event.retry_payment_id, UUID | None)
+    assert_type(event.is_verified, bool)
     assert_type(await event.confirm(client), Payment)
 
     assert_type(StandardWebhooks("secret").sign(body, delivery_id="1", at=None), dict[str, str])

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import attrs
 import pytest
 from webhook_deliveries import ID, NOW, PAYMENT_ID, RETRY_ID, clock, delivery
 
@@ -18,10 +19,19 @@ from paywint_async.webhooks import (
     MAX_BODY,
     WebhookDecodeError,
     WebhookError,
+    WebhookEvent,
     WebhookEventName,
     WebhookTimestampError,
     parse_event,
 )
+
+# The fields that are None where the delivery has no usable text. An amount may be a number, and so may
+# a refund's id: without it, a second refund of the same payment would look like a repeat of the first.
+OPTIONAL_TEXTS = [
+    field.name
+    for field in attrs.fields(WebhookEvent)
+    if str(field.type).endswith("| None") and not field.name.startswith(("amount", "refund"))
+]
 
 
 def parse(body, **options):
@@ -132,7 +142,7 @@ class TestAnEvent:
     def test_shows_none_of_its_data(self):
         assert "Ann" not in repr(parse(delivery(payer_name="Ann")))
 
-    @pytest.mark.parametrize("name", ["status", "failed_reason", "payment_id", "retry_payment_id"])
+    @pytest.mark.parametrize("name", OPTIONAL_TEXTS)
     @pytest.mark.parametrize("value", [None, True, 0, 1.5, [], {}, ["success"]])
     def test_has_none_for_a_field_of_another_type(self, name, value):
         event = parse(delivery(**{name: value}))

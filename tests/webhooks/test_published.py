@@ -38,6 +38,9 @@ class TestEachFieldOfAnEvent:
         events = [parse(delivery, amounts="cents") for delivery in PUBLISHED]
         assert [event for event in events if getattr(event, field) is not None]
 
+    def test_is_in_the_guide(self, field):
+        assert re.search(rf"`(event\.)?{field}`", GUIDE.read_text("utf-8"))
+
     def test_is_documented(self, field):
         assert f"    {field}: " in (inspect.getdoc(WebhookEvent) or "")
 
