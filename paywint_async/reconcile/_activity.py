@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from paywint_async.reconcile._records import PAID, PaymentFact
 from paywint_async.reconcile._totals import Sum
 
 _PER_DECADE = 24  # steps of the durations, each 10 % longer than the one before
+_STEPS = 15 * _PER_DECADE  # more than any `timedelta` needs
+_BOUNDS = [
+    10 ** ((step + 0.5) / _PER_DECADE) for step in range(_STEPS)
+]  # seconds, of each step's end
 _FINAL = frozenset({PAID, "failed", "rejected", "expired"})  # of `retried` only the retry counts
 
 
@@ -66,11 +71,12 @@ class Durations:
 
     def take(self, seconds: float) -> None:
         """Count a duration."""
-        self._steps[_step(seconds)] += 1
+        self._steps[bisect(_BOUNDS, seconds)] += 1
 
     def take_all(self, durations: Iterable[timedelta]) -> None:
         """Count several durations."""
-        self._steps.update(map(_step, map(timedelta.total_seconds, durations)))
+        seconds = map(timedelta.total_seconds, durations)
+        self._steps.update(map(bisect, repeat(_BOUNDS), seconds))
 
     @property
     def count(self) -> int:
@@ -90,7 +96,3 @@ class Durations:
             step for step, count in zip(steps, seen, strict=True) if count >= share * self.count
         )
         return float(10 ** (step / _PER_DECADE))
-
-
-def _step(seconds: float) -> int:
-    return round(math.log10(max(seconds, 1.0)) * _PER_DECADE)

@@ -7,10 +7,10 @@ payments are matched by `Matching`.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, Inexact
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 
 import attrs
 
@@ -20,14 +20,16 @@ from paywint_async.reconcile._column_parser import (
     CODE_MASK,
     Meaning,
     PlainRows,
+    code_of,
     codes_of,
     key_of,
+    keys_of,
     meaning_of,
 )
 from paywint_async.reconcile._records import LedgerRow
 from paywint_async.reconcile._totals import EXACTLY, Sum
 
-_CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
+_CENT, _FACTOR = Decimal("0.01"), Decimal(100 << CODE_BITS)
 _PARSED, _REPEATED = -1, -2  # instead of a content; no code of a row is all ones
 
 
@@ -67,15 +69,14 @@ class Agreement:
             for number in rows.numbers:
                 self._plain[number] = 1
         contents = self._contents
-        seen = contents.keys() & rows.keys
         count = len(contents)
         contents.update(zip(rows.keys, rows.contents, strict=True))
         if len(contents) == count + len(rows.keys):
             return
-        for key in rows.keys:
-            if key in seen:
+        new = {*islice(reversed(contents), len(contents) - count)}  # which are the last ones
+        for key, times in Counter(rows.keys).items():
+            if times > 1 or key not in new:
                 contents[key] = _REPEATED
-            seen.add(key)
 
     def add_parsed(self, row: LedgerRow) -> None:
         """Add a row that is not plain, and that `Matching` has already."""
@@ -105,20 +106,21 @@ class Agreement:
         Returns:
             The payments that no plain row names; and those of which `Matching` needs a plain row first.
         """
-        known = codes_of(status, direction)
-        keys = [key_of(each.payment_id.int, direction) for each in payments]
+        keys = keys_of([each.payment_id.int for each in payments], direction)
         contents = [*map(self._contents.get, keys, repeat(_PARSED))]
-        if known.issuperset({each & CODE_MASK for each in contents}) and _are_of(
-            amounts, [each >> CODE_BITS for each in contents]
-        ):
-            self._forget(keys, contents, amounts, is_inside=is_inside)
+        code = code_of(status, direction, is_inside=is_inside)
+        if code is not None and _contents_of(amounts, code) == contents:
+            self._forget(keys)
+            self._totals[code, is_inside].take_all(amounts)
             return (), ()
+        known = codes_of(status, direction)
         agree = [
-            each & CODE_MASK in known and _are_of([amount], [each >> CODE_BITS])
+            each & CODE_MASK in known and _contents_of([amount], each & CODE_MASK) == [each]
             for amount, each in zip(amounts, contents, strict=True)
         ]
-        agreed = [*compress(contents, agree)], [*compress(amounts, agree)]
-        self._forget([*compress(keys, agree)], *agreed, is_inside=is_inside)
+        self._forget(compress(keys, agree))
+        for content, amount in compress(zip(contents, amounts, strict=True), agree):
+            self._totals[content & CODE_MASK, is_inside].take(amount)
         others = [
             (payment, content == _PARSED)
             for payment, content, is_agreed in zip(payments, contents, agree, strict=True)
@@ -129,16 +131,9 @@ class Agreement:
             [payment for payment, is_unnamed in others if not is_unnamed],
         )
 
-    def _forget(
-        self, keys: list[int], contents: list[int], amounts: Sequence[Decimal], *, is_inside: bool
-    ) -> None:
-        """Count pairs that agree, and forget their rows."""
+    def _forget(self, keys: Iterable[int]) -> None:
         for key in keys:
             del self._contents[key]
-        codes = [each & CODE_MASK for each in contents]
-        for code in {*codes}:
-            of_code = [amount for amount, each in zip(amounts, codes, strict=True) if each == code]
-            self._totals[code, is_inside].take_all(of_code)
 
     def totals(self) -> Iterator[AgreedTotal]:
         """Yield the totals of the pairs that agree."""
@@ -169,9 +164,9 @@ class Agreement:
         return key_of(row.payment_id.int, row.direction) in self._contents
 
 
-def _are_of(amounts: Sequence[Decimal], cents: list[int]) -> bool:
-    """Return whether each amount is exactly so many cents."""
+def _contents_of(amounts: Iterable[Decimal], code: int) -> list[Decimal]:
+    """Return the contents of rows with these amounts and this code; empty if one has 400 digits."""
     try:
-        return [*map(EXACTLY.multiply, amounts, repeat(_HUNDRED))] == cents
-    except Inexact:  # one has 400 digits
-        return False
+        return [*map(EXACTLY.fma, amounts, repeat(_FACTOR), repeat(Decimal(code)))]
+    except Inexact:
+        return []

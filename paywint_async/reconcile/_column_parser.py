@@ -8,10 +8,10 @@ rows, and which raises all errors.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import compress, repeat
-from operator import itemgetter, or_
+from operator import invert, itemgetter, or_
 from typing import Any, NamedTuple
 
 import attrs
@@ -63,6 +63,7 @@ _MEANINGS = tuple(
 )
 
 
+_CODES = {meaning: code for code, meaning in enumerate(_MEANINGS)}
 _CODES_OF = {
     (status, direction): frozenset(
         code for code, each in enumerate(_MEANINGS) if each == (status, each[1], direction)
@@ -80,6 +81,16 @@ def key_of(payment_id: int, direction: str) -> int:
     return ~payment_id if direction == "sent" else payment_id
 
 
+def keys_of(payment_ids: list[int], direction: str) -> list[int]:
+    """Return the keys of several payments."""
+    return [*map(invert, payment_ids)] if direction == "sent" else payment_ids
+
+
+def code_of(status: str, direction: str, *, is_inside: bool) -> int | None:
+    """Return the code of a row; None if a plain row cannot have this status."""
+    return _CODES.get(Meaning(status, is_inside, direction))
+
+
 def codes_of(status: str, direction: str) -> frozenset[int]:
     """Return the codes of a status and a direction, inside the period and outside it."""
     return _CODES_OF.get((status, direction), frozenset())
@@ -95,17 +106,18 @@ class PlainRows:
     """Plain rows of a ledger: for each its number, the key of its payment, and its content.
 
     ``numbers`` are the rows' indexes among all records after the header; ``days`` are the days that any
-    of them has.
+    of them has; ``counts`` are the numbers of rows by code.
     """
 
     numbers: Sequence[int]
     keys: Sequence[int]
     contents: Sequence[int]
     days: Collection[date]
+    counts: Mapping[int, int]
 
     def meanings(self) -> Iterator[tuple[Meaning, int]]:
         """Yield how many rows have each meaning."""
-        for code, count in Counter([each & CODE_MASK for each in self.contents]).items():
+        for code, count in self.counts.items():
             yield meaning_of(code), count
 
 
@@ -218,14 +230,17 @@ class ColumnParser:
         elif len(inside) > 1:
             codes = [*map(or_, codes, map(inside.__getitem__, days))]
         keys = [*map(int, ids.replace("-", "").split(), repeat(16))]
-        if not {*codes}.isdisjoint(_SENT_CODES):
+        counts = Counter(codes)
+        if not _SENT_CODES.isdisjoint(counts):
             keys = [
                 key_of(key, meaning_of(code).direction)
                 for key, code in zip(keys, codes, strict=True)
             ]
         cents = map(int, amounts.replace(".", "").split())
         contents = [each << CODE_BITS | code for each, code in zip(cents, codes, strict=True)]
-        return PlainRows(numbers=numbers, keys=keys, contents=contents, days=each_day)
+        return PlainRows(
+            numbers=numbers, keys=keys, contents=contents, days=each_day, counts=counts
+        )
 
     def _dates_of(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the first date of each row that is not empty."""

@@ -80,10 +80,12 @@ class _Parser:
     def _quoted(self, line: str) -> tuple[list[str], int]:
         """Return the values of a record with quotation marks, and its number of lines."""
         delimiter = self._delimiter
-        before, value, *others = line.split('"', 3)
-        if len(others) == 1 and before[-1:] == delimiter == others[0][:1]:
-            after = others[0][1:].rstrip("\r\n")
-            return [*before[:-1].split(delimiter), value, *after.split(delimiter)], 1
+        parts = line.split('"', 3)
+        if len(parts) == 3 and parts[0][-1:] == delimiter == parts[2][:1]:
+            values = parts[0].split(delimiter)
+            values[-1] = parts[1]
+            values += parts[2][1:].rstrip("\r\n").split(delimiter)
+            return values, 1
         reader = csv.reader(chain((line,), self._lines), delimiter=delimiter, strict=True)
         return next(reader), reader.line_num
 

@@ -139,7 +139,6 @@ class _Encodings:
     def __init__(self) -> None:
         self._marked: str | None = None
         self._utf_8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
-        self._is_1252 = True
         self._is_first = True
         self._since_line_end = 0
 
@@ -152,7 +151,6 @@ class _Encodings:
             return
         if chunk.translate(None, _NO_TEXT) != chunk:
             raise LedgerError(path, "is not a text file", hint=NO_LEDGER)
-        self._is_1252 = self._is_1252 and chunk.translate(None, _UNDEFINED) == chunk
         if self._utf_8 is not None:
             try:
                 self._utf_8.decode(chunk)
@@ -169,7 +167,7 @@ class _Encodings:
             return self._marked
         if self._utf_8 is not None:
             return "utf-8"
-        if self._is_1252:
+        if all(chunk.translate(None, _UNDEFINED) == chunk for chunk in read_chunks(path)):
             return "cp1252"
         raise LedgerError(
             path,
