@@ -89,7 +89,7 @@ def types(session: nox.Session) -> None:
     """mypy on the package, examples and noxfile; then the installed package's public types."""
     install_group(session, "types")
     install_wheel(session)
-    session.run("mypy", "paywint_async", "examples", "noxfile.py")
+    session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})  # no check for updates
     with session.chdir("tests/typing"):  # here the installed package is imported
         session.run("mypy", "--config-file", str(HERE / "pyproject.toml"), "api.py")

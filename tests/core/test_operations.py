@@ -11,6 +11,7 @@ from operation_samples import SAMPLES
 from paywint_async import Response, ResponseDecodeError
 
 OF_ONE_RECORD = [name for name, sample in SAMPLES.items() if sample.record_id is not None]
+READS_BY_POST = {"page"}
 WITH_AMOUNTS = [name for name, sample in SAMPLES.items() if b'"amount":' in sample.answer]
 
 
@@ -28,6 +29,14 @@ def test_an_amount_that_is_text_is_refused(name: str) -> None:
 
     with pytest.raises(ResponseDecodeError, match="Expected `number`, got `str`"):
         sample.call.read(Response(status=200, body=body))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_only_what_reads_may_be_sent_again(name: str) -> None:
+    """A request that creates or changes something, sent twice, could move money twice."""
+    request = SAMPLES[name].call.request
+
+    assert request.repeatable is (request.method == "GET" or name in READS_BY_POST)
 
 
 @pytest.mark.parametrize("name", OF_ONE_RECORD)

@@ -40,6 +40,14 @@ def test_each_session_that_a_workflow_names_exists(workflow: Path) -> None:
     assert sessions_named(workflow) - SESSIONS == set()
 
 
+def test_each_session_that_contributing_names_exists() -> None:
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
+    named = {name for each in re.findall(r"nox -s ([\w ]+)", text) for name in each.split()}
+
+    assert len(named) > 10
+    assert named - SESSIONS == set()
+
+
 def test_every_session_is_run_by_some_workflow() -> None:
     run = set().union(*map(sessions_named, WORKFLOWS))
 
