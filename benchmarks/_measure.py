@@ -186,6 +186,6 @@ def report(question: str, rows: Sequence[Row], **more: object) -> None:
         print(row.line())
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", metavar="FILE")
-    if path := parser.parse_args().json:
+    if path := parser.parse_known_args()[0].json:  # the others are of the benchmark
         answer = {"question": question, "rows": [asdict(row) for row in rows], **more}
         Path(path).write_text(json.dumps(answer), "utf-8")

@@ -70,7 +70,10 @@ def assign(
 
 def sorted_rows(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
     """Sort by content, and rows of equal content by place."""
-    return sorted(rows, key=lambda row: (*map(str, row.content), row.place))
+    rows = list(rows)
+    if len(rows) > 1:
+        rows.sort(key=lambda row: (*map(str, row.content), row.place))
+    return rows
 
 
 def sorted_payments(payments: Iterable[PaymentFact]) -> list[PaymentFact]:
@@ -88,6 +91,9 @@ def _settle(
     if not rows or not payments:
         found.rows += rows
         found.payments += payments
+        return
+    if len(rows) == len(payments) == 1:
+        found.pairs.append((rows[0], payments[0]))
         return
     alike: defaultdict[Hashable, list[LedgerRow]] = defaultdict(list)
     for row in rows:
@@ -179,8 +185,11 @@ def _ordinal(item: LedgerRow | PaymentFact) -> int:
 def _components(
     rows: list[LedgerRow], payments: list[PaymentFact], window: int | None
 ) -> Iterator[tuple[list[LedgerRow], list[PaymentFact]]]:
-    if window is None:
+    if window is None or not rows or not payments:
         yield rows, payments
+        return
+    if len(rows) == len(payments) == 1 and rows[0].day and _is_near(rows[0], payments[0], window):
+        yield rows, payments  # as most are
         return
     undated = [row for row in rows if row.day is None]
     if undated:

@@ -117,7 +117,7 @@ class Matching:
             self._interest = Interest(self._open.rows)
         named = self._named.take(payments)
         for payment in payments:
-            if rows := named.get(key_of(payment)):
+            if named and (rows := named.get(key_of(payment))):
                 self._settle_named(rows, payment)
             elif self._interest.has(payment):
                 self._open.add_payment(payment)
