@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -279,13 +279,12 @@ def _durations(payments: Sequence[Payment]) -> list[timedelta]:
 def _by_direction(
     page: Sequence[Payment | HistoryEntry], direction: str
 ) -> Iterable[tuple[str, Sequence[Payment]]]:
-    """Return the payments of each direction; those that do not tell it are of the given one."""
+    """Return the payments of each direction; a page has entries if ``direction`` is ``both``."""
+    if direction != "both":
+        return ((direction, cast(Sequence[Payment], page)),)
     groups: defaultdict[str, list[Payment]] = defaultdict(list)
-    for record in page:
-        if isinstance(record, HistoryEntry):
-            groups[record.direction.value].append(record.payment)
-        else:
-            groups[direction].append(record)
+    for entry in cast(Sequence[HistoryEntry], page):
+        groups[entry.direction.value].append(entry.payment)
     return groups.items()
 
 
