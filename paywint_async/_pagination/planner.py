@@ -381,9 +381,7 @@ class Planner:
         if due or progress.known.overlap(answer.keys, skip):
             self._agreed_total = max(self._agreed_total, answer.total)
         kept = self._kept
-        if kept is None or kept is answer:
-            return Decision(records)
-        is_next = self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
+        is_next = kept and self._at.next_offset(kept.total) >= kept.first_offset(self._rows)
         return Decision(records, offer=kept if is_next else None)
 
     def _count_due(self, answer: PageAnswer, skip: int, due: int) -> int:

@@ -106,3 +106,13 @@ def test_a_span_is_finished_only_once_its_end_was_seen(arrivals: int) -> None:
         if left and rest.doubt is None:
             silent.append((answers, left))
     assert silent == []
+
+
+def test_a_page_that_arrivals_pushed_away_does_not_tell_that_the_last_payment_is_gone() -> None:
+    history = ScheduledHistory(100)
+    history.schedule = {11: [("delete", 99), ("move", 59)], 16: [("arrive", 11), ("delete", 25)]}
+    span = Span(since=history.times[28], until=history.times[68])
+    reader = Reader(history, Random(0), rows=10, window=1, span=span, is_time_ordered=True)
+    reading = reader.read()
+    assert reading.doubt is not None
+    assert reading.delivered == [*range(28, 61)]
