@@ -59,14 +59,22 @@ AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "planner": (
         tuple(f"_pagination/{name}" for name in (
-            "decision", "known_keys", "planner", "position", "progress")),
-        ("pagination/test_changed_between_reads", "pagination/test_checkpoint_values",
-         "pagination/test_healing", "pagination/test_planner", "pagination/test_planner_cases",
-         "pagination/test_planner_rules", "pagination/test_span_planner"),
+            "decision", "known_keys", "lookup", "oldest_first", "planner", "position",
+            "progress")),
+        ("pagination/test_planner_cases", "pagination/test_planner_rules",
+         "pagination/test_checkpoint_values", "pagination/test_planner",
+         "pagination/test_healing", "pagination/test_changed_between_reads",
+         "pagination/test_one_change", "pagination/test_oldest_first"),
+    ),
+    "spans": (
+        ("_pagination/span", "_pagination/span_planner"),
+        ("pagination/test_span_planner", "pagination/test_one_change",
+         "pagination/test_oldest_first"),
     ),
     "listing": (
         tuple(f"_pagination/{name}" for name in (
-            "checkpoint", "iterator", "listing", "merge", "ranges", "run", "window")),
+            "checkpoint", "iterator", "listing", "merge", "ranges", "run", "splitting",
+            "window")),
         ("pagination/test_cancelled_awaits", "pagination/test_checkpoint_values",
          "pagination/test_checkpoints", "pagination/test_listing", "pagination/test_listing_ends",
          "pagination/test_oldest_first_listing", "pagination/test_ranges", "pagination/test_spans"),
@@ -77,6 +85,7 @@ SAMPLES = {
     "listing": "*__mutmut_*7",
     "planner": "*__mutmut_*7",
     "shared_limit": "*__mutmut_*[147]",
+    "spans": "*__mutmut_*[37]",
 }
 
 # These tests fail under mutmut: no frame may hold the Redis secret, and mutmut's own wrappers do.
