@@ -13,6 +13,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/pagination/test_changed_between_reads.py",
         "tests/pagination/test_healing.py",
         "tests/pagination/test_oldest_first.py",
+        "tests/pagination/test_one_change.py",
         "tests/pagination/test_planner.py",
         "tests/pagination/test_planner_cases.py",
         "tests/pagination/test_planner_rules.py",
@@ -50,6 +51,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/export/test_windows.py::test_the_tests_of_files_hold_on_windows",
     ),
     "many repetitions of another test": (
+        "tests/core/test_ambiguity.py::test_nothing_is_accepted_that_a_strict_parser_would_refuse",
         "tests/core/test_tracking.py::TestManyWaits",
         "tests/emulator/test_conformance.py",
         "tests/emulator/test_webhook_faults.py::"
