@@ -36,8 +36,7 @@ TEST_THE_WHEEL = {
     "PYTHONDONTWRITEBYTECODE": "",
 }
 # All tests in one process for each core; an idle process takes over tests. `-n 0` turns this off.
-PROCESSES = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
-SIDE_BY_SIDE = ("--run-slow", *PROCESSES)
+SIDE_BY_SIDE = ("--run-slow", "-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 def install_group(session: nox.Session, group: str) -> None:
@@ -116,15 +115,12 @@ def tests(session: nox.Session) -> None:
 
 
 def measure_coverage(session: nox.Session) -> None:
-    """Run all tests; fail below 95 % of lines and branches together, or of branches alone.
-
-    Tests marked slow run after the others, and without the tracer: most of them repeat another test.
-    """
+    """Run all tests; fail below 95 % of lines and branches together, or of branches alone."""
     folder = Path(session.create_tmp())
     report = folder / "coverage.json"
     session.env["COVERAGE_FILE"] = str(folder / "coverage")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *PROCESSES, env=TEST_THE_WHEEL)
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, env=TEST_THE_WHEEL)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     session.run("coverage", "json", "--quiet", "-o", str(report))
@@ -133,7 +129,6 @@ def measure_coverage(session: nox.Session) -> None:
     session.log(f"branches covered: {share:.1%}")
     if share < 0.95:
         session.error("fewer than 95 % of the branches are covered")
-    run_pytest(session, *SIDE_BY_SIDE, "-m", "slow")
 
 
 @nox.session(requires=["wheel"])
