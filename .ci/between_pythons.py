@@ -19,6 +19,7 @@ LEFT_OUT_BETWEEN: dict[str, tuple[str, ...]] = {
         "tests/pagination/test_planner_rules.py",
         "tests/pagination/test_ranges.py",
         "tests/pagination/test_span_planner.py",
+        "tests/pagination/test_span_rules.py",
         "tests/reconcile/test_comparison.py",
         "tests/reconcile/test_coverage.py",
         "tests/reconcile/test_keys.py",

@@ -68,7 +68,7 @@ AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "spans": (
         ("_pagination/span", "_pagination/span_planner"),
-        ("pagination/test_span_planner", "pagination/test_one_change",
+        ("pagination/test_span_rules", "pagination/test_span_planner", "pagination/test_one_change",
          "pagination/test_oldest_first"),
     ),
     "listing": (
