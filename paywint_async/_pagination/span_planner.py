@@ -177,7 +177,7 @@ class SpanPlanner(Planner):
         """Ends the read where this page shows the end of the span, whatever rank was estimated."""
         at, first = self._at, answer.first_offset(self._rows)
         _, end = self._shown_span(answer)
-        if at.ends_before_the_list or offset + taken < first + end:  # a limit cut it
+        if offset + taken < first + end:  # a limit cut it
             return
         self._is_end_seen = end < len(answer.keys) or answer.shows_end(self._rows)
         if self._is_end_seen or at.remaining < 0:
@@ -191,7 +191,7 @@ class SpanPlanner(Planner):
         if begin > skip or (not self._is_begun and begin < min(skip, len(answer.keys))):
             raise Contradiction(answer, "the span does not begin where it was found")
         found = zip(at.due, answer.keys[skip:], strict=False)
-        if not self._is_begun and any(one != other for one, other in found):
+        if any(one != other for one, other in found):
             raise Contradiction(answer, "the span does not begin with the payment that was found")
         self._is_edge_seen = self._is_edge_seen or 0 < skip <= len(answer.keys)
         due = max(0, end - skip)

@@ -93,3 +93,14 @@ def test_a_list_out_of_order_is_read_whole_without_a_page_twice(is_oldest_first:
     assert reading.doubt is None
     assert reader.planner.progress.is_disordered
     assert reading.requests <= 20 + 12
+
+
+@pytest.mark.parametrize("request_no", [9, 10, 11])
+def test_a_span_that_begins_with_a_page_needs_the_page_before_it(request_no: int) -> None:
+    """One payment was inserted in the span, another one deleted before it: no total tells."""
+    for seed in range(20):
+        history = ScheduledHistory(20)
+        history.schedule = {8: [("insert", 0)], request_no: [("delete", 20)]}
+        span = Span(since=history.times[1], until=history.times[9])
+        reading = Reader(history, Random(seed), rows=3, window=2, span=span).read()
+        assert reading.doubt or {*range(1, 9)} <= {*reading.delivered}, seed
