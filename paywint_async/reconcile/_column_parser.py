@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import compress, repeat
-from operator import invert, itemgetter, or_
+from operator import attrgetter, invert, itemgetter, or_
 from typing import Any, NamedTuple
 
 import attrs
@@ -38,6 +38,7 @@ _DATES = frozenset(
         for zone in (b"", b"Z", b"+00:00", b"-00:00")
     }
 )
+_ZONE = attrgetter("tzinfo")  # a shape does not tell one offset from another
 _STATUSES = tuple(each.value for each in PaymentStatus)
 # A code is the number of a status, and two bits: whether the row is in the period, and whether it was
 # sent. A content is the amount in cents, and behind it the code.
@@ -255,7 +256,7 @@ class ColumnParser:
             return None
         try:
             moments = [*map(datetime.fromisoformat, texts.split("\n"))]
-            if self._is_utc:  # and so are all plain dates
+            if self._is_utc and {*map(_ZONE, moments)} <= {None, UTC}:
                 return [*map(datetime.date, moments)]
             return [self.parser.in_zone(each).date() for each in moments]
         except (ValueError, OverflowError):

@@ -191,7 +191,7 @@ class Books:
                 (str(UUID(int=5)), str(chance.choice(self._entries).payment.payment_id)),
             ),
             ("amount", ("7.00", f"${amount}", f"{amount}0", "0.00", "1,234.50", "12.34")),
-            ("payment_date", ("2015-01-05", "", "2015-01-05T23:30:00+02:00")),
+            ("payment_date", ("2015-01-05", "", "2015-01-05T01:30:00+02:00")),
             ("payment_date", ("2015-01-07 10:00:00", " 2015-01-08", "2015-01-09T01:02:03.5Z")),
             ("status", ("failed", "success", "Cleared", "SUCCESS", "pending", "expired")),
             ("currency", ("", "usd")),
@@ -254,6 +254,24 @@ async def test_reports_equal_those_of_rows_parsed_one_by_one(
         assert await outcome(reconcile(client.payments, options)) == expected, seed
         seen.append(isinstance(expected, str))
     assert 0 < sum(seen) < len(seen) / 2  # some errors, but more reports
+
+
+@pytest.mark.parametrize("time", ["01:30:00+02:00", "23:30:00-02:00", "01:30:00.5+02:00"])
+async def test_the_day_of_a_time_with_an_offset_is_that_of_the_ledgers_zone(
+    entries: tuple[PaywintClient, list[HistoryEntry]], tmp_path: Path, time: str
+) -> None:
+    client, history = entries
+    paid = [each.payment for each in history if each.direction == "received"]
+    path = tmp_path / "a.csv"
+    rows = [f"{each.payment_id},{each.amount:.2f},2015-01-05T{time}" for each in paid]
+    path.write_text("\n".join(["payment_id,amount,date", *rows]))
+    period = Period(since=date(2015, 1, 5), until=date(2015, 1, 5))
+    format = LedgerFormat(needs_dates=True)
+    options = ReconcileOptions(ledger=str(path), format=format, period=period)
+
+    expected = await outcome(lambda: one_by_one(history, options))
+
+    assert await outcome(reconcile(client.payments, options)) == expected
 
 
 async def test_a_ledger_that_changes_while_it_is_compared_is_refused(

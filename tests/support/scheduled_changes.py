@@ -109,5 +109,8 @@ class OneChange:
 
     @property
     def has_one_time(self) -> bool:
-        """Whether the order shows nowhere, or at one place."""
-        return len(set(self.history.times.values())) <= 2
+        """Whether the order shows nowhere, or at one place; ranks upwards, not on the first page."""
+        times, first = self.history.times, self.history.states[0][: self.rows]
+        return len({*times.values()}) <= 2 or (
+            self.history.is_oldest_first and len({times[key] for key in first}) == 1
+        )
