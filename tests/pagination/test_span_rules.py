@@ -104,3 +104,18 @@ def test_a_span_that_begins_with_a_page_needs_the_page_before_it(request_no: int
         span = Span(since=history.times[1], until=history.times[9])
         reading = Reader(history, Random(seed), rows=3, window=2, span=span).read()
         assert reading.doubt or {*range(1, 9)} <= {*reading.delivered}, seed
+
+
+@ORDERS
+def test_a_limit_counts_the_payments_of_the_span_in_a_list_out_of_order(
+    is_oldest_first: bool,
+) -> None:
+    history = History(60, is_oldest_first=is_oldest_first)
+    times = history.times
+    for key in range(1, 60, 2):
+        times[key], times[key + 1] = times[key + 1], times[key]
+    span = Span(since=times[20], until=times[40])
+    expected = [key for key in history.listed() if span.contains(times[key])]
+    for limit in range(1, 20):
+        reader = Reader(history, Random(0), rows=7, window=1, span=span, limit=limit)
+        assert reader.read().delivered == expected[:limit], limit
