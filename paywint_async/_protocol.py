@@ -97,7 +97,7 @@ def create_checkout_token(
 
 def get(payment_id: UUID | str) -> Call[Payment]:
     """Get Payment."""
-    text = payment_id if isinstance(payment_id, str) else str(check_payment_id(payment_id))
+    text = payment_id if type(payment_id) is str else str(check_payment_id(payment_id))
     if not UUID_TEXT.fullmatch(text):
         check_payment_id(text)
     return _get_record("get", _GET, "payment_id", text.lower(), _codec.PaymentEnvelope)
