@@ -70,14 +70,14 @@ def test_the_rest_of_an_unsorted_list_may_have_no_payment_of_the_span(
     assert (new.doubt, new.delivered) == (None, [61])
 
 
-@pytest.mark.parametrize("shifted", [1, 2, 3, 4])
-def test_an_insertion_below_an_open_span_during_the_seek_loses_no_payment(shifted: int) -> None:
-    """The first page is read before the seek; arrivals shift the following one by a whole page."""
+@pytest.mark.parametrize("arrivals", [2, 5])
+def test_an_insertion_below_an_open_span_during_the_seek_loses_no_payment(arrivals: int) -> None:
+    """The first page is read before the seek; arrivals shift the following one by whole pages."""
     history = ScheduledHistory(100)
-    history.schedule = {2: [("insert", 15)] * shifted, 5: [("arrive", 10 - shifted)]}
+    history.schedule = {2: [("insert", 15)], 5: [("arrive", arrivals)]}
     span = Span(since=history.times[18])
-    reading = Reader(history, Random(0), rows=10, window=1, span=span).read()
-    assert reading.doubt or reading.delivered == [*range(100, 17, -1)]
+    reading = Reader(history, Random(0), rows=3, window=1, span=span).read()
+    assert reading.doubt or {*range(18, 101)} <= {*reading.delivered}
 
 
 def test_a_page_that_begins_with_a_moved_payment_does_not_begin_the_span() -> None:
