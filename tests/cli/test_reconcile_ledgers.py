@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -390,3 +390,30 @@ def test_a_day_that_disagrees_leaves_equal_amounts_ambiguous(
     (group,) = told["differences"]
     assert group["evidence"] == "amount_and_date"
     assert (len(group["rows"]), len(group["payments"])) == (39, 40)
+
+
+def test_the_day_of_a_payment_is_that_of_the_time_zone_whatever_offset_the_api_gives(
+    paywint: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = datetime(2015, 1, 5, 12, tzinfo=UTC)
+    night = datetime(2015, 1, 5, 1, 30, tzinfo=timezone(timedelta(hours=2)))  # the 4th in UTC
+    made = [
+        Paid(
+            payment_id=UUID(int=number),
+            amount=Decimal("50.00"),
+            when=noon if number == 9 else night,
+            description="",
+            payer="Ann",
+        )
+        for number in (9, 3, 2, 1)
+    ]
+    path = tmp_path / "ids.csv"
+    rows = [f"{each.payment_id},50.00,{each.when.astimezone(UTC).isoformat()}" for each in made]
+    path.write_text("\n".join(["payment_id,amount,date", *rows]))
+    with serve_account(made) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        outcome = paywint("reconcile", path, "--since", "2015-01-05", "--until", "2015-01-05")
+
+    (agreed,) = [line.split() for line in outcome.out.splitlines() if line.startswith("agree ")]
+    assert (outcome.code, agreed) == (0, ["agree", "1", "50.00", "1", "50.00", "0.00"])
