@@ -116,3 +116,19 @@ def test_a_page_that_arrivals_pushed_away_does_not_tell_that_the_last_payment_is
     reading = reader.read()
     assert reading.doubt is not None
     assert reading.delivered == [*range(28, 61)]
+
+
+@pytest.mark.parametrize("kept", range(77, 83))
+def test_a_single_moved_payment_does_not_tell_where_a_read_continues(kept: int) -> None:
+    """All others of the last eight were deleted, and payments that were delivered follow it.
+
+    Their times are equal, so that only the ids of the last eight could tell.
+    """
+    history = ScheduledHistory(100)
+    history.times.update(dict.fromkeys(range(70, 101), history.times[100]))
+    first = Reader(history, Random(0), rows=5, window=1, stop_after=25).read()
+    assert first.delivered[-8:] == [*range(83, 75, -1)]
+    history.keys = [key for key in history.keys if key not in range(76, 84)] + [kept]
+    rest = Reader(history, Random(0), rows=5, window=1, start=first.position).read()
+    assert rest.doubt is not None
+    assert {*rest.delivered}.isdisjoint(first.delivered)
