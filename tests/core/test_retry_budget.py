@@ -94,6 +94,18 @@ class TestTheBudget:
         assert len(calls) == 200 + 100
 
 
+@pytest.mark.parametrize("options", [{}, {"base_url": "https://api.example"}])
+async def test_each_attempt_has_the_base_url_and_none_where_none_is_given(options):
+    seen: list[str] = []
+
+    async def handler(request: Request) -> Response:
+        seen.append(request.base_url)
+        return Response(status=503)
+
+    await Retry(RetryPolicy(max_attempts=2), **options)(GET, handler)
+    assert seen == [options.get("base_url", "")] * 2
+
+
 class TestAnOutcome:
     async def test_has_the_number_of_attempts(self):
         response = await Retry(QUICK)(GET, answering(503, 429, 200))
