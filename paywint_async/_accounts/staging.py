@@ -48,18 +48,18 @@ Ranges = Mapping[str, list[ListingRange]]
 
 
 @attrs.frozen(kw_only=True)
-class _Plan:
+class _PlanFile:
     version: Literal[1] = 1
     ranges: dict[str, list[ListingRange]]
 
 
 @attrs.frozen(kw_only=True)
-class _Identity:
+class _PaymentId:
     payment_id: str
 
 
-_identity = msgspec.json.Decoder(_Identity).decode
-_read_plan = msgspec.json.Decoder(_Plan).decode
+_identity = msgspec.json.Decoder(_PaymentId).decode
+_read_plan = msgspec.json.Decoder(_PlanFile).decode
 
 
 class Staging:
@@ -111,7 +111,7 @@ class Staging:
         """
         assert self._folder is not None
         path = os.path.join(self._folder, _PLAN)
-        text = json.dumps(attrs.asdict(_Plan(ranges=dict(ranges)))).encode()
+        text = json.dumps(attrs.asdict(_PlanFile(ranges=dict(ranges)))).encode()
         with translated(f"cannot write {path}"):
             os.makedirs(self._folder, exist_ok=True)
             lock = open_locked(path)

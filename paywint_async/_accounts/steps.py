@@ -22,6 +22,7 @@ from paywint_async._models import Direction
 from paywint_async._pagination.ranges import ListingRange
 from paywint_async._payments import Payments
 from paywint_async.export import (
+    Checkpoint,
     ExportError,
     OutputInUseError,
     PaymentReading,
@@ -35,8 +36,6 @@ from paywint_async.export._errors import translated
 from paywint_async.export._reading import delivered, exported_count, is_of_a_span
 
 _IN_USE_FOR = 60  # seconds: a worker without its scheduler ends within this time
-
-Checkpoint = dict[str, Any]
 
 
 async def patiently(step: Callable[[], Awaitable[Any]], options: Options) -> StepOutcome:

@@ -16,18 +16,18 @@ from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, read_span
 from paywint_async._cli.options import (
     Count,
+    DirectionChoice,
     FormatName,
     Number,
     Output,
-    Rows,
+    RowsPerPage,
     Seconds,
-    Selection,
     UsageError,
     checked_destination,
     chosen_format,
     find_kind,
 )
-from paywint_async._cli.progress import OnProgress, progress_bar
+from paywint_async._cli.progress import progress_bar
 from paywint_async._cli.report import say
 from paywint_async.export import (
     Destination,
@@ -44,13 +44,14 @@ from paywint_async.export import (
 from paywint_async.export._files import temporary_path
 from paywint_async.export._reading import describe_span
 from paywint_async.export._sink import Checkpoint
+from paywint_async.export._transfer import OnProgress
 
 
 async def export(
     *,
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
-    direction: Selection = "received",
+    direction: DirectionChoice = "received",
     since: Moment | None = None,
     until: Moment | None = None,
     timezone: str = "UTC",
@@ -60,7 +61,7 @@ async def export(
     output: Output = "-",
     checkpoint: str | None = None,
     concurrency: Count = 8,
-    rows_per_page: Rows = 100,
+    rows_per_page: RowsPerPage = 100,
 ) -> None:
     """Export all payments, each exactly once, even while new ones arrive.
 
@@ -99,7 +100,7 @@ async def export(
     rows_per_page
         Payments per request: 10, 20, 50 or 100.
     """
-    job = _Job(
+    job = _ExportJob(
         direction=direction,
         format=chosen_format(output, format, spreadsheet),
         output=checked_destination(output),
@@ -117,8 +118,8 @@ async def export(
 
 
 @attrs.define(kw_only=True)
-class _Job:
-    direction: Selection
+class _ExportJob:
+    direction: DirectionChoice
     format: Format | None
     output: str
     checkpoint: str | None

@@ -138,5 +138,5 @@ SyncedDestination: TypeAlias = Annotated[
     ),
 ]
 FormatName: TypeAlias = Literal["jsonl", "csv"]
-Rows: TypeAlias = Literal[10, 20, 50, 100]
-Selection: TypeAlias = Literal["sent", "received", "both"]
+RowsPerPage: TypeAlias = Literal[10, 20, 50, 100]
+DirectionChoice: TypeAlias = Literal["sent", "received", "both"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-OnProgress = Callable[[int, int | None], None]
+if TYPE_CHECKING:
+    from paywint_async.export._transfer import OnProgress
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from paywint_async._cli.moments import read_zone
 from paywint_async._cli.options import (
     Count,
     Day,
+    DirectionChoice,
     FileName,
     Number,
-    Rows,
+    RowsPerPage,
     Seconds,
-    Selection,
     UsageError,
     checked_destination,
 )
@@ -61,7 +61,7 @@ async def reconcile(
     *,
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
-    direction: Selection = "received",
+    direction: DirectionChoice = "received",
     since: Day | None = None,
     until: Day | None = None,
     timezone: str = "UTC",
@@ -77,7 +77,7 @@ async def reconcile(
     explain: bool = False,
     table: str = "paywint_payments",
     concurrency: Count = 8,
-    rows_per_page: Rows = 100,
+    rows_per_page: RowsPerPage = 100,
 ) -> int:
     """Compare a ledger with the account: exit 0 if the books agree, 3 if they differ.
 

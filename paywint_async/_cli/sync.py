@@ -14,20 +14,21 @@ from paywint_async._cli.account import open_account
 from paywint_async._cli.moments import Moment, days_ago, read_span
 from paywint_async._cli.options import (
     Count,
+    DirectionChoice,
     FormatName,
     Number,
-    Rows,
+    RowsPerPage,
     Seconds,
-    Selection,
     SyncedDestination,
     UsageError,
     checked_destination,
     chosen_format,
     find_kind,
 )
-from paywint_async._cli.progress import OnProgress, progress_bar
+from paywint_async._cli.progress import progress_bar
 from paywint_async._cli.report import format_error, say
 from paywint_async.export import Format, Refresh, display_name, make_table, reader, transfer
+from paywint_async.export._transfer import OnProgress
 
 _VARIABLE = "PAYWINT_DESTINATION"
 
@@ -38,7 +39,7 @@ async def sync(
     *,
     emulator: Number | None = None,
     emulator_latency: Seconds = 0.0,
-    direction: Selection = "received",
+    direction: DirectionChoice = "received",
     since: Moment | None = None,
     timezone: str = "UTC",
     oldest_first: bool = False,
@@ -47,7 +48,7 @@ async def sync(
     watch: Seconds | None = None,
     recheck: Count | None = None,
     concurrency: Count = 8,
-    rows_per_page: Rows = 100,
+    rows_per_page: RowsPerPage = 100,
 ) -> None:
     """Bring a destination up to date: all payments the first time, later what is new or has changed.
 
@@ -91,7 +92,7 @@ async def sync(
     find_kind(output, file_format)
     if recheck is not None:
         days_ago("--recheck", recheck)
-    job = _Job(
+    job = _SyncJob(
         output=output,
         place=display_name(output),
         direction=direction,
@@ -112,10 +113,10 @@ def _chosen(destination: str | None) -> str:
 
 
 @attrs.define(kw_only=True)
-class _Job:
+class _SyncJob:
     output: str
     place: str
-    direction: Selection
+    direction: DirectionChoice
     format: Format | None = None
     options: dict[str, int]
     selection: dict[str, Any] = attrs.field(factory=dict)

@@ -25,7 +25,7 @@ _CURRENCY = re.compile(r"[A-Za-z]{1,5}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 _SHOWN = 12
 
-_Record = Mapping[str, Any]
+_JsonObject = Mapping[str, Any]
 
 
 def judge_null_fields(observations: Observations) -> Judgement:

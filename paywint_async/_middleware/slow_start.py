@@ -22,66 +22,66 @@ FIRST_IN_FLIGHT = 16  # enough for a web application that starts, and below any 
 class SlowStart:
     """A middleware: allows `FIRST_IN_FLIGHT` requests in flight, and more with each success.
 
-    Cancellation: a cancelled waiter gives its place back.
+    Cancellation: a cancelled waiter gives its slot back.
     """
 
     def __init__(self) -> None:
         self._room = FIRST_IN_FLIGHT
         self._is_half = False
-        self._places: _Places | None = None
+        self._slots: _Slots | None = None
 
     def __call__(self, request: Request, handler: Handler) -> Awaitable[Response]:
-        """Waits for a place, sends the request, and returns the answer.
+        """Waits for a slot, sends the request, and returns the answer.
 
         Raises:
-            RequestTimeoutError: there was no place before the operation's deadline.
+            RequestTimeoutError: there was no slot before the operation's deadline.
         """
         return handler(request) if request.is_bounded else self._send(request, handler)
 
     async def _send(self, request: Request, handler: Handler) -> Response:
-        places = self._open_places()
-        place = places.take() or await places.wait(request)
+        slots = self._open_slots()
+        slot = slots.take() or await slots.wait(request)
         try:
             response = await handler(request)
         finally:
-            places.free(place)
+            slots.free(slot)
         if response.status < 400:
             self._is_half = not self._is_half
             if not self._is_half:
                 self._room += 1
-                places.give_back()
+                slots.give_back()
         return response
 
-    def _open_places(self) -> _Places:
+    def _open_slots(self) -> _Slots:
         loop = asyncio.get_running_loop()
-        if self._places is None or self._places.loop is not loop:
-            self._places = _Places(loop, self._room)
-        return self._places
+        if self._slots is None or self._slots.loop is not loop:
+            self._slots = _Slots(loop, self._room)
+        return self._slots
 
 
-class _Places:
-    """The places of one event loop, first come, first served; one timer serves all taken places."""
+class _Slots:
+    """The slots of one event loop, first come, first served; one timer serves all taken slots."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: int) -> None:
         self.loop = loop
         self._left = room
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held: dict[int, float] = {}  # taken places, in order, with the time at which they end
+        self._held: dict[int, float] = {}  # taken slots, in order, with the time at which they end
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self) -> int | None:
-        """Takes a place if one is left; returns its number, from 1."""
+        """Takes a slot if one is left; returns its number, from 1."""
         if not self._left:
             return None
         self._left -= 1
         return self._hold()
 
     async def wait(self, request: Request) -> int:
-        """Waits for a place and takes it.
+        """Waits for a slot and takes it.
 
         Raises:
-            RequestTimeoutError: no place became free before the request's deadline.
+            RequestTimeoutError: no slot became free before the request's deadline.
         """
         turn = self.loop.create_future()
         self._waiting.append(turn)
@@ -100,7 +100,7 @@ class _Places:
         raise error
 
     def give_back(self) -> None:
-        """Adds a place: for the request that has waited longest, else for the next one."""
+        """Adds a slot: for the request that has waited longest, else for the next one."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -109,15 +109,13 @@ class _Places:
         self._left += 1
 
     def _leave(self, turn: asyncio.Future[None]) -> None:
-        if (
-            turn.done() and not turn.cancelled()
-        ):  # it was given a place in the same step of the loop
+        if turn.done() and not turn.cancelled():  # it was given a slot in the same step of the loop
             self.give_back()
         turn.cancel()
 
-    def free(self, place: int) -> None:
-        """Gives a place back when its request ends, unless it was held for too long before."""
-        if self._held.pop(place, None) is not None:
+    def free(self, slot: int) -> None:
+        """Gives a slot back when its request ends, unless it was held for too long before."""
+        if self._held.pop(slot, None) is not None:
             self.give_back()
 
     def _hold(self) -> int:
@@ -129,8 +127,8 @@ class _Places:
 
     def _free_late_ones(self) -> None:
         self._timer, now = None, self.loop.time()
-        for place, until in list(self._held.items()):
+        for slot, until in list(self._held.items()):
             if until > now:
                 self._timer = self.loop.call_at(until, self._free_late_ones)
                 return
-            self.free(place)
+            self.free(slot)

@@ -100,7 +100,7 @@ class Listing(Generic[R]):
         return iterator
 
 
-class _Payments(ListingIterator[Payment]):
+class _PaymentIterator(ListingIterator[Payment]):
     def __init__(self, run: Run) -> None:
         super().__init__((run,))
         self._run = run
@@ -253,7 +253,7 @@ class PaymentListing(Listing[Payment]):
 
     def _iterate(self, limit: int | None) -> ListingIterator[Payment]:
         run = self._open(limit)
-        return self._begin(_Payments(run), (run,))
+        return self._begin(_PaymentIterator(run), (run,))
 
     def _open(self, limit: int | None) -> Run:
         selection = self._selection

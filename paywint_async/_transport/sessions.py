@@ -63,7 +63,7 @@ class SessionFactory:
             connector=self._connector(is_for_reads),
             connector_owner=self._is_owner,
             request_class=self._request_class(is_for_reads),
-            response_class=_Answer,
+            response_class=_TrackedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             # Not for reads, where it would cost more than it tells.
@@ -87,7 +87,7 @@ class SessionFactory:
         return made
 
 
-class _Answer(aiohttp.ClientResponse):
+class _TrackedResponse(aiohttp.ClientResponse):
     """An answer whose connection can be closed after it was given back to the connector."""
 
     connection_protocol: Any = None  # aiohttp's; None: not tracked
@@ -99,7 +99,7 @@ class _TrackedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         protocol = conn.protocol
         answer = await super().send(conn)
-        cast(_Answer, answer).connection_protocol = protocol
+        cast(_TrackedResponse, answer).connection_protocol = protocol
         return answer
 
 

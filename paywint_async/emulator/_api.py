@@ -15,7 +15,7 @@ from paywint_async.emulator import _wire
 from paywint_async.emulator._deviations import Deviations
 from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._form import InvalidBody
-from paywint_async.emulator._identity import Direction, Identity
+from paywint_async.emulator._identity import DirectionName, Identity
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payment_book import PaymentBook
@@ -38,10 +38,10 @@ _LARGEST_BODY = 65_536
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _BODY = web.RequestKey("body", bytes)
 _IS_PAYER = web.RequestKey("is_payer", bool)
-_OTHER_SIDE: dict[Direction, Direction] = {"sent": "received", "received": "sent"}
+_OTHER_SIDE: dict[DirectionName, DirectionName] = {"sent": "received", "received": "sent"}
 _PAGE_NO = web.RequestKey("page_no", int)
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_RouteHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Api:
@@ -104,7 +104,7 @@ class Api:
         return app
 
     @web.middleware
-    async def _note(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _note(self, request: web.Request, handler: _RouteHandler) -> web.StreamResponse:
         if _is_page(request):
             return await handler(request)
         self._journal.open()
@@ -131,7 +131,7 @@ class Api:
             self._journal.close(exchange)
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _guard(self, request: web.Request, handler: _RouteHandler) -> web.StreamResponse:
         # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
         if _is_page(request):
             return await _page(request, handler)
@@ -190,7 +190,7 @@ class Api:
             return _failure(404, "Payment not found")
         return _json(_wire.envelope(row, "Payment retrieved", now_us))
 
-    def _list(self, direction: Direction) -> _Handler:
+    def _list(self, direction: DirectionName) -> _RouteHandler:
         async def answer(request: web.Request) -> web.Response:
             asked = page_request(await _body(request))
             request[_PAGE_NO] = asked.page_no
@@ -222,7 +222,7 @@ def _is_page(request: web.Request) -> bool:
     return request.path == "/" or request.path.startswith(_PAGES)
 
 
-async def _page(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _page(request: web.Request, handler: _RouteHandler) -> web.StreamResponse:
     # A page of somebody else's must not press the buttons of this one.
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin not in (None, f"http://{request.host}"):
@@ -240,7 +240,7 @@ def _has_keys(request: web.Request, keys: tuple[bytes, bytes]) -> bool:
     return all(matches)
 
 
-def _seen_by(request: web.Request, direction: Direction) -> Direction:
+def _seen_by(request: web.Request, direction: DirectionName) -> DirectionName:
     """The account's name for what the asker calls so: what the payer sent, it received."""
     return _OTHER_SIDE[direction] if request[_IS_PAYER] else direction
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from paywint_async.emulator._clock import Clock
-from paywint_async.emulator._identity import Direction
+from paywint_async.emulator._identity import DirectionName
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
@@ -37,7 +37,7 @@ class Controls:
         self._clock = Clock()
         self._lives = Lives(ledger, timetable_us, refunded_status=refunded_status)
 
-    def arrive(self, direction: Direction, count: int = 1) -> None:
+    def arrive(self, direction: DirectionName, count: int = 1) -> None:
         """Let that many payments of a direction come now. For tests.
 
         Raises:
@@ -50,7 +50,7 @@ class Controls:
         self._ledger.arrive(direction, count, now_us)
         self._changed()
 
-    def delete(self, direction: Direction, rank: int) -> None:
+    def delete(self, direction: DirectionName, rank: int) -> None:
         """Take a payment out, which no API call can do. For tests of what clients make of it.
 
         Args:
@@ -63,7 +63,7 @@ class Controls:
         self._ledger.history(direction).delete(rank)
         self._changed()
 
-    def history(self, direction: Direction) -> list[str]:
+    def history(self, direction: DirectionName) -> list[str]:
         """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
 
         Raises:
@@ -81,13 +81,13 @@ class Controls:
         self._settle()
         return self._ledger.payment(str(payment_id))
 
-    def count(self, direction: Direction) -> int:
+    def count(self, direction: DirectionName) -> int:
         """The number of payments that a direction has now."""
         self._settle()
         return self._ledger.history(direction).total
 
     def newest(
-        self, direction: Direction, from_rank: int | None = None
+        self, direction: DirectionName, from_rank: int | None = None
     ) -> Iterator[tuple[int, EmulatedPayment]]:
         """Payments with their ranks, newest first, from a rank on."""
         history = self._ledger.history(direction)

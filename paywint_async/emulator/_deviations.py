@@ -25,7 +25,7 @@ _ROW = b'{"payment_id":'
 _PORTAL = "<!doctype html><title>Log in</title><p>Log in to use this network."
 _OTHER_SITE = "<!doctype html><title>Welcome</title><p>This is another web site."
 
-_Change = Callable[[web.Response, str | None], web.Response]
+_ResponseEdit = Callable[[web.Response, str | None], web.Response]
 
 
 @attrs.frozen
@@ -33,10 +33,10 @@ class _Deviation:
     """One difference: what it is, and what it does to the answer of an operation."""
 
     description: str
-    change: _Change
+    change: _ResponseEdit
 
 
-def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _Change:
+def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _ResponseEdit:
     """Rewrites the bodies of successes, of these operations or of all."""
 
     def apply(response: web.Response, operation: str | None) -> web.Response:
@@ -49,7 +49,7 @@ def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _Change:
     return apply
 
 
-def _of_status(status: int, instead: int) -> _Change:
+def _of_status(status: int, instead: int) -> _ResponseEdit:
     def apply(response: web.Response, _operation: str | None) -> web.Response:
         if response.status == status:
             response.set_status(instead)
@@ -58,7 +58,7 @@ def _of_status(status: int, instead: int) -> _Change:
     return apply
 
 
-def _page(status: int, html: str) -> _Change:
+def _page(status: int, html: str) -> _ResponseEdit:
     return lambda _response, _operation: web.Response(
         status=status, text=html, content_type="text/html"
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import attrs
 
 from paywint_async.emulator._calendar import Calendar
-from paywint_async.emulator._identity import TAG_BYTES, Direction, Identity
+from paywint_async.emulator._identity import TAG_BYTES, DirectionName, Identity
 from paywint_async.emulator._payment import EmulatedPayment
 
 _PARTIES = 512
@@ -47,7 +47,7 @@ class Slot:
     """The place of a record: which payment it is, whose, and when it was made."""
 
     payment_id: str
-    direction: Direction
+    direction: DirectionName
     rank: int
     created_at_us: int
 
@@ -68,12 +68,12 @@ class Generator(ABC):
         """One of the other parties; the same for the same purpose."""
         return self._party_of(self._identity.bits(purpose)[0])
 
-    def created_at_us(self, direction: Direction, rank: int, calendar: Calendar) -> int:
+    def created_at_us(self, direction: DirectionName, rank: int, calendar: Calendar) -> int:
         """When the payment of this rank was made, in Unix microseconds."""
         chance = Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))
         return calendar.created_at_us(rank, chance.jitter)
 
-    def payment(self, direction: Direction, rank: int, calendar: Calendar) -> EmulatedPayment:
+    def payment(self, direction: DirectionName, rank: int, calendar: Calendar) -> EmulatedPayment:
         """The payment of this rank."""
         draw = self._identity.draw(direction, rank)
         chance = Chance(*_DRAW.unpack_from(draw))

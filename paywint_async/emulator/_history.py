@@ -12,7 +12,7 @@ import attrs
 
 from paywint_async.emulator._calendar import Calendar, Calendars
 from paywint_async.emulator._generator import Generator
-from paywint_async.emulator._identity import Direction
+from paywint_async.emulator._identity import DirectionName
 from paywint_async.emulator._payment import EmulatedPayment
 
 CACHED_ROWS = 131_072
@@ -57,7 +57,7 @@ class History:
     def __init__(
         self,
         generator: Generator,
-        direction: Direction,
+        direction: DirectionName,
         size: int,
         *,
         calendar: Calendar,
@@ -65,7 +65,7 @@ class History:
     ) -> None:
         self._render = render
         self._generator = generator
-        self._direction: Direction = direction
+        self._direction: DirectionName = direction
         self._newest_rank = size
         self._written: dict[int, EmulatedPayment] = {}
         self._deleted: list[int] = []

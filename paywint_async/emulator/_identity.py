@@ -7,8 +7,8 @@ Python, and independent of how many payments there are. It knows nothing of what
 from hashlib import blake2b
 from typing import Literal
 
-Direction = Literal["sent", "received"]
-DIRECTIONS: tuple[Direction, Direction] = ("sent", "received")
+DirectionName = Literal["sent", "received"]
+DIRECTIONS: tuple[DirectionName, DirectionName] = ("sent", "received")
 
 TAG_BYTES = 10
 _TAG_BITS = 74
@@ -44,11 +44,11 @@ class Identity:
         bits = self.bits(purpose)
         return _version_4(int.from_bytes(bits[:6], "big"), _tag(bits[6:]))
 
-    def draw(self, direction: Direction, rank: int) -> bytes:
+    def draw(self, direction: DirectionName, rank: int) -> bytes:
         """The 64 bytes of randomness behind a record; the first `TAG_BYTES` also name it."""
         return blake2b(self._prefixes[direction] + rank.to_bytes(8, "big")).digest()
 
-    def payment_id(self, direction: Direction, rank: int, draw: bytes | None = None) -> str:
+    def payment_id(self, direction: DirectionName, rank: int, draw: bytes | None = None) -> str:
         """The id of the payment of this rank, as a lower-case UUID.
 
         Args:
@@ -58,7 +58,7 @@ class Identity:
         place = rank << 1 | DIRECTIONS.index(direction)
         return _version_4(place ^ self._pad(tag), tag)
 
-    def locate(self, payment_id: str) -> tuple[Direction, int] | None:
+    def locate(self, payment_id: str) -> tuple[DirectionName, int] | None:
         """The direction and rank behind an id of this seed; None where the id is not one.
 
         Args:

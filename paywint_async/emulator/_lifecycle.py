@@ -14,7 +14,7 @@ from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import Change, Refund
 
-Listener = Callable[[Change], None]
+ChangeListener = Callable[[Change], None]
 
 
 class Lives:
@@ -40,14 +40,14 @@ class Lives:
         self._due: list[tuple[int, int, str, str]] = []
         self._number = count()
         self._timelines: dict[str, list[Change]] = {}
-        self._listeners: list[Listener] = []
+        self._listeners: list[ChangeListener] = []
 
     @property
     def next_due_us(self) -> int | None:
         """When the timetable has something to do next."""
         return self._due[0][0] if self._due else None
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: ChangeListener) -> Callable[[], None]:
         """Call it with every change, at once; it must not raise. What comes back ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from paywint_async.emulator._payment_book import Order
+from paywint_async.emulator._payment_book import ListOrder
 from paywint_async.emulator._transitions import EXPIRED, PLANNABLE, RETRIED
 from paywint_async.emulator._wire import (
     AmountUnit,
@@ -114,7 +114,7 @@ class EmulatorOptions:
     arrivals: float = attrs.field(validator=_number(0, 10_000))
     host: str = attrs.field(validator=_name)
     port: int = attrs.field(validator=_whole(0, 65_535))
-    order: Order = attrs.field(validator=_one_of("newest", "oldest"))
+    order: ListOrder = attrs.field(validator=_one_of("newest", "oldest"))
     expire_after: float = attrs.field(validator=_number(0.001, 1e9))
     timetable: Sequence[tuple[float, str]] = attrs.field(validator=_steps)
     hostile: bool = attrs.field(validator=_flag)

@@ -21,10 +21,10 @@ from paywint_async.emulator._everyday_generator import EverydayGenerator
 from paywint_async.emulator._generator import Generator
 from paywint_async.emulator._history import History
 from paywint_async.emulator._hostile_generator import HostileGenerator
-from paywint_async.emulator._identity import DIRECTIONS, Direction, Identity
+from paywint_async.emulator._identity import DIRECTIONS, DirectionName, Identity
 from paywint_async.emulator._payment import EmulatedPayment
 
-Order = Literal["newest", "oldest"]
+ListOrder = Literal["newest", "oldest"]
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TOKEN_LIFE_US = 15 * 60 * 1_000_000
@@ -99,7 +99,7 @@ class PaymentBook:
         payments: int,
         *,
         arrivals: Arrivals,
-        order: Order,
+        order: ListOrder,
         today: date | None,
         render: Callable[[EmulatedPayment], bytes],
     ) -> None:
@@ -146,7 +146,7 @@ class PaymentBook:
         for direction in DIRECTIONS:
             self.arrive(direction, count, now_us)
 
-    def arrive(self, direction: Direction, count: int, now_us: int) -> None:
+    def arrive(self, direction: DirectionName, count: int, now_us: int) -> None:
         """Let that many generated payments of a direction come now.
 
         Those of a hostile history have the times that follow the others', in 2015 and later.
@@ -162,12 +162,12 @@ class PaymentBook:
         for direction in DIRECTIONS:
             self.check_growth(direction, self._arrivals.waiting(now))
 
-    def check_growth(self, direction: Direction, count: int) -> None:
+    def check_growth(self, direction: DirectionName, count: int) -> None:
         """ValueError where the calendar has no room for so many more payments."""
         if count and self.history(direction).time_after(count) >= LATEST_US:
             raise ValueError(f"all payments must be before the year 9000: {count} are too many")
 
-    def history(self, direction: Direction) -> History:
+    def history(self, direction: DirectionName) -> History:
         """One direction.
 
         Raises:
@@ -177,13 +177,13 @@ class PaymentBook:
             raise ValueError(f"direction must be 'sent' or 'received', not {direction!r}")
         return self._histories[direction]
 
-    def ids(self, direction: Direction) -> list[str]:
+    def ids(self, direction: DirectionName) -> list[str]:
         """Every id of a direction, newest first."""
         history = self.history(direction)
         ranks = reversed(history.ranks(1, history.total))
         return [self._identity.payment_id(direction, rank) for rank in ranks]
 
-    def page(self, direction: Direction, page_no: int, rows_per_page: int) -> Page:
+    def page(self, direction: DirectionName, page_no: int, rows_per_page: int) -> Page:
         """One page as it stands now; a page behind the last one is empty."""
         history = self._histories[direction]
         total, skipped = history.total, (page_no - 1) * rows_per_page
@@ -198,7 +198,7 @@ class PaymentBook:
         place = self._locate(payment_id)
         return None if place is None else self._histories[place[0]].row(place[1])
 
-    def place(self, payment_id: str) -> tuple[Direction, int]:
+    def place(self, payment_id: str) -> tuple[DirectionName, int]:
         """The direction and rank of the payment of this id.
 
         Raises:
@@ -245,13 +245,13 @@ class PaymentBook:
         history.write(new)
         return new
 
-    def _locate(self, payment_id: str) -> tuple[Direction, int] | None:
+    def _locate(self, payment_id: str) -> tuple[DirectionName, int] | None:
         place = self._identity.locate(payment_id) if _UUID.fullmatch(payment_id) else None
         return place if place and self._histories[place[0]].holds(place[1]) else None
 
     def create_link(
         self,
-        direction: Direction,
+        direction: DirectionName,
         *,
         amount: str,
         description: str | None,

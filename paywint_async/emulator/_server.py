@@ -22,7 +22,7 @@ from paywint_async.emulator._fault_settings import Switches
 from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payer_page import PayerPage
-from paywint_async.emulator._payment_book import Arrivals, Order, PaymentBook
+from paywint_async.emulator._payment_book import Arrivals, ListOrder, PaymentBook
 from paywint_async.emulator._state import StateFile
 from paywint_async.emulator._traffic import Journal, RecordedExchange
 from paywint_async.emulator._webhook_controls import WebhookControls
@@ -113,7 +113,7 @@ class Emulator(Controls, WebhookControls):
         arrivals: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
-        order: Order = "newest",
+        order: ListOrder = "newest",
         expire_after: float = 86_400.0,
         timetable: Sequence[tuple[float, str]] = (),
         state: str | os.PathLike[str] | None = None,

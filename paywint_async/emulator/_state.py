@@ -13,7 +13,7 @@ import attrs
 from paywint_async.emulator._calendar import Calendar
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._history import SavedHistory
-from paywint_async.emulator._identity import DIRECTIONS, Direction
+from paywint_async.emulator._identity import DIRECTIONS, DirectionName
 from paywint_async.emulator._lifecycle import Lives
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
@@ -119,7 +119,7 @@ class StateFile:
         if database is not None:
             database.close()
 
-    def _write_history(self, direction: Direction, unsaved: SavedHistory) -> None:
+    def _write_history(self, direction: DirectionName, unsaved: SavedHistory) -> None:
         assert self._database is not None
         self._database.executemany(
             "REPLACE INTO payments VALUES (?, ?, ?, ?)",
@@ -177,7 +177,7 @@ class StateFile:
         for timeline in self._read_timelines().values():
             lives.restore(timeline)
 
-    def _read_arrivals(self, direction: Direction) -> list[Calendar]:
+    def _read_arrivals(self, direction: DirectionName) -> list[Calendar]:
         rows = self._execute(
             "SELECT first_rank, first_us, step_us FROM arrivals WHERE direction = ? ORDER BY 1",
             (direction,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from paywint_async import PaywintError
 from paywint_async.export._reading import Reading, delivered
@@ -13,7 +13,7 @@ from paywint_async.export._sink import Checkpoint, Sink
 
 R = TypeVar("R")
 
-Progress = Callable[[int, int | None], Any]
+OnProgress: TypeAlias = Callable[[int, int | None], object]
 
 
 async def do_nothing(checkpoint: Checkpoint | None) -> None:
@@ -28,7 +28,7 @@ async def transfer(
     sink: Sink[R],
     *,
     commit_every: float = 1.0,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
     before: Callable[[Checkpoint | None], Awaitable[None]] = do_nothing,
 ) -> int:
     """Everything that the reading has goes into the sink; returns how many records that were.
@@ -70,7 +70,7 @@ class _Transfer(Generic[R]):
         self._agrees = True  # the sink holds just what the reading's checkpoint says
         self.count = 0
 
-    async def run(self, on_progress: Progress) -> None:
+    async def run(self, on_progress: OnProgress) -> None:
         try:
             async with aclosing(self._reading.pages()) as pages:
                 async for page in pages:

@@ -34,7 +34,7 @@ from paywint_async.export._encoding import plain
 from paywint_async.reconcile._comparison import Report
 from paywint_async.reconcile._payouts import Payout
 from paywint_async.reconcile._records import Difference, Evidence, Kind, LedgerRow, PaymentFact
-from paywint_async.reconcile._totals import Side, Statement, Sum
+from paywint_async.reconcile._totals import SideTotals, Statement, Sum
 
 _encode = msgspec.json.Encoder().encode
 _AT_ONCE = 1000
@@ -111,7 +111,7 @@ def _sum(total: Sum) -> dict[str, Any]:
     return {"count": total.count, "amount": plain(total.amount)}
 
 
-def _side(side: Side) -> list[dict[str, Any]]:
+def _side(side: SideTotals) -> list[dict[str, Any]]:
     return [{**cell._asdict(), **_sum(total)} for cell, total in side]
 
 

@@ -21,7 +21,7 @@ from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger_format import LedgerFormat
-from paywint_async.reconcile._statements import Entry, StatementTable
+from paywint_async.reconcile._statements import StatementEntry, StatementTable
 from paywint_async.reconcile._text_file import read_chunks
 
 _MOST_DEPTH = 64
@@ -60,7 +60,7 @@ def open_camt(path: str, format: LedgerFormat) -> StatementTable:
 
 
 @attrs.define
-class _Part:
+class _Element:
     """An entry or one of its transactions while it is parsed, with the texts by their path in it."""
 
     line: int
@@ -78,11 +78,11 @@ class _Target:
 
     def __init__(self, path: str) -> None:
         self.parser: Any = None
-        self.entries: list[Entry] = []
+        self.entries: list[StatementEntry] = []
         self._path = path
         self._names: list[str] = []
-        self._parts: list[_Part] = []  # the entry, and the transaction in it
-        self._transactions: list[_Part] = []
+        self._parts: list[_Element] = []  # the entry, and the transaction in it
+        self._transactions: list[_Element] = []
         self._text = ""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -93,9 +93,9 @@ class _Target:
             raise LedgerError(self._path, "has too deeply nested elements: not read")
         line: int = self.parser.CurrentLineNumber
         if name == "Ntry" and not self._parts:
-            self._parts, self._transactions = [_Part(line, len(self._names))], []
+            self._parts, self._transactions = [_Element(line, len(self._names))], []
         elif name == "TxDtls" and len(self._parts) == 1:
-            self._parts.append(_Part(line, len(self._names)))
+            self._parts.append(_Element(line, len(self._names)))
         elif self._parts and name == "Amt" and (currency := attributes.get("Ccy")):
             self._parts[-1].currency = self._parts[-1].currency or currency
 
@@ -131,7 +131,7 @@ class _Target:
         self.entries += _entries(part, self._transactions, self._path)
 
 
-def _entries(entry: _Part, transactions: list[_Part], path: str) -> Iterator[Entry]:
+def _entries(entry: _Element, transactions: list[_Element], path: str) -> Iterator[StatementEntry]:
     named = f"{path}, line {entry.line}"
     amount = _amount(entry.first("Amt"), named)
     parts = [_transaction_amount(each, named) for each in transactions]
@@ -140,13 +140,13 @@ def _entries(entry: _Part, transactions: list[_Part], path: str) -> Iterator[Ent
         for each, part in zip(transactions, exact, strict=True):
             yield _entry(entry, each, part, named)
         return
-    details = transactions[0] if len(transactions) == 1 else _Part(entry.line, entry.depth)
+    details = transactions[0] if len(transactions) == 1 else _Element(entry.line, entry.depth)
     yield _entry(entry, details, amount, named, line=entry.line)
 
 
 def _entry(
-    entry: _Part, details: _Part, amount: Decimal, named: str, line: int | None = None
-) -> Entry:
+    entry: _Element, details: _Element, amount: Decimal, named: str, line: int | None = None
+) -> StatementEntry:
     indicator = details.first("CdtDbtInd") or entry.first("CdtDbtInd")
     if indicator not in ("CRDT", "DBIT"):
         problem = f"{indicator!r} is neither CRDT nor DBIT"
@@ -154,7 +154,7 @@ def _entry(
     status = entry.first("Sts/Cd", "Sts") or "BOOK"
     texts = [*(details.texts.get(path) for path in _DESCRIPTIONS), entry.texts.get("AddtlNtryInf")]
     description = " ".join(next(filter(None, texts), []))
-    return Entry(
+    return StatementEntry(
         line=line or details.line,
         text=_source(entry, details),
         date=_date(entry, named),
@@ -168,7 +168,7 @@ def _entry(
     )
 
 
-def _source(entry: _Part, details: _Part) -> str:
+def _source(entry: _Element, details: _Element) -> str:
     """Return the texts with their paths, which is far shorter than the entry's XML."""
     parts = [entry.texts] if details.line == entry.line else [entry.texts, details.texts]
     return "\n".join(f"{path}: {' '.join(texts)}" for each in parts for path, texts in each.items())
@@ -180,12 +180,12 @@ def _amount(text: str | None, named: str) -> Decimal:
     return Decimal(text)
 
 
-def _transaction_amount(part: _Part, named: str) -> Decimal | None:
+def _transaction_amount(part: _Element, named: str) -> Decimal | None:
     text = part.first("Amt", "AmtDtls/TxAmt/Amt")
     return None if text is None else _amount(text, named)
 
 
-def _date(entry: _Part, named: str) -> date | datetime | None:
+def _date(entry: _Element, named: str) -> date | datetime | None:
     text = entry.first("BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm")
     if text is None:
         return None

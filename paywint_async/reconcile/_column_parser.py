@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from paywint_async import PaymentStatus
-from paywint_async.reconcile._csv_records import Record
+from paywint_async.reconcile._csv_records import NumberedRecord
 from paywint_async.reconcile._forms import Forms
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import Period
@@ -176,8 +176,8 @@ class ColumnParser:
         return self._tried >= _TRIED and not self._has_plain
 
     def split(
-        self, records: Sequence[Record], first: int
-    ) -> tuple[PlainRows | None, Sequence[Record]]:
+        self, records: Sequence[NumberedRecord], first: int
+    ) -> tuple[PlainRows | None, Sequence[NumberedRecord]]:
         """Return the plain rows, if any, and the other records in their order.
 
         Args:
@@ -192,8 +192,8 @@ class ColumnParser:
         return found
 
     def _split(
-        self, records: Sequence[Record], first: int
-    ) -> tuple[PlainRows | None, Sequence[Record]]:
+        self, records: Sequence[NumberedRecord], first: int
+    ) -> tuple[PlainRows | None, Sequence[NumberedRecord]]:
         rows = [values for _, values in records]
         numbers = range(first, first + len(rows))
         if plain := self._parsed(rows, numbers):

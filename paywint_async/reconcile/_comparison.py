@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
@@ -13,6 +13,7 @@ import attrs
 
 from paywint_async import HistoryEntry, Payment, Payments
 from paywint_async.export import display_name, reader
+from paywint_async.export._transfer import OnProgress
 from paywint_async.reconcile._activity import Activity
 from paywint_async.reconcile._agreement import Agreement
 from paywint_async.reconcile._column_parser import PlainRows
@@ -27,8 +28,6 @@ from paywint_async.reconcile._records import PAID, PaymentFact, Period
 from paywint_async.reconcile._totals import Statement, statement
 
 _MOST_SOURCES = 10_000
-
-Progress = Callable[[int, int | None], Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +114,7 @@ async def reconcile(
     payments: Payments,
     options: ReconcileOptions,
     *,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
     **listing: Any,
 ) -> Report:
     """Compare a ledger with the payments of an account, each of which is read exactly once.
@@ -172,7 +171,7 @@ class _Comparison:
         self._coverage.refuse_too_little(self._options.name, directions_by=directions_by, hint=hint)
 
     async def read_history(
-        self, payments: Payments, on_progress: Progress, listing: Mapping[str, Any]
+        self, payments: Payments, on_progress: OnProgress, listing: Mapping[str, Any]
     ) -> None:
         direction = self._options.format.direction
         reading = reader(payments, direction, **self._options.span, **listing)(None)

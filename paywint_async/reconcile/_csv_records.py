@@ -18,10 +18,10 @@ from paywint_async.reconcile._text_file import MOST_CHARACTERS, TextFile
 
 _AT_ONCE = 500  # records that are parsed before they are yielded
 
-Record = tuple[int, Sequence[Any]]
+NumberedRecord = tuple[int, Sequence[Any]]
 
 
-def csv_batches(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[list[Record]]:
+def csv_batches(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[list[NumberedRecord]]:
     """Yield some hundred records at once, each with the number of its first line.
 
     Quoted values may contain line breaks. An error comes after all records before it.
@@ -38,7 +38,7 @@ def csv_batches(file: TextFile, delimiter: str, *, skip: int = 0) -> Iterator[li
     parser = _Parser(file, delimiter, skip)
     failure: PaywintError | None = None
     while failure is None:
-        records: list[Record] = []
+        records: list[NumberedRecord] = []
         try:
             with long_values():
                 parser.read(records)
@@ -61,7 +61,7 @@ class _Parser:
         self._delimiter = delimiter
         self.place = skip + 1
 
-    def read(self, records: list[Record]) -> None:
+    def read(self, records: list[NumberedRecord]) -> None:
         """Add the next records; none at the end of the file."""
         delimiter, place = self._delimiter, self.place
         try:

@@ -25,7 +25,7 @@ from paywint_async.reconcile._records import (
     PaymentFact,
     Period,
 )
-from paywint_async.reconcile._totals import Side
+from paywint_async.reconcile._totals import SideTotals
 
 _KNOWN = frozenset(PaymentStatus)
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
@@ -40,7 +40,7 @@ class Decisions:
     """
 
     def __init__(self, period: Period, date_window: int) -> None:
-        self.ledger, self.paywint = Side(), Side()
+        self.ledger, self.paywint = SideTotals(), SideTotals()
         self._period = period
         self._window = date_window
         self._differences: list[Difference] = []

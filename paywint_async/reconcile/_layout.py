@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from paywint_async.reconcile._columns import Columns, Places, find_columns
-from paywint_async.reconcile._csv_records import Record, long_values
+from paywint_async.reconcile._csv_records import NumberedRecord, long_values
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._text_file import TextFile
 
@@ -39,7 +39,7 @@ class Layout:
     delimiter: str | None = None
     has_separator_line: bool = False
 
-    def rows(self, records: Iterable[Record]) -> Iterator[Record]:
+    def rows(self, records: Iterable[NumberedRecord]) -> Iterator[NumberedRecord]:
         """Return the records after the header."""
         return dropwhile(lambda record: record[0] <= self.header_place, records)
 
@@ -80,7 +80,12 @@ def find_text_layout(
 
 
 def find_layout(
-    records: Sequence[Record], columns: Columns, ledger: str, *, header_line: int | None, unit: str
+    records: Sequence[NumberedRecord],
+    columns: Columns,
+    ledger: str,
+    *,
+    header_line: int | None,
+    unit: str,
 ) -> Layout:
     """Find the layout of a table from its first records; raises as `find_text_layout`.
 
@@ -115,7 +120,9 @@ def find_layout(
     return max(found, key=lambda layout: len(layout.places.used) + len(layout.places.unused))
 
 
-def _head_records(head: Sequence[str], delimiter: str, *, is_marked: bool) -> Iterator[Record]:
+def _head_records(
+    head: Sequence[str], delimiter: str, *, is_marked: bool
+) -> Iterator[NumberedRecord]:
     reader = csv.reader(head, delimiter=delimiter)
     place = 1
     # Invalid CSV raises its error when the rows are read.
@@ -139,7 +146,7 @@ def _names_in(values: Sequence[Any]) -> int:
     return sum(bool(text) and not text[0].isdigit() for text in map(_text, values))
 
 
-def _refuse_width(records: Sequence[Record], ledger: str, unit: str) -> None:
+def _refuse_width(records: Sequence[NumberedRecord], ledger: str, unit: str) -> None:
     for place, values in records:
         if len(values) > MOST_COLUMNS:
             raise LedgerError(

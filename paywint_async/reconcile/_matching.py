@@ -31,8 +31,10 @@ from paywint_async.reconcile._assignment import (
     sorted_rows,
 )
 from paywint_async.reconcile._candidates import (
+    Facts,
     Interest,
     OpenItems,
+    Rows,
     booked,
     by_amount,
     description_groups,
@@ -42,10 +44,7 @@ from paywint_async.reconcile._decisions import Decisions
 from paywint_async.reconcile._named_rows import NamedRows, key_of
 from paywint_async.reconcile._payouts import Payout, find_payouts
 from paywint_async.reconcile._records import Difference, Evidence, LedgerRow, PaymentFact, Period
-from paywint_async.reconcile._totals import Side
-
-Rows = list[LedgerRow]
-Facts = list[PaymentFact]
+from paywint_async.reconcile._totals import SideTotals
 
 _BY_DAY = {Evidence.AMOUNT_AND_DATE: Evidence.AMOUNT_AND_DAY}
 
@@ -61,8 +60,8 @@ class MatchResult:
     differences: tuple[Difference, ...]
     evidence: Counter[Evidence]
     payouts: tuple[Payout, ...]
-    ledger: Side
-    paywint: Side
+    ledger: SideTotals
+    paywint: SideTotals
 
     @property
     def agrees(self) -> bool:

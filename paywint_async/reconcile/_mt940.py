@@ -11,7 +11,7 @@ import mt940
 
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger_format import LedgerFormat
-from paywint_async.reconcile._statements import Entry, StatementTable
+from paywint_async.reconcile._statements import StatementEntry, StatementTable
 from paywint_async.reconcile._text_file import open_text
 
 _MOST = 64 << 20  # characters of a file
@@ -37,7 +37,7 @@ def open_mt940(path: str, format: LedgerFormat) -> StatementTable:
     return StatementTable(path, "MT940", list(_entries(path, text)), format)
 
 
-def _entries(path: str, text: str) -> Iterator[Entry]:
+def _entries(path: str, text: str) -> Iterator[StatementEntry]:
     """Yield the library's transactions, each with its lines in the file."""
     begin = 0
     for end in [
@@ -71,12 +71,12 @@ def _parsed(part: str, named: str) -> Any:
     return found
 
 
-def _entry(data: Mapping[str, Any], line: int, source: str) -> Entry:
+def _entry(data: Mapping[str, Any], line: int, source: str) -> StatementEntry:
     amount: Decimal = data["amount"].amount
     texts = [data.get(name) for name in ("purpose", "additional_purpose", "transaction_details")]
     details = " ".join(" ".join(filter(None, texts)).split())
     reference = data.get("customer_reference")
-    return Entry(
+    return StatementEntry(
         line=line,
         text=source,
         date=data.get("entry_date") or data["date"],

@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger_format import LedgerFormat
-from paywint_async.reconcile._statements import Entry, StatementTable
+from paywint_async.reconcile._statements import StatementEntry, StatementTable
 from paywint_async.reconcile._text_file import open_text
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9.]+)>([^<]*)")
@@ -37,7 +37,7 @@ def open_ofx(path: str, format: LedgerFormat) -> StatementTable:
     return StatementTable(path, "OFX", list(_entries(path, format)), format)
 
 
-def _entries(path: str, format: LedgerFormat) -> Iterator[Entry]:
+def _entries(path: str, format: LedgerFormat) -> Iterator[StatementEntry]:
     currency: str | None = None
     tags: dict[str, str] | None = None
     start, text = 0, ""
@@ -68,9 +68,11 @@ def _entries(path: str, format: LedgerFormat) -> Iterator[Entry]:
         raise LedgerError(f"{path}, line {start}", "a transaction has no end: the file is cut off")
 
 
-def _entry(tags: dict[str, str], named: str, line: int, text: str, currency: str | None) -> Entry:
+def _entry(
+    tags: dict[str, str], named: str, line: int, text: str, currency: str | None
+) -> StatementEntry:
     end = re.search("</STMTTRN>", text, re.IGNORECASE)
-    return Entry(
+    return StatementEntry(
         line=line,
         text=text[: end.end()] if end else text,
         date=_date(tags.get("DTPOSTED", ""), named),

@@ -15,7 +15,7 @@ from paywint_async.reconcile._buckets import Buckets, buckets_between
 from paywint_async.reconcile._charts import Bar, Flow, bars, flow, line
 from paywint_async.reconcile._explanation import money
 from paywint_async.reconcile._records import MatchOutcome
-from paywint_async.reconcile._totals import Side, Sum, sum_of
+from paywint_async.reconcile._totals import SideTotals, Sum, sum_of
 
 _LARGEST = 1e300
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
@@ -61,7 +61,7 @@ class Plot:
     rows: tuple[tuple[str, ...], ...]
 
 
-def plots(direction: str, activity: Activity, paywint: Side) -> list[Plot]:
+def plots(direction: str, activity: Activity, paywint: SideTotals) -> list[Plot]:
     """Return the plots of a direction that have data."""
     found: list[Plot] = []
     if activity.days is not None:
@@ -152,7 +152,7 @@ def _time_to_payment(direction: str, activity: Activity) -> Plot:
     )
 
 
-def _flows(direction: str, paywint: Side) -> Iterator[Flow]:
+def _flows(direction: str, paywint: SideTotals) -> Iterator[Flow]:
     found = [
         (cell.status, cell.outcome, total.count)
         for cell, total in paywint

@@ -9,7 +9,7 @@ from decimal import Decimal
 import attrs
 
 from paywint_async.reconcile._columns import find_columns
-from paywint_async.reconcile._csv_records import Record
+from paywint_async.reconcile._csv_records import NumberedRecord
 from paywint_async.reconcile._layout import Layout
 from paywint_async.reconcile._ledger_format import LedgerFormat
 
@@ -20,7 +20,7 @@ _NAMES = (
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class StatementEntry:
     """An entry of a statement.
 
     ``amount`` is negative if money left the account; ``line`` and ``text`` are its place and its text
@@ -50,7 +50,7 @@ class StatementTable:
     """
 
     def __init__(
-        self, path: str, kind: str, entries: Sequence[Entry], format: LedgerFormat
+        self, path: str, kind: str, entries: Sequence[StatementEntry], format: LedgerFormat
     ) -> None:
         self._kind = kind
         self._entries = entries
@@ -63,7 +63,7 @@ class StatementTable:
         """Return an entry's line, or its number if several entries share a line."""
         return self._entries[number].line if self.unit == "line" else number + 1
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[NumberedRecord]:
         """Yield all entries."""
         for number, each in enumerate(self._entries):
             direction = "sent" if each.amount < 0 else "received"

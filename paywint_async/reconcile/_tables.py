@@ -11,7 +11,7 @@ import attrs
 from paywint_async.reconcile._agreement import Agreement
 from paywint_async.reconcile._column_parser import ColumnParser, PlainRows, may_be_plain
 from paywint_async.reconcile._columns import Places
-from paywint_async.reconcile._csv_records import Record, csv_batches
+from paywint_async.reconcile._csv_records import NumberedRecord, csv_batches
 from paywint_async.reconcile._date_forms import ORDER_WORDS
 from paywint_async.reconcile._forms import Forms, find_forms
 from paywint_async.reconcile._layout import (
@@ -43,7 +43,7 @@ class LedgerTable(Protocol):
         """The header and the columns."""
         ...
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[NumberedRecord]:
         """Yield all records after the header."""
         ...
 
@@ -66,11 +66,11 @@ class TextTable:
     is_delimiter_told: bool
     unit: str = "line"
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[NumberedRecord]:
         """Return all records after the header; raises as `csv_batches`."""
         return chain.from_iterable(self.batches())
 
-    def batches(self) -> Iterator[list[Record]]:
+    def batches(self) -> Iterator[list[NumberedRecord]]:
         """Yield all records after the header, some hundred at once; raises as `csv_batches`."""
         assert self.layout.delimiter is not None
         skip = int(self.layout.has_separator_line)
@@ -183,7 +183,7 @@ class TableRows:
             yield [row for row in self._parsed(reader, found) if agreement.is_open(row)]
             first += len(records)
 
-    def _parsed(self, reader: RowParser, records: Iterable[Record]) -> Iterator[LedgerRow]:
+    def _parsed(self, reader: RowParser, records: Iterable[NumberedRecord]) -> Iterator[LedgerRow]:
         for place, values in records:
             row = reader.read(values, place, f"{self.table.name}, {self.table.unit} {place}")
             if row is not None:

@@ -71,7 +71,7 @@ class Cell(NamedTuple):
     status: str
 
 
-class Side:
+class SideTotals:
     """The totals of one side: of all rows of the ledger, or of all payments that were read."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ _NOT_COMPARED = {MatchOutcome.OTHER_DIRECTION, MatchOutcome.OUTSIDE_PERIOD}
 
 
 @attrs.frozen(kw_only=True)
-class Step:
+class ReconciliationStep:
     """A step from the ledger's sum to Paywint's: the paid totals of one outcome on both sides."""
 
     outcome: MatchOutcome
@@ -156,7 +156,7 @@ class Statement:
     direction: str
     ledger: Sum
     paywint: Sum
-    steps: tuple[Step, ...]
+    steps: tuple[ReconciliationStep, ...]
 
     @property
     def difference(self) -> Decimal:
@@ -164,11 +164,11 @@ class Statement:
         return subtract(self.paywint.amount, self.ledger.amount)
 
 
-def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
+def statement(direction: str, ledger: SideTotals, paywint: SideTotals) -> Statement:
     """Make the statement of a direction; steps without paid items are left out."""
     steps = []
     for outcome in MatchOutcome:
-        step = Step(
+        step = ReconciliationStep(
             outcome=outcome,
             ledger=ledger.sum(direction=direction, outcome=outcome, status=PAID),
             paywint=paywint.sum(direction=direction, outcome=outcome, status=PAID),
@@ -178,7 +178,7 @@ def statement(direction: str, ledger: Side, paywint: Side) -> Statement:
     paid = ledger.paid(direction)
     if (fees := ledger.fees(direction)).count:
         off = Sum(amount=fees.amount.copy_negate())
-        steps.append(Step(outcome=MatchOutcome.FEES, ledger=off, paywint=Sum()))
+        steps.append(ReconciliationStep(outcome=MatchOutcome.FEES, ledger=off, paywint=Sum()))
         paid.take(off.amount, count=0)
     return Statement(
         direction=direction,

@@ -24,7 +24,7 @@ from openpyxl import load_workbook
 
 from paywint_async.export._compression import PLAIN
 from paywint_async.export._errors import translated
-from paywint_async.reconcile._csv_records import Record
+from paywint_async.reconcile._csv_records import NumberedRecord
 from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, find_layout
 from paywint_async.reconcile._ledger_format import LedgerFormat
@@ -52,7 +52,7 @@ class SheetTable:
     is_only_sheet: bool
     unit: str = "row"
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[NumberedRecord]:
         """Yield all records after the header, each at least as wide as the header."""
         width = self.layout.places.width
         for place, values in self.layout.rows(_records(self.name, self.sheet)):
@@ -110,7 +110,7 @@ def _table(path: str, sheet: str, format: LedgerFormat, *, is_only: bool) -> She
     return SheetTable(name=path, sheet=sheet, layout=layout, is_only_sheet=is_only)
 
 
-def _records(path: str, sheet: str) -> Iterator[Record]:
+def _records(path: str, sheet: str) -> Iterator[NumberedRecord]:
     with _workbook(path) as book:
         rows = book[sheet]
         rows.reset_dimensions()  # many tools write wrong ones

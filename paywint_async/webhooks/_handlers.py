@@ -12,7 +12,7 @@ from paywint_async import ConfigurationError, InvalidRequestError, WebhookEventN
 from paywint_async._log import fields
 from paywint_async.webhooks._event import WebhookEvent
 
-OnEvent: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
+EventHandler: TypeAlias = Callable[[WebhookEvent], Awaitable[object]]
 
 logger = logging.getLogger("paywint_async.webhooks")
 
@@ -32,11 +32,11 @@ class Handlers:
         every: called with each event.
     """
 
-    def __init__(self, every: OnEvent) -> None:
+    def __init__(self, every: EventHandler) -> None:
         self._every = every
-        self._named: dict[str, list[OnEvent]] = {}
+        self._named: dict[str, list[EventHandler]] = {}
 
-    def add(self, names: tuple[str, ...], handler: OnEvent) -> None:
+    def add(self, names: tuple[str, ...], handler: EventHandler) -> None:
         """Calls it for events of these names, too.
 
         Raises:

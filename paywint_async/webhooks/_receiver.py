@@ -17,7 +17,13 @@ from paywint_async import (
 from paywint_async._log import fields
 from paywint_async.webhooks._amounts import Unit
 from paywint_async.webhooks._event import WebhookEvent
-from paywint_async.webhooks._handlers import Handlers, OnEvent, acknowledge, check_names, logger
+from paywint_async.webhooks._handlers import (
+    EventHandler,
+    Handlers,
+    acknowledge,
+    check_names,
+    logger,
+)
 from paywint_async.webhooks._headers import HeadersLike, no_headers, read_headers
 from paywint_async.webhooks._parsing import (
     MAX_BODY,
@@ -30,20 +36,20 @@ from paywint_async.webhooks._parsing import (
 from paywint_async.webhooks._replay import KEEP, MemoryReplayStore, ReplayStore, is_above_zero
 from paywint_async.webhooks._signatures import StandardWebhooks, Verifier
 
-_Handler = TypeVar("_Handler", bound=OnEvent)
+_AnyHandler = TypeVar("_AnyHandler", bound=EventHandler)
 
 OK, BAD_REQUEST, UNAUTHORIZED, NOT_ALLOWED, TOO_LARGE, FAILED = 204, 400, 401, 405, 413, 500
 
 
-class _Payments(Protocol):
+class _WakePayments(Protocol):
     def wake(self, payment_id: UUID, /, *, retry_payment_id: UUID | None = ...) -> object: ...
 
 
-class Wakes(Protocol):
+class WakeTarget(Protocol):
     """A client whose waits for a payment can be told to look at once."""
 
     @property
-    def payments(self) -> _Payments:
+    def payments(self) -> _WakePayments:
         """The client's payments."""
         ...
 
@@ -72,11 +78,11 @@ class WebhookReceiver:
 
     def __init__(
         self,
-        on_event: OnEvent = acknowledge,
+        on_event: EventHandler = acknowledge,
         *,
         verifier: Verifier | None,
         store: ReplayStore | None = None,
-        client: Wakes | None = None,
+        client: WakeTarget | None = None,
         tolerance: Tolerance = "auto",
         amounts: Unit | None = None,
         clock: Callable[[], float] = time.time,
@@ -95,7 +101,7 @@ class WebhookReceiver:
         del on_event, verifier, store, client
         self._check()
 
-    def on(self, *names: WebhookEventName | str) -> Callable[[_Handler], _Handler]:
+    def on(self, *names: WebhookEventName | str) -> Callable[[_AnyHandler], _AnyHandler]:
         """Registers a coroutine function for the events of these names; it stays as it is.
 
         ``@receiver.on("payment.refunded", "payment.refund")``. For an event ``on_event`` is called
@@ -112,7 +118,7 @@ class WebhookReceiver:
         """
         checked = check_names(names)
 
-        def register(handler: _Handler) -> _Handler:
+        def register(handler: _AnyHandler) -> _AnyHandler:
             self._handlers.add(checked, handler)
             return handler
 

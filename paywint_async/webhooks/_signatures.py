@@ -68,7 +68,7 @@ class StandardWebhooks:
     """
 
     def __init__(self, secret: str | bytes, *older: str | bytes) -> None:
-        self._secrets = _Secrets(secret, *older)
+        self._secrets = _SigningSecrets(secret, *older)
         del secret, older  # a traceback shows the locals of its frames
         self._secrets.check()
 
@@ -133,7 +133,7 @@ class StandardWebhooks:
         }
 
 
-class _Secrets:
+class _SigningSecrets:
     """The secrets, in the one object that holds them; neither repr, copy nor pickle shows them.
 
     Making one never fails, so that no frame that still has a secret as a local ends in a traceback.
@@ -145,7 +145,7 @@ class _Secrets:
         self.__secrets = secrets
 
     def __repr__(self) -> str:
-        return "_Secrets(***)"
+        return "_SigningSecrets(***)"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("secrets are not pickled or copied; make the verifier where it is used")

@@ -1,4 +1,4 @@
-"""The slow start: few requests at first, more with each success; hanging ones free their places."""
+"""The slow start: few requests at first, more with each success; hanging ones free their slots."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_listing_has_its_own_bound_and_is_not_held_back() -> None:
         assert emulator.peak_in_flight == 60
 
 
-async def test_hanging_requests_free_their_places() -> None:
+async def test_hanging_requests_free_their_slots() -> None:
     async with (
         FaultServer(*[SILENCE] * 16, GOOD) as server,
         PaywintClient("key", "secret", base_url=server.url) as client,
@@ -61,7 +61,7 @@ async def test_hanging_requests_free_their_places() -> None:
         await asyncio.gather(*hanging, return_exceptions=True)
 
 
-async def test_a_call_without_a_place_in_time_is_a_timeout_that_sent_nothing() -> None:
+async def test_a_call_without_a_slot_in_time_is_a_timeout_that_sent_nothing() -> None:
     async with (
         FaultServer(SILENCE) as server,
         PaywintClient(
@@ -82,7 +82,7 @@ REQUEST = Request(operation="get", method="GET", path="/")
 
 
 class Crowd:
-    """Requests that hang; ``sent`` counts those that the slow start gave a place."""
+    """Requests that hang; ``sent`` counts those that the slow start gave a slot."""
 
     def __init__(self, slow_start: SlowStart) -> None:
         self.slow_start, self.sent = slow_start, 0
@@ -115,21 +115,21 @@ async def answer_some(slow_start: SlowStart, *statuses: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "places"),
+    ("statuses", "slots"),
     [((), 16), ((200,), 16), ((200, 204), 17), ((200,) * 7, 19), ((400, 400, 429, 503), 16)],
 )
 async def test_only_every_second_success_allows_one_more(
-    statuses: tuple[int, ...], places: int
+    statuses: tuple[int, ...], slots: int
 ) -> None:
     slow_start = SlowStart()
     await answer_some(slow_start, *statuses)
     crowd = Crowd(slow_start)
     await crowd.add(40)
-    assert crowd.sent == places
+    assert crowd.sent == slots
     await crowd.leave()
 
 
-async def test_the_number_of_places_is_unchanged_by_requests_that_end_or_are_cancelled() -> None:
+async def test_the_number_of_slots_is_unchanged_by_requests_that_end_or_are_cancelled() -> None:
     slow_start = SlowStart()
     for _ in range(3):
         crowd = Crowd(slow_start)
@@ -141,7 +141,7 @@ async def test_the_number_of_places_is_unchanged_by_requests_that_end_or_are_can
         await crowd.leave()
 
 
-def test_the_number_of_places_is_kept_in_the_next_event_loop() -> None:
+def test_the_number_of_slots_is_kept_in_the_next_event_loop() -> None:
     slow_start = SlowStart()
     asyncio.run(answer_some(slow_start, *[200] * 8))
 
@@ -154,7 +154,7 @@ def test_the_number_of_places_is_kept_in_the_next_event_loop() -> None:
     assert asyncio.run(crowd_in()) == 20
 
 
-async def test_each_request_frees_its_place_a_second_after_its_start() -> None:
+async def test_each_request_frees_its_slot_a_second_after_its_start() -> None:
     crowd = Crowd(SlowStart())
     await crowd.add(14)
     await pass_time(0.5)
@@ -169,7 +169,7 @@ async def test_each_request_frees_its_place_a_second_after_its_start() -> None:
     await crowd.leave()
 
 
-async def test_a_single_hanging_request_frees_its_place() -> None:
+async def test_a_single_hanging_request_frees_its_slot() -> None:
     crowd = Crowd(SlowStart())
     await crowd.add(1)
     await pass_time(1.1)
@@ -178,7 +178,7 @@ async def test_a_single_hanging_request_frees_its_place() -> None:
     await crowd.leave()
 
 
-async def test_a_request_frees_its_place_only_once() -> None:
+async def test_a_request_frees_its_slot_only_once() -> None:
     slow_start = SlowStart()
     slow, crowd = Crowd(slow_start), Crowd(slow_start)
     await slow.add(16)

@@ -1,22 +1,31 @@
-"""One name is one thing: no two classes of the package share a name."""
+"""One name is one thing: no two classes or type aliases of the package share a name."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
+from collections.abc import Iterator
 
 from package_sources import FILES, syntax_of
 
-# A webhook's receiver states by a protocol what it needs of the client.
-SHARED = {"Wakes"}
+CAPITALISED = re.compile(r"_*[A-Z]\w*[a-z]\w*")  # so no constant
 
 
-def test_no_two_classes_have_the_same_name() -> None:
-    names = Counter(
-        node.name
-        for path in FILES
-        for node in syntax_of(path).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-    )
+def names_of_types(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and CAPITALISED.fullmatch(target.id):
+                    yield target.id
 
-    assert {name for name, count in names.items() if count > 1} - SHARED == set()
+
+def test_no_two_types_have_the_same_name() -> None:
+    """Private ones neither: a reader who meets `_Answer` thinks of `Answer`."""
+    names = Counter(name.lstrip("_") for path in FILES for name in names_of_types(syntax_of(path)))
+
+    assert {name for name, count in names.items() if count > 1} == set()

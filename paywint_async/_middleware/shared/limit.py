@@ -10,7 +10,7 @@ from typing import Any, Self
 from paywint_async._config import RateLimit, check_count, check_number
 from paywint_async._errors import ConfigurationError
 from paywint_async._middleware.shared.fallback import Fallback
-from paywint_async._middleware.shared.store import RedisStore, Secrets
+from paywint_async._middleware.shared.store import RedisSecrets, RedisStore
 from paywint_async._middleware.shared.wait_queue import SharedQueue
 
 
@@ -52,7 +52,7 @@ class SharedRateLimit:
         processes: int = 10,
         timeout: float = 1.0,
     ) -> None:
-        secrets = Secrets(redis, key)
+        secrets = RedisSecrets(redis, key)
         del redis, key  # a traceback shows the locals of its frames
         secrets.check()
         if not isinstance(limit, RateLimit):

@@ -21,7 +21,7 @@ _PREFIX = "paywint:rate-limit:"
 _CODE = re.compile(r"[A-Z]{3,20}\b")
 
 
-class Secrets:
+class RedisSecrets:
     """The Redis URL and the name of the limit, which must never be shown.
 
     The constructor never raises, so that no frame with the secret as a local variable is in a traceback:
@@ -40,7 +40,7 @@ class Secrets:
         self.is_url = isinstance(redis, str)
 
     def __repr__(self) -> str:
-        return "Secrets(***)"
+        return "RedisSecrets(***)"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a shared rate limit is not pickled or copied; make it where it is used")
@@ -143,7 +143,7 @@ class RedisStore:
         timeout: seconds to connect; the caller limits the time of the script.
     """
 
-    def __init__(self, secrets: Secrets, timeout: float) -> None:
+    def __init__(self, secrets: RedisSecrets, timeout: float) -> None:
         self._secrets = secrets
         self._timeout = timeout
         self._client: Any = None

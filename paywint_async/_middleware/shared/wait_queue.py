@@ -25,7 +25,7 @@ _MAX_REQUESTS_PER_CALL = 200  # Redis is single-threaded: a call must stay short
 _NEVER = float("inf")
 
 
-class _Waiter(TurnRequest):
+class _QueuedRequest(TurnRequest):
     """A turn request, and the future that its caller awaits."""
 
     __slots__ = ("answer", "epochs", "is_final")
@@ -56,8 +56,8 @@ class SharedQueue:
         self._store = store
         self._fallback = fallback
         self._timeout = timeout
-        self._arriving: deque[_Waiter] = deque()
-        self._due: deque[_Waiter] = deque()
+        self._arriving: deque[_QueuedRequest] = deque()
+        self._due: deque[_QueuedRequest] = deque()
         self._reserved: deque[float] = deque()  # when turns are due (event loop clock)
         self._cool_until = self._unpublished_until = -_NEVER
         self._epochs = 0  # how often all replies were invalidated
@@ -91,7 +91,7 @@ class SharedQueue:
         Raises:
             RateLimitedError: that would be after ``deadline``.
         """
-        waiter = _Waiter(deadline)
+        waiter = _QueuedRequest(deadline)
         while not await self._advance(waiter):
             pass
 
@@ -103,7 +103,7 @@ class SharedQueue:
         async with self._calling:
             await self._close_store()
 
-    async def _advance(self, waiter: _Waiter) -> bool:
+    async def _advance(self, waiter: _QueuedRequest) -> bool:
         """Waits for a reply; returns True if the request may be sent, False if it must ask again."""
         if self._fallback.is_on:
             self._must_probe = True
@@ -119,7 +119,7 @@ class SharedQueue:
         await asyncio.sleep(wait)
         return waiter.is_final and waiter.epochs == self._epochs
 
-    async def _answer(self, waiter: _Waiter) -> float | None:
+    async def _answer(self, waiter: _QueuedRequest) -> float | None:
         """Returns the seconds to wait, or None if the request must ask again."""
         waiter.answer = asyncio.get_running_loop().create_future()
         (self._due if waiter.epoch else self._arriving).append(waiter)
@@ -235,8 +235,8 @@ class SharedQueue:
         # No request waits for a probe, so it may take longer to connect to a distant Redis.
         return self._timeout * (4 if self._fallback.is_on else 1)
 
-    def _next_waiters(self, room: int) -> list[_Waiter]:
-        waiters: list[_Waiter] = []
+    def _next_waiters(self, room: int) -> list[_QueuedRequest]:
+        waiters: list[_QueuedRequest] = []
         new = room + self._budget.burst if room else 0
         for queue, most in (
             (self._due, _MAX_REQUESTS_PER_CALL),
@@ -249,11 +249,11 @@ class SharedQueue:
             waiter.epochs = self._epochs
         return waiters
 
-    def _put_back(self, waiters: Sequence[_Waiter]) -> None:
+    def _put_back(self, waiters: Sequence[_QueuedRequest]) -> None:
         for waiter in reversed(waiters):
             (self._due if waiter.epoch else self._arriving).appendleft(waiter)
 
-    def _apply_reply(self, waiters: Sequence[_Waiter], answer: ScriptReply) -> None:
+    def _apply_reply(self, waiters: Sequence[_QueuedRequest], answer: ScriptReply) -> None:
         self._fallback.end()
         self._fallback.cool_down(answer.cooldown)  # in case Redis fails before it ends
         now = _now()
@@ -301,7 +301,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _drop_cancelled(queue: deque[_Waiter]) -> bool:
+def _drop_cancelled(queue: deque[_QueuedRequest]) -> bool:
     """Removes cancelled waiters at the head; returns False if the queue is empty."""
     while queue and queue[0].answer.done():
         queue.popleft()
