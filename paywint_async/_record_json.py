@@ -12,7 +12,7 @@ import attrs
 import msgspec
 
 from paywint_async._errors import ResponseDecodeError
-from paywint_async._strict_json import Digits, load
+from paywint_async._strict_json import load
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 # JSON allows these line separators inside a text; readers that use `splitlines()` break there.
@@ -47,7 +47,7 @@ class Record:
 
         Raises:
             ResponseDecodeError: not strict JSON, or not this record; has the ``$.path`` of the problem.
-                An amount must be a JSON number.
+                An amount must be a JSON number, also in a record inside this one.
         """
         problem, path = "", "$"
         try:
@@ -89,10 +89,33 @@ def _timed(value: Any) -> Any:
 
 
 @cache
-def money_fields(record: type) -> tuple[str, ...]:
-    """The Decimal fields of a record, which must not be read from JSON text."""
-    hints = get_type_hints(record)
-    return tuple(name for name, hint in hints.items() if Decimal in (hint, *parts_of(hint)))
+def money_fields(hint: Any) -> tuple[str, ...]:
+    """The names of the Decimal fields, which must not be read from JSON text, at any depth of a type."""
+    return tuple(
+        inner_name
+        for name, inner in _fields_with_money(hint)
+        for inner_name in money_fields(inner) or (name,)
+    )
+
+
+@cache
+def _fields_with_money(hint: Any) -> tuple[tuple[str, Any], ...]:
+    """The fields of the records in a type that hold a Decimal: the names in JSON, and the types."""
+    return tuple(
+        (name, inner)
+        for part in (hint, *parts_of(hint))
+        for name, inner in _fields(part)
+        if Decimal in (inner, *parts_of(inner)) or _fields_with_money(inner)
+    )
+
+
+def _fields(record: Any) -> list[tuple[str, Any]]:
+    """The names in JSON and the types of a record's fields; none of a type that is no record."""
+    structs = getattr(record, "__struct_fields__", ())
+    if not structs and not attrs.has(record):
+        return []
+    names = dict(zip(structs, getattr(record, "__struct_encode_fields__", ()), strict=True))
+    return [(names.get(name, name), hint) for name, hint in get_type_hints(record).items()]
 
 
 def parts_of(hint: Any) -> Sequence[Any]:
@@ -101,21 +124,26 @@ def parts_of(hint: Any) -> Sequence[Any]:
     return [*parts, *(inner for part in parts if get_origin(part) for inner in parts_of(part))]
 
 
-def refuse_text_money(value: Any, record: type, path: str) -> None:
+def refuse_text_money(value: Any, hint: Any, path: str) -> None:
     """Refuses an amount as JSON text, which the decoder would accept, even ``"1_000"`` and ``"NaN"``.
 
     Args:
         value: a JSON value, whose numbers are numbers or `Digits`.
-        record: the type of the record.
+        hint: the type of the value: a record, or any type that has records in it. Lists, and records
+            inside records, are followed.
         path: the path of the value.
 
     Raises:
         ResponseDecodeError: an amount is text; has the path of the field.
     """
-    for name in money_fields(record) if isinstance(value, dict) else ():
-        amount = value.get(name)
-        if isinstance(amount, str) and not isinstance(amount, Digits):
-            raise ResponseDecodeError("Expected `number`, got `str`", f"{path}.{name}")
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            refuse_text_money(each, hint, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for name, inner in _fields_with_money(hint):
+            refuse_text_money(value.get(name), inner, f"{path}.{name}")
+    elif Decimal in (hint, *parts_of(hint)) and type(value) is str:  # neither a number nor Digits
+        raise ResponseDecodeError("Expected `number`, got `str`", path)
 
 
 def time_text(moment: datetime) -> str:

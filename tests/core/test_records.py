@@ -12,6 +12,7 @@ import fastapi
 import pydantic
 import pytest
 from api_json import COLUMNS, payment_json
+from record_samples import Place, amounts, path_of, record_classes, sample, with_value
 from web_servers import serve_asgi
 
 from paywint_async import (
@@ -24,6 +25,7 @@ from paywint_async import (
     to_json_lines,
 )
 from paywint_async._codec import decode
+from paywint_async._record_json import Record
 
 AMOUNTS = ["150.75", "150.70", "5", "0.1", "12345678901234567.89", "0.000001", "100.00", "1E+20"]
 LINK = PaymentLink.from_json(
@@ -103,6 +105,33 @@ class TestJson:
         with pytest.raises(ResponseDecodeError) as caught:
             Payment.from_json(text)
         assert caught.value.path == path
+
+
+RECORDS = record_classes()
+PLACES = [(record, place) for record in RECORDS for place in amounts(record)]
+NOT_NUMBERS = ["1_000", "NaN", "Infinity", "5", ""]
+
+
+class TestEveryRecord:
+    """All records and all their amounts, as their types tell, so that a new one is not forgotten."""
+
+    def test_is_known(self):
+        assert {PaymentPage, HistoryEntry, Payment, PaymentLink, CheckoutToken} <= {*RECORDS}
+        assert {Payment, HistoryEntry, PaymentPage} <= {record for record, _ in PLACES}
+
+    @pytest.mark.parametrize("record", RECORDS)
+    def test_is_read_from_json_and_back(self, record: type[Record]):
+        read = record.from_json(json.dumps(sample(record)))
+        assert record.from_json(read.to_json()) == read
+
+    @pytest.mark.parametrize("text", NOT_NUMBERS)
+    @pytest.mark.parametrize(("record", "place"), PLACES, ids=repr)
+    def test_refuses_text_in_the_place_of_an_amount(
+        self, record: type[Record], place: Place, text: str
+    ):
+        with pytest.raises(ResponseDecodeError) as caught:
+            record.from_json(json.dumps(with_value(sample(record), place, text)))
+        assert caught.value.path == path_of(place)
 
 
 class Order(pydantic.BaseModel):

@@ -6,8 +6,10 @@ import json
 import pickle
 import time
 from decimal import Decimal
+from typing import get_type_hints
 
 import attrs
+import msgspec
 import pytest
 from api_json import NEEDED, page_json, payment_json
 from fault_server import PAGE, PAYMENT_ID, FaultServer, answer
@@ -26,7 +28,10 @@ from paywint_async._codec import (
     record_of,
     refuse_ambiguity,
 )
-from paywint_async._strict_json import repair_texts
+from paywint_async._record_json import refuse_text_money
+from paywint_async._strict_json import Digits, repair_texts
+
+PLAIN_MONEY = (Decimal, Decimal | None)
 
 # The bytes between the quotes of a name in the answer, and the text that is read.
 DAMAGED = [
@@ -219,18 +224,30 @@ class TestAnEmptyPage:
         assert caught.value.path == path
 
 
+class Owner(msgspec.Struct, rename={"total_share": "totalShare"}):
+    total_share: Decimal
+    total_name: str
+
+
+@attrs.frozen
+class Inner:
+    owners: list[Owner] | None
+
+
+@attrs.frozen
+class Wallet:
+    balance: Decimal
+    limits: tuple[Decimal, ...]
+    available: Decimal | None
+    name: str
+    inner: Inner | None
+
+
 class TestMoney:
     """Every Decimal field of every record is checked, whatever its name."""
 
     def test_fields_are_found_by_their_type(self):
-        @attrs.frozen
-        class Wallet:
-            balance: Decimal
-            limits: tuple[Decimal, ...]
-            available: Decimal | None
-            name: str
-
-        assert money_fields(Wallet) == ("balance", "limits", "available")
+        assert money_fields(Wallet) == ("balance", "limits", "available", "totalShare")
 
     @pytest.mark.parametrize("record", _RECORDS)
     @pytest.mark.parametrize("text", ['"1_000"', '"NaN"', '"5"'])
@@ -239,6 +256,32 @@ class TestMoney:
             for data in (b'{"data":{"%s":%s}}', b'{"records":[{"%s":%s}]}'):
                 with pytest.raises(ResponseDecodeError):
                     refuse_ambiguity(data % (name.encode(), text.encode()), record)
+
+    @pytest.mark.parametrize(
+        ("value", "path"),
+        [
+            ({"balance": "5"}, "$.balance"),
+            ({"balance": None, "limits": [1, "NaN"]}, "$.limits[1]"),
+            ({"available": "1_000"}, "$.available"),
+            ({"inner": {"owners": [{}, {"totalShare": "1"}]}}, "$.inner.owners[1].totalShare"),
+        ],
+    )
+    def test_as_text_is_refused_at_any_depth(self, value, path):
+        with pytest.raises(ResponseDecodeError) as caught:
+            refuse_text_money(value, Wallet, "$")
+        assert caught.value.path == path
+
+    def test_as_text_is_no_matter_in_other_fields(self):
+        inner = {"owners": [{"total_name": "5"}], "other": "5"}
+        value = {"name": "5", "other": "5", "balance": Digits("5"), "inner": inner}
+
+        assert refuse_text_money(value, Wallet, "$") is None
+
+    @pytest.mark.parametrize("record", _RECORDS)
+    def test_is_directly_in_each_record_of_the_wire(self, record):
+        """The fast check of a page looks for fields of its records, not for fields deeper down."""
+        plain = {name for name, hint in get_type_hints(record).items() if hint in PLAIN_MONEY}
+        assert {*money_fields(record)} == plain
 
     def test_fields_of_a_payment_are_found(self):
         assert money_fields(Payment) == ("amount",)
