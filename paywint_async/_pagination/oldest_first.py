@@ -51,7 +51,6 @@ class OldestFirstPlanner(Planner):
         start = self._start
         if start is None or not start.is_finished or start.is_ascending:
             return super()._begin()
-        self._is_open = True
         self.progress.begin(self._BLANK if not start.head else replace(start, last=()))
         return self._open() if not start.head else self._extend_unordered(start)
 
