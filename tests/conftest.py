@@ -1,7 +1,8 @@
 """What holds for every test: the virtual clock, disks that fill up, and which package is tested.
 
-Plain `pytest` leaves out what is marked `slow` and runs the rest on all cores. Whatever is named on the
-command line (a folder, a file, a test) is run whole, in one process; `--run-slow` runs everything.
+Plain `pytest` leaves out what is marked `slow`, tries a quarter of the random cases and uses all cores.
+Whatever is named on the command line (a folder, a file, a test) is run whole, in one process;
+`--run-slow` runs everything.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from effort import QUICK
 from virtual_time import VirtualTimeLoop
 
 pytest_plugins = ("pytester",)
@@ -36,7 +38,8 @@ hypothesis.settings.register_profile(
     derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.differing_executors],
 )
-hypothesis.settings.load_profile("paywint")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("quick" if QUICK in os.environ else "paywint")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,10 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    is_worker = hasattr(config, "workerinput")
-    if is_worker or not config.pluginmanager.hasplugin("xdist"):
+    if hasattr(config, "workerinput"):
         return
-    if names_nothing(config) and config.option.numprocesses is None:
+    if names_nothing(config) and not config.option.run_slow:
+        os.environ[QUICK] = "1"  # for the workers, too
+        hypothesis.settings.load_profile("quick")
+    has_xdist = config.pluginmanager.hasplugin("xdist")
+    if names_nothing(config) and has_xdist and config.option.numprocesses is None:
         config.option.numprocesses = "logical"
         config.option.maxprocesses = 4
         config.option.dist = "worksteal"
@@ -71,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.option.run_slow or not names_nothing(config):
+    if QUICK not in os.environ:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     if slow:

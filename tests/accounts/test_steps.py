@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from accounts.conftest import Serve
+from effort import slow_but
 from export_destinations import rows_in
 from virtual_time import pass_time
 
@@ -66,7 +67,7 @@ async def exported_at_once(emulator: Emulator, output: str, direction: str) -> N
         await transfer(reader(client.payments, direction), make_table(output, direction))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but(KINDS, "csv.gz", "sqlite"))
 async def test_an_account_is_exported_and_later_brought_up_to_date(
     serve: Serve, make_job: MakeJob, kind: str
 ) -> None:
@@ -111,7 +112,8 @@ async def test_a_split_export_equals_an_unsplit_one_byte_for_byte(
         assert sorted(ids_in(job.output, each)) == sorted(emulator.history(each))
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])  # the first kind is compared byte for byte
+# The first kind is compared byte for byte.
+@pytest.mark.parametrize("kind", slow_but(KINDS[1:], "sqlite"))
 async def test_a_large_account_can_be_exported_to_each_destination(
     serve: Serve, make_job: MakeJob, kind: str
 ) -> None:

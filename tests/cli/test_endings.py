@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import slow_but
 from python_calamine import CalamineWorkbook
 
 from paywint_async._cli import main
@@ -135,7 +136,9 @@ def test_an_excel_file_is_exported_continued_and_kept_up_to_date(
         assert ids == old + [each for each in account.ids() if each not in old]
 
 
-@pytest.mark.parametrize("arguments", [["a.xlsx"], ["a.csv", "--spreadsheet"]])
+@pytest.mark.parametrize(
+    "arguments", slow_but([["a.xlsx"], ["a.csv", "--spreadsheet"]], ["a.xlsx"])
+)
 def test_a_file_written_for_excel_can_be_reconciled(
     paywint: Command, tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -146,7 +149,7 @@ def test_a_file_written_for_excel_can_be_reconciled(
     assert paywint("reconcile", ledger, *emulated).code == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "cp932"])
+@pytest.mark.parametrize("encoding", slow_but(["ascii", "cp437", "cp1252", "cp932"], "cp932"))
 @pytest.mark.parametrize("command", ["", *SHOWN_COMMANDS])
 def test_the_help_is_shown_in_any_encoding(
     monkeypatch: pytest.MonkeyPatch, command: str, encoding: str

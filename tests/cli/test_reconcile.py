@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from comparison_samples import kinds
+from effort import slow_but
 from export_destinations import KINDS, output_in
 
 Command = Callable[..., Any]
@@ -35,7 +36,7 @@ def without_password(output: str, use: Command) -> str:
     return match[1] + match[3]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but(KINDS, "csv", "sqlite"))
 def test_a_synced_destination_agrees_and_a_stale_status_is_found(
     paywint: Command, serve: Command, use: Command, tmp_path: Path, kind: str
 ) -> None:
@@ -281,7 +282,7 @@ def test_a_missing_parquet_extra_is_reported(tmp_path: Path, start: Command, end
 
 
 @pytest.mark.parametrize(
-    "columns", [(), ("--id-column", ""), ("--id-column", "", "--date-column", "")]
+    "columns", slow_but([(), ("--id-column", ""), ("--id-column", "", "--date-column", "")], ())
 )
 @pytest.mark.parametrize("direction", ["received", "both"])
 def test_an_export_for_a_spreadsheet_agrees(

@@ -141,7 +141,10 @@ def test_a_gzip_file_from_a_pipe_that_ends_too_early_is_refused(piped: Command) 
     assert "the compressed file ends too early" in outcome.err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_waiting_for_a_pipe_is_interrupted_and_nothing_is_left(
     start: Command,
     end: Command,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from comparison_samples import kinds
+from effort import slow_but
 from fixed_account import Paid, month, serve_account
 from ledger_shapes import SHAPES
 
@@ -27,7 +28,7 @@ def payments(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Paid]]:
         yield made
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", slow_but(SHAPES, *list(SHAPES)[::4]))
 def test_the_only_difference_of_a_ledger_in_this_format_is_found(
     paywint: Command, tmp_path: Path, payments: list[Paid], name: str
 ) -> None:

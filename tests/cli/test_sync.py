@@ -21,6 +21,7 @@ from typing import Any
 
 import attrs
 import pytest
+from effort import slow_but
 from export_destinations import KINDS, SERVED, is_on_a_server, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
@@ -32,7 +33,7 @@ Command = Callable[..., Any]
 KILLS = int(os.environ.get("PAYWINT_CRASH_RUNS", "12"))
 ROUNDS = 3 + KILLS // 20  # between them, payments arrive and change
 FINAL = {"success", "failed", "rejected", "expired", "retried"}
-EACH_KIND = pytest.mark.parametrize("kind", KINDS)
+EACH_KIND = pytest.mark.parametrize("kind", slow_but(KINDS, "csv", "sqlite"))
 
 
 def arguments(output: str) -> list[str]:
@@ -40,7 +41,7 @@ def arguments(output: str) -> list[str]:
     return [] if is_on_a_server(output) else [output]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=slow_but(KINDS, "csv", "sqlite"))
 def output(request: pytest.FixtureRequest, tmp_path: Path, use: Command) -> str:
     """A destination of each kind, which is also in PAYWINT_DESTINATION."""
     found = output_in(tmp_path, request.param)

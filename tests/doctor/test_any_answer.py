@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from effort import slow_but
 
 from paywint_async import Payment, Request
 from paywint_async._doctor import Observations, Setup, find, json_text, text_lines
@@ -76,7 +77,9 @@ def test_any_value_of_a_payments_field_is_judged(name: str) -> None:
         check(exchange(page_of(PAYMENT | {name: value})))
 
 
-@pytest.mark.parametrize("name", [*ENVELOPE, "records", "data", "detail", "message", TEXT])
+@pytest.mark.parametrize(
+    "name", slow_but([*ENVELOPE, "records", "data", "detail", "message", TEXT], "records", TEXT)
+)
 def test_any_value_of_the_envelope_is_judged(name: str) -> None:
     for value in VALUES:
         for status in STATUSES:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 from contradictions import CONTRADICTIONS
+from effort import slow_but
 from fault_catalogue import UNKNOWN_AUTHORITY
 from fault_server import PAGE, PAYMENT, FaultServer, answer, redirect
 from virtual_time import pass_time
@@ -85,7 +86,7 @@ async def test_an_account_without_payments_contradicts_nothing(
     assert examined.detail("amounts") == "the account has no payments that show it"
 
 
-@pytest.mark.parametrize("topic", ["", *CONTRADICTIONS])
+@pytest.mark.parametrize("topic", slow_but(["", *CONTRADICTIONS], "", *list(CONTRADICTIONS)[::4]))
 async def test_a_report_names_no_payer_no_payment_and_no_key(
     topic: str, examine_account: Callable[..., Any]
 ) -> None:

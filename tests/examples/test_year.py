@@ -6,16 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from effort import slow_but
 from shop_year import Scale, Year
 from virtual_time import SocketlessLoop
 
 SMALL = Scale(days=36, payments=120, sweep_hours=12)
 
 
-SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 10))]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(range(10), 0))
 def test_shop_database_and_emulator_end_with_the_same_books(seed: int, tmp_path: Path) -> None:
     with asyncio.Runner(loop_factory=SocketlessLoop) as runner:
         books = runner.run(Year(seed, SMALL, tmp_path).run())

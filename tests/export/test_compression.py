@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import slow_but
 from export_destinations import rows_in
 
 from paywint_async import IncompleteHistoryError, Payment, PaymentStatus
@@ -28,7 +29,9 @@ from paywint_async.export import (
 
 Read = Callable[..., Any]
 Make = Callable[..., Payment]
-ENDINGS = pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl.zst", "csv.gz", "csv.zst"])
+ENDINGS = pytest.mark.parametrize(
+    "ending", slow_but(["jsonl.gz", "jsonl.zst", "csv.gz", "csv.zst"], "jsonl.gz", "csv.zst")
+)
 
 
 def table_in(folder: Path, ending: str) -> Any:

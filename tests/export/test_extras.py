@@ -9,6 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from effort import slow_but
 
 from paywint_async.export import DESTINATIONS
 
@@ -55,7 +56,7 @@ def test_every_destination_with_an_extra_is_tried() -> None:
     assert set(MODULES) == set(KINDS)
 
 
-@pytest.mark.parametrize("module", ALL)
+@pytest.mark.parametrize("module", slow_but(ALL, "openpyxl", "pyarrow"))
 def test_without_a_module_writing_and_reading_name_the_extra(module: str, tmp_path: Path) -> None:
     uses = [*writing(module), *reading(module, tmp_path)]
 

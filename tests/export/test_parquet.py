@@ -251,6 +251,7 @@ async def test_a_part_with_damaged_data_is_named(tmp_path: Path, payment: Make) 
     await table.close(complete=False)
 
 
+@pytest.mark.slow
 async def test_each_changed_bit_of_a_parts_data_is_detected(tmp_path: Path, payment: Make) -> None:
     open_ = [payment(n, status=PaymentStatus.PENDING) for n in range(1, 50)]
     await fill(table_in(tmp_path), open_)
@@ -334,6 +335,7 @@ async def test_a_file_as_directory_is_refused(tmp_path: Path) -> None:
         await fill(table_in(tmp_path))
 
 
+@pytest.mark.slow
 async def test_after_a_full_disk_a_rerun_completes_the_export(
     tmp_path_factory: pytest.TempPathFactory,
     read: Read,

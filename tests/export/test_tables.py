@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
+from effort import slow_but
 from export_destinations import KINDS, SERVED, output_in, rows_in
 
 from paywint_async import Direction, HistoryEntry, IncompleteHistoryError, Payment, PaymentStatus
@@ -22,7 +23,7 @@ Read = Callable[..., Any]
 Make = Callable[..., Payment]
 T = TypeVar("T")
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = pytest.mark.parametrize("kind", slow_but(KINDS, "csv", "parquet", "sqlite"))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -5,16 +5,16 @@ How many random histories are read is set by PAYWINT_HISTORIES (nox session `exa
 
 from __future__ import annotations
 
-import os
 from random import Random
 
 import pytest
+from effort import tries
 from history_model import History, Reader, Reading
 
 from paywint_async._pagination.checkpoint import from_json, to_json
 from paywint_async._pagination.position import Position
 
-HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+HISTORIES = tries(200, "PAYWINT_HISTORIES")
 SIZES = (12, 20, 25, 40, 55, 100)
 
 

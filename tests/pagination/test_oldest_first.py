@@ -5,7 +5,6 @@ How many random histories are read is set by PAYWINT_HISTORIES (nox session `exa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -13,13 +12,14 @@ from math import ceil, log2
 from random import Random
 
 import pytest
+from effort import tries
 from history_cases import ROWS, Case
 from history_model import EPOCH, History, Reader, Reading
 
 from paywint_async._pagination.checkpoint import from_json, to_json
 from paywint_async._pagination.position import Position, Span
 
-HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+HISTORIES = tries(200, "PAYWINT_HISTORIES")
 ORDERS = pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
 PARTS = pytest.mark.parametrize("is_whole", [True, False], ids=["whole", "span"])
 # How many of a hundred reads must be exact and without an error, for each kind of change: of a whole
@@ -39,8 +39,10 @@ HEAL_RATES = {
 }
 
 
-def cases(*, is_oldest_first: bool, is_whole: bool) -> Iterator[tuple[int, Case]]:
-    for seed in range(HISTORIES):
+def cases(
+    *, is_oldest_first: bool, is_whole: bool, number: int = HISTORIES
+) -> Iterator[tuple[int, Case]]:
+    for seed in range(number):
         yield seed, Case(seed, is_oldest_first=is_oldest_first, is_whole=is_whole)
 
 
@@ -189,8 +191,8 @@ def test_consecutive_reads_add_up_to_the_whole_list_in_order(
 def test_a_read_resumed_after_changes_is_exact_or_an_error(
     kinds: tuple[str, ...], is_whole: bool, is_oldest_first: bool
 ) -> None:
-    completed = 0
-    for seed, case in cases(is_oldest_first=is_oldest_first, is_whole=is_whole):
+    completed, number = 0, max(200, HISTORIES)
+    for seed, case in cases(is_oldest_first=is_oldest_first, is_whole=is_whole, number=number):
         history, random = case.history, case.random
         first = read(case, stop_after=random.choice((1, 3, 10, 25, 60)))
         if case.has_one_time or first.position is None or first.position.is_finished:

@@ -5,7 +5,6 @@ How many random histories are split is set by PAYWINT_HISTORIES (nox session `ex
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -13,6 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from effort import tries
 from history_model import CHANGES, EPOCH, History, Reader
 
 from paywint_async import (
@@ -29,7 +29,7 @@ from paywint_async._pagination.position import ANCHORS, Order, Position, Selecti
 from paywint_async._pagination.ranges import ListingRange, cut, make_ranges
 from paywint_async.emulator import Emulator
 
-HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+HISTORIES = tries(200, "PAYWINT_HISTORIES")
 SIZES = (0, 1, 9, 20, 55, 100, 143, 260)
 
 

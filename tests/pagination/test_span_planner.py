@@ -5,7 +5,6 @@ How many random histories are read is set by PAYWINT_HISTORIES (nox session `exa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -13,6 +12,7 @@ from math import ceil, log2
 from random import Random
 
 import pytest
+from effort import slow_but, tries
 from history_cases import ROWS, Case
 from history_model import EPOCH, History, Reader
 from msgspec.structs import replace
@@ -21,7 +21,7 @@ from paywint_async._pagination.checkpoint import from_json, to_json
 from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Order, Position, Span
 
-HISTORIES = int(os.environ.get("PAYWINT_HISTORIES", "200"))
+HISTORIES = tries(200, "PAYWINT_HISTORIES")
 ORDERS = pytest.mark.parametrize("is_oldest_first", [False, True], ids=["newest", "oldest"])
 # How many of a hundred reads must be exact and without an error: newest first, oldest first.
 SUCCESS_RATES = {
@@ -421,7 +421,7 @@ def through_json(position: Position) -> Position:
     return from_json(to_json(position, "received"), "received")
 
 
-@pytest.mark.parametrize("arrivals", [1, 3, 10, 50, 250])
+@pytest.mark.parametrize("arrivals", slow_but((1, 3, 10, 50, 250), 10))
 @ORDERS
 def test_payments_that_arrive_before_each_answer_cost_no_more_requests_than_documented(
     is_oldest_first: bool, arrivals: int

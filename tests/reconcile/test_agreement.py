@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import os
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -18,6 +17,7 @@ import attrs
 import pytest
 import pytest_asyncio
 from account_server import account
+from effort import tries
 
 from paywint_async import HistoryEntry, PaywintClient
 from paywint_async.reconcile import (
@@ -241,7 +241,7 @@ async def test_reports_equal_those_of_rows_parsed_one_by_one(
 ) -> None:
     client, history = entries
     seen: list[bool] = []
-    for seed in range(int(os.environ.get("SEEDS", "15"))):
+    for seed in range(tries(15, "SEEDS")):
         chance = random.Random(seed)
         monkeypatch.setattr(_csv_records, "_AT_ONCE", chance.choice((1, 7, 50, 1000)))
         monkeypatch.setattr(_column_parser, "_TRIED", chance.choice((3, 5000)))

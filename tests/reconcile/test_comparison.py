@@ -68,6 +68,7 @@ async def test_plots_show_only_the_period(tmp_path: Path) -> None:
     assert report.statements[0].paywint.count == report.activities["received"].durations.count
 
 
+@pytest.mark.slow
 async def test_a_period_reads_only_its_span_and_margins(tmp_path: Path) -> None:
     ledger, zone = tmp_path / "a.csv", ZoneInfo("Asia/Kathmandu")
     async with (

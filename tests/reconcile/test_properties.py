@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 from comparison_samples import day, found, match, paid, row
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paywint_async.reconcile import (
@@ -209,7 +210,7 @@ def without_places(result: MatchResult) -> Counter[Any]:
     )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(some_rows, some_payments, periods, which, seeds)
 def test_the_result_does_not_depend_on_any_order(
     rows: list[LedgerRow],
@@ -235,7 +236,7 @@ def test_the_result_does_not_depend_on_any_order(
     assert list(one.paywint) == list(other.paywint)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(some_rows, some_payments, periods, which)
 def test_matched_and_different_items_are_all_items_of_each_side(
     rows: list[LedgerRow],
@@ -264,7 +265,7 @@ def test_matched_and_different_items_are_all_items_of_each_side(
     assert all(count == 1 + both[place] for place, count in Counter(used).items() if count > 1)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(some_rows, some_payments)
 def test_no_difference_means_that_the_sums_are_the_same(
     rows: list[LedgerRow], payments: list[PaymentFact]
@@ -282,7 +283,7 @@ def test_no_difference_means_that_the_sums_are_the_same(
     assert result.agrees is (spoiled == 0)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(some_rows, some_payments)
 def test_the_differences_add_up_to_the_difference_of_the_sums(
     rows: list[LedgerRow], payments: list[PaymentFact]
@@ -311,7 +312,7 @@ def own_rows(difference: Difference) -> tuple[LedgerRow, ...]:
 # -- assignments, by brute force ---------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=5),
     st.lists(st.integers(0, 9), min_size=1, max_size=5),
@@ -373,7 +374,7 @@ def components(
     return [each for each in made if all(each)]
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     st.lists(st.integers(0, 9), max_size=8),
     st.lists(st.integers(0, 9), max_size=8),
