@@ -16,11 +16,13 @@ the `tail`. `oldest_first` reads a newest-first list in that way, from its end.
 
 **The proof.** An answer to page p of R rows shows the offsets from (p - 1)·R on. Its records from
 next_offset on are delivered only if the page is as long as its total says, the keys it shows before
-next_offset are those delivered last, none of the other keys was delivered before, and the times on both
-sides of next_offset are in the list's order. Then they follow without a gap: none is lost, and none is
-delivered twice. A deletion or insertion among the records not yet read shifts ranks unnoticed, until the
-end: as many records must have been delivered as the first answer counted, and the last key must be the
-one that was seen at the end.
+next_offset are those delivered last, none of the others is remembered as delivered (the last 300 to 1,000
+are), and the times on both sides of next_offset are in the list's order. A page that begins at
+next_offset overlaps nothing: its total must not be above that of the newest answer that agreed with what
+was delivered, else the page before it is requested first. Then the records follow without a gap: none is
+lost, and none is delivered twice. A deletion or insertion among the records not yet read shifts ranks
+unnoticed, until the end: as many records must have been delivered as the first answer counted, and the
+last key of ranks read upwards must be the one seen at the end. docs/exactly-once.md says what is not seen.
 
 **The phases**, each a generator that yields decisions and is sent the answers:
 
@@ -31,8 +33,9 @@ one that was seen at the end.
 * `_stream`: page after page. An answer that begins after next_offset waits: arrivals have pushed the
   record due next onto an earlier page, which is requested first. An answer that contradicts is not used.
 
-A read needs one request per page, one more to prove the end, and about one for each arrival between two
-answers. After twelve fruitless requests or three contradictions in a row it gives up.
+A read needs one request per page, one where the last page is full (oldest first: to look up the end),
+and about one per arrival between two answers. Twelve fruitless requests in a row, or three contradictions,
+end it with an error.
 """
 
 from __future__ import annotations
