@@ -1,9 +1,8 @@
 """Converts bytes to records and back. The only user of cattrs; knows no HTTP, paths or statuses.
 
-The converter is a standard cattrs msgspec converter with one change: for the wire types its loads hook
-is a bound ``msgspec.json.Decoder``, which decodes the bytes in one pass in C into the attrs classes (5
-times faster than structuring in Python, and an amount keeps all its digits). The special cases of that
-decoder:
+The converter is a standard cattrs msgspec converter with one change: it reads the wire types by a bound
+``msgspec.json.Decoder``, which decodes the bytes in one pass in C into the attrs classes (5 times faster
+than structuring in Python, and an amount keeps all its digits). The special cases of that decoder:
 
 * msgspec ignores attrs converters and aliases, and misreads private names: `_refuse_misread` rejects a
   record class that has them when this module is imported;
@@ -11,7 +10,7 @@ decoder:
 * an unknown enum value reaches ``Enum._missing_``, which keeps it; ``null`` and numbers do not;
 * a naive datetime is refused by ``Meta(tz=True)`` in the annotation;
 * a Decimal is also read from a JSON string (``"1_000"``, ``"NaN"``): `refuse_ambiguity` refuses that
-  for every Decimal field of a record;
+  for every Decimal field of a record in an answer, a converter from `make_converter` in all it reads;
 * of a repeated key the last value is used silently: `refuse_ambiguity` refuses it;
 * an invalid text (half an emoji, a byte of Latin-1) makes the whole document invalid: `decode` repairs
   it.
@@ -135,8 +134,6 @@ class _Guard:
 
 _guard: Callable[[type], _Guard] = cache(lambda record: _Guard(money_fields(record)))
 
-# For other classes, so that their numbers keep all digits, too.
-_decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _WIRE_TYPES = frozenset((*_RECORDS, *_ENVELOPES))
 
 
@@ -151,37 +148,52 @@ class WireConverter(MsgspecJsonConverter):
 
     encoder = msgspec.json.Encoder(decimal_format="number")
 
-    def get_loads_hook(self, cl: type[T]) -> Callable[[bytes], T]:
-        """Returns the function that decodes bytes into ``cl``; for wire types, msgspec's own."""
-        return _decoder(cl) if cl in _WIRE_TYPES else super().get_loads_hook(cl)
-
     def loads(self, data: bytes, cl: type[T], **kwargs: Any) -> T:
-        """Decodes JSON bytes into ``cl``. Raises the errors of msgspec and cattrs, unlike `decode`."""
-        if kwargs:
-            return super().loads(data, cl, **kwargs)
-        if cl in _WIRE_TYPES:
-            return _decoder(cl)(data)  # type: ignore[no-any-return]
-        return self.structure(_decode_exactly(data), cl)
+        """Decodes JSON bytes into ``cl``. Raises the errors of msgspec and cattrs, unlike `decode`.
+
+        An amount as text is a `ResponseDecodeError`; for a wire type itself, a repeated key is one, too.
+        """
+        if cl in _WIRE_TYPES and not kwargs:
+            return _decode_checked(data, cl)
+        # Numbers of other classes keep all digits, too.
+        return self.structure(msgspec.json.Decoder(float_hook=Decimal, **kwargs).decode(data), cl)
+
+
+class _OwnConverter(WireConverter):
+    def get_loads_hook(self, cl: type[T]) -> Callable[[bytes], T]:
+        """Returns msgspec's decoder alone: `decode` repairs texts, its caller refuses ambiguity."""
+        return _decoder(cl)
 
 
 def make_converter() -> WireConverter:
-    """Returns a new converter for the API's records, to which hooks for your classes can be added."""
+    """Returns a new converter for the API's records, to which hooks for your classes can be added.
+
+    An amount as text is refused in them, wherever they are. Of a repeated key inside a class of yours
+    the last value is used.
+    """
     converter = WireConverter()
     configure_converter(converter)
-    for record in _RECORDS:  # for records inside a class of the user's
-        converter.register_structure_hook(record, _structure)
+    for wire_type in _WIRE_TYPES:  # for records inside a class of the user's
+        converter.register_structure_hook(wire_type, _structure)
     return converter
 
 
-def _structure(value: Any, record: type[T]) -> T:
-    refuse_text_money(value, record, "$")
-    return msgspec.convert(value, record)
+def _structure(value: Any, wire_type: type[T]) -> T:
+    refuse_text_money(value, wire_type, "$")
+    return msgspec.convert(value, wire_type)
+
+
+def _decode_checked(data: bytes, wire_type: type[T]) -> T:
+    value = _decoder(wire_type)(data)
+    if not _is_plain(data, _guard(wire_type)):
+        refuse_text_money(_load_strictly(data), wire_type, "$")
+    return value  # type: ignore[no-any-return]
 
 
 @cache
 def own_converter() -> WireConverter:
     """The library's own converter, created when the first answer is read."""
-    return make_converter()
+    return _OwnConverter()
 
 
 def decode(data: bytes, wire_type: type[T]) -> T:

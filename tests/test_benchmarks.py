@@ -28,7 +28,7 @@ from virtual_time import pass_time
 
 import paywint_async
 from paywint_async import Handler, PaywintClient, Request, Response
-from paywint_async._codec import ListEnvelope, PaymentEnvelope, make_converter
+from paywint_async._codec import ListEnvelope, PaymentEnvelope, own_converter
 from paywint_async._config import Credentials
 from paywint_async._pagination import window
 from paywint_async._transport import Transport
@@ -234,7 +234,7 @@ async def test_arrivals_cost_few_requests() -> None:
 
 @pytest.mark.parametrize("envelope", [ListEnvelope, PaymentEnvelope])
 def test_wire_types_are_decoded_by_msgspec_alone(envelope: type[Any]) -> None:
-    hook: Any = make_converter().get_loads_hook(envelope)
+    hook: Any = own_converter().get_loads_hook(envelope)
 
     assert isinstance(hook.__self__, msgspec.json.Decoder)
 

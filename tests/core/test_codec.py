@@ -6,6 +6,7 @@ import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -14,8 +15,17 @@ import pytest
 from api_json import COLUMNS, NEEDED, page_json, payment_json, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
+from record_samples import amounts, sample, with_value
 
-from paywint_async import Payment, PaymentMethod, ResponseDecodeError, make_converter, to_json_lines
+from paywint_async import (
+    HistoryEntry,
+    Payment,
+    PaymentMethod,
+    PaymentPage,
+    ResponseDecodeError,
+    make_converter,
+    to_json_lines,
+)
 from paywint_async import _codec as codec_module
 from paywint_async._codec import ListEnvelope, PaymentEnvelope, decode, encode
 
@@ -192,6 +202,77 @@ class TestMakeConverter:
         converter = make_converter()
         converter.register_structure_hook(Payment, lambda _value, _type: None)
         assert decode(payment_json(), Payment) is not None
+
+
+def shapes(wire_type: Any, value: Any) -> dict[str, tuple[Any, Any]]:
+    """Types that hold a wire type, each with its JSON value."""
+    own = attrs.make_class("Own", {"inner": attrs.field(type=wire_type)})
+    return {
+        "alone": (wire_type, value),
+        "optional": (wire_type | None, value),
+        "list": (list[wire_type], [value]),
+        "list of optional": (list[wire_type | None], [None, value]),
+        "tuple": (tuple[wire_type, ...], [value]),
+        "pair": (tuple[int, wire_type], [1, value]),
+        "dict": (dict[str, wire_type], {"a": value}),
+        "own class": (own, {"inner": value}),
+        "list of own class": (list[own], [{"inner": value}]),  # type: ignore[valid-type]
+    }
+
+
+SHAPES = list(shapes(Payment, {}))
+READERS = {
+    "loads": lambda data, cl: make_converter().loads(data, cl),
+    "loads with an option": lambda data, cl: make_converter().loads(data, cl, strict=True),
+    "hook": lambda data, cl: make_converter().get_loads_hook(cl)(data),
+}
+WITH_MONEY = [
+    (wire_type, place)
+    for wire_type in (*codec_module._RECORDS, *codec_module._ENVELOPES, PaymentPage, HistoryEntry)
+    for place in amounts(wire_type)
+]
+
+
+def innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        (error,) = error.exceptions
+    return error
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("wire_type", "place"), WITH_MONEY, ids=repr)
+class TestAnAmountInAnyShape:
+    """`make_converter` reads the API's types alone, in containers and in classes of yours."""
+
+    @pytest.mark.parametrize("text", ["1_000", "NaN", "5"])
+    def test_is_refused_as_text(self, wire_type, place, shape, read, text):
+        hint, value = shapes(wire_type, with_value(sample(wire_type), place, text))[shape]
+        with pytest.raises((ResponseDecodeError, ExceptionGroup)) as caught:
+            read(json.dumps(value).encode(), hint)
+        error = innermost(caught.value)
+        assert isinstance(error, ResponseDecodeError)
+        assert (error.problem, error.path[-7:]) == ("Expected `number`, got `str`", ".amount")
+
+    def test_keeps_all_digits(self, wire_type, place, shape, read):
+        hint, value = shapes(wire_type, with_value(sample(wire_type), place, 123456))[shape]
+        data = json.dumps(value).encode().replace(b"123456", b"12345678901234567.89")
+        assert "Decimal('12345678901234567.89')" in repr(read(data, hint))
+
+
+@pytest.mark.parametrize("read", ["loads", "hook"])
+@pytest.mark.parametrize(
+    ("wire_type", "data"),
+    [
+        (Payment, payment_json(amount='5,"amount":6')),
+        (Payment, payment_json(status='"failed","status":"success"')),
+        (PaymentEnvelope, b'{"data":%s}' % payment_json(amount='5,"amount" :6')),
+        (ListEnvelope, page_json(payment_json(**{r"\u0061mount": "6"}))),
+    ],
+)
+def test_a_converter_refuses_a_repeated_key_in_a_wire_type(read, wire_type, data):
+    with pytest.raises(ResponseDecodeError, match="comes twice in one object"):
+        READERS[read](data, wire_type)
 
 
 class TestToJsonLines:

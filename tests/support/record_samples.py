@@ -44,7 +44,9 @@ def sample(hint: Any) -> Any:
         return {name: sample(inner) for name, inner in fields(hint)}
     if issubclass(hint, Enum):
         return next(iter(hint)).value
-    return TEXTS.get(hint) or {str: "text", bool: True, int: 1, float: 1.5, Decimal: 5}[hint]
+    if hint in TEXTS:
+        return TEXTS[hint]
+    return {str: "text", bool: True, int: 1, float: 1.5, Decimal: 5, Any: None}[hint]
 
 
 def amounts(hint: Any) -> Iterator[Place]:
