@@ -22,7 +22,7 @@ next_offset overlaps nothing: its total must not be above that of the newest ans
 was delivered, else the page before it is requested first. Then the records follow without a gap: none is
 lost, and none is delivered twice. A deletion or insertion among the records not yet read shifts ranks
 unnoticed, until the end: as many records must have been delivered as the first answer counted, and the
-last key of ranks read upwards must be the one seen at the end. docs/exactly-once.md says what is not seen.
+last key of ranks read upwards must be the one seen at the end. See docs/exactly-once.md for the limits.
 
 **The phases**, each a generator that yields decisions and is sent the answers:
 
@@ -34,8 +34,7 @@ last key of ranks read upwards must be the one seen at the end. docs/exactly-onc
   record due next onto an earlier page, which is requested first. An answer that contradicts is not used.
 
 A read needs one request per page, one where the last page is full (oldest first: to look up the end),
-and about one per arrival between two answers. Twelve fruitless requests in a row, or three contradictions,
-end it with an error.
+and about one per arrival between two answers. It fails after twelve fruitless requests in a row.
 """
 
 from __future__ import annotations
