@@ -61,7 +61,8 @@ AREAS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         tuple(f"_pagination/{name}" for name in (
             "decision", "known_keys", "lookup", "oldest_first", "planner", "position",
             "progress")),
-        ("pagination/test_planner_values", "pagination/test_planner_cases", "pagination/test_planner_rules",
+        ("pagination/test_planner_values", "pagination/test_planner_cases",
+         "pagination/test_planner_rules",
          "pagination/test_checkpoint_values", "pagination/test_planner",
          "pagination/test_healing", "pagination/test_changed_between_reads",
          "pagination/test_one_change", "pagination/test_oldest_first"),
