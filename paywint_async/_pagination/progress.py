@@ -69,8 +69,8 @@ class Progress:
             return "two answers name different payments at one rank"
         if not self.known.are_new(answer.keys[skip : skip + due]):
             return "a payment that was already delivered stands further on again"
-        low, below = self.at.low_watermark, answer.total - self.at.low_watermark - first
-        is_shown = low and 0 <= below < len(answer.keys)
+        below = answer.total - self.at.low_watermark - first
+        is_shown = 0 <= below < len(answer.keys)
         if is_shown and not self.at.is_by_time and answer.keys[below] not in self.at.earlier_head:
             return "the earlier read does not begin where this one ends"
         return None
