@@ -7,8 +7,10 @@ from random import Random
 import pytest
 from history_model import History, Reader, Reading
 from msgspec.structs import replace
+from scheduled_changes import ScheduledHistory
 
 from paywint_async._pagination.decision import PageAnswer
+from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Position
 
 
@@ -137,3 +139,90 @@ def test_in_the_order_of_time_the_first_page_of_a_newest_first_list_is_requested
     reading = Reader(history, Random(0), rows=10, window=1, is_time_ordered=True).read()
     assert reading.delivered == [*range(1, 56)]
     assert history.asked == [1, 6, 5, 4, 3, 2]
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_read_of_nothing_new_does_not_decide_an_unknown_order(is_oldest_first: bool) -> None:
+    history = History(25, is_oldest_first=is_oldest_first, ties=1000)
+    first = read(history)
+    second = read(history, first.position)
+    for _ in range(5):
+        history.insert()
+    third = read(history, second.position)
+    assert (third.doubt, sorted(third.delivered)) == (None, [*range(26, 31)])
+
+
+def test_a_read_that_ends_before_its_first_payment_has_no_checkpoint() -> None:
+    history, planner = History(30, is_oldest_first=True), Planner(10)
+    assert planner.accept(history.answer(1, 10)).ask_first == 3
+    assert planner.total == 30
+    assert planner.position() is None
+
+
+@pytest.mark.parametrize("arrivals", [9, 10, 19])
+def test_the_latest_known_payment_may_be_the_last_one_of_a_page(arrivals: int) -> None:
+    history = History(30)
+    start = read(history).position
+    for _ in range(arrivals):
+        history.insert()
+    reading = read(history, start)
+    assert (reading.doubt, reading.delivered) == (None, [*range(30 + arrivals, 30, -1)])
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+@pytest.mark.parametrize("is_time_ordered", [False, True])
+@pytest.mark.parametrize("count", [1, 25, 60])
+def test_a_checkpoint_keeps_the_ids_of_eight_payments_at_each_place(
+    count: int, is_time_ordered: bool, is_oldest_first: bool
+) -> None:
+    history = History(60, is_oldest_first=is_oldest_first)
+    reader = Reader(
+        history,
+        Random(0),
+        rows=20,
+        window=1,
+        stop_after=count,
+        is_time_ordered=is_time_ordered,
+    )
+    position = reader.read().position
+    assert position is not None
+    places = (position.last, position.head, position.due, position.tail)
+    assert max(map(len, places)) == 8
+
+
+def test_in_the_order_of_time_an_arrival_in_place_of_a_moved_payment_is_noticed() -> None:
+    """The last payment is again the last one of the snapshot, and the total is unchanged."""
+    history = ScheduledHistory(30)
+    history.schedule = {2: [("arrive", 1), ("move", 29), ("move", 8)]}
+    reading = Reader(history, Random(0), rows=10, window=1, is_time_ordered=True).read()
+    assert reading.delivered[-2:] == [31, 30]
+    assert reading.doubt == "the last payments are not those that were last at the beginning"
+
+
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("size", [7, 10, 55])
+def test_the_page_that_shows_the_end_is_requested_once(size: int, window: int) -> None:
+    pages, beyond = -(-size // 10), size == 10
+    oldest = read(History(size, is_oldest_first=True), window=window)
+    assert oldest.delivered == [*range(1, size + 1)]
+    assert oldest.requests == pages + (pages > 1)  # the first one again, after the end
+    newest = Reader(History(size), Random(0), rows=10, window=window, is_time_ordered=True).read()
+    assert newest.delivered == [*range(1, size + 1)]
+    assert newest.requests == pages + beyond
+
+
+def test_the_last_request_before_the_planner_gives_up_may_prove_the_end() -> None:
+    """Twelve answers come too late, each but the last with more arrivals than the one before it."""
+    history = ScheduledHistory(10)
+    history.schedule = {number: [("arrive", 10 * number)] for number in range(2, 13)}
+    reading = read(history)
+    assert (reading.doubt, reading.delivered) == (None, [*range(10, 0, -1)])
+    assert reading.requests == 1 + 12 + 1
+
+
+@pytest.mark.parametrize(("size", "last"), [(20, 3), (25, 3)])
+def test_the_page_that_proves_the_end_is_fetched_ahead(size: int, last: int) -> None:
+    history, planner = History(size), Planner(10)
+    planner.accept(history.answer(1, 10))
+    asked = [planner.take_next_page(is_idle=is_idle) for is_idle in (True, False, False)]
+    assert asked == [2, last, None]
