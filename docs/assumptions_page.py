@@ -42,7 +42,7 @@ def _lines(assumption: Assumption) -> Iterator[str]:
     yield f"* **Assumed**: {assumption.assumed}"
     yield f"* **Source**: {assumption.source}"
     yield f"* **Observed by**: {assumption.observed_by}"
-    if assumption.is_told_only:
+    if assumption.is_report_only:
         yield f"* **Effect of what is unknown**: {assumption.consequence}"
     else:
         yield f"* **Effect if it is wrong**: {assumption.consequence}"

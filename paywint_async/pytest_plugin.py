@@ -158,13 +158,13 @@ def _fixture_for(request: pytest.FixtureRequest) -> str:
 def _loop_scope(request: pytest.FixtureRequest) -> str:
     """The scope of the event loop that runs the test, by the rules of pytest-asyncio."""
     marker = request.node.get_closest_marker("asyncio")
-    told = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
-    if told is None and _has_loop_scopes(request.config):
+    loop_scope = marker.kwargs.get("loop_scope") or marker.kwargs.get("scope") if marker else None
+    if loop_scope is None and _has_loop_scopes(request.config):
         try:
-            told = request.config.getini("asyncio_default_test_loop_scope")
+            loop_scope = request.config.getini("asyncio_default_test_loop_scope")
         except (KeyError, ValueError):  # pytest-asyncio before 0.25 has no such option
-            told = None
-    return told or "function"
+            loop_scope = None
+    return loop_scope or "function"
 
 
 def _arguments(request: pytest.FixtureRequest) -> dict[str, Any]:

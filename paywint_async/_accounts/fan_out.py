@@ -137,7 +137,7 @@ class _AccountProgress:
     """The progress of one account."""
 
     job: Job
-    plan: Plan = attrs.field(factory=lambda: Plan(held=0, total=0))
+    plan: Plan = attrs.field(factory=lambda: Plan(exported_count=0, total=0))
     started: float | None = None
     starts: dict[str, int] = attrs.field(factory=dict)
     attempts: int = 0
@@ -155,7 +155,7 @@ class _AccountProgress:
             self.written = count
 
     def report(self, status: AccountStatus, **known: Any) -> AccountReport:
-        done = max(self.plan.held + sum(self.read.values()), self.written)
+        done = max(self.plan.exported_count + sum(self.read.values()), self.written)
         payments = known.pop("payments", min(done, self.plan.total))
         total = self.plan.total or None
         if self.plan.is_of_span:
@@ -165,7 +165,7 @@ class _AccountProgress:
             status=status,
             payments=payments,
             total=total,
-            new=max(0, payments - self.plan.held),
+            new=max(0, payments - self.plan.exported_count),
             seconds=0.0 if self.started is None else time.monotonic() - self.started,
             attempts=self.attempts,
             **known,
@@ -211,7 +211,7 @@ class _FanOut:
 
     async def _write(self, progress: _AccountProgress) -> Written:
         plan: Plan = await self._do(progress, "plan", priority=_FIRST)
-        progress.plan, size = plan, plan.total - plan.held
+        progress.plan, size = plan, plan.total - plan.exported_count
         parts = [self._read(progress, part, size) for part in plan.parts]
         for error in [each for each in await asyncio.gather(*parts) if each is not None]:
             if not isinstance(

@@ -82,12 +82,12 @@ class Part:
 class Plan:
     """The plan for an account.
 
-    The output already has ``held`` of the account's ``total`` payments; how many of them are in a span
-    of time is not known yet. The ``parts`` must be read before the output can be written; without any,
-    the account is read in one piece.
+    The output already has ``exported_count`` of the account's ``total`` payments; how many of them are
+    in a span of time is not known yet. The ``parts`` must be read before the output can be written;
+    without any, the account is read in one piece.
     """
 
-    held: int
+    exported_count: int
     total: int
     is_of_span: bool = False
     parts: tuple[Part, ...] = ()

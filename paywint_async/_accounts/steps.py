@@ -80,7 +80,9 @@ async def plan(job: Job) -> Plan:
             await _split(job, client.payments, sizes, staging)
     is_open = start is None or not _is_finished(start)
     parts = staging.parts if is_open else ()
-    return Plan(held=exported_count(start), total=total, is_of_span=is_of_span, parts=parts)
+    return Plan(
+        exported_count=exported_count(start), total=total, is_of_span=is_of_span, parts=parts
+    )
 
 
 async def read_part(job: Job, part: Part, on_count: OnCount) -> None:

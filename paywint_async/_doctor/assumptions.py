@@ -25,7 +25,7 @@ class Assumption:
         consequence: what happens if the assumption is wrong.
         remedy: what the owner of the account does then.
         judge: returns the judgement that follows from the observations.
-        is_told_only: the SDK relies on nothing here: observations are reported, and contradict nothing.
+        is_report_only: the SDK relies on nothing here: observations are reported, and contradict nothing.
         needs_delivery: judged only if a recorded webhook is given.
         is_fallback: judged only if no other assumption is contradicted, which would explain it.
     """
@@ -37,7 +37,7 @@ class Assumption:
     consequence: str
     remedy: str
     judge: Judge
-    is_told_only: bool = False
+    is_report_only: bool = False
     needs_delivery: bool = False
     is_fallback: bool = False
 
@@ -197,7 +197,7 @@ ASSUMPTIONS = (
         consequence="None. client.request gives them.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
         judge=records.tell_unknown_fields,
-        is_told_only=True,
+        is_report_only=True,
     ),
     Assumption(
         topic="unknown statuses",
@@ -207,7 +207,7 @@ ASSUMPTIONS = (
         consequence="Such a payment does not count as final.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
         judge=records.tell_unknown_statuses,
-        is_told_only=True,
+        is_report_only=True,
     ),
     Assumption(
         topic="unknown methods",
@@ -217,7 +217,7 @@ ASSUMPTIONS = (
         consequence="None.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
         judge=records.tell_unknown_methods,
-        is_told_only=True,
+        is_report_only=True,
     ),
     Assumption(
         topic="shape of a 404",

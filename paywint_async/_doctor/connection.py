@@ -178,10 +178,14 @@ def _limit_headers(exchanges: Iterable[Exchange]) -> Iterator[str]:
 
 def judge_compression(observations: Observations) -> Judgement:
     """Checks that bodies are compressed only as the request allows."""
-    told = [each for each in observations.exchanges if "Accept-Encoding" in each.request.headers]
-    asked = [each for each in told if each in observations.successes]
+    compressible = [
+        each for each in observations.exchanges if "Accept-Encoding" in each.request.headers
+    ]
+    asked = [each for each in compressible if each in observations.successes]
     if not asked:
-        reason = f"the API answered {told[-1].status}" if told else observations.reason()
+        reason = (
+            f"the API answered {compressible[-1].status}" if compressible else observations.reason()
+        )
         return not_seen(reason)
     for each in asked:
         got, allowed = _encoding(each), each.request.headers["Accept-Encoding"]

@@ -47,12 +47,12 @@ def judge_null_fields(observations: Observations) -> Judgement:
         if name not in REQUIRED and any(name in each and each[name] is None for each in records)
     ]
     absent = [name for name in _FIELDS if all(name not in each for each in records)]
-    told = [
+    remarks = [
         f"{what}: {', '.join(names)}"
         for what, names in (("null at times", nulls), ("never there", absent))
         if names
     ]
-    return confirmed("; ".join([f"{', '.join(REQUIRED)} are always there", *told]))
+    return confirmed("; ".join([f"{', '.join(REQUIRED)} are always there", *remarks]))
 
 
 def judge_amounts(observations: Observations) -> Judgement:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 from paywint_async._errors import RequestTimeoutError
 from paywint_async._messages import Handler, Request, Response
 
-HELD_AT_MOST = 1.0  # seconds
+LONGEST_HOLD = 1.0  # seconds
 FIRST_IN_FLIGHT = 16  # enough for a web application that starts, and below any limit to be expected
 
 
@@ -66,7 +66,7 @@ class _Slots:
         self.loop = loop
         self._left = room
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._held: dict[int, float] = {}  # taken slots, in order, with the time at which they end
+        self._taken: dict[int, float] = {}  # taken slots, in order, with the time at which they end
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -115,19 +115,19 @@ class _Slots:
 
     def free(self, slot: int) -> None:
         """Gives a slot back when its request ends, unless it was held for too long before."""
-        if self._held.pop(slot, None) is not None:
+        if self._taken.pop(slot, None) is not None:
             self.give_back()
 
     def _hold(self) -> int:
         self._last += 1
-        until = self._held[self._last] = self.loop.time() + HELD_AT_MOST
+        until = self._taken[self._last] = self.loop.time() + LONGEST_HOLD
         if self._timer is None:
             self._timer = self.loop.call_at(until, self._free_late_ones)
         return self._last
 
     def _free_late_ones(self) -> None:
         self._timer, now = None, self.loop.time()
-        for slot, until in list(self._held.items()):
+        for slot, until in list(self._taken.items()):
             if until > now:
                 self._timer = self.loop.call_at(until, self._free_late_ones)
                 return

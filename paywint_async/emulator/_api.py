@@ -1,6 +1,6 @@
 """The operations over HTTP: who may ask, what is asked, which answer goes out.
 
-It reads requests and writes responses; what they are about is the ledger's, when the server runs is
+It reads requests and writes responses; what they are about is the book's, when the server runs is
 `Emulator`'s. Every request first waits out the latency, then state is read and answered at once.
 """
 
@@ -13,10 +13,10 @@ from aiohttp import web
 
 from paywint_async.emulator import _wire
 from paywint_async.emulator._deviations import Deviations
-from paywint_async.emulator._fault_settings import Switches
+from paywint_async.emulator._fault_settings import FaultSettings
 from paywint_async.emulator._form import InvalidBody
 from paywint_async.emulator._identity import DirectionName, Identity
-from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._lifecycle import Lifecycle
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._traffic import Journal, RecordedExchange
@@ -48,8 +48,8 @@ class Api:
     """The operations of one account.
 
     Args:
-        ledger: The account's state.
-        lives: What happens to its payments.
+        book: The account's state.
+        lifecycle: What happens to its payments.
         identity: Whose credentials are asked for.
         journal: Where each request is noted.
         clock: The event loop's time, in seconds.
@@ -57,15 +57,15 @@ class Api:
         settle: Brings the account up to now; gives the time, in Unix microseconds.
         changed: To be called when something was made, before it is answered.
         origin: The server's own address, which payment links begin with.
-        switches: Latency, request limit and failures.
+        fault_settings: Latency, request limit and failures.
         deviations: How the answers differ from what is assumed of the API.
         options: Where the list of sent payments is, and what an empty page looks like.
     """
 
     def __init__(
         self,
-        ledger: PaymentBook,
-        lives: Lives,
+        book: PaymentBook,
+        lifecycle: Lifecycle,
         identity: Identity,
         *,
         journal: Journal,
@@ -74,13 +74,13 @@ class Api:
         settle: Callable[[], int],
         changed: Callable[[], None],
         origin: Callable[[], str],
-        switches: Switches,
+        fault_settings: FaultSettings,
         deviations: Deviations,
         options: EmulatorOptions,
     ) -> None:
         self._options = options
-        self._ledger = ledger
-        self._lives = lives
+        self._book = book
+        self._lifecycle = lifecycle
         self._now_us = now_us
         self._settle = settle
         self._changed = changed
@@ -89,7 +89,7 @@ class Api:
         self._journal = journal
         self._clock = clock
         self._origin = origin
-        self._switches = switches
+        self._fault_settings = fault_settings
         self._deviations = deviations
 
     def application(self) -> web.Application:
@@ -136,8 +136,8 @@ class Api:
         if _is_page(request):
             return await _page(request, handler)
         refusal = self._refusal(request)
-        if self._switches.latency:
-            await asyncio.sleep(self._switches.latency)
+        if self._fault_settings.latency:
+            await asyncio.sleep(self._fault_settings.latency)
         if refusal is not None:
             return refusal
         try:
@@ -154,26 +154,26 @@ class Api:
         request[_IS_PAYER] = _has_keys(request, self._payer)
         if not is_account and not request[_IS_PAYER]:
             return _failure(401, "Invalid API key or API secret")
-        bucket = self._switches.bucket
+        bucket = self._fault_settings.bucket
         wait = bucket.take(self._clock()) if bucket else 0
         if wait:
             message = f"Too many requests, try again in {wait} s"
             return _failure(429, message, {"Retry-After": str(wait)})
-        if self._switches.fails():
+        if self._fault_settings.fails():
             return _failure(503, "The emulator was told to fail now and then")
         return None
 
     async def _create_link(self, request: web.Request) -> web.Response:
         asked = link_request(await _body(request))
         now_us = self._settle()
-        payment = self._ledger.create_link(
+        payment = self._book.create_link(
             _seen_by(request, "received"),
             amount=asked.amount,
             description=asked.description,
             invoice_number=asked.invoice_number,
             now_us=now_us,
         )
-        self._lives.create(payment)
+        self._lifecycle.create(payment)
         self._changed()
         link = f"{self._origin()}/pay/{payment.payment_id}"
         data = _wire.payment_link(payment.payment_id, link)
@@ -185,7 +185,7 @@ class Api:
             problem = (("path", "payment_id"), "Input should be a valid UUID", "uuid_parsing")
             return _json(_wire.problems([problem]), 422)
         now_us = self._settle()
-        row = self._ledger.find(payment_id)
+        row = self._book.find(payment_id)
         if row is None:
             return _failure(404, "Payment not found")
         return _json(_wire.envelope(row, "Payment retrieved", now_us))
@@ -196,7 +196,7 @@ class Api:
             request[_PAGE_NO] = asked.page_no
             now_us = self._settle()
             rows = self._deviations.rows(asked.rows_per_page)
-            page = self._ledger.page(_seen_by(request, direction), asked.page_no, rows)
+            page = self._book.page(_seen_by(request, direction), asked.page_no, rows)
             body = _wire.payment_list(
                 page.rows,
                 page.total,
@@ -211,7 +211,7 @@ class Api:
     async def _create_token(self, request: web.Request) -> web.Response:
         check_token_request(await _body(request))
         now_us = self._settle()
-        issued = self._ledger.create_token(now_us)
+        issued = self._book.create_token(now_us)
         self._changed()
         data = _wire.checkout_token(issued.token, issued.expires_at_us)
         return _json(_wire.envelope(data, "Checkout token created", now_us))

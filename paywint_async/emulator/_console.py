@@ -1,4 +1,4 @@
-"""The console at `/`: payments and their timelines, requests, webhooks, switches. For eyes only.
+"""The console at `/`: payments and their timelines, requests, webhooks, fault_settings. For eyes only.
 
 Everything is rendered on the server and works without a script; the script merely fetches the same
 page again, every second, and swaps its middle.
@@ -13,7 +13,7 @@ from aiohttp import web
 
 from paywint_async.emulator import _form_body, _rendering, _transitions
 from paywint_async.emulator._controls import Controls
-from paywint_async.emulator._fault_settings import Switches
+from paywint_async.emulator._fault_settings import FaultSettings
 from paywint_async.emulator._identity import DIRECTIONS
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._traffic import Journal
@@ -36,16 +36,20 @@ class Console:
         controls: The account.
         journal: The requests.
         webhooks: The deliveries.
-        switches: What can be turned while it runs.
+        fault_settings: What can be turned while it runs.
     """
 
     def __init__(
-        self, controls: Controls, journal: Journal, webhooks: Webhooks, switches: Switches
+        self,
+        controls: Controls,
+        journal: Journal,
+        webhooks: Webhooks,
+        fault_settings: FaultSettings,
     ) -> None:
         self._controls = controls
         self._journal = journal
         self._webhooks = webhooks
-        self._switches = switches
+        self._fault_settings = fault_settings
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Its routes."""
@@ -85,8 +89,13 @@ class Console:
     ) -> Iterator[tuple[int, EmulatedPayment]]:
         newest = int(from_rank[:20]) if from_rank.isdecimal() else None
         for rank, payment in islice(self._controls.newest(direction, newest), _LOOKED_AT):
-            told = (payment.payment_id, payment.payer_name, payment.payee_name, payment.description)
-            has_text = any(text in (value or "").lower() for value in told)
+            searched = (
+                payment.payment_id,
+                payment.payer_name,
+                payment.payee_name,
+                payment.description,
+            )
+            has_text = any(text in (value or "").lower() for value in searched)
             if has_text and status in ("", payment.status):
                 yield rank, payment
 
@@ -171,7 +180,7 @@ class Console:
         self._controls.check_advance(advance)
         url = given.get("webhook_url") or None
         self._webhooks.check(url)
-        self._switches.turn(
+        self._fault_settings.set(
             latency=float(given.get("latency") or 0),
             rate_limit=float(given["rate_limit"]) if given.get("rate_limit") else None,
             failures=float(given.get("failures") or 0),
@@ -183,10 +192,10 @@ class Console:
         self, given: dict[str, str] | None = None, *, problem: str = "", status: int = 200
     ) -> web.Response:
         """The form with what holds now, or with what somebody has just typed."""
-        switches = self._switches
-        numbers = {"latency": switches.latency, "failures": switches.failures}
+        settings = self._fault_settings
+        numbers = {"latency": settings.latency, "failures": settings.failures}
         numbers |= attrs.asdict(self._webhooks.faults)
-        limit = "" if switches.rate_limit is None else f"{switches.rate_limit:g}"
+        limit = "" if settings.rate_limit is None else f"{settings.rate_limit:g}"
         values = {"rate_limit": limit, "webhook_url": self._webhooks.url or "", "advance": ""}
         values |= {name: f"{number:g}" for name, number in numbers.items()}
         return _rendering.page(

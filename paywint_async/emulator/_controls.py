@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import DirectionName
-from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._lifecycle import Lifecycle
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import PLANNABLE, SUCCESS, Change
@@ -21,21 +21,21 @@ class Controls:
     """Handles on one account; each first lets in what is due by now.
 
     Args:
-        ledger: The account.
-        timetable_us: What becomes of a new link by itself, as `Lives` takes it.
+        book: The account.
+        timetable_us: What becomes of a new link by itself, as `Lifecycle` takes it.
         refunded_status: The status of a payment that was refunded whole.
     """
 
     def __init__(
         self,
-        ledger: PaymentBook,
+        book: PaymentBook,
         timetable_us: Sequence[tuple[int, str]],
         *,
         refunded_status: str = SUCCESS,
     ) -> None:
-        self._ledger = ledger
+        self._book = book
         self._clock = Clock()
-        self._lives = Lives(ledger, timetable_us, refunded_status=refunded_status)
+        self._lifecycle = Lifecycle(book, timetable_us, refunded_status=refunded_status)
 
     def arrive(self, direction: DirectionName, count: int = 1) -> None:
         """Let that many payments of a direction come now. For tests.
@@ -46,8 +46,8 @@ class Controls:
         if count < 0:
             raise ValueError(f"count must not be negative: {count}")
         now_us = self._settle()
-        self._ledger.check_growth(direction, count)
-        self._ledger.arrive(direction, count, now_us)
+        self._book.check_growth(direction, count)
+        self._book.arrive(direction, count, now_us)
         self._changed()
 
     def delete(self, direction: DirectionName, rank: int) -> None:
@@ -60,7 +60,7 @@ class Controls:
             ValueError: No such direction or rank.
         """
         self._settle()
-        self._ledger.history(direction).delete(rank)
+        self._book.history(direction).delete(rank)
         self._changed()
 
     def history(self, direction: DirectionName) -> list[str]:
@@ -70,7 +70,7 @@ class Controls:
             ValueError: No such direction.
         """
         self._settle()
-        return self._ledger.ids(direction)
+        return self._book.ids(direction)
 
     def payment(self, payment_id: object) -> EmulatedPayment:
         """A payment's facts as they are now.
@@ -79,18 +79,18 @@ class Controls:
             LookupError: No such payment.
         """
         self._settle()
-        return self._ledger.payment(str(payment_id))
+        return self._book.payment(str(payment_id))
 
     def count(self, direction: DirectionName) -> int:
         """The number of payments that a direction has now."""
         self._settle()
-        return self._ledger.history(direction).total
+        return self._book.history(direction).total
 
     def newest(
         self, direction: DirectionName, from_rank: int | None = None
     ) -> Iterator[tuple[int, EmulatedPayment]]:
         """Payments with their ranks, newest first, from a rank on."""
-        history = self._ledger.history(direction)
+        history = self._book.history(direction)
         newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
         for rank in range(newest, 0, -1):
             if history.holds(rank):
@@ -170,7 +170,7 @@ class Controls:
             as `pay`.
         """
         self._settle()
-        new = self._lives.retry(str(payment_id), self._clock.now_us())
+        new = self._lifecycle.retry(str(payment_id), self._clock.now_us())
         self._changed()
         return new.payment_id
 
@@ -185,9 +185,9 @@ class Controls:
             raise ValueError(f"status must be one of {', '.join(PLANNABLE)}, not {status!r}")
         if not 0 <= after <= 1e9:
             raise ValueError(f"after must be from 0 to 1e9 seconds: {after!r}")
-        self._ledger.place(str(payment_id))
+        self._book.place(str(payment_id))
         at_us = self._clock.now_us() + round(after * 1_000_000)
-        self._lives.schedule(str(payment_id), status, at_us)
+        self._lifecycle.schedule(str(payment_id), status, at_us)
         self._changed()
 
     def advance(self, seconds: float) -> None:
@@ -205,7 +205,7 @@ class Controls:
     def check_advance(self, seconds: float) -> None:
         """ValueError where `advance` would raise one."""
         self._clock.check_advance(seconds)
-        self._ledger.check_settle(self._clock.now_us() / 1_000_000 + seconds)
+        self._book.check_settle(self._clock.now_us() / 1_000_000 + seconds)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
         """Hear of every change of a payment, in order, in the loop's next turn.
@@ -221,7 +221,7 @@ class Controls:
             # Not from here: a listener must not run, or fail, in the middle of a change.
             asyncio.get_running_loop().call_soon(listener, change)
 
-        return self._lives.subscribe(tell)
+        return self._lifecycle.subscribe(tell)
 
     def timeline(self, payment_id: object) -> list[tuple[str, int]]:
         """The statuses a payment has had here, oldest first, each with its Unix microseconds.
@@ -234,12 +234,12 @@ class Controls:
     def changes(self, payment_id: object) -> list[Change]:
         """The changes of a payment, oldest first, each with the payment as it was then."""
         self._settle()
-        self._ledger.place(str(payment_id))
-        return self._lives.timeline(str(payment_id))
+        self._book.place(str(payment_id))
+        return self._lifecycle.timeline(str(payment_id))
 
     def _refund(self, payment_id: object, cents: int | None, *, is_fee: bool = False) -> str:
         now_us = self._settle()
-        refund = self._lives.refund(str(payment_id), cents, now_us, is_fee=is_fee)
+        refund = self._lifecycle.refund(str(payment_id), cents, now_us, is_fee=is_fee)
         self._changed()
         return refund.refund_transaction_id
 
@@ -247,14 +247,16 @@ class Controls:
         self, payment_id: object, status: str, reason: str | None = None
     ) -> EmulatedPayment:
         self._settle()
-        payment = self._lives.change(str(payment_id), status, self._clock.now_us(), reason=reason)
+        payment = self._lifecycle.change(
+            str(payment_id), status, self._clock.now_us(), reason=reason
+        )
         self._changed()
         return payment
 
     def _settle(self) -> int:
         now_us = self._clock.now_us()
-        self._ledger.settle(now_us)
-        self._lives.settle(now_us)
+        self._book.settle(now_us)
+        self._lifecycle.settle(now_us)
         return now_us
 
     def _changed(self) -> None:

@@ -6,7 +6,7 @@ from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._traffic import TokenBucket
 
 
-class Switches:
+class FaultSettings:
     """The behaviour of the API.
 
     Args:
@@ -23,9 +23,9 @@ class Switches:
         self._asked = 0
         self.bucket: TokenBucket | None = None
         self.rate_limit: float | None = None
-        self.turn(latency=latency, rate_limit=rate_limit, failures=failures)
+        self.set(latency=latency, rate_limit=rate_limit, failures=failures)
 
-    def turn(self, *, latency: float, rate_limit: float | None, failures: float) -> None:
+    def set(self, *, latency: float, rate_limit: float | None, failures: float) -> None:
         """Set all of them, or none.
 
         Raises:

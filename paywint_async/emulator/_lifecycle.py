@@ -17,11 +17,11 @@ from paywint_async.emulator._transitions import Change, Refund
 ChangeListener = Callable[[Change], None]
 
 
-class Lives:
+class Lifecycle:
     """The lives of one account's payments.
 
     Args:
-        ledger: Where they are.
+        book: Where they are.
         timetable_us: What becomes of a new link by itself, as (microseconds after it was made,
             status); a step that is not possible any more when it is due is left out.
         refunded_status: The status of a payment that was refunded whole.
@@ -29,13 +29,13 @@ class Lives:
 
     def __init__(
         self,
-        ledger: PaymentBook,
+        book: PaymentBook,
         timetable_us: Sequence[tuple[int, str]],
         *,
         refunded_status: str = _transitions.SUCCESS,
     ) -> None:
         self._refunded_status = refunded_status
-        self._ledger = ledger
+        self._book = book
         self._timetable = timetable_us
         self._due: list[tuple[int, int, str, str]] = []
         self._number = count()
@@ -70,16 +70,16 @@ class Lives:
             LookupError: No such payment.
             IllegalChange: That status cannot come next.
         """
-        before = self._ledger.payment(payment_id)
+        before = self._book.payment(payment_id)
         if status == _transitions.RETRIED:
             raise _transitions.IllegalChange(
                 "a payment is retried by `retry`, which makes a new one"
             )
         after = _transitions.changed(before, status, now_us, reason)
         if status not in _transitions.UNPAID and status != _transitions.EXPIRED:
-            payer_id, payer_name = self._ledger.payer_of(before)
+            payer_id, payer_name = self._book.payer_of(before)
             after = attrs.evolve(after, payer_id=payer_id, payer_name=payer_name)
-        self._ledger.replace(after)
+        self._book.replace(after)
         self._note(Change(payment=after, previous=before.status, at_us=now_us))
         return after
 
@@ -93,11 +93,11 @@ class Lives:
             LookupError: No such payment.
             IllegalChange: It has not failed, expired or been rejected.
         """
-        before = self._ledger.payment(payment_id)
+        before = self._book.payment(payment_id)
         _transitions.check_change(before, _transitions.RETRIED)
-        new = self._ledger.repeat(before, now_us)
+        new = self._book.repeat(before, now_us)
         after = attrs.evolve(before, status=_transitions.RETRIED)
-        self._ledger.replace(after)
+        self._book.replace(after)
         self._note(
             Change(
                 payment=after,
@@ -122,16 +122,16 @@ class Lives:
             LookupError: No such payment.
             IllegalChange: It did not succeed, or so much is not left.
         """
-        before = self._ledger.payment(payment_id)
+        before = self._book.payment(payment_id)
         after, given = _transitions.refunded(
             before, cents, is_fee=is_fee, full_status=self._refunded_status
         )
         refund = Refund(
-            refund_transaction_id=self._ledger.refund_id(after),
+            refund_transaction_id=self._book.refund_id(after),
             amount=f"{given // 100}.{given % 100:02d}",
             is_fee=is_fee,
         )
-        self._ledger.replace(after)
+        self._book.replace(after)
         self._note(Change(payment=after, previous=before.status, at_us=now_us, refund=refund))
         return refund
 

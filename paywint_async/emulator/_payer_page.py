@@ -87,5 +87,5 @@ class PayerPage:
         if self._redirect_url is None or payment.status not in ("success", "failed", "rejected"):
             return f"/pay/{payment.payment_id}"
         parts = urlsplit(self._redirect_url)
-        told = urlencode({"id": payment.payment_id, "status": payment.status})
-        return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, told)))))
+        added = urlencode({"id": payment.payment_id, "status": payment.status})
+        return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))

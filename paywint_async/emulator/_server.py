@@ -18,7 +18,7 @@ from paywint_async.emulator._calendar import day_of
 from paywint_async.emulator._console import Console
 from paywint_async.emulator._controls import Controls
 from paywint_async.emulator._deviations import Deviations
-from paywint_async.emulator._fault_settings import Switches
+from paywint_async.emulator._fault_settings import FaultSettings
 from paywint_async.emulator._identity import Identity
 from paywint_async.emulator._options import EmulatorOptions
 from paywint_async.emulator._payer_page import PayerPage
@@ -166,7 +166,7 @@ class Emulator(Controls, WebhookControls):
             refunded_status=refunded_status,
         )
         self._deviations = Deviations(deviations)
-        self._switches = Switches(
+        self._fault_settings = FaultSettings(
             self._identity, latency=latency, rate_limit=rate_limit, failures=failures
         )
         self._journal = Journal(
@@ -185,7 +185,7 @@ class Emulator(Controls, WebhookControls):
             retry_delays=webhook_retry_delays,
         )
         self._state = None if state is None else self._remember(os.fspath(state))
-        self._lives.subscribe(self._webhooks.note)
+        self._lifecycle.subscribe(self._webhooks.note)
         self._timer: asyncio.TimerHandle | None = None
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -267,7 +267,7 @@ class Emulator(Controls, WebhookControls):
             self._clock.start(loop)
             self._arrivals.start(self._clock.now_us() / 1_000_000)
             if self._state is not None:
-                self._state.open(self._ledger, self._lives, self._clock)
+                self._state.open(self._book, self._lifecycle, self._clock)
             await runner.setup()
             await web.TCPSite(runner, self._settings.host, self._port).start()
         except BaseException:
@@ -322,13 +322,13 @@ class Emulator(Controls, WebhookControls):
         if made.today is not None:
             identity["today"] = made.today
         file = StateFile(path, identity)
-        self._lives.subscribe(file.note)
+        self._lifecycle.subscribe(file.note)
         return file
 
     def _changed(self) -> None:
         if self._state is not None:
-            self._state.save(self._ledger, self._clock)
-        due_us = self._lives.next_due_us
+            self._state.save(self._book, self._clock)
+        due_us = self._lifecycle.next_due_us
         if self._loop is None or due_us is None:
             return
         if self._timer is not None:
@@ -347,8 +347,8 @@ class Emulator(Controls, WebhookControls):
 
     def _make_runner(self, loop: asyncio.AbstractEventLoop) -> web.AppRunner:
         api = Api(
-            self._ledger,
-            self._lives,
+            self._book,
+            self._lifecycle,
             self._identity,
             journal=self._journal,
             clock=loop.time,
@@ -356,13 +356,13 @@ class Emulator(Controls, WebhookControls):
             settle=self._settle_request,
             changed=self._changed,
             origin=lambda: self.url,
-            switches=self._switches,
+            fault_settings=self._fault_settings,
             deviations=self._deviations,
             options=self._settings,
         )
         app = api.application()
         PayerPage(self, self._settings.redirect_url).add_to(app.router)
-        Console(self, self._journal, self._webhooks, self._switches).add_to(app.router)
+        Console(self, self._journal, self._webhooks, self._fault_settings).add_to(app.router)
         # A client that goes away ends its request: `in_flight` is what somebody still waits for.
         return web.AppRunner(
             app,

@@ -14,7 +14,7 @@ from paywint_async.emulator._calendar import Calendar
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._history import SavedHistory
 from paywint_async.emulator._identity import DIRECTIONS, DirectionName
-from paywint_async.emulator._lifecycle import Lives
+from paywint_async.emulator._lifecycle import Lifecycle
 from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import Change, Refund
@@ -55,13 +55,13 @@ class StateFile:
         self._changes: list[Change] = []
         self._database: sqlite3.Connection | None = None
 
-    def open(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
+    def open(self, book: PaymentBook, lifecycle: Lifecycle, clock: Clock) -> None:
         """Bring the account to where the file has it; from then on `save` writes.
 
         Raises:
             RuntimeError: The account was changed while the file was closed.
         """
-        if self._changes or any(ledger.history(d).has_unsaved for d in DIRECTIONS):
+        if self._changes or any(book.history(d).has_unsaved for d in DIRECTIONS):
             raise RuntimeError(
                 f"payments were changed while {self._path} was closed: "
                 "with a state file, change them while the emulator runs"
@@ -76,7 +76,7 @@ class StateFile:
             self._database.executescript(f"BEGIN EXCLUSIVE; {_TABLES} COMMIT;")
             self._add_missing_columns()
             self._check()
-            self._load(ledger, lives, clock)
+            self._load(book, lifecycle, clock)
         except sqlite3.Error as error:
             self.close()
             is_taken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
@@ -90,27 +90,27 @@ class StateFile:
         """Remember a change until the next `save`."""
         self._changes.append(change)
 
-    def save(self, ledger: PaymentBook, clock: Clock) -> None:
+    def save(self, book: PaymentBook, clock: Clock) -> None:
         """Write whatever is new, all of it or nothing."""
         if self._database is None:
             return
-        facts = {"clock": str(clock.added_us), "tokens": str(ledger.tokens)}
-        if ledger.today is not None:
-            facts["today"] = ledger.today.isoformat()
+        facts = {"clock": str(clock.added_us), "tokens": str(book.tokens)}
+        if book.today is not None:
+            facts["today"] = book.today.isoformat()
         for direction in DIRECTIONS:
-            facts[f"size {direction}"] = str(ledger.history(direction).newest_rank)
-        has_unsaved = any(ledger.history(direction).has_unsaved for direction in DIRECTIONS)
+            facts[f"size {direction}"] = str(book.history(direction).newest_rank)
+        has_unsaved = any(book.history(direction).has_unsaved for direction in DIRECTIONS)
         if facts == self._saved_facts and not self._changes and not has_unsaved:
             return
         with self._database:
             self._database.execute("BEGIN")
             self._write_facts(facts)
             for direction in DIRECTIONS:
-                self._write_history(direction, ledger.history(direction).unsaved())
+                self._write_history(direction, book.history(direction).unsaved())
             self._write_changes()
         # Only now: what could not be written is tried again with the next change.
         for direction in DIRECTIONS:
-            ledger.history(direction).mark_saved()
+            book.history(direction).mark_saved()
         self._changes, self._saved_facts = [], facts
 
     def close(self) -> None:
@@ -156,14 +156,14 @@ class StateFile:
                 )
         self._write_facts(self._identity)
 
-    def _load(self, ledger: PaymentBook, lives: Lives, clock: Clock) -> None:
+    def _load(self, book: PaymentBook, lifecycle: Lifecycle, clock: Clock) -> None:
         facts = self._read_facts()
         clock.restore(int(facts.get("clock", 0)))
-        ledger.tokens = int(facts.get("tokens", 0))
+        book.tokens = int(facts.get("tokens", 0))
         if "today" in facts:
-            ledger.end_on(date.fromisoformat(facts["today"]))
+            book.end_on(date.fromisoformat(facts["today"]))
         for direction in DIRECTIONS:
-            history = ledger.history(direction)
+            history = book.history(direction)
             rows = self._rows("SELECT rank, is_appended, facts FROM payments", direction)
             payments = {rank: (_from_json(text), bool(new)) for rank, new, text in rows}
             history.restore(
@@ -175,7 +175,7 @@ class StateFile:
                 )
             )
         for timeline in self._read_timelines().values():
-            lives.restore(timeline)
+            lifecycle.restore(timeline)
 
     def _read_arrivals(self, direction: DirectionName) -> list[Calendar]:
         rows = self._execute(

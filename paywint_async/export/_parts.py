@@ -29,8 +29,8 @@ def read_footer(name: str) -> tuple[dict[str, Any], int]:
     """
     try:
         with _opened(name) as file:
-            told: dict[str, Any] = json.loads((file.metadata.metadata or {})[_KEY])
-            return told, file.metadata.num_rows
+            facts: dict[str, Any] = json.loads((file.metadata.metadata or {})[_KEY])
+            return facts, file.metadata.num_rows
     except (pa.ArrowException, KeyError, ValueError):
         raise ExportError(f"{name} is not a part of an export") from None
 
@@ -94,15 +94,15 @@ class PartWriter:
             if sum(each.num_rows for each in self._batches) >= ROW_GROUP:
                 self._write_group()
 
-    def finish(self, name: str, told: dict[str, Any]) -> int:
+    def finish(self, name: str, facts: dict[str, Any]) -> int:
         """Puts it in its place, for good; returns how many rows it has.
 
         Args:
             name: of the place.
-            told: what its footer says of the export.
+            facts: what its footer says of the export.
         """
         self._write_group()
-        self._writer.add_key_value_metadata({_KEY: json.dumps(told)})
+        self._writer.add_key_value_metadata({_KEY: json.dumps(facts)})
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -63,7 +63,7 @@ class ResumableFile(Generic[R]):
         self._checkpoint = checkpoint
         self._compression = compression
         self._changes = Changes(encoding)
-        self._held = ExitStack()
+        self._resources = ExitStack()
         self._listing: Checkpoint | None = None  # of the last commit
 
     async def open(self) -> Checkpoint | None:
@@ -73,11 +73,11 @@ class ResumableFile(Generic[R]):
             ExportError: also where the file is not the one of the checkpoint, is too short, or exists
                 without a checkpoint.
         """
-        self._held.callback(self._checkpoint.close)
+        self._resources.callback(self._checkpoint.close)
         confirmed = self._checkpoint.open()
         self._check_length(confirmed)
         self._output = self._output_of(open_locked(self._real_path))
-        self._held.callback(lambda: self._output.close())
+        self._resources.callback(lambda: self._output.close())
         with translated(f"cannot write {self._path}"):
             self._start(confirmed)
         return self._listing
@@ -113,7 +113,7 @@ class ResumableFile(Generic[R]):
 
     async def close(self, *, complete: bool) -> None:
         """Releases the locks; the next `open` truncates what is not committed."""
-        self._held.close()
+        self._resources.close()
 
     @property
     def extent(self) -> Extent:

@@ -134,7 +134,7 @@ class StreamSink(Generic[R]):
         self._path = path
         self._encoding = encoding
         self._checkpoint = checkpoint
-        self._held = ExitStack()
+        self._resources = ExitStack()
         self._stream: Stream | None = None
         self._size = 0
 
@@ -158,12 +158,12 @@ class StreamSink(Generic[R]):
 
     async def close(self, *, complete: bool) -> None:
         """Closes what was opened; stdout stays open."""
-        self._held.close()
+        self._resources.close()
 
     def _open_checkpoint(self) -> Checkpoint | None:
         if self._checkpoint is None:
             return None
-        self._held.callback(self._checkpoint.close)
+        self._resources.callback(self._checkpoint.close)
         confirmed = self._checkpoint.open()
         if confirmed is None:
             return None
@@ -177,7 +177,7 @@ class StreamSink(Generic[R]):
             return open_stdout()
         with translated(f"cannot open {self._path}"):
             fd = await _open_path(self._path)
-            self._held.callback(os.close, fd)
+            self._resources.callback(os.close, fd)
             return Stream(fd, self._path)
 
     async def _send(self, data: bytes) -> None:

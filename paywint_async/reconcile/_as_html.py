@@ -110,9 +110,11 @@ class _Line:
             ids=_few(dict.fromkeys(name for each in items if (name := _id_of(each)))),
             texts=_few(dict.fromkeys(text for each in items for text in _texts_of(each))),
             evidence="" if evidence in (None, Evidence.ID) else f"matched by {evidence.words}",
-            ledger=_counted(_told(difference, row) for row in rows[: 1 if is_repeated else None]),
+            ledger=_counted(
+                _shown_value(difference, row) for row in rows[: 1 if is_repeated else None]
+            ),
             ledger_key=str(amounts[0]),
-            paywint=_counted(_told(difference, each) for each in payments),
+            paywint=_counted(_shown_value(difference, each) for each in payments),
             paywint_key=str(amounts[1]),
             why=difference.explanation,
             sources=tuple(
@@ -123,7 +125,7 @@ class _Line:
         )
 
 
-def _told(difference: Difference, item: LedgerRow | PaymentFact) -> str:
+def _shown_value(difference: Difference, item: LedgerRow | PaymentFact) -> str:
     return item.status if difference.kind is Kind.STATUS else money(item.amount)
 
 

@@ -127,7 +127,7 @@ def _difference(difference: Difference, sources: Mapping[int, str]) -> dict[str,
 
 
 def _row(row: LedgerRow, sources: Mapping[int, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "line": row.place,
         "payment_id": row.payment_id,
         "invoice": row.invoice,
@@ -137,10 +137,10 @@ def _row(row: LedgerRow, sources: Mapping[int, str]) -> dict[str, Any]:
         "status": row.status,
     }
     if row.fee:
-        told["fee"] = plain(row.fee)
+        fields["fee"] = plain(row.fee)
     if row.place in sources:
-        told["source"] = sources[row.place]
-    return told
+        fields["source"] = sources[row.place]
+    return fields
 
 
 def _payment(payment: PaymentFact) -> dict[str, Any]:

@@ -22,11 +22,11 @@ _LABEL = 76.0  # width of a label below the axis
 
 @attrs.frozen(kw_only=True)
 class Bar:
-    """A value with its label; ``told`` is the value as text."""
+    """A value with its label; ``text`` is the value as text."""
 
     label: str
     value: float
-    told: str
+    text: str
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +57,7 @@ def bars(name: str, title: str, values: Sequence[Bar], tick: Callable[[float], s
         css = "bar cut" if each.value > top else "bar"
         parts.append(
             f'<rect class="{css}" x="{x:.1f}" y="{y:.1f}" width="{room * (1 - _GAP):.1f}" '
-            f'height="{_y(0, top) - y:.1f}"><title>{escape(f"{each.label}: {each.told}")}</title></rect>'
+            f'height="{_y(0, top) - y:.1f}"><title>{escape(f"{each.label}: {each.text}")}</title></rect>'
         )
         if each.value > top:
             middle = x + room * (1 - _GAP) / 2
@@ -77,10 +77,10 @@ def line(name: str, title: str, values: Sequence[Bar]) -> str:
             parts.append(f'<path class="line" d="M{x1:.1f} {y1:.1f} L{x2:.1f} {y2:.1f}"/>')
     for x, each in points:
         if not math.isnan(each.value):
-            told = escape(f"{each.label}: {each.told}")
+            text = escape(f"{each.label}: {each.text}")
             parts.append(
                 f'<circle class="dot" cx="{x:.1f}" cy="{_y(each.value, 1):.1f}" r="2.4">'
-                f"<title>{told}</title></circle>"
+                f"<title>{text}</title></circle>"
             )
     parts += _labels([each.label for each in values], room)
     return _svg(name, title, _summary(values), parts)
@@ -100,14 +100,14 @@ def flow(name: str, title: str, flows: Sequence[Flow]) -> str:
         y1, y2 = used["left", each.source], used["right", each.target]
         used["left", each.source] += widths[0]
         used["right", each.target] += widths[1]
-        told = escape(f"{each.source} → {each.target}: {each.count:,}")
+        text = escape(f"{each.source} → {each.target}: {each.count:,}")
         middle = (start + end) / 2
         parts.append(
             f'<path class="band {each.css}" d="M{start:.1f} {y1:.1f} '
             f"C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {end:.1f} {y2:.1f} "
             f"L{end:.1f} {y2 + widths[1]:.1f} "
             f"C{middle:.1f} {y2 + widths[1]:.1f} {middle:.1f} {y1 + widths[0]:.1f} "
-            f'{start:.1f} {y1 + widths[0]:.1f} Z"><title>{told}</title></path>'
+            f'{start:.1f} {y1 + widths[0]:.1f} Z"><title>{text}</title></path>'
         )
     for nodes, x, anchor, at in ((left, start - 5, "end", -7), (right, end, "start", 12)):
         for key, node in nodes.items():
@@ -116,8 +116,8 @@ def flow(name: str, title: str, flows: Sequence[Flow]) -> str:
                 f'<text x="{x + at:.1f}" y="{node.y + node.size / 2 + 4:.1f}" text-anchor="{anchor}">'
                 f'{escape(key)} <tspan class="soft">{node.count:,}</tspan></text>'
             )
-    told = "; ".join(f"{each.source} to {each.target}: {each.count:,}" for each in flows)
-    return _svg(name, title, told, parts, height)
+    text = "; ".join(f"{each.source} to {each.target}: {each.count:,}" for each in flows)
+    return _svg(name, title, text, parts, height)
 
 
 @attrs.frozen(kw_only=True)
@@ -202,7 +202,7 @@ def _summary(values: Sequence[Bar]) -> str:
     lowest = min(known, key=lambda each: each.value)
     return (
         f"{len(values)} values from {values[0].label} to {values[-1].label}; highest "
-        f"{highest.told} ({highest.label}), lowest {lowest.told} ({lowest.label})"
+        f"{highest.text} ({highest.label}), lowest {lowest.text} ({lowest.label})"
     )
 
 

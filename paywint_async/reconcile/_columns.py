@@ -83,7 +83,7 @@ _MAYBE_IDS = (
         "number",
     ),
 )
-_ONLY_TOLD = (
+_ONLY_REPORTED = (
     *("fee", "fees", "fee amount", "transaction fee", "net", "net amount", "reference", "ref"),
     *("available on (utc)", "due date"),
 )
@@ -184,7 +184,7 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     "status": ("status",),
     "currency": ("currency",),
 }
-_ALL_USUAL = {*_ONLY_TOLD, *(name for names in _USUAL.values() for name in names)}
+_ALL_USUAL = {*_ONLY_REPORTED, *(name for names in _USUAL.values() for name in names)}
 _OWN_NAMES = {
     *("payment_id", "invoice_number", "invoice", "description", "amount", "payment_date"),
     *("created_at", "date", "status", "direction", "currency"),
@@ -253,18 +253,18 @@ class _Finder:
 
     def all(self, role: str) -> Iterator[int]:
         """Yield the indexes of a role's columns, in the order of preference."""
-        told: str | None = getattr(self._columns, role)
-        if told is None:
+        given: str | None = getattr(self._columns, role)
+        if given is None:
             for name in self._usual[role]:
                 is_clear = self._names.count(name) == 1
                 place = self._place(name, self._names) if is_clear or name in _OWN[role] else None
                 if place is not None:
                     yield place
-        elif told.strip():
-            place = self._place(told.strip().casefold(), self._exact)
-            place = self._place(_normal(told), self._names) if place is None else place
+        elif given.strip():
+            place = self._place(given.strip().casefold(), self._exact)
+            place = self._place(_normal(given), self._names) if place is None else place
             if place is None:
-                raise LedgerError(self._ledger, f"is not there; {self.there_are}", column=told)
+                raise LedgerError(self._ledger, f"is not there; {self.there_are}", column=given)
             yield place
 
     def first(self, role: str) -> int | None:
@@ -272,13 +272,15 @@ class _Finder:
 
     def find_amounts(self) -> tuple[int | None, int | None, int | None]:
         """Find the column of amounts, or else those of debits and credits."""
-        told = self._columns
-        is_split = told.amount is None and not (told.debit is None and told.credit is None)
+        columns = self._columns
+        is_split = columns.amount is None and not (columns.debit is None and columns.credit is None)
         amount = None if is_split else self.first("amount")
         if amount is not None:
             return amount, None, None
         debit, credit = self.first("debit"), self.first("credit")
-        if (debit is None and credit is None) or told.amount == "" == told.debit == told.credit:
+        if (
+            debit is None and credit is None
+        ) or columns.amount == "" == columns.debit == columns.credit:
             problem = "has no column 'amount'"
             hint = "--amount-column names it, or --debit-column and --credit-column"
             raise LedgerError(self._ledger, f"{problem}; {self.there_are}", hint=hint)

@@ -71,12 +71,12 @@ async def _lines(opened: OpenedLedger, format: LedgerFormat) -> list[str]:
     lines.append(("rows", found or "none"))
     lines += [("note", note) for note in (opened.table.passed_notes() if opened.table else ())]
     width = max(len(name) for name, _ in lines)
-    told = [f"{name.ljust(width)}  {text}" for name, text in lines]
+    shown = [f"{name.ljust(width)}  {text}" for name, text in lines]
     sources = opened.sources([row.place for row in first])
     for row in first:
-        told += ["", f"{opened.unit} {row.place}: {_said(row)}"]
-        told += [f"    {line}" for line in sources.get(row.place, "").splitlines()]
-    return told
+        shown += ["", f"{opened.unit} {row.place}: {_said(row)}"]
+        shown += [f"    {line}" for line in sources.get(row.place, "").splitlines()]
+    return shown
 
 
 def _found(table: TableRows, format: LedgerFormat) -> Iterator[tuple[str, str]]:

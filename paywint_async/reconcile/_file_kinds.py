@@ -9,7 +9,7 @@ import zipfile
 from paywint_async.export._compression import compression_of
 from paywint_async.export._errors import translated
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._text_file import NO_LEDGER, damages_told
+from paywint_async.reconcile._text_file import NO_LEDGER, translated_damages
 
 _DATABASE = re.compile(r"[a-z][a-z0-9+]*:(?=/)", re.IGNORECASE)
 _HEAD = 8192
@@ -105,7 +105,7 @@ def head_of(path: str) -> bytes:
     compression = compression_of(path)
     with translated(f"cannot read {path}"):
         file = compression.open(path)
-    with file, damages_told(path, compression, lambda: "line 1"):
+    with file, translated_damages(path, compression, lambda: "line 1"):
         return file.read(_HEAD)
 
 

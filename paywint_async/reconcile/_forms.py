@@ -103,9 +103,9 @@ def find_forms(
 class _Choice:
     """The ways to read a column with which all of its values so far can be read."""
 
-    def __init__(self, what: str, told: str | None, readings: Any) -> None:
+    def __init__(self, what: str, given: str | None, readings: Any) -> None:
         self._what = what
-        self._told = told
+        self._given = given
         self._readings = readings
         self._left: list[str] | None = None
         self._open: dict[tuple[str, str], tuple[str, int]] = {}
@@ -119,12 +119,12 @@ class _Choice:
     @property
     def is_decided(self) -> bool:
         """Whether no further value can change the result, except by contradicting it."""
-        if self._told is not None or (self._left is None and self._has_iso):
+        if self._given is not None or (self._left is None and self._has_iso):
             return True
         return self._left is not None and len(self._left) == 1
 
     def take(self, text: str, place: int) -> None:
-        if not text or self._told is not None:
+        if not text or self._given is not None:
             return
         if is_iso(text):
             self._has_iso = True
@@ -157,8 +157,8 @@ class _Choice:
         return few if few and len(few) < len(left) else left
 
     def result(self, ledger: str, unit: str, column: str | None, hint: str) -> str:
-        if self._told is not None:
-            return self._told
+        if self._given is not None:
+            return self._given
         if self._conflict:
             (one, place), (other, other_place) = self._conflict
             problem = f"{one!r} in {unit} {place} and {other!r} in {unit} {other_place} contradict"

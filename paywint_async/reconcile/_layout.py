@@ -53,20 +53,22 @@ def find_text_layout(
         LedgerError: no line names the needed columns, or two delimiters are possible.
     """
     head = list(islice(file.lines(), _HEAD))
-    told = _SEPARATOR_LINE.match(head[0]) if head else None
+    separator_line = _SEPARATOR_LINE.match(head[0]) if head else None
     if not any(line.strip() for line in head):
         raise LedgerError(file.path, "is empty: the first line has to name the columns")
-    candidates = [delimiter] if delimiter else [told[1]] if told else list(DELIMITERS)
+    candidates = (
+        [delimiter] if delimiter else [separator_line[1]] if separator_line else list(DELIMITERS)
+    )
     found: list[Layout] = []
     failures: list[tuple[int, LedgerError]] = []
     for each in candidates:
-        records = list(_head_records(head, each, is_marked=bool(told)))
+        records = list(_head_records(head, each, is_marked=bool(separator_line)))
         try:
             layout = find_layout(records, columns, file.path, header_line=header_line, unit="line")
         except LedgerError as error:
             failures.append((max(len(values) for _, values in records), error))
             continue
-        found.append(attrs.evolve(layout, delimiter=each, has_separator_line=bool(told)))
+        found.append(attrs.evolve(layout, delimiter=each, has_separator_line=bool(separator_line)))
     if not found:
         raise max(failures, key=lambda each: each[0])[1]
     widths = sorted((layout.places.width for layout in found), reverse=True)

@@ -28,7 +28,7 @@ from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
 from paywint_async.reconcile._tables import LedgerTable, TableRows, column_roles
-from paywint_async.reconcile._text_file import MOST_CHARACTERS, damages_told
+from paywint_async.reconcile._text_file import MOST_CHARACTERS, translated_damages
 
 _decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 _names_in = json.JSONDecoder(
@@ -268,18 +268,18 @@ def _read_json(path: str, format: LedgerFormat) -> Iterator[LedgerRow]:
     used: list[int] = []
     for line, text in _lines(path):
         named = f"{path}, line {line}"
-        told = _object(text, named)
+        values = _object(text, named)
         if reader is None:
-            names = list(told)
+            names = list(values)
             forms = typed_forms(names, format, path)
             reader, used = RowParser(format, forms), forms.places.used
-        elif more := [name for name in told if name not in names]:
+        elif more := [name for name in values if name not in names]:
             names += more
             for place in typed_forms(names, format, named).places.used:
                 if place not in used:
                     problem = "is not in the first line, which has to name all columns"
                     raise LedgerError(named, problem, column=names[place])
-        if (row := reader.read([told.get(name) for name in names], line, named)) is not None:
+        if (row := reader.read([values.get(name) for name in names], line, named)) is not None:
             yield row
 
 
@@ -298,19 +298,19 @@ def _object(text: bytes, named: str) -> dict[str, Any]:
     if text.count(b'"') > _MOST_QUOTES:
         raise LedgerError(named, f"has more than {_MOST_QUOTES:,} texts: this is not a ledger")
     try:
-        told = _decode_exactly(text)
-        if not isinstance(told, dict):
+        row = _decode_exactly(text)
+        if not isinstance(row, dict):
             raise LedgerError(named, "is not a JSON object")
         # The decoder keeps the last of two equal names without an error; if there may be two, a slower
         # decoder checks.
-        is_plain = text.count(b'":') == len(told) and b'" ' not in text
-        names = told if is_plain else _names_in(text.decode())
+        is_plain = text.count(b'":') == len(row) and b'" ' not in text
+        names = row if is_plain else _names_in(text.decode())
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise LedgerError(named, f"is not JSON: {error}") from None
-    for name, times in Counter(names).items() if len(names) > len(told) else ():
+    for name, times in Counter(names).items() if len(names) > len(row) else ():
         if times > 1:
             raise LedgerError(named, "is there twice", column=name)
-    return told
+    return row
 
 
 def _lines(path: str) -> Iterator[tuple[int, bytes]]:
@@ -318,7 +318,7 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
     with translated(f"cannot read {path}"):
         file = compression.open(path)
     line = 0
-    with file, damages_told(path, compression, lambda: f"line {line + 1}"):
+    with file, translated_damages(path, compression, lambda: f"line {line + 1}"):
         while text := file.readline(4 * MOST_CHARACTERS + 1):
             line += 1
             if len(text) > 4 * MOST_CHARACTERS:

@@ -59,10 +59,10 @@ def _rows(file: Any, name: str, format: LedgerFormat, place: int) -> Iterator[Le
     number = 0
     for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
         values = [_plain(batch[column]).to_pylist() for column in columns]
-        for told in zip(*values, strict=True):
+        for used in zip(*values, strict=True):
             number += 1
             row: list[Any] = [None] * places.width
-            for index, value in zip(places.used, told, strict=True):
+            for index, value in zip(places.used, used, strict=True):
                 row[index] = value
             if found := reader.read(row, place + number, f"{name}, row {number}"):
                 yield found

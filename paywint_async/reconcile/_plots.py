@@ -89,7 +89,7 @@ def _over_time(direction: str, activity: Activity, spans: Buckets) -> Iterator[P
         f"Volume by {spans.unit}",
         f"{money(sum_of(part.amount for part in paid.values()))} USD paid",
         [
-            Bar(label=spans.label(at), value=_float(amount), told=money(amount))
+            Bar(label=spans.label(at), value=_float(amount), text=money(amount))
             for at, amount in volumes
         ],
         (spans.unit.capitalize(), "Paid, USD"),
@@ -98,7 +98,7 @@ def _over_time(direction: str, activity: Activity, spans: Buckets) -> Iterator[P
         f"{direction}-count",
         f"Payments by {spans.unit}",
         f"{sum(count for _, count in counts):,} payments paid",
-        [Bar(label=spans.label(at), value=count, told=f"{count:,}") for at, count in counts],
+        [Bar(label=spans.label(at), value=count, text=f"{count:,}") for at, count in counts],
         (spans.unit.capitalize(), "Paid"),
     )
     yield _success_rate(direction, spans, ended)
@@ -110,7 +110,7 @@ def _by_span(
     svg = bars(name, title, values, compact)
     if 'class="bar cut"' in svg:
         caption = f"{caption}; bars with a mark are cut off, their values are in the table"
-    rows = tuple((each.label, each.told) for each in values)
+    rows = tuple((each.label, each.text) for each in values)
     return Plot(title=title, caption=caption, svg=svg, head=head, rows=rows)
 
 
@@ -119,9 +119,9 @@ def _success_rate(direction: str, spans: Buckets, ended: dict[date, list[int]]) 
     for start in spans.starts:
         success, count = ended.get(start, [0, 0])
         share = success / count if count else math.nan
-        told = f"{share:.1%}" if count else "–"
-        values.append(Bar(label=spans.label(start), value=share, told=told))
-        rows.append((spans.label(start), f"{success:,}", f"{count:,}", told))
+        text = f"{share:.1%}" if count else "–"
+        values.append(Bar(label=spans.label(start), value=share, text=text))
+        rows.append((spans.label(start), f"{success:,}", f"{count:,}", text))
     success, count = (sum(each[side] for each in ended.values()) for side in (0, 1))
     return Plot(
         title=f"Success rate by {spans.unit}",
@@ -139,7 +139,7 @@ def _time_to_payment(direction: str, activity: Activity) -> Plot:
     counts = [high - low for low, high in zip([0, *below], [*below, durations.count], strict=True)]
     labels = [f"< {name}" for _, name in _STEPS] + [f"≥ {_STEPS[-1][1]}"]
     values = [
-        Bar(label=label, value=count, told=f"{count:,} ({count / durations.count:.0%})")
+        Bar(label=label, value=count, text=f"{count:,} ({count / durations.count:.0%})")
         for label, count in zip(labels, counts, strict=True)
     ]
     return Plot(
@@ -148,7 +148,7 @@ def _time_to_payment(direction: str, activity: Activity) -> Plot:
         f"about {lasting(durations.quantile(0.9))} of their creation",
         svg=bars(f"{direction}-time", "Time from creation to payment", values, compact),
         head=("Within", "Payments"),
-        rows=tuple((each.label, each.told) for each in values),
+        rows=tuple((each.label, each.text) for each in values),
     )
 
 

@@ -208,10 +208,10 @@ class RowParser:
 
     def _direction(self, values: Sequence[Any], amount: Decimal, named: str) -> str:
         self._check_currency(values, named)
-        told = self._read(read_direction, self._places.direction, values, named)
-        direction: str = told or ("sent" if amount < 0 else "received")
+        stated = self._read(read_direction, self._places.direction, values, named)
+        direction: str = stated or ("sent" if amount < 0 else "received")
         is_by_column = self._places.amount is None
-        if not told and self._format.direction == "sent" and not is_by_column:
+        if not stated and self._format.direction == "sent" and not is_by_column:
             direction = "sent"
         problem = ""
         if direction == "received" and amount < 0:

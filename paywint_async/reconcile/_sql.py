@@ -29,12 +29,12 @@ async def read_database(
     """
     _refuse_new_file(database)
     query = sa.select(sa.text("*")).select_from(sa.table(format.table))
-    async with AsyncExitStack() as held:
+    async with AsyncExitStack() as resources:
         with database.translated("read"):
             engine = database.make_engine()
-            held.push_async_callback(engine.dispose)
-            connection = await held.enter_async_context(engine.connect())
-            result = await held.enter_async_context(connection.stream(query))
+            resources.push_async_callback(engine.dispose)
+            connection = await resources.enter_async_context(engine.connect())
+            result = await resources.enter_async_context(connection.stream(query))
         names = list(result.keys())
         reader = RowParser(format, typed_forms(names, format, database.name))
         number = 0

@@ -63,7 +63,7 @@ class TextTable:
     file: TextFile
     layout: Layout
     name: str
-    is_delimiter_told: bool
+    is_delimiter_given: bool
     unit: str = "line"
 
     def records(self) -> Iterator[NumberedRecord]:
@@ -98,7 +98,7 @@ class TextTable:
         found = []
         if self.file.encoding not in ("utf-8", "utf-8-sig"):
             found.append(f"text in {self.file.encoding_words}")
-        if layout.delimiter != "," and not self.is_delimiter_told:
+        if layout.delimiter != "," and not self.is_delimiter_given:
             words = DELIMITER_WORDS.get(layout.delimiter or "", repr(layout.delimiter))
             found.append(f"delimiter {words}")
         if layout.header_place > 1 + layout.has_separator_line:
@@ -113,7 +113,7 @@ def open_table(path: str, format: LedgerFormat) -> TextTable:
         file, format.columns, delimiter=format.delimiter, header_line=format.header_line
     )
     return TextTable(
-        file=file, layout=layout, name=path, is_delimiter_told=format.delimiter is not None
+        file=file, layout=layout, name=path, is_delimiter_given=format.delimiter is not None
     )
 
 
@@ -219,9 +219,9 @@ class TableRows:
 
     def _unusual_columns(self) -> str:
         """Return which columns are read, if one of their names is not from Paywint's own exports."""
-        places, told = self.forms.places, attrs.asdict(self._format.columns)
+        places, given = self.forms.places, attrs.asdict(self._format.columns)
         found = column_roles(places)
-        if all(told[role] or places.is_usual(place) for role, place in found.items()):
+        if all(given[role] or places.is_usual(place) for role, place in found.items()):
             return ""
         return ", ".join(f"{role} {places.names[place]!r}" for role, place in found.items())
 

@@ -66,7 +66,7 @@ class TextFile:
             file = compression.open(self.path)
         with file, io.TextIOWrapper(file, encoding=self.encoding, newline="") as text:
             number = 0
-            with damages_told(self.path, compression, lambda: f"line {number + 1}"):
+            with translated_damages(self.path, compression, lambda: f"line {number + 1}"):
                 while lines := text.readlines(_AT_ONCE):
                     number += len(lines)
                     if len(lines[-1]) > MOST_CHARACTERS:  # no other can be longer than _AT_ONCE
@@ -75,7 +75,7 @@ class TextFile:
                     yield lines
 
 
-class damages_told:
+class translated_damages:
     """Translates errors of decoding and decompression into errors about the ledger."""
 
     def __init__(self, path: str, compression: Compression, where: Callable[[], str]) -> None:
@@ -122,7 +122,7 @@ def read_chunks(path: str) -> Iterator[bytes]:
     with translated(f"cannot read {path}"):
         file = compression.open(path)
         size = os.path.getsize(path)
-    with file, damages_told(path, compression, lambda: "line 1"):
+    with file, translated_damages(path, compression, lambda: "line 1"):
         unpacked = 0
         while chunk := file.read(_CHUNK):
             unpacked += len(chunk)

@@ -37,8 +37,11 @@ async def test_an_output_begins_at_a_date_and_is_kept_up_to_date(
     emulator.arrive("received", 40)
     second = await export(make_job(emulator, kind, direction="received"))
 
-    assert first == (Plan(held=0, total=700, is_of_span=True), Written(payments=251, changed=0))
-    assert second[0] == Plan(held=251, total=740, is_of_span=True)
+    assert first == (
+        Plan(exported_count=0, total=700, is_of_span=True),
+        Written(payments=251, changed=0),
+    )
+    assert second[0] == Plan(exported_count=251, total=740, is_of_span=True)
     assert second[1].payments == 291
     assert sorted(ids_in(job.output, "received")) == sorted(emulator.history("received")[:291])
 
@@ -99,7 +102,7 @@ async def test_progress_counts_the_payments_of_the_span_in_the_output(
 async def test_the_total_of_a_span_is_known_when_it_is_complete() -> None:
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(held=10, total=300, is_of_span=True),
+            ("acme", "plan"): Plan(exported_count=10, total=300, is_of_span=True),
             ("acme", "write"): Written(payments=31, changed=0),
         }
     )

@@ -72,8 +72,8 @@ class KillOne:
             self.answer_after(0.0)
 
     def answer_after(self, seconds: float) -> None:
-        switches = self.bank.emulators[0]._switches
-        self.bank.call(lambda: switches.turn(latency=seconds, rate_limit=None, failures=0.0))
+        settings = self.bank.emulators[0]._fault_settings
+        self.bank.call(lambda: settings.set(latency=seconds, rate_limit=None, failures=0.0))
 
 
 def bad_account(bank: Bank) -> Account:

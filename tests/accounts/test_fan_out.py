@@ -105,7 +105,7 @@ def parts(count: int) -> tuple[Part, ...]:
 async def test_an_account_is_planned_and_written() -> None:
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(held=10, total=30),
+            ("acme", "plan"): Plan(exported_count=10, total=30),
             ("acme", "write"): Written(payments=31, changed=2),
         }
     )
@@ -123,7 +123,7 @@ async def test_all_accounts_are_planned_first_and_the_largest_are_written_first(
     sizes = {"a": 10, "b": 1000, "c": 100}
     script: dict[tuple[str, str], Any] = {}
     for name, size in sizes.items():
-        script[name, "plan"] = Plan(held=0, total=size)
+        script[name, "plan"] = Plan(exported_count=0, total=size)
         script[name, "write"] = Written(payments=size, changed=0)
     cluster = Cluster(script)
 
@@ -138,7 +138,7 @@ async def test_all_accounts_are_planned_first_and_the_largest_are_written_first(
 async def test_the_ranges_of_a_large_account_are_read_before_it_is_written() -> None:
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(held=0, total=30, parts=parts(3)),
+            ("acme", "plan"): Plan(exported_count=0, total=30, parts=parts(3)),
             ("acme", "part"): None,
             ("acme", "write"): Written(payments=30, changed=0),
         }
@@ -153,7 +153,7 @@ async def test_a_range_that_cannot_be_proved_complete_is_left_to_the_writer() ->
     doubt = StepOutcome(error=IncompleteHistoryError("in doubt"))
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(held=0, total=30, parts=parts(2)),
+            ("acme", "plan"): Plan(exported_count=0, total=30, parts=parts(2)),
             ("acme", "part"): doubt,
             ("acme", "write"): Written(payments=30, changed=0),
         }
@@ -167,7 +167,10 @@ async def test_a_range_that_cannot_be_proved_complete_is_left_to_the_writer() ->
 async def test_an_error_in_a_range_fails_the_account_after_the_other_ranges() -> None:
     failure = StepOutcome(error=ServerError(503, "busy"), attempts=3)
     cluster = Cluster(
-        {("acme", "plan"): Plan(held=0, total=30, parts=parts(3)), ("acme", "part"): failure}
+        {
+            ("acme", "plan"): Plan(exported_count=0, total=30, parts=parts(3)),
+            ("acme", "part"): failure,
+        }
     )
 
     (report,) = await run(cluster)
@@ -181,7 +184,7 @@ async def test_one_bad_account_does_not_stop_the_rest() -> None:
     cluster = Cluster(
         {
             ("bad", "plan"): RuntimeError("a bug, with a secret"),
-            ("good", "plan"): Plan(held=0, total=1),
+            ("good", "plan"): Plan(exported_count=0, total=1),
             ("good", "write"): Written(payments=1, changed=0),
         }
     )
@@ -246,7 +249,9 @@ async def test_a_repeat_on_another_worker_counts_as_an_attempt_and_its_progress_
         await cluster.hear((0.0, {"key": "somebody else's", "count": 99}))
         return Written(payments=20, changed=0)
 
-    cluster = Cluster({("acme", "plan"): Plan(held=5, total=20), ("acme", "write"): twice})
+    cluster = Cluster(
+        {("acme", "plan"): Plan(exported_count=5, total=20), ("acme", "write"): twice}
+    )
     seen: list[AccountReport] = []
 
     (report,) = await run(cluster, on_progress=seen.append)
@@ -262,7 +267,7 @@ async def test_the_counts_of_ranges_add_up() -> None:
 
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(held=0, total=20, parts=parts(2)),
+            ("acme", "plan"): Plan(exported_count=0, total=20, parts=parts(2)),
             ("acme", "part"): half,
             ("acme", "write"): Written(payments=20, changed=0),
         }

@@ -78,9 +78,9 @@ async def test_an_account_is_exported_and_later_brought_up_to_date(
     emulator.arrive("sent", 5)
     second = await export(job)
 
-    assert first[0] == Plan(held=0, total=242)
+    assert first[0] == Plan(exported_count=0, total=242)
     assert first[1].payments == 242
-    assert second[0] == Plan(held=242, total=247)
+    assert second[0] == Plan(exported_count=242, total=247)
     assert second[1].payments == 247
     for direction in ("sent", "received"):
         assert sorted(ids_in(job.output, direction)) == sorted(emulator.history(direction))
@@ -182,7 +182,7 @@ async def test_the_output_is_continued_from_the_ranges_or_without_them(
             staging.remove()
         emulator.arrive("received", 50)
         again = await steps.plan(job)
-        assert 350 <= again.held < 750
+        assert 350 <= again.exported_count < 750
         assert bool(again.parts) == keeps_ranges
         asked = requested_pages(emulator)
         assert (await steps.write(job, ignore_count)).payments == 750
@@ -269,7 +269,7 @@ async def test_two_small_directions_are_not_split(serve: Serve, make_job: MakeJo
 
     plan, written = await export(job)
 
-    assert plan == Plan(held=0, total=400)
+    assert plan == Plan(exported_count=0, total=400)
     assert written.payments == 400
 
 

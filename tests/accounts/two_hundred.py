@@ -63,8 +63,8 @@ async def test_two_hundred_accounts_are_complete_even_if_a_worker_is_killed(
             assert summary.is_complete
             for number, (account, report) in enumerate(zip(accounts, summary, strict=True)):
                 assert bank.holds_exactly(number, tmp_path / f"{account.name}.jsonl"), account
-                held = len(bank.ids(number, "sent")) + len(bank.ids(number, "received"))
-                assert report.payments == held, account
+                expected = len(bank.ids(number, "sent")) + len(bank.ids(number, "received"))
+                assert report.payments == expected, account
 
         first = await export()
         check(first)

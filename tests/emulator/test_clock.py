@@ -248,12 +248,12 @@ async def test_no_timer_outlives_the_emulator():
 
 def emulator_link(emulator):
     """Create a link without HTTP."""
-    payment = emulator._ledger.create_link(
+    payment = emulator._book.create_link(
         "received",
         amount="1",
         description=None,
         invoice_number=None,
         now_us=emulator._clock.now_us(),
     )
-    emulator._lives.create(payment)
+    emulator._lifecycle.create(payment)
     return payment.payment_id

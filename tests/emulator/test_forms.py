@@ -31,7 +31,7 @@ def state_of(account, payment_id):
         emulator._clock.added_us,
         emulator.webhook_url,
         emulator.webhook_faults,
-        vars(emulator._switches),
+        vars(emulator._fault_settings),
     )
 
 

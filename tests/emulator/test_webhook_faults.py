@@ -103,7 +103,7 @@ async def test_ten_thousand_deliveries_are_each_accounted_for_and_in_order(recei
     faults = WebhookFaults(duplicate=0.1, drop=0.1)
     async with Emulator(webhook_url=receiver.url, webhook_faults=faults) as emulator:
         for _ in range(10_000 // 3 + 1):
-            payment = emulator._ledger.create_link(
+            payment = emulator._book.create_link(
                 "received", amount="1.50", description=None, invoice_number=None, now_us=0
             )
             for step in ("open", "process", "pay"):

@@ -88,23 +88,23 @@ class EmulatedApi:
         now_us = emulator._settle_request()
         if request.operation == "create_link":
             asked = link_request(request.body or b"")
-            payment = emulator._ledger.create_link(
+            payment = emulator._book.create_link(
                 "received",
                 amount=asked.amount,
                 description=asked.description,
                 invoice_number=asked.invoice_number,
                 now_us=now_us,
             )
-            emulator._lives.create(payment)
+            emulator._lifecycle.create(payment)
             emulator._changed()
             link = f"https://pay.example/{payment.payment_id}"
             return _wire.envelope(_wire.payment_link(payment.payment_id, link), "made", now_us)
         if request.method == "GET":
-            row = emulator._ledger.find(request.path.rpartition("/")[2])
+            row = emulator._book.find(request.path.rpartition("/")[2])
             assert row is not None
             return _wire.envelope(row, "found", now_us)
         page = page_request(request.body or b"")
-        found = emulator._ledger.page("received", page.page_no, page.rows_per_page)
+        found = emulator._book.page("received", page.page_no, page.rows_per_page)
         return _wire.payment_list(found.rows, found.total, now_us)
 
 
