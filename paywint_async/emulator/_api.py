@@ -1,7 +1,7 @@
-"""The operations over HTTP: who may ask, what is asked, which answer goes out.
+"""The API's operations over HTTP: authentication, request limit, validation and responses.
 
-It reads requests and writes responses; what they are about is the book's, when the server runs is
-`Emulator`'s. Every request first waits out the latency, then state is read and answered at once.
+The account's state is in the `PaymentBook`; `Emulator` starts and stops the server. A request first waits
+for the latency; then state is read and the response is made in one step.
 """
 
 import asyncio
@@ -49,17 +49,17 @@ class Api:
 
     Args:
         book: The account's state.
-        lifecycle: What happens to its payments.
-        identity: Whose credentials are asked for.
-        journal: Where each request is noted.
-        clock: The event loop's time, in seconds.
-        now_us: The emulator's time, in Unix microseconds.
-        settle: Brings the account up to now; gives the time, in Unix microseconds.
-        changed: To be called when something was made, before it is answered.
-        origin: The server's own address, which payment links begin with.
+        lifecycle: Changes its payments.
+        identity: The accepted credentials.
+        journal: Records each request.
+        clock: Returns the event loop's time, in seconds.
+        now_us: Returns the emulator's time, in Unix microseconds.
+        settle: Applies all changes that are due; returns the time, in Unix microseconds.
+        changed: Called after each change, before the response.
+        origin: Returns the server's address, with which payment links begin.
         fault_settings: Latency, request limit and failures.
-        deviations: How the answers differ from what is assumed of the API.
-        options: Where the list of sent payments is, and what an empty page looks like.
+        deviations: Differences of the responses from what is assumed of the API.
+        options: The path of the list of sent payments, and the form of an empty page.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Api:
         self._deviations = deviations
 
     def application(self) -> web.Application:
-        """The routes, behind the journal and the guards."""
+        """Makes the application: the routes, with the journal and the checks as middlewares."""
         app = web.Application(middlewares=[self._note, self._guard], client_max_size=_LARGEST_BODY)
         post, get = app.router.add_post, app.router.add_get
         post(f"{PAYMENTS}/create-payment-link", self._create_link, name="create_link")
@@ -132,7 +132,7 @@ class Api:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _RouteHandler) -> web.StreamResponse:
-        # Keys and limit are judged on arrival, as a gateway does; the wait comes after.
+        # Keys and limit are checked on arrival, as by a gateway, before the latency.
         if _is_page(request):
             return await _page(request, handler)
         refusal = self._refusal(request)
@@ -160,7 +160,7 @@ class Api:
             message = f"Too many requests, try again in {wait} s"
             return _failure(429, message, {"Retry-After": str(wait)})
         if self._fault_settings.fails():
-            return _failure(503, "The emulator was told to fail now and then")
+            return _failure(503, "The emulator is set to fail some requests")
         return None
 
     async def _create_link(self, request: web.Request) -> web.Response:
@@ -218,12 +218,12 @@ class Api:
 
 
 def _is_page(request: web.Request) -> bool:
-    """Whether it is for people: neither counted nor slowed down."""
+    """Whether the request is for a page for people, which is neither counted nor delayed."""
     return request.path == "/" or request.path.startswith(_PAGES)
 
 
 async def _page(request: web.Request, handler: _RouteHandler) -> web.StreamResponse:
-    # A page of somebody else's must not press the buttons of this one.
+    # Protection from cross-site request forgery.
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin not in (None, f"http://{request.host}"):
         raise web.HTTPForbidden
@@ -235,13 +235,13 @@ def _has_keys(request: web.Request, keys: tuple[bytes, bytes]) -> bool:
         request.headers.get(name, "").encode(errors="surrogateescape")
         for name in ("X-Api-Key", "X-Api-Secret")
     )
-    # Both are compared, whichever is wrong: the time says nothing about either.
+    # Both are always compared, so that the time does not reveal which one is wrong.
     matches = [compare_digest(*pair) for pair in zip(given, keys, strict=True)]
     return all(matches)
 
 
 def _seen_by(request: web.Request, direction: DirectionName) -> DirectionName:
-    """The account's name for what the asker calls so: what the payer sent, it received."""
+    """The direction as the account names it: what the payer sent, the account received."""
     return _OTHER_SIDE[direction] if request[_IS_PAYER] else direction
 
 
@@ -252,7 +252,7 @@ async def _body(request: web.Request) -> bytes:
     try:
         body = request[_BODY] = await request.read()
     except (web.HTTPRequestEntityTooLarge, web.RequestPayloadError) as error:
-        # 413 and 400 are no statuses of the API; an unreadable body is a 422 like any other.
+        # The API has no 413 or 400: an unreadable body is a 422 as well.
         message = f"Input should be readable JSON: {type(error).__name__}"
         raise InvalidBody([(("body",), message, "json_invalid")]) from None
     return body

@@ -1,4 +1,4 @@
-"""When generated payments were made: dates computed from a payment's number. Pure."""
+"""Computes the creation times of generated payments from their ranks. Pure."""
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
@@ -30,43 +30,42 @@ class Calendar:
     step_us: int
 
     def created_at_us(self, rank: int, jitter: int) -> int:
-        """When the payment of this rank was made, in Unix microseconds; it grows with the rank."""
-        # The jitter stays below the step: that alone makes the times strictly increasing.
+        """The creation time of this rank in Unix microseconds, strictly increasing with the rank."""
+        # The jitter is less than the step, so the times are strictly increasing.
         return self.interval_start_us(rank) + jitter % self.step_us
 
     def interval_start_us(self, rank: int) -> int:
-        """No earlier than this is the payment of this rank."""
+        """The earliest creation time of this rank, in Unix microseconds."""
         return self.first_us + (rank - self.first_rank) * self.step_us
 
 
 def hostile_calendar() -> Calendar:
-    """A payment every five minutes since 2015, whatever the date is."""
+    """A payment every five minutes since 2015, independent of the date."""
     return Calendar(first_us=HOSTILE_START_US, step_us=HOSTILE_STEP_US)
 
 
 def calendar_until(end_us: int, payments: int) -> Calendar:
-    """So many payments before this time: one in twenty minutes, or as many as three years need."""
+    """Payments until this time, every twenty minutes, or more often to fit into three years."""
     step_us = max(1, min(_USUAL_STEP_US, _LONGEST_SPAN_US // max(payments, 1)))
     return Calendar(first_us=end_us - payments * step_us, step_us=step_us)
 
 
 def end_of_history_us(today: date) -> int:
-    """Half an hour after this day's begin in UTC: the day counts, and nearly nothing of it has to
-    have passed."""
+    """Half an hour after the begin of this day in UTC, so that the day has payments."""
     midnight = datetime(today.year, today.month, today.day, tzinfo=UTC)
     return int(midnight.timestamp()) * 1_000_000 + _HOUR_US // 2
 
 
 def day_of(unix_us: int) -> date:
-    """The day on which a history ends that is made now: in a day's first hour the day before."""
+    """The last day of a history that is made at this time; in the first hour of a day, the day before."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_us - _HOUR_US)).date()
 
 
 class Calendars:
-    """The calendars of a history: each holds from its first rank on, until the next one does.
+    """The calendars of a history: each applies from its first rank until that of the next one.
 
     Args:
-        first: Holds from rank 1.
+        first: Applies from rank 1.
     """
 
     def __init__(self, first: Calendar) -> None:
@@ -75,23 +74,23 @@ class Calendars:
 
     @property
     def latest(self) -> Calendar:
-        """The one of the next payment."""
+        """The calendar of the next payment."""
         return self._calendars[-1]
 
     def of(self, rank: int) -> Calendar:
-        """The one of the payment of this rank."""
+        """The calendar of this rank."""
         return self._calendars[bisect_right(self._first_ranks, rank) - 1]
 
     def append(self, calendar: Calendar) -> None:
-        """Let this one hold from its first rank on; none that holds may begin later."""
+        """Add a calendar, which must begin after all others."""
         self._calendars.append(calendar)
         self._first_ranks.append(calendar.first_rank)
 
     def go_on_after(self, rank: int, created_at_us: int) -> None:
-        """Let the payments after this one have times after its time, at the usual intervals."""
+        """Give the payments after this rank times after ``created_at_us``, at the usual intervals."""
         step_us = self._calendars[0].step_us
         self.append(Calendar(first_rank=rank + 1, first_us=created_at_us + 1, step_us=step_us))
 
     def forget(self) -> None:
-        """Keep the first one alone."""
+        """Remove all calendars but the first."""
         del self._calendars[1:], self._first_ranks[1:]

@@ -1,4 +1,4 @@
-"""The emulator's time: the event loop's pace, the wall's date, and whatever tests add to it."""
+"""The emulator's time: it starts at the system's, runs with the event loop, and can be advanced."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ _SLEPT_US = 60_000_000
 
 
 class Clock:
-    """Unix microseconds that never go back while it runs, and that can be moved ahead."""
+    """A clock in Unix microseconds that never goes back while it runs and can be advanced."""
 
     def __init__(self) -> None:
         self._added_us = 0
@@ -18,11 +18,11 @@ class Clock:
         self._anchor: tuple[asyncio.AbstractEventLoop, float, int] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Follow this loop from now on: a loop whose time jumps takes the emulator along."""
+        """Follow this event loop's time from now on, also where tests let it jump."""
         self._anchor = (loop, loop.time(), max(_wall_us(), self._reached_us))
 
     def stop(self) -> None:
-        """Follow the wall clock again."""
+        """Follow the system's clock again."""
         self._reached_us = self.now_us() - self._added_us
         self._anchor = None
 
@@ -32,36 +32,36 @@ class Clock:
             return max(_wall_us(), self._reached_us) + self._added_us
         loop, since, wall_us = self._anchor
         paced_us = wall_us + int((loop.time() - since) * 1_000_000)
-        # A loop's clock stands still while the machine sleeps; small differences are no sleep.
+        # A loop's clock stops while the machine is suspended; small differences do not count.
         if _wall_us() - paced_us > _SLEPT_US:
             self.start(loop)
             return self.now_us()
         return paced_us + self._added_us
 
     def unmoved_us(self) -> int:
-        """The time without what was added: when things really happen."""
+        """The time without the seconds that were added: the real time."""
         return self.now_us() - self._added_us
 
     @property
     def added_us(self) -> int:
-        """By how much it was moved ahead, in all."""
+        """The microseconds by which the clock was advanced in all."""
         return self._added_us
 
     def restore(self, added_us: int) -> None:
-        """Take over what an earlier run had added."""
+        """Restore the microseconds that an earlier run has added."""
         self._added_us = added_us
 
     def advance(self, seconds: float) -> None:
-        """Move it ahead.
+        """Advance the clock.
 
         Raises:
-            ValueError: By less than nothing, more than thirty years, or into the year 9000.
+            ValueError: The seconds are negative, more than 1e9, or lead into the year 9000.
         """
         self.check_advance(seconds)
         self._added_us += round(seconds * 1_000_000)
 
     def check_advance(self, seconds: float) -> None:
-        """ValueError where it cannot be moved by that."""
+        """Raise ValueError if `advance` would."""
         if not 0 <= seconds <= 1e9:
             raise ValueError(f"seconds must be from 0 to 1e9: {seconds!r}")
         if self.now_us() + seconds * 1_000_000 >= LATEST_US:

@@ -1,7 +1,7 @@
-"""The console at `/`: payments and their timelines, requests, webhooks, fault_settings. For eyes only.
+"""The console at `/`: pages with payments, their timelines, requests, webhooks and settings.
 
-Everything is rendered on the server and works without a script; the script merely fetches the same
-page again, every second, and swaps its middle.
+All pages are rendered on the server and work without a script; the script only reloads the content of
+the page every second.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from paywint_async.emulator._traffic import Journal
 from paywint_async.emulator._webhooks import WebhookFaults, Webhooks
 
 _ROWS = 50
-_LOOKED_AT = 20_000  # payments: a filter that finds nothing in so many stops looking
+_LOOKED_AT = 20_000  # payments; after so many a filter stops searching
 _ACTIONS = {"opened": "Open", "processing": "Process", "success": "Pay", "failed": "Fail"} | {
     "settling": "Settle",
     "rejected": "Reject",
@@ -30,13 +30,13 @@ _ACTIONS = {"opened": "Open", "processing": "Process", "success": "Pay", "failed
 
 
 class Console:
-    """The pages of whoever runs the emulator.
+    """The pages for the person who runs the emulator.
 
     Args:
         controls: The account.
         journal: The requests.
         webhooks: The deliveries.
-        fault_settings: What can be turned while it runs.
+        fault_settings: Latency, request limit and failures.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Console:
         self._fault_settings = fault_settings
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Its routes."""
+        """Add the routes."""
         router.add_get("/", self._payments)
         router.add_get("/console/payments/{payment_id}", self._payment)
         router.add_post("/console/payments/{payment_id}", self._change)
@@ -173,7 +173,7 @@ class Console:
         raise web.HTTPSeeOther("/console/settings")
 
     def _apply(self, given: dict[str, str]) -> None:
-        """All of it or, where something is wrong, nothing; then the clock is moved."""
+        """Apply all settings, or none if one is invalid; then advance the clock."""
         fields = [field.name for field in attrs.fields(WebhookFaults)]
         faults = WebhookFaults(**{name: float(given.get(name) or 0) for name in fields})
         advance = float(given.get("advance") or 0)
@@ -191,7 +191,7 @@ class Console:
     def _render_settings(
         self, given: dict[str, str] | None = None, *, problem: str = "", status: int = 200
     ) -> web.Response:
-        """The form with what holds now, or with what somebody has just typed."""
+        """The form with the current values, or with those that were just entered."""
         settings = self._fault_settings
         numbers = {"latency": settings.latency, "failures": settings.failures}
         numbers |= attrs.asdict(self._webhooks.faults)

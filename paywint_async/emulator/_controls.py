@@ -18,12 +18,12 @@ _MOST_DOLLARS = 10**20
 
 
 class Controls:
-    """Handles on one account; each first lets in what is due by now.
+    """Controls of one account; each method first applies the changes that are due.
 
     Args:
         book: The account.
-        timetable_us: What becomes of a new link by itself, as `Lifecycle` takes it.
-        refunded_status: The status of a payment that was refunded whole.
+        timetable_us: The scheduled changes of a new link, as for `Lifecycle`.
+        refunded_status: The status of a payment that was refunded completely.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Controls:
         self._lifecycle = Lifecycle(book, timetable_us, refunded_status=refunded_status)
 
     def arrive(self, direction: DirectionName, count: int = 1) -> None:
-        """Let that many payments of a direction come now. For tests.
+        """Add this many payments of a direction now. For tests.
 
         Raises:
             ValueError: No such direction, a negative count, or more than the calendar has room for.
@@ -51,10 +51,10 @@ class Controls:
         self._changed()
 
     def delete(self, direction: DirectionName, rank: int) -> None:
-        """Take a payment out, which no API call can do. For tests of what clients make of it.
+        """Remove a payment, which no API call can do. For tests of clients.
 
         Args:
-            rank: Its number counted from the oldest payment ever, from 1; others keep theirs.
+            rank: Its number counted from the oldest payment ever, from 1; other ranks do not change.
 
         Raises:
             ValueError: No such direction or rank.
@@ -64,7 +64,7 @@ class Controls:
         self._changed()
 
     def history(self, direction: DirectionName) -> list[str]:
-        """Every id of a direction, newest first whatever `order` is. For tests: takes O(N).
+        """All ids of a direction, newest first independent of `order`. For tests: takes O(N).
 
         Raises:
             ValueError: No such direction.
@@ -73,7 +73,7 @@ class Controls:
         return self._book.ids(direction)
 
     def payment(self, payment_id: object) -> EmulatedPayment:
-        """A payment's facts as they are now.
+        """The current state of a payment.
 
         Raises:
             LookupError: No such payment.
@@ -89,7 +89,7 @@ class Controls:
     def newest(
         self, direction: DirectionName, from_rank: int | None = None
     ) -> Iterator[tuple[int, EmulatedPayment]]:
-        """Payments with their ranks, newest first, from a rank on."""
+        """Payments with their ranks, newest first, beginning at a rank."""
         history = self._book.history(direction)
         newest = history.newest_rank if from_rank is None else min(from_rank, history.newest_rank)
         for rank in range(newest, 0, -1):
@@ -101,15 +101,15 @@ class Controls:
         return self._clock.now_us()
 
     async def move(self, payment_id: object, status: str) -> None:
-        """The payment takes that status. Raises as `pay`."""
+        """Set the status of a payment. Raises as `pay`."""
         self._change(payment_id, status)
 
     async def open(self, payment_id: object) -> None:
-        """The payer looks at the link. Raises as `pay`."""
+        """The payer opens the link. Raises as `pay`."""
         self._change(payment_id, "opened")
 
     async def process(self, payment_id: object) -> None:
-        """The payer has decided to pay; the money is on its way. Raises as `pay`."""
+        """The payer has confirmed, and the payment is being processed. Raises as `pay`."""
         self._change(payment_id, "processing")
 
     async def settle(self, payment_id: object) -> None:
@@ -117,23 +117,23 @@ class Controls:
         self._change(payment_id, "settling")
 
     async def refund(self, payment_id: object, amount: Decimal | int | str | None = None) -> str:
-        """Money of a payment that succeeded goes back, whole or in parts.
+        """Refund a payment that succeeded, completely or in part.
 
         Args:
             payment_id: Its id.
-            amount: Dollars; None: all that was not refunded yet.
+            amount: Dollars; None: everything that is not refunded yet.
 
         Returns:
             The refund's `refund_transaction_id`.
 
         Raises:
             LookupError: No such payment.
-            ValueError: It did not succeed, or the amount is no such part of it.
+            ValueError: It did not succeed, or the amount is more than can be refunded.
         """
         return self._refund(payment_id, None if amount is None else _in_cents(amount))
 
     async def refund_fee(self, payment_id: object, amount: Decimal | int | str = "0.30") -> str:
-        """The fee of a payment that succeeded goes back. Returns and raises as `refund`."""
+        """Refund the fee of a payment that succeeded. Returns and raises as `refund`."""
         return self._refund(payment_id, _in_cents(amount), is_fee=True)
 
     async def pay(self, payment_id: object) -> None:
@@ -144,12 +144,12 @@ class Controls:
 
         Raises:
             LookupError: No such payment.
-            ValueError: Its status allows it no more.
+            ValueError: Its status does not allow this any more.
         """
         self._change(payment_id, "success")
 
     async def fail(self, payment_id: object, reason: str | None = None) -> None:
-        """The payment fails, for this reason. Raises as `pay`."""
+        """The payment fails for this reason. Raises as `pay`."""
         self._change(payment_id, "failed", reason)
 
     async def reject(self, payment_id: object, reason: str | None = None) -> None:
@@ -157,17 +157,17 @@ class Controls:
         self._change(payment_id, "rejected", reason)
 
     async def expire(self, payment_id: object) -> None:
-        """The link is not good any more. Raises as `pay`."""
+        """The link expires. Raises as `pay`."""
         self._change(payment_id, "expired")
 
     async def retry(self, payment_id: object) -> str:
-        """The payer tries once more what failed, expired or was rejected.
+        """The payer retries a payment that failed, expired or was rejected.
 
         Returns:
             The id of the new payment; the old one is `retried` now.
 
         Raises:
-            as `pay`.
+            LookupError, ValueError: As `pay`.
         """
         self._settle()
         new = self._lifecycle.retry(str(payment_id), self._clock.now_us())
@@ -175,7 +175,7 @@ class Controls:
         return new.payment_id
 
     def schedule(self, payment_id: object, status: str, *, after: float) -> None:
-        """Let a payment take that status so many seconds from now, if it still can then.
+        """Set the status of a payment in so many seconds, if the change is still possible then.
 
         Raises:
             LookupError: No such payment.
@@ -191,11 +191,11 @@ class Controls:
         self._changed()
 
     def advance(self, seconds: float) -> None:
-        """Move the emulator's clock ahead: links expire, the timetable goes on.
+        """Advance the emulator's clock: links expire, and scheduled changes happen.
 
         Raises:
-            ValueError: By less than nothing, more than thirty years, or further than the year 9000;
-                then nothing is moved.
+            ValueError: The seconds are negative, more than 1e9, or lead into the year 9000; then
+                the clock is unchanged.
         """
         self.check_advance(seconds)
         self._clock.advance(seconds)
@@ -203,22 +203,22 @@ class Controls:
         self._changed()
 
     def check_advance(self, seconds: float) -> None:
-        """ValueError where `advance` would raise one."""
+        """Raise ValueError if `advance` would."""
         self._clock.check_advance(seconds)
         self._book.check_settle(self._clock.now_us() / 1_000_000 + seconds)
 
     def subscribe(self, listener: Callable[[Change], object]) -> Callable[[], None]:
-        """Hear of every change of a payment, in order, in the loop's next turn.
+        """Call a function with every change of a payment, in order, in the loop's next iteration.
 
         Args:
-            listener: What it raises goes to the event loop's exception handler.
+            listener: Its exceptions go to the event loop's exception handler.
 
         Returns:
-            What ends it when called.
+            A function that ends the subscription.
         """
 
         def tell(change: Change) -> None:
-            # Not from here: a listener must not run, or fail, in the middle of a change.
+            # Not called directly: a listener must not run, or fail, in the middle of a change.
             asyncio.get_running_loop().call_soon(listener, change)
 
         return self._lifecycle.subscribe(tell)
@@ -260,14 +260,14 @@ class Controls:
         return now_us
 
     def _changed(self) -> None:
-        """Called after each change, and when the timetable may have grown."""
+        """Called after each change, and after a change was scheduled."""
 
 
 def _in_cents(amount: Decimal | int | str) -> int:
-    """Dollars as cents.
+    """Convert dollars to cents.
 
     Raises:
-        ValueError: It is no number of dollars and cents.
+        ValueError: It is not a number of dollars and cents.
     """
     if isinstance(amount, float | bool):
         raise ValueError(f"amount must be a Decimal, an int or text, not {amount!r}")

@@ -1,6 +1,6 @@
-"""Ways in which the API can differ from what clients assume of it, each a change of the answers.
+"""Deviations of the API from what clients assume of it, each as a change of the responses.
 
-Applied to the finished answer, so that the rest of the emulator knows nothing of them.
+They are applied to complete responses, so the rest of the emulator does not know them.
 """
 
 import re
@@ -30,14 +30,14 @@ _ResponseEdit = Callable[[web.Response, str | None], web.Response]
 
 @attrs.frozen
 class _Deviation:
-    """One difference: what it is, and what it does to the answer of an operation."""
+    """A deviation: its description, and its change of the response of an operation."""
 
     description: str
     change: _ResponseEdit
 
 
 def _of_bodies(change: Callable[[bytes], bytes], *operations: str) -> _ResponseEdit:
-    """Rewrites the bodies of successes, of these operations or of all."""
+    """Rewrite the bodies of successful responses, of these operations or of all."""
 
     def apply(response: web.Response, operation: str | None) -> web.Response:
         body = response.body
@@ -147,7 +147,7 @@ DEVIATIONS = {name: each.description for name, each in _ALL.items()}
 
 
 class Deviations:
-    """Those that an emulator has.
+    """The deviations of an emulator.
 
     Args:
         names: Keys of `DEVIATIONS`.
@@ -158,7 +158,7 @@ class Deviations:
 
     def __init__(self, names: Collection[str]) -> None:
         for name in [names] if isinstance(names, str) else names:
-            # One name alone is refused, too: it is no collection of names, though it has letters.
+            # A single text is refused, too: it would be taken for a collection of letters.
             if name not in _ALL or isinstance(names, str):
                 raise ValueError(f"deviations must be a list of {', '.join(_ALL)}, not {names!r}")
         self._names = frozenset(names)
@@ -169,13 +169,13 @@ class Deviations:
         return min(asked, _CAPPED_ROWS) if "small-pages" in self._names else asked
 
     def webhook(self, body: bytes) -> bytes:
-        """The body of a webhook, changed."""
+        """The body of a webhook with the deviations applied."""
         if "other-webhook-amounts" not in self._names:
             return body
         return _WEBHOOK_AMOUNT.sub(rb"\g<1>1\g<2>", body)
 
     def apply(self, response: web.StreamResponse, operation: str | None) -> web.StreamResponse:
-        """The answer, changed."""
+        """The response with all deviations applied."""
         for change in self._changes:
             if isinstance(response, web.Response):
                 response = change(response, operation)

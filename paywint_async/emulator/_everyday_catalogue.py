@@ -1,4 +1,4 @@
-"""The words, statuses and methods of a history as a small company in the USA has it. Data only."""
+"""The words, statuses and methods in the history of a small company in the USA. Data only."""
 
 GIVEN_NAMES = (
     *("James", "Maria", "Michael", "Jennifer", "David", "Linda", "Daniel", "Susan", "Kevin"),
@@ -36,7 +36,7 @@ STATUSES: tuple[str, ...] = (
 )
 QUICK_METHODS = ("WALLET", "CARD", "CARD", "RTP", "FEDNOW")
 SLOW_METHODS = ("ACH", "ACH", "PW_BANK")
-"""Those that take days."""
+"""Methods that take days."""
 FAILURES = (
     "Insufficient wallet balance",
     "Card declined by issuer",

@@ -1,4 +1,4 @@
-"""Records such as a small company has them; what a newcomer sees."""
+"""Generates records like those of a small company; the default."""
 
 from paywint_async.emulator._everyday_catalogue import (
     COMPANIES,
@@ -19,7 +19,7 @@ from paywint_async.emulator._transitions import EXPIRED, FINAL, PROCESSING, SUCC
 _COMPANY_EVERY = 5
 _LINK_LIFE_US = 24 * 3600 * 1_000_000
 _SLOW_US = (24 * 3600 * 1_000_000, 48 * 3600 * 1_000_000)
-"""The least time after which it is settled, and how much longer it may take."""
+"""The least time until a payment is settled, and the range above that."""
 _QUICK_US = (5_000_000, 600_000_000)
 _AMOUNTS = (
     (55, 3_00, 99_99),
@@ -27,16 +27,16 @@ _AMOUNTS = (
     (98, 1_000_00, 4_999_99),
     (100, 5_000_00, 24_999_99),
 )
-"""(below this share of a hundred, the least cents, the most)"""
+"""(below this percentage, the least cents, the most)"""
 
 
 class EverydayGenerator(Generator):
-    """Amounts from 3 to 25,000 dollars, plain names, most of it paid, none of it in the future.
+    """Amounts from 3 to 25,000 dollars, usual names, mostly paid, nothing in the future.
 
     Args:
         identity: The seed's ids and randomness.
-        end_us: When the history ends, in Unix microseconds: what was not settled by then is
-            `processing`, a link that was not used within a day is expired.
+        end_us: The end of the history, in Unix microseconds: a payment that was not settled by then is
+            `processing`, and a link that was not used within a day has expired.
     """
 
     def __init__(self, identity: Identity, end_us: int) -> None:
@@ -75,7 +75,7 @@ class EverydayGenerator(Generator):
         )
 
     def _outcome(self, slot: Slot, chance: Chance, *, is_slow: bool) -> tuple[str, int | None]:
-        """The status, and when it was reached where it is final."""
+        """The status, and the time at which it was reached if it is final."""
         status, created_us = STATUSES[chance.status], slot.created_at_us
         if created_us >= self._end_us:  # it arrives while the emulator runs
             return status, created_us + 1 if status in FINAL else None
@@ -90,7 +90,7 @@ class EverydayGenerator(Generator):
 
 
 def _amount(money: int) -> str:
-    """Dollars as JSON encoders write a float: `45.0`, `4.5`, `150.75`."""
+    """Dollars in the form in which JSON encoders write a float: `45.0`, `4.5`, `150.75`."""
     share, money = money % 100, money // 100
     least, most = next((least, most) for below, least, most in _AMOUNTS if share < below)
     cents = least + money % (most - least + 1)

@@ -1,4 +1,4 @@
-"""Settings that can be changed while the emulator runs: latency, request limit, failing answers."""
+"""Settings that can be changed while the emulator runs: latency, request limit, share of failures."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from paywint_async.emulator._traffic import TokenBucket
 
 
 class FaultSettings:
-    """The behaviour of the API.
+    """Latency, request limit and failures of the API.
 
     Args:
-        identity: Which requests fail follows from its seed.
-        latency: Seconds each request waits before state is read and answered.
+        identity: Its seed decides which requests fail.
+        latency: Seconds by which each request is delayed before it is processed.
         rate_limit: Requests per second; None: no limit.
-        failures: The share of requests that are answered with 503, from 0 to 1.
+        failures: The share of requests that get a 503, from 0 to 1.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FaultSettings:
         self.latency, self.rate_limit, self.failures = latency, rate_limit, failures
 
     def fails(self) -> bool:
-        """Whether the request that comes now is one of those that fail."""
+        """Decide whether the next request fails; each call counts as one request."""
         if not self.failures:
             return False
         self._asked += 1

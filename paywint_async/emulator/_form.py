@@ -1,6 +1,6 @@
-"""A JSON object read field by field, with FastAPI's words for what is wrong in it.
+"""Reads a JSON object field by field, with FastAPI's messages for the problems.
 
-Bytes to values; it knows neither HTTP nor what the fields are for.
+Knows neither HTTP nor the meaning of the fields.
 """
 
 import json
@@ -9,17 +9,17 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, cast
 
-# Beyond the range of a double nobody reads the number; refused, it cannot fill the memory either.
+# Larger numbers exceed a double, and could fill the memory.
 _LARGEST_EXPONENT = 308
 
 Problem = tuple[tuple[str | int, ...], str, str]
-"""Location, message, type: one entry of a 422's `detail`."""
+"""Location, message and type: one entry of the `detail` of a 422."""
 
 _Fault = tuple[str, str]
 
 
 class InvalidBody(Exception):
-    """The body is refused; `problems` says where and why."""
+    """The body is invalid; `problems` says where and why."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
@@ -27,16 +27,16 @@ class InvalidBody(Exception):
 
 
 class Form:
-    """A JSON object whose problems are gathered until `check`.
+    """A JSON object whose problems are collected until `check`.
 
-    A reader that finds a problem notes it and returns a stand-in of the right type, so that one
-    answer names every problem.
+    A method that finds a problem records it and returns a placeholder of the right type, so that one
+    response names all problems.
 
     Args:
         body: The request's bytes.
 
     Raises:
-        InvalidBody: The bytes are no JSON object.
+        InvalidBody: The bytes are not a JSON object.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -44,27 +44,27 @@ class Form:
         self._fields = _object(body)
 
     def refuse(self, where: tuple[str | int, ...], message: str, kind: str) -> None:
-        """Note a problem at this place of the body."""
+        """Record a problem at this location of the body."""
         self._problems.append((("body", *where), message, kind))
 
     def check(self) -> None:
-        """Stop where there was a problem.
+        """Raise if there was a problem.
 
         Raises:
-            InvalidBody: With every problem that was noted.
+            InvalidBody: With all recorded problems.
         """
         if self._problems:
             raise InvalidBody(self._problems)
 
     def money(self, name: str, *, at_most: Decimal | None = None) -> Decimal:
-        """A required amount: positive, at most two decimals as it is written."""
+        """A required amount: positive, written with at most two decimals."""
         number = self._number(name, ("Input should be a valid decimal", "decimal_type"))
         if number is not None:
             self._note(name, _money_fault(number, at_most))
         return number or Decimal(0)
 
     def integer(self, name: str, *, at_least: int = 1, among: Collection[int] = ()) -> int:
-        """A required whole number; `10.0` is one, as it is in JSON Schema."""
+        """A required integer; `10.0` is one, as in JSON Schema."""
         number = self._number(name, ("Input should be a valid integer", "int_type"))
         if number is not None:
             self._note(name, _integer_fault(number, at_least, among))
@@ -109,7 +109,7 @@ class Form:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         value: Any = json.loads(body.decode(), parse_float=Decimal, parse_constant=_no_constant)
-    # Deep nesting overflows the stack, an absurd exponent the decimal type; neither is a 500.
+    # Deep nesting overflows the stack, a huge exponent the decimal type; neither may give a 500.
     except (ValueError, ArithmeticError, RecursionError) as error:
         message = f"JSON decode error: {type(error).__name__}"
         raise InvalidBody([(("body",), message, "json_invalid")]) from None
@@ -120,7 +120,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _money_fault(number: Decimal, at_most: Decimal | None) -> _Fault | None:

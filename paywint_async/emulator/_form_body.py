@@ -1,6 +1,6 @@
-"""Parses the forms of the pages, as browsers send them. Anything else is answered with a 4xx.
+"""Parses URL-encoded form bodies, as browsers send them. Other bodies get a 4xx.
 
-aiohttp's own reader takes more kinds, and fails on what is none in as many ways.
+aiohttp's own parser accepts more types, and has many different errors for invalid bodies.
 """
 
 from urllib.parse import parse_qsl
@@ -12,16 +12,16 @@ _MOST_FIELDS = 100
 
 
 async def fields(request: web.Request) -> dict[str, str]:
-    """The form's fields by name; none where nothing was sent.
+    """The form's fields by name; empty if there is no body.
 
     Raises:
-        HTTPException: 413, 415, or 400 where the body is no such form.
+        HTTPException: 413, 415, or 400 if the body is not such a form.
     """
     try:
         body = await request.read()
     except web.RequestPayloadError:
         problem = web.HTTPBadRequest(text="the body cannot be read: it is not what was announced\n")
-        problem.force_close()  # what else comes on this connection cannot be told from the body
+        problem.force_close()  # the rest of the body could be taken for a request
         raise problem from None
     if not body:
         return {}

@@ -1,8 +1,8 @@
-"""A record from its rank, made when asked: (seed, direction, rank) decides what it holds.
+"""Generates a record on demand from seed, direction and rank, which decide its content.
 
-What all histories have in common; what is in a record is `HostileGenerator`'s or
-`EverydayGenerator`'s. It holds no history and no clock, so a million payments cost nothing until
-somebody reads them.
+This is the part that all histories have in common; `HostileGenerator` and `EverydayGenerator` decide the
+content. There is no list of records and no clock, so a million payments take no memory until they are
+read.
 """
 
 import struct
@@ -20,7 +20,7 @@ _DRAW = struct.Struct(f">{TAG_BYTES}x QQQ HI BBBBB")
 
 
 class Chance(NamedTuple):
-    """The randomness of a record, one number for each thing that varies; as `_DRAW` reads it."""
+    """The random numbers of a record, one for each property; the fields of `_DRAW`."""
 
     jitter: int
     settling: int
@@ -36,7 +36,7 @@ class Chance(NamedTuple):
 
 @attrs.frozen
 class Party:
-    """Somebody who pays or is paid."""
+    """A payer or payee."""
 
     party_id: str
     name: str
@@ -44,7 +44,7 @@ class Party:
 
 @attrs.frozen(kw_only=True)
 class Slot:
-    """The place of a record: which payment it is, whose, and when it was made."""
+    """The id, direction, rank and creation time of a record."""
 
     payment_id: str
     direction: DirectionName
@@ -53,7 +53,7 @@ class Slot:
 
 
 class Generator(ABC):
-    """The generated part of a seed's history.
+    """Generates the records of a seed.
 
     Args:
         identity: The seed's ids and randomness.
@@ -62,14 +62,14 @@ class Generator(ABC):
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self.account = Party(identity.uuid("account"), "Emulated Goods & Co.")
-        self._parties: dict[int, Party] = {}  # made when asked: most emulators serve few payments
+        self._parties: dict[int, Party] = {}  # made on demand: most emulators serve few payments
 
     def somebody(self, purpose: str) -> Party:
-        """One of the other parties; the same for the same purpose."""
+        """A party other than the account; the same for the same purpose."""
         return self._party_of(self._identity.bits(purpose)[0])
 
     def created_at_us(self, direction: DirectionName, rank: int, calendar: Calendar) -> int:
-        """When the payment of this rank was made, in Unix microseconds."""
+        """The creation time of the payment of this rank, in Unix microseconds."""
         chance = Chance(*_DRAW.unpack_from(self._identity.draw(direction, rank)))
         return calendar.created_at_us(rank, chance.jitter)
 
@@ -104,4 +104,4 @@ class Generator(ABC):
 
     @abstractmethod
     def _fill(self, slot: Slot, chance: Chance) -> EmulatedPayment:
-        """The random content of this record."""
+        """Make the record of a slot from its random numbers."""

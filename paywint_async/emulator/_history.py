@@ -1,7 +1,7 @@
-"""One direction of the history: which ranks exist, and the row of each.
+"""One direction of the history: the ranks that exist, and the row of each.
 
-A rank is a payment's number counted from the oldest, and never changes. It knows neither clocks nor
-HTTP; whoever holds it says when a payment comes.
+A rank is a payment's number counted from the oldest, and never changes. Knows neither clocks nor HTTP:
+the caller passes the time.
 """
 
 from bisect import bisect_left, insort
@@ -16,25 +16,25 @@ from paywint_async.emulator._identity import DirectionName
 from paywint_async.emulator._payment import EmulatedPayment
 
 CACHED_ROWS = 131_072
-"""Rendered rows kept, about 90 MB once that many have been read: a benchmark of 100,000 payments
-then measures its client, not this server. Of a longer history, read from end to end, each row would
-be gone before it is asked for again, so only the `RECENT_ROWS` are kept."""
+"""The number of cached rows, about 90 MB in all, so that a benchmark of 100,000 payments measures its
+client and not this server. In a longer history that is read completely, each row would be evicted before
+it is requested again, so only `RECENT_ROWS` are cached."""
 
 RECENT_ROWS = 2_048
-"""Those that a client asks for twice, since pages were shifted or an answer was lost."""
+"""Enough for requests that are repeated because pages were shifted or a response was lost."""
 
 _SECOND_US = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
 class SavedHistory:
-    """The state of a direction's history besides its seed, or the unsaved part of that.
+    """The state of a direction's history that does not follow from the seed, or its unsaved part.
 
     Args:
         size: The rank of the newest payment.
-        payments: By rank, those that were changed or, where True, written at the end.
-        deleted: The ranks that were taken out.
-        arrivals: The calendars of payments that came at a time of their own, in their order.
+        payments: Changed or appended payments by rank; the flag is True for appended ones.
+        deleted: The deleted ranks.
+        arrivals: The calendars of payments that arrived while the emulator ran, in order.
     """
 
     size: int
@@ -47,11 +47,11 @@ class History:
     """The payments of one direction.
 
     Args:
-        generator: Makes the records nobody wrote.
-        direction: Whose records.
-        size: How many there are at the beginning.
-        calendar: When those were made.
-        render: Writes a payment as JSON.
+        generator: Generates the records that were neither changed nor appended.
+        direction: Of the records.
+        size: The number of payments at the beginning.
+        calendar: The creation times of those payments.
+        render: Converts a payment to JSON.
     """
 
     def __init__(
@@ -85,27 +85,27 @@ class History:
 
     @property
     def newest_rank(self) -> int:
-        """The rank of the payment that came last, deleted or not; 0 where none came."""
+        """The rank of the newest payment, deleted or not; 0 if there is none."""
         return self._newest_rank
 
     @property
     def next_rank(self) -> int:
-        """The rank of the next payment to come."""
+        """The rank of the next payment."""
         return self._newest_rank + 1
 
     def time_after(self, count: int) -> int:
-        """No later than this would be the last of so many more payments, in Unix microseconds."""
+        """An upper bound of the time of the last of so many further payments, in Unix microseconds."""
         latest = self._calendars.latest
         return latest.interval_start_us(self._newest_rank + 1) + count * self._usual_step_us
 
     def grow(self, count: int) -> None:
-        """Let that many generated payments come, at the times that follow."""
+        """Add generated payments, whose times continue the calendar."""
         self._newest_rank += count
 
     def grow_now(self, count: int, now_us: int) -> None:
-        """Let that many generated payments come just before this time, a second apart at most.
+        """Add generated payments just before this time, at most a second apart.
 
-        They come after all others, whatever the clock says.
+        Their times are after all others, even if the clock went back.
         """
         if not count:
             return
@@ -119,12 +119,12 @@ class History:
         self._newest_rank += count
 
     def next_time(self, now_us: int) -> int:
-        """The time for a payment that comes now: later than any other, whatever the clock says."""
+        """The time for a new payment: later than all others, even if the clock went back."""
         newest = self._newest_rank
         return max(now_us, self._time(newest) + 1) if newest else now_us
 
     def write(self, payment: EmulatedPayment) -> None:
-        """Append a payment that was not generated; its time must be `next_time`."""
+        """Append a given payment, whose time must be `next_time`."""
         rank = self.next_rank
         self._calendars.go_on_after(rank, payment.created_at_us)
         self._appended.add(rank)
@@ -133,11 +133,11 @@ class History:
         self._newest_rank = rank
 
     def restore(self, saved: SavedHistory) -> None:
-        """Take over what was saved, in place of what there is now."""
+        """Replace the state by a saved one."""
         self._calendars.forget()
         appended = {rank for rank, (_payment, is_appended) in saved.payments.items() if is_appended}
         self._written = {rank: payment for rank, (payment, _) in saved.payments.items()}
-        # Where payments arrived just after a written one, their calendar is the later one.
+        # If payments arrived right after an appended one, their calendar comes second.
         changes = [(rank + 1, 0, rank) for rank in appended]
         changes += [(each.first_rank, 1, index) for index, each in enumerate(saved.arrivals)]
         for _first_rank, is_arrival, index in sorted(changes):
@@ -160,16 +160,16 @@ class History:
         )
 
     def mark_saved(self) -> None:
-        """Notes that all changes until now have been saved."""
+        """Mark all changes as saved."""
         self._unsaved, self._unsaved_deletions, self._unsaved_arrivals = set(), [], []
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether something was written, deleted or came at its own time since `mark_saved`."""
+        """Whether payments were changed, deleted or added since `mark_saved`."""
         return bool(self._unsaved or self._unsaved_deletions or self._unsaved_arrivals)
 
     def delete(self, rank: int) -> None:
-        """Take a payment out of the listing; the others keep their ranks.
+        """Delete a payment; the others keep their ranks.
 
         Raises:
             ValueError: There is no payment of this rank.
@@ -190,11 +190,11 @@ class History:
         return self._render(written) if written else self._generated_row(rank)
 
     def payment(self, rank: int) -> EmulatedPayment:
-        """The payment of this rank as facts."""
+        """The payment of this rank."""
         return self._written.get(rank) or self._generate(rank)
 
     def replace(self, rank: int, payment: EmulatedPayment) -> None:
-        """Put other facts in the place of this rank's; id and time of creation stay."""
+        """Replace the payment of this rank; id and time of creation must be the same."""
         self._written[rank] = payment
         self._unsaved.add(rank)
 

@@ -1,4 +1,4 @@
-"""Records that hurt code which is careless with text or money; the test suite's history."""
+"""Generates records with extreme values, for tests of the handling of text and money."""
 
 from paywint_async.emulator._generator import Chance, Generator, Slot
 from paywint_async.emulator._hostile_catalogue import (
@@ -20,7 +20,7 @@ _Sides = tuple[str | None, str | None, str | None, str | None]
 
 
 class HostileGenerator(Generator):
-    """Trillions, digits that a float loses, names of all scripts, markup, formulas, gaps."""
+    """Trillions, digits that a float loses, names in many scripts, markup, formulas, null fields."""
 
     def _name(self, index: int, bits: int) -> str:
         names = HARD_NAMES if index % _HARD_NAME_EVERY == 0 else NAMES
@@ -46,7 +46,7 @@ class HostileGenerator(Generator):
         )
 
     def _sides(self, slot: Slot, chance: Chance) -> _Sides:
-        """Payer's id and name, then payee's; of the other side each is unknown now and then."""
+        """Id and name of payer and payee; each value of the other party may be null."""
         other = self._party(chance)
         other_id = other.party_id if chance.gaps & 0x0F else None
         other_name = other.name if chance.gaps >> 4 else None

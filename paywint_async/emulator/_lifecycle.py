@@ -1,6 +1,6 @@
-"""The changes of the account's payments: at once or on a timetable, and the webhooks that tell them.
+"""Changes the account's payments, at once or on a timetable, and notifies listeners.
 
-Nothing here awaits and nothing looks at a clock: whoever holds it says what time it is.
+Nothing here awaits or reads a clock: the caller passes the time.
 """
 
 import heapq
@@ -18,13 +18,13 @@ ChangeListener = Callable[[Change], None]
 
 
 class Lifecycle:
-    """The lives of one account's payments.
+    """Changes the payments of one account, and records their timelines.
 
     Args:
-        book: Where they are.
-        timetable_us: What becomes of a new link by itself, as (microseconds after it was made,
-            status); a step that is not possible any more when it is due is left out.
-        refunded_status: The status of a payment that was refunded whole.
+        book: The payments.
+        timetable_us: The scheduled changes of a new link, as (microseconds after its creation,
+            status); a change that is not possible any more when it is due is skipped.
+        refunded_status: The status of a payment that was refunded completely.
     """
 
     def __init__(
@@ -44,31 +44,31 @@ class Lifecycle:
 
     @property
     def next_due_us(self) -> int | None:
-        """When the timetable has something to do next."""
+        """The time of the next scheduled change, in Unix microseconds, or None."""
         return self._due[0][0] if self._due else None
 
     def subscribe(self, listener: ChangeListener) -> Callable[[], None]:
-        """Call it with every change, at once; it must not raise. What comes back ends it."""
+        """Call a function, which must not raise, at every change; returns a function that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def timeline(self, payment_id: str) -> list[Change]:
-        """The events of a payment here, oldest first; generated payments begin without any."""
+        """The changes of a payment, oldest first; generated payments have none at first."""
         return list(self._timelines.get(payment_id.lower(), ()))
 
     def create(self, payment: EmulatedPayment) -> None:
-        """Note that this payment was made, and plan what becomes of it."""
+        """Record a new payment, and schedule its changes."""
         self._plan(payment)
         self._note(Change(payment=payment, previous=None, at_us=payment.created_at_us))
 
     def change(
         self, payment_id: str, status: str, now_us: int, *, reason: str | None = None
     ) -> EmulatedPayment:
-        """Move a payment on.
+        """Change the status of a payment.
 
         Raises:
             LookupError: No such payment.
-            IllegalChange: That status cannot come next.
+            IllegalChange: It cannot change to that status.
         """
         before = self._book.payment(payment_id)
         if status == _transitions.RETRIED:
@@ -84,10 +84,10 @@ class Lifecycle:
         return after
 
     def retry(self, payment_id: str, now_us: int) -> EmulatedPayment:
-        """Put a new payment in the place of one that came to nothing.
+        """Replace a payment that failed, expired or was rejected by a new one.
 
         Returns:
-            The new one; the old one is `retried`.
+            The new payment; the old one is `retried`.
 
         Raises:
             LookupError: No such payment.
@@ -112,15 +112,15 @@ class Lifecycle:
     def refund(
         self, payment_id: str, cents: int | None, now_us: int, *, is_fee: bool = False
     ) -> Refund:
-        """Give money back.
+        """Refund a payment, or its fee.
 
         Args:
-            cents: How much; None: all that was not refunded yet.
-            is_fee: Whether it is of the payment's fee.
+            cents: The amount; None: everything that is not refunded yet.
+            is_fee: Whether the payment's fee is refunded.
 
         Raises:
             LookupError: No such payment.
-            IllegalChange: It did not succeed, or so much is not left.
+            IllegalChange: It did not succeed, or the amount is more than can be refunded.
         """
         before = self._book.payment(payment_id)
         after, given = _transitions.refunded(
@@ -136,11 +136,11 @@ class Lifecycle:
         return refund
 
     def schedule(self, payment_id: str, status: str, at_us: int) -> None:
-        """Let a payment take that status at that time, should it still be possible then."""
+        """Schedule a change of status, which is skipped if it is not possible then."""
         heapq.heappush(self._due, (at_us, next(self._number), payment_id, status))
 
     def settle(self, now_us: int) -> None:
-        """Do what was due by then, in the order of its times."""
+        """Apply the changes that are due by this time, in order."""
         while self._due and self._due[0][0] <= now_us:
             at_us, _number, payment_id, status = heapq.heappop(self._due)
             try:
@@ -149,10 +149,10 @@ class Lifecycle:
                 else:
                     self.change(payment_id, status, at_us)
             except (LookupError, _transitions.IllegalChange):
-                continue  # it went another way, or was deleted: that is what "planned" means
+                continue  # the payment has changed otherwise, or was deleted
 
     def restore(self, timeline: list[Change]) -> None:
-        """Take over what has happened to a payment, oldest first and at least one change."""
+        """Restore the changes of a payment: oldest first, at least one."""
         payment = timeline[-1].payment
         self._timelines[payment.payment_id] = timeline
         if timeline[0].previous is None and payment.status not in _transitions.FINAL:

@@ -1,4 +1,4 @@
-"""The options of an emulator, checked once. Does not know what the settings are for."""
+"""The options of an emulator, validated. Does not know what they are used for."""
 
 import math
 import re
@@ -19,7 +19,7 @@ from paywint_async.emulator._wire import (
 )
 
 LARGEST_HISTORY = 100_000_000
-"""Its newest payment is of the year 2965; the calendar's end is eight times as far."""
+"""The newest payment of so many is in the year 2965."""
 
 _EARLIEST, _LATEST = date(1980, 1, 1), date(8000, 1, 1)
 _PATH = re.compile(r"/api(/[A-Za-z0-9._~-]+)+")
@@ -68,7 +68,7 @@ def _name(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> N
 
 
 def _day(settings: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    # A datetime is a date, too, and would end a history at another hour than it says.
+    # A datetime is a date, too, and its time of day would be ignored.
     if value is None:
         return
     if isinstance(value, datetime) or not isinstance(value, date):
@@ -85,7 +85,7 @@ def _path(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> N
 
 
 def _steps(_settings: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-    # Retrying makes a link, whose timetable would retry it again, for ever.
+    # A retry makes a link, whose timetable would retry it again, without end.
     allowed = [status for status in PLANNABLE if status != RETRIED]
     for step in value:
         is_pair = isinstance(step, tuple | list) and len(step) == 2
@@ -103,7 +103,7 @@ def _is_wait(value: Any) -> bool:
 
 @attrs.frozen(kw_only=True)
 class EmulatorOptions:
-    """The arguments of `Emulator`, valid; it says what each means.
+    """The validated arguments of `Emulator`, which documents them.
 
     Raises:
         ValueError: One of them is out of its range; the message names it.

@@ -1,4 +1,4 @@
-"""The page behind a payment link: what a payer sees, and what a payer can do."""
+"""The page of a payment link, where a payer pays or declines."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,7 +14,7 @@ _Act = Callable[[str], Awaitable[Any]]
 
 
 class PayerPage:
-    """`/pay/{payment_id}`: looking at it opens the payment; its buttons pay, decline or expire it.
+    """`/pay/{payment_id}`: a view changes the payment to `opened`; buttons pay, decline or expire it.
 
     Args:
         controls: The account.
@@ -26,7 +26,7 @@ class PayerPage:
         self._redirect_url = redirect_url
 
     def add_to(self, router: web.UrlDispatcher) -> None:
-        """Its routes."""
+        """Add the routes."""
         router.add_get("/pay/{payment_id}", self._show)
         router.add_post("/pay/{payment_id}", self._act)
 
@@ -46,7 +46,9 @@ class PayerPage:
         action = (await _form_body.fields(request)).get("action", "")
         try:
             await self._do(action, payment.payment_id)
-        except _transitions.IllegalChange:  # another tab was quicker; the page says what holds now
+        except (
+            _transitions.IllegalChange
+        ):  # changed meanwhile in another tab; the page shows the current state
             return self._render(self._controls.payment(payment.payment_id), status=409)
         raise web.HTTPSeeOther(self._after(self._controls.payment(payment.payment_id)))
 

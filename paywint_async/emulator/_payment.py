@@ -1,15 +1,15 @@
-"""One payment as the emulator holds it, in units that lose nothing. It knows no JSON."""
+"""One payment in exact units. Knows no JSON."""
 
 import attrs
 
 
 @attrs.frozen(kw_only=True)
 class EmulatedPayment:
-    """A payment's facts; the fields are the API's, save that times are Unix microseconds.
+    """A payment; the fields are the API's, but times are Unix microseconds.
 
-    `amount` is text: the very digits that go on the wire. `invoice_number` is kept for the account,
-    the API never shows it. Nor does it show `refunded_cents`, what was paid back, and `refunds`, the
-    number of refunds, those of fees counted, too.
+    `amount` is text with the digits that are sent. The API does not show `invoice_number`,
+    `refunded_cents` (the refunded amount) and `refunds` (the number of refunds, including those of
+    fees).
     """
 
     payment_id: str

@@ -1,7 +1,7 @@
-"""The account's state: both directions, the payments that keep arriving, the links that are made.
+"""The account's state: the payments of both directions, new arrivals, and payment links.
 
-Nothing here awaits, so every answer comes from one moment. Time is handed in: monotonic seconds
-for the arrivals, Unix microseconds for what goes on the wire.
+Nothing here awaits, so each response shows one consistent state. The caller passes the time: monotonic
+seconds for arrivals, Unix microseconds for everything else.
 """
 
 import re
@@ -32,7 +32,7 @@ _TOKEN_LIFE_US = 15 * 60 * 1_000_000
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """One page of a listing: its rows as JSON, and how many payments there are in all."""
+    """One page of a listing: its rows as JSON, and the total number of payments."""
 
     rows: list[bytes]
     total: int
@@ -47,9 +47,9 @@ class IssuedToken:
 
 
 class Arrivals:
-    """Counts the payments that have come since the clock was started, at a steady rate.
+    """Counts the payments that have arrived since the start, at a constant rate.
 
-    Counted when somebody asks, without a task or a timer: the same clock gives the same payments.
+    They are computed on demand, without a task or timer: the same clock gives the same payments.
 
     Args:
         per_second: Payments per second.
@@ -61,36 +61,36 @@ class Arrivals:
         self._taken = 0
 
     def start(self, now: float) -> None:
-        """Begin to count at this monotonic time."""
+        """Start counting at this monotonic time."""
         self._since, self._taken = now, 0
 
     def stop(self) -> None:
-        """Let none come until it is started again."""
+        """Stop counting until the next `start`."""
         self._since = None
 
     def waiting(self, now: float) -> int:
-        """The number of payments that will have come by this time, since the last `take`."""
+        """The number of payments that arrive between the last `take` and this time."""
         if self._since is None:
             return 0
         return int((now - self._since) * self._per_second) - self._taken
 
     def take(self, now: float) -> int:
-        """The number of payments that have come since the last call."""
+        """The number of payments since the last call."""
         new = self.waiting(now)
         self._taken += new
         return new
 
 
 class PaymentBook:
-    """Everything the emulated account has.
+    """All payments and tokens of the emulated account.
 
     Args:
         identity: The seed's ids and randomness.
-        payments: Length of each direction's history at the beginning.
-        arrivals: What keeps coming.
-        order: Which end of the history page 1 shows.
+        payments: The number of payments of each direction at the beginning.
+        arrivals: Counts the payments that arrive later.
+        order: Whether page 1 has the newest or the oldest payments.
         today: The day on which the history ends; None: a hostile history, which begins in 2015.
-        render: Writes a payment as JSON.
+        render: Converts a payment to JSON.
     """
 
     def __init__(
@@ -113,11 +113,11 @@ class PaymentBook:
 
     @property
     def today(self) -> date | None:
-        """The day on which the generated history ends; None: it is a hostile one."""
+        """The day on which the generated history ends; None if it is a hostile one."""
         return self._today
 
     def end_on(self, today: date) -> None:
-        """Let the generated history end on this day; nothing may have been changed yet."""
+        """Set the last day of the generated history, before any change of it."""
         self._make_histories(today)
 
     def _make_histories(self, today: date | None) -> None:
@@ -141,15 +141,15 @@ class PaymentBook:
         }
 
     def settle(self, now_us: int) -> None:
-        """Let in what has arrived by this time (Unix microseconds), in both directions."""
+        """Add the arrivals until this time (Unix microseconds), in both directions."""
         count = self._arrivals.take(now_us / 1_000_000)
         for direction in DIRECTIONS:
             self.arrive(direction, count, now_us)
 
     def arrive(self, direction: DirectionName, count: int, now_us: int) -> None:
-        """Let that many generated payments of a direction come now.
+        """Add generated payments of a direction now.
 
-        Those of a hostile history have the times that follow the others', in 2015 and later.
+        In a hostile history their times continue those of the others, from 2015 on.
         """
         history = self.history(direction)
         if self._today is None:
@@ -158,17 +158,17 @@ class PaymentBook:
             history.grow_now(count, now_us)
 
     def check_settle(self, now: float) -> None:
-        """ValueError where the calendar has no room for what will have arrived by this time."""
+        """Raise ValueError if the arrivals until this time would exceed the calendar."""
         for direction in DIRECTIONS:
             self.check_growth(direction, self._arrivals.waiting(now))
 
     def check_growth(self, direction: DirectionName, count: int) -> None:
-        """ValueError where the calendar has no room for so many more payments."""
+        """Raise ValueError if so many further payments would exceed the calendar."""
         if count and self.history(direction).time_after(count) >= LATEST_US:
             raise ValueError(f"all payments must be before the year 9000: {count} are too many")
 
     def history(self, direction: DirectionName) -> History:
-        """One direction.
+        """The history of one direction.
 
         Raises:
             ValueError: No such direction.
@@ -178,13 +178,13 @@ class PaymentBook:
         return self._histories[direction]
 
     def ids(self, direction: DirectionName) -> list[str]:
-        """Every id of a direction, newest first."""
+        """All ids of a direction, newest first."""
         history = self.history(direction)
         ranks = reversed(history.ranks(1, history.total))
         return [self._identity.payment_id(direction, rank) for rank in ranks]
 
     def page(self, direction: DirectionName, page_no: int, rows_per_page: int) -> Page:
-        """One page as it stands now; a page behind the last one is empty."""
+        """One page in the current state; a page after the last one is empty."""
         history = self._histories[direction]
         total, skipped = history.total, (page_no - 1) * rows_per_page
         if self._order == "oldest":
@@ -194,7 +194,7 @@ class PaymentBook:
         return Page(rows=[history.row(rank) for rank in ranks], total=total)
 
     def find(self, payment_id: str) -> bytes | None:
-        """The payment of this id as JSON, whichever its direction; None where there is none."""
+        """The payment of this id as JSON, in either direction; None if there is none."""
         place = self._locate(payment_id)
         return None if place is None else self._histories[place[0]].row(place[1])
 
@@ -210,17 +210,17 @@ class PaymentBook:
         return place
 
     def payment(self, payment_id: str) -> EmulatedPayment:
-        """The payment of this id; LookupError where there is none."""
+        """The payment of this id; raises LookupError if there is none."""
         direction, rank = self.place(payment_id)
         return self._histories[direction].payment(rank)
 
     def replace(self, payment: EmulatedPayment) -> None:
-        """Put other facts in the place of those of its id; LookupError where there are none."""
+        """Replace the payment with this id; raises LookupError if there is none."""
         direction, rank = self.place(payment.payment_id)
         self._histories[direction].replace(rank, payment)
 
     def payer_of(self, payment: EmulatedPayment) -> tuple[str, str]:
-        """Id and name of the one who pays: as noted, else somebody who follows from the id."""
+        """Id and name of the payer: those of the payment, else of a party derived from its id."""
         somebody = self._generator.somebody(payment.payment_id)
         return payment.payer_id or somebody.party_id, payment.payer_name or somebody.name
 
@@ -229,7 +229,7 @@ class PaymentBook:
         return self._identity.uuid(f"refund {payment.payment_id} {payment.refunds}")
 
     def repeat(self, payment: EmulatedPayment, now_us: int) -> EmulatedPayment:
-        """Append a pending payment that asks for the same once more; returns it."""
+        """Append a pending payment for the same amount and purpose; returns it."""
         direction, _rank = self.place(payment.payment_id)
         history = self._histories[direction]
         new = attrs.evolve(
@@ -258,7 +258,7 @@ class PaymentBook:
         invoice_number: str | None,
         now_us: int,
     ) -> EmulatedPayment:
-        """Append a pending payment: received is the account's own link, sent the other side's."""
+        """Append a pending payment: a link of the account (received) or of another party (sent)."""
         history, account = self._histories[direction], self._generator.account
         payment_id = self._identity.payment_id(direction, history.next_rank)
         is_own = direction == "received"
@@ -283,7 +283,7 @@ class PaymentBook:
         return payment
 
     def create_token(self, now_us: int) -> IssuedToken:
-        """A checkout token; the sequence of them follows from the seed."""
+        """Make a checkout token; the seed decides the sequence of tokens."""
         self.tokens += 1
         bits = self._identity.bits(f"checkout token {self.tokens}")
         return IssuedToken(token=f"chk_{bits.hex()[:48]}", expires_at_us=now_us + _TOKEN_LIFE_US)

@@ -1,6 +1,6 @@
-"""HTML out: the templates beside this module, escaped, with headers that let nothing else in.
+"""Renders the HTML templates, escaped, with a strict content security policy.
 
-The only user of Jinja2 here, which is an extra: without it the API works, and the pages say what lacks.
+The only module here that uses Jinja2, an extra. Without it the API works, and the pages name the extra.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _STATIC = {"console.css": "text/css", "console.js": "text/javascript"}
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
-    """A template as an answer."""
+    """Render a template as a response."""
     environment = _environment()
     if environment is None:
         return web.Response(status=501, text=_MISSING)
@@ -36,7 +36,7 @@ def page(template: str, *, status: int = 200, **values: Any) -> web.Response:
 
 
 async def static(request: web.Request) -> web.Response:
-    """The style sheet and the script."""
+    """Serve the style sheet and the script."""
     name = request.match_info["name"]
     if name not in _STATIC:
         raise web.HTTPNotFound

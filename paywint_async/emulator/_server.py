@@ -1,6 +1,6 @@
-"""`Emulator`: the emulated API's life cycle, and the handles that demos and tests turn.
+"""`Emulator`: starts and stops the emulated API, and connects its parts.
 
-It owns the listening socket and wires the parts; the account is the `PaymentBook`'s, HTTP is `Api`'s.
+It owns the listening socket; the account's state is in `PaymentBook`, and `Api` serves HTTP.
 """
 
 import asyncio
@@ -42,62 +42,61 @@ _LONGEST_WAIT = 3600.0  # seconds: a timer further ahead is set again then
 
 
 class Emulator(Controls, WebhookControls):
-    """The Paywint API on loopback, with a made-up account behind it.
+    """The Paywint API on loopback, with a generated account.
 
     `async with Emulator(payments=10_000) as emulator:` serves until the block ends. The same seed
     gives the same history, byte for byte, on the same day; `today` makes it the same on any day.
 
-    The history is that of a small company: payments of 3 to 25,000 dollars, one in twenty minutes
-    (more often where they would reach back more than three years), the last of them just after
-    today's begin in UTC, by the machine's clock when the emulator is made (in the first hour of a
-    day: yesterday's). Nothing is dated in the future. With `hostile` it is what tests need instead:
-    trillions, digits that a float loses, markup, formulas, all scripts and every gap, one payment
-    in five minutes since 2015, whatever the date is; a longer one begins with the shorter one.
-    What happens while it runs has the time of the event loop, beginning with the machine's.
+    The history is that of a small company: payments of 3 to 25,000 dollars, one every twenty minutes
+    (more often if they would go back more than three years). The last one is just after the begin of
+    today in UTC, by the system's clock when the emulator is made (in the first hour of a day: of
+    yesterday), and nothing is in the future. With `hostile` it has extreme values for tests: trillions,
+    digits that a float loses, markup, formulas, many scripts, null fields; one payment every five minutes
+    since 2015, independent of the date, and a longer history begins with the shorter one.
+    While the emulator runs, its time is that of the event loop, starting at the system's.
 
     Args:
-        payments: Length of the history at the start, in each direction; 0 to 100,000,000.
-        seed: Any integer; decides keys, ids and every record.
-        hostile: Whether the history is the hostile one.
-        today: The day on which the other one ends; None: the current one, in UTC.
-        latency: Seconds each request waits before state is read and answered, up to 3600.
-        rate_limit: Requests per second, from 0.001; above it, after a burst of one second's worth,
-            the answer is 429 with `Retry-After`. None: no limit.
-        failures: Share of the requests that are answered with 503, from 0 to 1.
-        arrivals: Payments per second that keep coming in each direction while it runs, up to
-            10,000.
+        payments: The number of payments at the start, in each direction; 0 to 100,000,000.
+        seed: Any integer; decides keys, ids and all records.
+        hostile: Whether the history has extreme values.
+        today: The last day of a history that is not hostile; None: the current day in UTC.
+        latency: Seconds by which each request is delayed before it is processed, up to 3600.
+        rate_limit: Requests per second, from 0.001, after a burst of those of one second; above it
+            the response is 429 with `Retry-After`. None: no limit.
+        failures: The share of requests that get a 503, from 0 to 1.
+        arrivals: New payments per second in each direction while it runs, up to 10,000.
         host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        order: Which end page 1 of a listing shows: "newest" (assumed of Paywint) or "oldest".
-        expire_after: Seconds for which a new link can be paid; a day.
-        timetable: What becomes of each new link by itself, as (seconds after it was made, status),
+        port: Port to listen on; 0: a free one.
+        order: Whether page 1 has the "newest" payments (assumed of Paywint) or the "oldest".
+        expire_after: Seconds until a new link expires; default: a day.
+        timetable: The scheduled changes of each new link, as (seconds after its creation, status),
             such as `[(2, "opened"), (3, "processing"), (5, "success")]`.
-        state: An SQLite file, made where missing, in which what was made and changed outlives the
-            emulator; for the same `payments`, `seed`, `order` and `hostile` only. The day on which
-            the history ends stays the one of its first run.
-        webhook_url: Where each change is told, on this machine; also an attribute.
+        state: An SQLite file, created if missing, that keeps new and changed payments for the next
+            run with the same `payments`, `seed`, `order` and `hostile`. The last day of the history
+            stays that of the first run.
+        webhook_url: The URL on this machine to which each change is sent; also an attribute.
         webhook_secret: Signs the webhooks, as `webhooks` describes; None: they are not signed.
-        webhook_faults: What goes wrong with them on purpose.
-        webhook_retry_delays: Seconds before the second and the third attempt of a delivery; one
-            minute and five, as Paywint publishes.
-        webhook_amounts: The unit of amounts in webhooks, which Paywint's pages contradict each
-            other about: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
-        redirect_url: Where the payer's page leads back to, with `id` and `status`.
-        refund_event: The name of the event of a refund: Paywint's page is about "payment.refunded"
+        webhook_faults: Simulated faults of webhooks.
+        webhook_retry_delays: Seconds before the second and the third attempt of a delivery; default:
+            one minute and five, as Paywint publishes.
+        webhook_amounts: The unit of amounts in webhooks, about which Paywint's pages contradict each
+            other: "cents" (`599`), "dollars" (`5.99`) or "text" (`"5.99"`).
+        redirect_url: The URL to which the payer's page redirects, with `id` and `status`.
+        refund_event: The name of the event of a refund: Paywint's page documents "payment.refunded"
             and shows "payment.refund".
-        refunded_status: The status of a payment that was refunded whole, which nobody has published.
-        sent_path: Where the list of sent payments is, below `/api/`; nobody has published that.
+        refunded_status: The status of a payment that was refunded completely; not published.
+        sent_path: The path of the list of sent payments, below `/api/`; not published.
         empty_records: `records` of a page without payments: "list" (`[]`) or "null".
-        empty_total: `totalRecords` where there is no payment: "zero", "null" or "absent".
-        extra_fields: Whether payments and webhooks have fields that only Paywint's site for
-            platforms shows, such as `processing_fee` and `transaction_id`.
-        deviations: Names of ways in which it differs from what is assumed of Paywint, such as
-            "amounts-as-text"; an unknown name is refused with a list of all. `paywint doctor` finds each.
+        empty_total: `totalRecords` without payments: "zero", "null" or "absent".
+        extra_fields: Whether payments and webhooks have fields that are only in Paywint's
+            documentation for platforms, such as `processing_fee` and `transaction_id`.
+        deviations: Names of deviations from what is assumed of Paywint, such as "amounts-as-text";
+            the error for an unknown name lists all. `paywint doctor` finds each.
 
     Raises:
         ValueError: An argument is out of its range; the message names it.
 
-    Source: the API is `paywint-api.md`, error shapes and limits of it are assumed there.
+    Source: `paywint-api.md`; the formats of errors and the limits are assumed there.
     """
 
     def __init__(
@@ -193,7 +192,7 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def url(self) -> str:
-        """The address at which it listens; it stays the same after a restart.
+        """The base URL; it stays the same after a restart.
 
         Raises:
             RuntimeError: It was never started with `port=0`, so there is no port yet.
@@ -215,26 +214,26 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def payer_key(self) -> str:
-        """The `X-Api-Key` of whoever is on the other side of the account's payments.
+        """The `X-Api-Key` of the other party of the account's payments.
 
-        With it and `payer_secret` the API shows the same payments from there: what the account
-        received was sent, and what it sent was received.
+        With it and `payer_secret` the API shows the same payments from that side: payments that the
+        account received are sent ones, and the other way round.
         """
         return self._identity.payer_key
 
     @property
     def payer_secret(self) -> str:
-        """The `X-Api-Secret` that goes with `payer_key`."""
+        """The `X-Api-Secret` for `payer_key`."""
         return self._identity.payer_secret
 
     @property
     def journal(self) -> Journal:
-        """The journal of requests: `exchanges` are the latest 10,000, `subscribe` tells of more."""
+        """The journal of requests: `exchanges` has the latest 10,000, `subscribe` reports new ones."""
         return self._journal
 
     @property
     def requests(self) -> list[RecordedExchange]:
-        """The latest 10,000 requests, in the order in which they were finished."""
+        """The latest 10,000 requests, in the order of their completion."""
         return list(self._journal.exchanges)
 
     @property
@@ -249,15 +248,15 @@ class Emulator(Controls, WebhookControls):
 
     @property
     def peak_in_flight(self) -> int:
-        """The most requests that were being served at one time."""
+        """The most requests that were served at the same time."""
         return self._journal.peak_in_flight
 
     async def start(self) -> None:
-        """Begin to serve. After `aclose` it may be started again: same history, same port.
+        """Start serving. After `aclose` it can be started again, with the same history and port.
 
         Raises:
-            RuntimeError: It is running.
-            OSError: The port is taken, or the host is not this machine's.
+            RuntimeError: It is running already.
+            OSError: The port is in use, or the host is not an address of this machine.
         """
         if self._runner is not None:
             raise RuntimeError(f"the emulator is already running at {self.url}")
@@ -279,9 +278,9 @@ class Emulator(Controls, WebhookControls):
         self._changed()
 
     async def aclose(self) -> None:
-        """Stop serving and close every connection; closing twice is harmless.
+        """Stop serving and close all connections. Idempotent.
 
-        Requests in flight have a quarter of a second to finish, then they are cut off.
+        Requests in flight have a quarter of a second to finish, then they are cancelled.
         """
         runner, self._runner = self._runner, None
         if runner is None:
@@ -363,7 +362,7 @@ class Emulator(Controls, WebhookControls):
         app = api.application()
         PayerPage(self, self._settings.redirect_url).add_to(app.router)
         Console(self, self._journal, self._webhooks, self._fault_settings).add_to(app.router)
-        # A client that goes away ends its request: `in_flight` is what somebody still waits for.
+        # A request is cancelled when its client disconnects, so `in_flight` counts live ones only.
         return web.AppRunner(
             app,
             access_log=None,

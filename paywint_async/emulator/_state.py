@@ -1,7 +1,7 @@
-"""A file that outlives the emulator: what was made and changed, in SQLite.
+"""The state file: payments that were created or changed, in SQLite.
 
-Only what does not follow from the seed is written, each time the account was asked or changed, in
-one transaction. The file belongs to one seed, size and order, and to one emulator at a time.
+Only state that does not follow from the seed is written, after each request and change, in one
+transaction. The file belongs to one seed, size and order, and to one emulator at a time.
 """
 
 import json
@@ -41,11 +41,11 @@ class StateFile:
     """The file of one emulator.
 
     Args:
-        path: Made where missing.
-        identity: What the history follows from, by name; a file of another one is refused.
+        path: Created if missing.
+        identity: The options that decide the history, by name; a file with others is refused.
 
     Raises:
-        ValueError: The file is of another emulator, or no such file.
+        ValueError: The file is of another emulator, or is not a state file.
     """
 
     def __init__(self, path: str, identity: dict[str, object]) -> None:
@@ -56,7 +56,7 @@ class StateFile:
         self._database: sqlite3.Connection | None = None
 
     def open(self, book: PaymentBook, lifecycle: Lifecycle, clock: Clock) -> None:
-        """Bring the account to where the file has it; from then on `save` writes.
+        """Restore the account from the file; from then on `save` writes.
 
         Raises:
             RuntimeError: The account was changed while the file was closed.
@@ -67,7 +67,7 @@ class StateFile:
                 "with a state file, change them while the emulator runs"
             )
         try:
-            # No waiting for somebody else's lock: it would hold up the event loop.
+            # Does not wait for a lock, which would block the event loop.
             self._database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._refuse_strangers()
@@ -87,11 +87,11 @@ class StateFile:
             raise
 
     def note(self, change: Change) -> None:
-        """Remember a change until the next `save`."""
+        """Store a change until the next `save`."""
         self._changes.append(change)
 
     def save(self, book: PaymentBook, clock: Clock) -> None:
-        """Write whatever is new, all of it or nothing."""
+        """Write all changes in one transaction."""
         if self._database is None:
             return
         facts = {"clock": str(clock.added_us), "tokens": str(book.tokens)}
@@ -108,13 +108,13 @@ class StateFile:
             for direction in DIRECTIONS:
                 self._write_history(direction, book.history(direction).unsaved())
             self._write_changes()
-        # Only now: what could not be written is tried again with the next change.
+        # After the transaction, so that a failed one is repeated with the next change.
         for direction in DIRECTIONS:
             book.history(direction).mark_saved()
         self._changes, self._saved_facts = [], facts
 
     def close(self) -> None:
-        """Give the file back; closing twice is harmless."""
+        """Close the file. Idempotent."""
         database, self._database = self._database, None
         if database is not None:
             database.close()
@@ -136,10 +136,10 @@ class StateFile:
     def _refuse_strangers(self) -> None:
         tables = {name for (name,) in self._execute("SELECT name FROM sqlite_schema")}
         if tables and not tables >= {"facts", "payments", "deleted", "changes"}:
-            raise ValueError(f"{self._path} is some other program's database, not a state file")
+            raise ValueError(f"{self._path} is a database of another program, not a state file")
 
     def _add_missing_columns(self) -> None:
-        """Bring a file of 0.1, which knew no refunds, up to date."""
+        """Upgrade a file of 0.1, which had no refunds."""
         columns = {row[1] for row in self._execute("PRAGMA table_info(changes)")}
         if "refund" not in columns:
             self._execute("ALTER TABLE changes ADD COLUMN refund TEXT")

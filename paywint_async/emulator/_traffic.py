@@ -1,4 +1,4 @@
-"""The request limit and the journal of requests. Both are told the time; neither knows HTTP."""
+"""The request limit and the journal of requests. The caller passes the time; neither knows HTTP."""
 
 import math
 import re
@@ -9,17 +9,17 @@ import attrs
 
 JOURNAL_LENGTH = 10_000
 BODY_LENGTH = 1000
-"""Characters of a body that are remembered."""
+"""The number of characters that are kept of a body."""
 
 
 @attrs.frozen(kw_only=True)
 class RecordedExchange:
     """One request that was served.
 
-    `at_us` is when it came, in Unix microseconds of the emulator's clock; `started` and `finished`
-    are seconds of the event loop's. `operation` is what was asked for, such as "create_link"; None
-    where it is none of the API's. `status` is None where the client went away before the answer;
-    `page_no` is set for listings. Of the bodies there is the beginning, without credentials.
+    `at_us` is the time of arrival, in Unix microseconds of the emulator's clock; `started` and `finished`
+    are seconds of the event loop's clock. `operation` is the API operation, such as "create_link", or
+    None. `status` is None if the client disconnected before the response; `page_no` is set for listings.
+    Bodies are truncated, and contain no credentials.
     """
 
     at_us: int
@@ -30,31 +30,31 @@ class RecordedExchange:
     started: float
     finished: float
     page_no: int | None
-    # As text, ten thousand of them would take 40 MB: one emoji makes every character four bytes.
+    # As bytes, since one emoji makes each character of a text take four bytes: 40 MB in all.
     _request: bytes = attrs.field(alias="request")
     _response: bytes = attrs.field(alias="response")
 
     @property
     def request_body(self) -> str:
-        """Its beginning."""
+        """The beginning of the request's body."""
         return self._request.decode()
 
     @property
     def response_body(self) -> str:
-        """Its beginning; empty where there was no answer."""
+        """The beginning of the response's body; empty if there was no response."""
         return self._response.decode()
 
     @property
     def duration(self) -> float:
-        """Seconds from its coming to its answer, the latency included."""
+        """Seconds from arrival to response, including the latency."""
         return self.finished - self.started
 
 
 class Journal:
-    """Counts every request, and remembers the latest `JOURNAL_LENGTH`.
+    """Counts all requests, and keeps the latest `JOURNAL_LENGTH`.
 
     Args:
-        secrets: What is blotted out wherever it stands, besides checkout tokens.
+        secrets: Texts that are masked wherever they occur, besides checkout tokens.
     """
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
@@ -68,36 +68,36 @@ class Journal:
         self.exchanges: deque[RecordedExchange] = deque(maxlen=JOURNAL_LENGTH)
 
     def open(self) -> None:
-        """A request has come."""
+        """Count a request that has arrived."""
         self.request_count += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def close(self, exchange: RecordedExchange) -> None:
-        """A request has been served, or given up by its client."""
+        """Record a request that was served, or cancelled by its client."""
         self.in_flight -= 1
         self.exchanges.append(exchange)
         for listener in tuple(self._listeners):
             listener(exchange)
 
     def subscribe(self, listener: Callable[[RecordedExchange], object]) -> Callable[[], None]:
-        """Call it with every exchange; it must not raise. What comes back ends it."""
+        """Call a function, which must not raise, with every exchange; returns a function that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def blot(self, text: str) -> str:
-        """The text without credentials."""
+        """Mask the credentials in a text."""
         return self._secrets.sub("***", text)
 
     def excerpt(self, body: bytes) -> bytes:
-        """The beginning of a body as UTF-8, fit to be kept."""
-        # More than is kept is searched: a secret may lie across the cut.
+        """The beginning of a body as UTF-8, with credentials masked."""
+        # Searches more than is kept, since a secret may extend across the end.
         beginning = body[: BODY_LENGTH + self._longest].decode(errors="replace")
         return self.blot(beginning)[:BODY_LENGTH].encode()
 
 
 class TokenBucket:
-    """Lets so many requests through a second, after a burst of one second's worth.
+    """Allows `rate` requests per second, after a burst of those of one second.
 
     Args:
         rate: Requests per second.
@@ -110,10 +110,10 @@ class TokenBucket:
         self._filled_at = 0.0
 
     def take(self, now: float) -> int:
-        """Ask for one request at this monotonic time.
+        """Take a token for one request at this monotonic time.
 
         Returns:
-            0 where it may pass, else the whole seconds after which there is room, at least 1.
+            0 if it is allowed, else the seconds until one will be, rounded up, at least 1.
         """
         grown = self._tokens + (now - self._filled_at) * self._rate
         self._tokens, self._filled_at = min(self._burst, grown), now

@@ -1,11 +1,11 @@
-"""The life of one payment: which status may follow which, and what that does to its facts. Pure.
+"""The status transitions of a payment, and their effects on its fields. Pure.
 
     pending, initiated → opened → processing → settling → success | failed
                     └──────┴──── rejected | expired
 
-A link is `pending` when it is made, as is published. What failed, was rejected or has expired can be
-retried: it becomes `retried`, and a new payment with a new id takes its place. What succeeded can be
-refunded, whole or in parts; whether that changes the status is not published.
+A new link is `pending`, as is published. A payment that failed, was rejected or has expired can be
+retried: it becomes `retried`, and a new payment with a new id replaces it. A payment that succeeded can
+be refunded, completely or in parts; whether that changes the status is not published.
 """
 
 import attrs
@@ -31,17 +31,17 @@ _NEXT: dict[str, tuple[str, ...]] = {
 }
 STATUSES = tuple(_NEXT)
 PLANNABLE = tuple(status for status in _NEXT if status not in ("pending", REFUNDED))
-"""The statuses to which a payment can be set; a timetable with ``retried`` would never end."""
+"""The statuses that can be scheduled; a timetable with ``retried`` would never end."""
 FINAL = frozenset({*_ENDS, "retried", REFUNDED})
 UNPAID = frozenset({"pending", "initiated", "opened"})
-"""The statuses in which a payer can still decide, and which expire."""
+"""The statuses in which a payer has not decided yet, and which expire."""
 
 _NO_REASON = "Declined by the emulator"
 
 
 @attrs.frozen(kw_only=True)
 class Refund:
-    """Money that went back, of the payment or (`is_fee`) of its fee; `amount` is in dollars."""
+    """A refund of a payment or (`is_fee`) of its fee; `amount` is in dollars."""
 
     refund_transaction_id: str
     amount: str
@@ -50,10 +50,10 @@ class Refund:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One step of a payment's life.
+    """A change of a payment's status, or a refund.
 
-    `retry_payment_id` is set on `retried`; `previous` is None for the payment's beginning; `refund`
-    is set where money went back.
+    `retry_payment_id` is set for `retried`; `previous` is None for a new payment; `refund` is set for
+    refunds.
     """
 
     payment: EmulatedPayment
@@ -64,7 +64,7 @@ class Change:
 
 
 class IllegalChange(ValueError):
-    """A payment cannot go from the status it has to that one."""
+    """A payment cannot change from its status to the requested one."""
 
 
 def next_statuses(payment: EmulatedPayment) -> tuple[str, ...]:
@@ -73,10 +73,10 @@ def next_statuses(payment: EmulatedPayment) -> tuple[str, ...]:
 
 
 def check_change(payment: EmulatedPayment, status: str) -> None:
-    """Whether the status may come next.
+    """Raise if the payment cannot change to the status.
 
     Raises:
-        IllegalChange: It may not; the message says what may.
+        IllegalChange: It cannot; the message names the possible statuses.
     """
     allowed = _NEXT[payment.status]
     if status not in allowed:
@@ -93,11 +93,11 @@ def changed(
     """The payment in its next status.
 
     Args:
-        now_us: When it changes; becomes `payment_date` where it ends.
+        now_us: The time of the change; becomes `payment_date` if the status is final.
         reason: Why it failed or was rejected.
 
     Raises:
-        IllegalChange: That status cannot come next.
+        IllegalChange: It cannot change to that status.
     """
     check_change(payment, status)
     if status == "failed":
@@ -124,15 +124,15 @@ def refundable_cents(payment: EmulatedPayment) -> int:
 def refunded(
     payment: EmulatedPayment, cents: int | None, *, is_fee: bool, full_status: str
 ) -> tuple[EmulatedPayment, int]:
-    """The payment after a refund, and the cents that went back.
+    """The payment after a refund, and the refunded cents.
 
     Args:
-        cents: How much; None: all that was not refunded yet.
-        is_fee: Whether it is of the fee, which may be refunded of any payment that succeeded.
-        full_status: What the payment's status is once all of it went back.
+        cents: The amount; None: everything that is not refunded yet.
+        is_fee: Whether the fee is refunded, which is possible for any payment that succeeded.
+        full_status: The status of a payment that is refunded completely.
 
     Raises:
-        IllegalChange: It did not succeed, or so much is not left.
+        IllegalChange: It did not succeed, or the amount is more than can be refunded.
     """
     left = _cents(payment.amount) - payment.refunded_cents
     given = left if cents is None else cents

@@ -1,7 +1,7 @@
-"""JSON in: what the body of each operation may hold.
+"""Validates the JSON bodies of the operations.
 
 The limits are those of the published Payment section. "At most two decimals", the digits of a phone
-and "email or phone" are stricter than the OpenAPI file, which does not say them.
+number and "email or phone" are not in the OpenAPI file.
 """
 
 import re
@@ -20,7 +20,7 @@ _PHONE = re.compile(r"[0-9]{5,20}")
 
 @attrs.frozen(kw_only=True)
 class LinkRequest:
-    """A valid body of Create Payment Link; `amount` has the digits that were sent."""
+    """A valid body of Create Payment Link; `amount` has the digits of the request."""
 
     amount: str
     description: str | None
@@ -29,7 +29,7 @@ class LinkRequest:
 
 @attrs.frozen(kw_only=True)
 class PageRequest:
-    """A valid body of both listings."""
+    """A valid body of a listing."""
 
     page_no: int
     rows_per_page: int
@@ -39,7 +39,7 @@ def link_request(body: bytes) -> LinkRequest:
     """Read the body of Create Payment Link.
 
     Raises:
-        InvalidBody: It breaks a rule.
+        InvalidBody: It is invalid.
     """
     form = Form(body)
     amount = form.money("amount")
@@ -53,7 +53,7 @@ def page_request(body: bytes) -> PageRequest:
     """Read the body of a listing.
 
     Raises:
-        InvalidBody: It breaks a rule.
+        InvalidBody: It is invalid.
     """
     form = Form(body)
     rows_per_page = form.integer("rows_per_page", among=PAGE_SIZES)
@@ -63,10 +63,10 @@ def page_request(body: bytes) -> PageRequest:
 
 
 def check_token_request(body: bytes) -> None:
-    """Look through the body of the checkout token operation.
+    """Validate the body of the checkout token operation.
 
     Raises:
-        InvalidBody: It breaks a rule.
+        InvalidBody: It is invalid.
     """
     form = Form(body)
     form.money("amount", at_most=CHECKOUT_MAXIMUM)

@@ -19,7 +19,7 @@ class WebhookControls:
 
     @webhook_url.setter
     def webhook_url(self, url: str | None) -> None:
-        """Tell changes there from now on."""
+        """Send changes to this URL from now on."""
         self._webhooks.url = url
 
     @property
@@ -39,26 +39,26 @@ class WebhookControls:
 
     @webhook_faults.setter
     def webhook_faults(self, faults: WebhookFaults) -> None:
-        """Let these go wrong from now on."""
+        """Apply these faults from now on."""
         self._webhooks.faults = faults
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The latest 100,000 webhooks, oldest first, each with what came of it."""
+        """The latest 100,000 webhooks, oldest first, each with its result."""
         return list(self._webhooks.deliveries)
 
     async def delivered(self) -> None:
-        """Return once no webhook is under way or waits for its next attempt."""
+        """Wait until no webhook is being sent or waits for its next attempt."""
         await self._webhooks.settled()
 
     async def resend(self, delivery: Delivery | str) -> Delivery:
-        """Make a delivery once more, with the same id, whatever became of it.
+        """Send a delivery again with the same id, whatever its outcome was.
 
         Args:
-            delivery: One of `deliveries`, or its id: of several with one id, the latest.
+            delivery: One of `deliveries`, or its id; of several with the same id the latest.
 
         Raises:
             LookupError: No such delivery.
-            RuntimeError: It is not running.
+            RuntimeError: The emulator is not running.
         """
         return await self._webhooks.resend(delivery)

@@ -1,8 +1,8 @@
-"""Webhooks out: each change of a payment, told to one URL as Paywint publishes it.
+"""Sends webhooks: each change of a payment goes to one URL, in the form that Paywint publishes.
 
-At most three attempts, until an answer is 2xx; the events of one payment leave in their order, one
-after the other. Signed with a scheme of the emulator's own, since Paywint publishes none: that of
-Standard Webhooks, header `webhook-signature` with `v1,` and the base64 of
+There are at most three attempts until a response is 2xx; the events of one payment are sent in order,
+one after the other. Paywint publishes no signature scheme, so they are signed as Standard Webhooks: the
+header `webhook-signature` has `v1,` and the base64 of
 HMAC-SHA256(secret, "{webhook-id}.{webhook-timestamp}.{body}").
 """
 
@@ -30,9 +30,9 @@ PUBLISHED = frozenset(
 RETRY_DELAYS = (60.0, 300.0)
 """Seconds before the second and the third attempt, as Paywint publishes them."""
 KEPT = 100_000
-"""Deliveries remembered."""
+"""The number of deliveries that are kept."""
 
-# Spelled out: about a URL that is odd, what checks it and what opens it could disagree.
+# A strict pattern: a URL parser might read an unusual URL differently than aiohttp.
 _OWN_URL = re.compile(
     r"https?://(localhost|127\.0\.0\.1|\[::1\])(:(?P<port>[0-9]{1,5}))?"
     r"([/?#][^\s\\\x00-\x20\x7f\ud800-\udfff]*)?",
@@ -50,10 +50,10 @@ class WebhookFaults:
     """The faults of deliveries, drawn from the seed.
 
     Args:
-        delay: Seconds each delivery waits before its first attempt, up to 1e9.
-        duplicate: Probability that a delivery is made twice, with the same id.
+        delay: Seconds before the first attempt of each delivery, up to 1e9.
+        duplicate: Probability that a delivery is sent twice, with the same id.
         reorder: Probability that later events of the payment may overtake it.
-        drop: Probability that nothing is sent at all.
+        drop: Probability that a delivery is not sent.
     """
 
     delay: float = attrs.field(default=0.0, validator=_seconds)
@@ -64,13 +64,12 @@ class WebhookFaults:
 
 @attrs.define(kw_only=True)
 class Delivery:
-    """One event on its way, and what came of it.
+    """The delivery of one event, and its outcome.
 
-    `delivery_id` is the event's `id`: all refunds of a payment have the payment's, `number` is of
-    this one alone.
-    `attempts` holds the status of each answer, or the reason why there was none, `attempted_us` when
-    each began, in Unix microseconds of the emulator's clock; `outcome` is
-    "pending", "delivered", "failed" (no 2xx in three attempts) or "dropped" (a fault).
+    `delivery_id` is the event's `id`; all refunds of a payment have the payment's id there. `number` is
+    unique. `attempts` has the status of each response, or the reason why there was none; `attempted_us`
+    has the start of each attempt, in Unix microseconds of the emulator's clock. `outcome` is "pending",
+    "delivered", "failed" (no 2xx in three attempts) or "dropped" (a fault).
     """
 
     number: int
@@ -89,15 +88,15 @@ class Webhooks:
     """The deliveries of one emulator.
 
     Args:
-        identity: Ids and faults follow from its seed.
+        identity: Its seed decides ids and faults.
         clock: The emulator's time.
-        url: Where they go; None: nowhere, and none is made. Loopback only.
-        secret: What they are signed with; None: not at all.
-        change_body: Makes each body another one on purpose.
-        faults: What goes wrong on purpose.
+        url: The receiver, on loopback only; None: no webhooks are made.
+        secret: Signs the webhooks; None: they are not signed.
+        change_body: Changes each body, for a deviation.
+        faults: The simulated faults.
         unit: Of the amounts.
-        refund_name: Of the event of a refund.
-        has_more: Whether they have fields that are not published for developers.
+        refund_name: The name of the event of a refund.
+        has_more: Whether bodies have fields that are not published for developers.
         retry_delays: Seconds before the second and the third attempt.
 
     Raises:
@@ -129,7 +128,7 @@ class Webhooks:
         self._has_more = has_more
         self._retry_delays = retry_delays
         self._count = 0
-        self._lines: dict[str, deque[Delivery]] = {}
+        self._queues: dict[str, deque[Delivery]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         self._room = asyncio.Semaphore(_AT_ONCE)  # of one loop, so each start makes another
@@ -158,11 +157,11 @@ class Webhooks:
         self._session = aiohttp.ClientSession(
             timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
         )
-        for name in self._lines:
+        for name in self._queues:
             self._run(self._empty(name))
 
     async def aclose(self) -> None:
-        """Break off what is under way; it stays "pending"."""
+        """Cancel all deliveries in progress, which stay "pending"."""
         session, self._session = self._session, None
         tasks = list(self._tasks)
         for task in tasks:
@@ -173,7 +172,7 @@ class Webhooks:
             await session.close()
 
     def note(self, change: Change) -> None:
-        """Tell of a change, where its status has a published event and there is a URL."""
+        """Send a change, if there is a URL and Paywint publishes an event for the status."""
         payment = change.payment
         is_published = change.refund is not None or payment.status in PUBLISHED
         if self._url is None or not is_published:
@@ -222,21 +221,21 @@ class Webhooks:
         return payment_id, name, body
 
     async def settled(self) -> None:
-        """Return once nothing is under way or waiting for its next attempt."""
+        """Wait until no delivery is being sent or waits for its next attempt."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
 
     async def resend(self, what: Delivery | str) -> Delivery:
-        """Make a delivery once more, with the same id, whatever became of it.
+        """Send a delivery again with the same id, whatever its outcome was.
 
         Args:
-            what: The delivery, or its id: of several with one, the latest.
+            what: The delivery, or its id; of several with the same id the latest.
 
         Raises:
             LookupError: No such delivery.
             RuntimeError: The emulator is not running.
 
-        Cancellation: The delivery is broken off. Where the emulator closes first, it stays pending.
+        Cancellation: The delivery is cancelled. If the emulator closes first, it stays pending.
         """
         self._check_started()
         delivery = what if isinstance(what, Delivery) else self._latest(what)
@@ -256,7 +255,7 @@ class Webhooks:
 
     def _check_started(self) -> None:
         if self._session is None:
-            raise RuntimeError("the emulator delivers nothing before it is started: await start()")
+            raise RuntimeError("the emulator sends no webhooks before it is started: await start()")
 
     def _latest(self, delivery_id: str) -> Delivery:
         for delivery in reversed(self.deliveries):
@@ -270,16 +269,16 @@ class Webhooks:
         if drop < self.faults.drop:
             delivery.outcome = "dropped"
             return
-        is_astray = reorder < self.faults.reorder
-        # A line of its own: whatever else happens to the payment overtakes it.
-        name = f"astray {delivery.number}" if is_astray else delivery.payment_id
-        line = self._lines.setdefault(name, deque())
-        line.append(delivery)
-        if len(line) == 1 and self._session is not None:
-            self._run(self._empty(name, after=wait * _LONGEST_DETOUR if is_astray else 0.0))
+        is_delayed = reorder < self.faults.reorder
+        # In a queue of its own, so that later events of the payment overtake it.
+        name = f"delayed {delivery.number}" if is_delayed else delivery.payment_id
+        queue = self._queues.setdefault(name, deque())
+        queue.append(delivery)
+        if len(queue) == 1 and self._session is not None:
+            self._run(self._empty(name, after=wait * _LONGEST_DETOUR if is_delayed else 0.0))
 
     def _draw(self) -> tuple[float, ...]:
-        """Four numbers from 0 to 1, as the seed has them for this delivery."""
+        """Four random numbers from 0 to 1, which the seed decides for each delivery."""
         bits = self._identity.bits(f"webhook faults {self._count}")
         return tuple(int.from_bytes(bits[i : i + 8], "big") / 2**64 for i in range(0, 32, 8))
 
@@ -290,11 +289,11 @@ class Webhooks:
         return task
 
     async def _empty(self, name: str, *, after: float = 0.0) -> None:
-        line = self._lines[name]
-        while line:
-            await self._deliver(line[0], after=after)
-            line.popleft()
-        del self._lines[name]
+        queue = self._queues[name]
+        while queue:
+            await self._deliver(queue[0], after=after)
+            queue.popleft()
+        del self._queues[name]
 
     async def _deliver(self, delivery: Delivery, *, after: float = 0.0) -> None:
         await asyncio.sleep(self.faults.delay + after)
@@ -329,10 +328,14 @@ class Webhooks:
     def _headers(self, delivery: Delivery) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "paywint-emulator"}
         if self.secret is not None:
-            timestamp = self._clock.unmoved_us() // 1_000_000  # moving it makes no replay
+            timestamp = (
+                self._clock.unmoved_us() // 1_000_000
+            )  # the real time: advancing the clock must not make it too old
             headers["webhook-id"] = delivery.delivery_id
             headers["webhook-timestamp"] = str(timestamp)
-            key = self.secret.encode("utf-8", "surrogatepass")  # whatever an environment may hold
+            key = self.secret.encode(
+                "utf-8", "surrogatepass"
+            )  # an environment variable may have surrogates
             headers["webhook-signature"] = sign(key, delivery.delivery_id, timestamp, delivery.body)
         return headers
 
@@ -351,7 +354,7 @@ def sign(key: bytes, delivery_id: str, timestamp: int, body: bytes) -> str:
 
 
 def check_url(url: str) -> str:
-    """The URL, where it is one of this machine's own.
+    """The URL, if it is on loopback.
 
     Raises:
         ValueError: It is not.

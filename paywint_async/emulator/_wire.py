@@ -1,6 +1,7 @@
-"""JSON out: the bytes of every answer, joined from templates.
+"""Writes the JSON of all responses, by templates.
 
-Written by hand on purpose: amounts keep their digits, and no code is shared with the SDK's codec.
+It does not use a JSON encoder for amounts, which keeps their digits, and shares no code with the SDK's
+codec.
 """
 
 import uuid
@@ -22,12 +23,12 @@ _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def instant(unix_us: int) -> str:
-    """A time as the API writes it: UTC, six decimals, `Z`."""
+    """A time in the API's format: UTC, six decimals, `Z`."""
     return f"{(_UNIX + timedelta(microseconds=unix_us)).isoformat(timespec='microseconds')}Z"
 
 
 def payment_row(payment: EmulatedPayment) -> bytes:
-    """A payment as a JSON object, its fields in the order of the published table."""
+    """A payment as a JSON object, with the fields in the order of the published table."""
     paid_us = payment.payment_date_us
     return (
         f'{{"payment_id":"{payment.payment_id}"'
@@ -48,7 +49,7 @@ def payment_row(payment: EmulatedPayment) -> bytes:
 
 
 def with_platform_fields(payment: EmulatedPayment) -> bytes:
-    """A payment with the fields that payments have on Paywint's site for platforms."""
+    """A payment with the additional fields of Paywint's documentation for platforms."""
     more = (
         f',"processing_fee":0.3,"delivery_fee":0,"invoice_no":{_text(payment.invoice_number)}'
         f',"transaction_id":"{_transaction_id(payment)}","card_id":null,"bank_id":null}}'
@@ -68,10 +69,10 @@ def payment_list(
 
     Args:
         rows: Its payments as JSON.
-        total: How many there are in all.
-        now_us: When it is answered, in Unix microseconds.
-        empty_records: What stands in the place of no payments.
-        empty_total: What stands in the place of a total of 0.
+        total: The number of all payments.
+        now_us: The time of the response, in Unix microseconds.
+        empty_records: The value of `records` without payments.
+        empty_total: The value of `totalRecords` for 0.
     """
     has_null = empty_records == "null" and not rows
     records = b"null" if has_null else b"[" + b",".join(rows) + b"]"
@@ -85,18 +86,18 @@ def payment_list(
 
 
 def envelope(data: bytes, message: str, now_us: int) -> bytes:
-    """An answer with one object, in the envelope."""
+    """A response with one object in the envelope."""
     head = f'{{"success":true,"message":{_text(message)},"data":'.encode()
     return head + data + b',"queryGeneratedTime":%s}' % _seconds(now_us)
 
 
 def payment_link(payment_id: str, link: str) -> bytes:
-    """The answer to Create Payment Link."""
+    """The data of Create Payment Link."""
     return f'{{"payment_id":"{payment_id}","payment_link":{_text(link)}}}'.encode()
 
 
 def checkout_token(token: str, expires_at_us: int) -> bytes:
-    """The answer to the checkout token operation."""
+    """The data of the checkout token operation."""
     return f'{{"checkout_token":"{token}","expires_at":"{instant(expires_at_us)}"}}'.encode()
 
 
@@ -115,9 +116,9 @@ def event(
     Args:
         name: The event's.
         delivery_id: Its id.
-        payment: What it is about, as it was then.
-        generated_us: When the event was made, in Unix microseconds.
-        retry_payment_id: The payment that takes this one's place, on `payment.retried`.
+        payment: The payment at the time of the event.
+        generated_us: The time of the event, in Unix microseconds.
+        retry_payment_id: The payment that replaces this one, for `payment.retried`.
         unit: Of the amount: Paywint's pages show cents, dollars, and dollars as text.
         has_more: Whether the data has fields that are not published for developers.
     """
@@ -140,13 +141,13 @@ def event(
 def refund_event(
     name: str, payment_id: str, *, status: str, amount: str, refund_id: str, generated_us: int
 ) -> bytes:
-    """The body of a webhook about a refund: its id is the payment's, and so is not its own.
+    """The body of a webhook about a refund, whose id is the payment's.
 
     Args:
         name: The event's.
         payment_id: The payment's.
         status: "completed" for a payment, "success" for a fee.
-        amount: As `amount_text` writes it.
+        amount: The result of `amount_text`.
         refund_id: The `refund_transaction_id`.
         generated_us: When the event was made, in Unix microseconds.
     """
@@ -158,12 +159,12 @@ def refund_event(
 
 
 def failure(message: str) -> bytes:
-    """An error in the API's own shape."""
+    """An error in the API's format."""
     return f'{{"success":false,"message":{_text(message)}}}'.encode()
 
 
 def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
-    """A 422 in FastAPI's shape, from (location, message, type)."""
+    """A 422 in FastAPI's format, from (location, message, type)."""
     detail = ",".join(
         f'{{"loc":{_encode(list(loc))},"msg":{_text(message)},"type":{_text(kind)}}}'
         for loc, message, kind in rows
@@ -172,7 +173,7 @@ def problems(rows: Sequence[tuple[Sequence[str | int], str, str]]) -> bytes:
 
 
 def amount_text(amount: str, unit: AmountUnit) -> str:
-    """An amount in dollars as a webhook has it, as JSON."""
+    """An amount in dollars as the JSON value of a webhook."""
     if unit == "dollars":
         return amount
     whole = cents(amount)
@@ -184,8 +185,8 @@ def _transaction_id(payment: EmulatedPayment) -> uuid.UUID:
 
 
 def cents(amount: str) -> int:
-    """Dollars as cents."""
-    # By its digits: a Decimal would round what is longer than its context.
+    """Convert dollars to cents."""
+    # By the digits, since a Decimal would round long ones to its context's precision.
     dollars, _point, rest = amount.partition(".")
     return int(dollars + rest.ljust(2, "0"))
 

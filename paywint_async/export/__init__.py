@@ -1,12 +1,13 @@
 """Destinations of payments: sinks, and the transfer that fills one and can be continued.
 
-Over the public API only. Knows nothing of command lines, terminals, signals or exit codes.
+Uses the public API and four small private modules. Knows nothing of command lines, terminals, signals
+or exit codes.
 
 Read it in this order: `sink` (the protocol) · `transfer` (from a reading into a sink) · `reading`
 (listings page by page) · `encoding` and `compression` (pages as bytes) · `resumable`, `atomic_file`,
 `stream` (the sinks of bytes), over `output` · `parquet`, over `parts`, and `sql`, over `database`
-(those of tables) · `checkpoint` and `files` (what makes them safe) · `changes` and `refresh` (what
-was not final yet) · `destination` (which sink for an output).
+(those of tables) · `checkpoint` and `files` (crash safety) · `changes` and `refresh` (updates of
+payments that were not final) · `destination` (which sink for an output).
 """
 
 from paywint_async.export._atomic_file import AtomicFile, partial_path

@@ -1,4 +1,4 @@
-"""A file that is whole or untouched: written beside its place, and put there when complete."""
+"""A file that is replaced atomically: written beside the target, and renamed to it when complete."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def partial_path(path: str) -> str:
 
 
 class AtomicFile(Generic[R]):
-    """A sink that replaces a regular file once all is written.
+    """A sink that replaces a regular file once everything is written.
 
-    An export that stops leaves the former file as it was, and what it has got in `partial_path`, where
-    the next one begins anew. Nothing at all is left where no payment came.
+    An export that fails leaves the former file unchanged, and the payments written so far in
+    `partial_path`, which the next export overwrites. Without any payments, no file is left.
     """
 
     def __init__(self, path: str, encoding: Encoding[R], compression: Compression = PLAIN) -> None:
@@ -39,7 +39,7 @@ class AtomicFile(Generic[R]):
         self._is_empty = True
 
     async def open(self) -> Checkpoint | None:
-        """Begins anew; there is never anything to continue."""
+        """Begins an empty file; returns None, since such an export cannot be continued."""
         self._output = OutputFile(open_locked(self._part), self._part, self._compression)
         self._output.cut(0)
         self._output.append(self._encoding.header)
@@ -53,10 +53,10 @@ class AtomicFile(Generic[R]):
         self._output.append(data)
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Nothing: this file is for good only as a whole."""
+        """Does nothing: the file appears only when complete."""
 
     async def close(self, *, complete: bool) -> None:
-        """Puts the file in its place, where complete."""
+        """Renames the file to its target if it is complete."""
         output, self._output = self._output, None
         if output is None:
             return

@@ -1,4 +1,4 @@
-"""Rows of a written file that are brought up to date. Knows bytes and rows, no files' names."""
+"""Updates rows of a written file. Knows bytes and rows, no file names."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Known:
         self._rows: dict[int, int] = {}  # hashes: of a key, and of its row
 
     def note(self, key: str, row: Hashable) -> None:
-        """The row of that key was this."""
+        """Records the row of a key."""
         self._rows[hash(key)] = hash(row)
 
     def take(self, key: str, row: Hashable) -> bool:
-        """Whether the key is known with another row; from now on this is what it was."""
+        """Records the row of a known key; returns whether it differs from the recorded one."""
         former = self._rows.get(hash(key))
         if former is None or former == hash(row):
             return False
@@ -35,7 +35,7 @@ class Known:
 
 
 class Changes:
-    """Which rows may change, and which of them have changed since they were written.
+    """Finds the rows that may change, and stores those that have changed since they were written.
 
     Args:
         encoding: of the rows.
@@ -52,9 +52,9 @@ class Changes:
     async def pending(
         self, file: IO[bytes], recheck_since: datetime | None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids in a file's rows that are not final.
+        """Yields the ids of the rows of a file that are not final.
 
-        These rows, and those created since `recheck_since`, are remembered for `take`.
+        These rows, and those created since `recheck_since`, are recorded for `take`.
         """
         rows = self._rows(file)
         while batch := [row for _, row in zip(range(_ROWS_AT_ONCE), rows, strict=False)]:
@@ -71,7 +71,7 @@ class Changes:
                 yield ids
 
     def take(self, payments: Sequence[Payment]) -> int:
-        """Remembers the rows of these payments that differ; returns how many."""
+        """Stores the rows of these payments that differ; returns their number."""
         changed = {
             key: row
             for payment in payments
@@ -82,7 +82,7 @@ class Changes:
         return len(changed)
 
     async def copy(self, file: IO[bytes], write: Callable[[bytes], None]) -> None:
-        """Copies header and rows, changed rows in the place of the former; forgets the changes."""
+        """Copies header and rows, with changed rows instead of the former; clears the changes."""
         write(self._encoding.header)
         rows = self._rows(file)
         while batch := [row for _, row in zip(range(_ROWS_AT_ONCE), rows, strict=False)]:

@@ -6,9 +6,9 @@ Version 1:
 | --- | --- |
 | ``version`` | 1 |
 | ``format``, ``direction`` | of the export; it can only be continued with the same |
-| ``size`` | how many bytes of the output belong to it; what follows them is unconfirmed |
+| ``size`` | the number of confirmed bytes of the output; what follows them is not confirmed |
 | ``tail`` | SHA-256 of the last (at most) 4,096 of those bytes; null for a stream |
-| ``successor`` | size and tail of the file that is about to take the output's place; else null |
+| ``successor`` | size and tail of the file that is about to replace the output; else null |
 | ``listing`` | the listing's own checkpoint; null before the first commit |
 """
 
@@ -57,23 +57,23 @@ class Confirmed:
 
 
 class CheckpointFile:
-    """The checkpoint of one export, locked against any other while it is open.
+    """The checkpoint file of one export, locked while it is open.
 
     Args:
-        path: the file; where it is missing or empty, the export is new.
+        path: the file; if it is missing or empty, the export is new.
         format: of the output.
         direction: ``sent``, ``received`` or ``both``.
     """
 
     def __init__(self, path: str, *, format: str, direction: str) -> None:
         self.path = path
-        self._real_path = os.path.realpath(path)  # a symbolic link stays one when it is replaced
+        self._real_path = os.path.realpath(path)  # so that replacing it keeps a symbolic link
         self._format = format
         self._direction = direction
         self._fd: int | None = None
 
     def open(self) -> Confirmed | None:
-        """Takes the lock; returns what was confirmed last, or None for a new export.
+        """Locks the file; returns its content, or None for a new export.
 
         Raises:
             ExportError: in use, not readable, damaged, or of another format or direction.
@@ -91,7 +91,7 @@ class CheckpointFile:
         listing: Checkpoint | None,
         successor: Extent | None = None,
     ) -> None:
-        """Replaces the document; the former one stays whole until the new one lasts."""
+        """Replaces the document; the former one stays complete until the new one is durable."""
         confirmed = Confirmed(
             format=self._format,
             direction=self._direction,
@@ -105,7 +105,7 @@ class CheckpointFile:
             self._replace(text)
 
     def close(self) -> None:
-        """Gives the lock back. Idempotent."""
+        """Releases the lock. Idempotent."""
         fd, self._fd = self._fd, None
         if fd is not None:
             system.close(fd)

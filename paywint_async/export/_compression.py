@@ -1,7 +1,7 @@
-"""Compressed files by their name's ending: ``.gz`` and ``.zst``. Knows no records.
+"""Compression by the ending of a file's name: ``.gz`` and ``.zst``. Knows no records.
 
-Each commit ends a gzip member or zstd frame, so that a file can be cut back to any of them, and what
-is left is a whole file; every reader takes many of them for one.
+Each commit ends a gzip member or zstd frame, so that a file can be truncated after any of them and stays
+valid; readers read the members of a file as one stream.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Compressor(Protocol):
     """One gzip member or zstd frame."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """Takes bytes; returns what of the compressed form is ready."""
+        """Compresses data; returns the compressed bytes that are ready."""
         ...
 
     def flush(self) -> bytes:
-        """Its end."""
+        """Ends the member or frame; returns its last bytes."""
         ...
 
 
@@ -55,7 +55,7 @@ def _open_plain(path: str) -> IO[bytes]:
 
 
 def _start_gzip() -> Compressor:
-    # The format's header without a name or time: the same payments make the same bytes.
+    # The format's header has no name or time, so equal payments give equal bytes.
     return zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
 
 

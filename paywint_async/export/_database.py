@@ -1,4 +1,4 @@
-"""Databases by their URL: connections, and failures in words that show no password.
+"""Connects to databases by URL, and translates their errors without passwords.
 
 Needs the extra ``sql``, for MySQL and MariaDB ``mysql``. Knows no payments and no tables.
 """
@@ -35,19 +35,19 @@ LOCKED_AT_MOST = 60.0  # seconds until a locked SQLite file is an error
 
 
 def _sqlite_errors() -> Errors:
-    import aiosqlite  # here, so that its absence is found before anything is opened
+    import aiosqlite  # imported here, so that its absence is found before anything is opened
 
     return (aiosqlite.Error,)
 
 
 def _asyncpg_errors() -> Errors:
-    import asyncpg  # refusals of a connection and of COPY come unwrapped
+    import asyncpg  # SQLAlchemy does not wrap errors of connecting and of COPY
 
     return (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def _mysql_errors() -> Errors:
-    import aiomysql  # the staging table is filled below SQLAlchemy
+    import aiomysql  # the staging table is filled without SQLAlchemy
 
     return (aiomysql.MySQLError,)
 
@@ -77,11 +77,11 @@ _DRIVERS = {
 
 
 class Database:
-    """A database that is reached when it is first used.
+    """A database, which is connected on first use.
 
-    Where the URL leaves out user, password or host, those of the environment count for PostgreSQL,
-    as for its own tools: ``PGUSER``, ``PGPASSWORD``, ``PGPASSFILE`` and so on. For MySQL and MariaDB
-    it is ``MYSQL_PWD``.
+    For PostgreSQL, user, password and host that the URL omits come from the environment, as for its own
+    tools: ``PGUSER``, ``PGPASSWORD``, ``PGPASSFILE`` and so on. For MySQL and MariaDB, an omitted
+    password comes from ``MYSQL_PWD``.
 
     Args:
         url: ``sqlite:///file.db``, ``postgresql://user@host/database`` or
@@ -103,12 +103,12 @@ class Database:
         return self._url.get_backend_name()
 
     def make_engine(self) -> AsyncEngine:
-        """Returns a new engine, whose errors never show the values that were sent."""
+        """Makes an engine whose errors never contain the values that were sent."""
         arguments: dict[str, Any] = {}
         url = self._url
         if self.dialect == "sqlite":
-            # Where aiosqlite cannot open the file, its thread outlives the error, and sometimes the
-            # event loop: then it complains on stderr.
+            # If aiosqlite cannot open the file, its thread outlives the error, and sometimes the event
+            # loop, and then writes an error to stderr.
             sqlite3.connect(str(url.database)).close()
             arguments = {"timeout": BUSY_TIMEOUT}
         elif self.dialect == "mysql":
@@ -120,20 +120,20 @@ class Database:
 
     @contextmanager
     def translated(self, action: str) -> Iterator[None]:
-        """Turns what the database or its driver raises into an ExportError."""
+        """Translates errors of the database and its driver into ExportError."""
         try:
             yield
         except self._errors as error:
             raise ExportError(f"cannot {action} {self.name}: {self._reason(error)}") from None
 
     async def when_unlocked(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Does the work, and does it again while another program has SQLite's file locked.
+        """Runs ``work``, and repeats it while another program has locked the SQLite file.
 
-        Waiting is logged once.
+        The wait is logged once.
 
         Raises:
-            ExportError: it is locked for longer than a minute.
-            what the work raises.
+            ExportError: the file is locked for more than a minute.
+            Exception: an error of ``work``.
         """
         began: float | None = None
         while True:
@@ -171,7 +171,7 @@ def _driver_of(url: sa.URL) -> _Driver:
 def _parse(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
-    except (SQLAlchemyError, ValueError):  # whose own words show the whole of it
+    except (SQLAlchemyError, ValueError):  # whose messages contain the whole URL
         raise ConfigurationError("the destination is no database's URL") from None
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
@@ -198,7 +198,7 @@ def _file_in(text: str) -> str:
 
 
 def _mysql_arguments(url: sa.URL) -> dict[str, Any]:
-    # Else a server may be set up to truncate what does not fit, with a warning that nobody sees.
+    # Else a server may be configured to truncate values that do not fit, with an unseen warning.
     arguments: dict[str, Any] = {
         "charset": "utf8mb4",
         "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -211,6 +211,6 @@ def _mysql_arguments(url: sa.URL) -> dict[str, Any]:
 
 
 def _name_of(url: sa.URL) -> str:
-    if url.get_backend_name() == "sqlite":  # which would be shown encoded
+    if url.get_backend_name() == "sqlite":  # SQLAlchemy would show it URL-encoded
         return f"sqlite:///{url.database}"
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)

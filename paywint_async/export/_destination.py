@@ -1,4 +1,4 @@
-"""Every kind of destination: its name, endings and schemes, its extra, how it is written and read back.
+"""All kinds of destinations, with their names, endings, schemes, extras, writers and readers.
 
 A new kind is one entry of `DESTINATIONS`. The commands' help, `accounts`, `reconcile` and the table in
 the documentation read that list.
@@ -34,7 +34,7 @@ _DATABASE_FILES = (".db", ".sqlite", ".sqlite3")  # by custom
 
 
 class UnknownEndingError(ConfigurationError):
-    """A file's name has an ending that no destination has; a format would say what it is."""
+    """A file's name has an unknown ending, and no format is given."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,17 +44,17 @@ class Destination:
     Attributes:
         name: for people.
         examples: of outputs, for help and documentation.
-        description: what is there afterwards, in a few words.
+        description: what an export creates, in a few words.
         endings: of a file's or directory's name, in lower case.
         schemes: of a URL, in lower case.
-        extra: what has to be installed; None: nothing.
+        extra: the extra to install; None: none.
         is_compressible: whether ``.gz`` and ``.zst`` may follow the ending.
-        reader: which reader of `paywint_async.reconcile` reads it back.
-        make_table: makes the table of an output, a direction and a format; nothing is opened yet.
-        make_sink: makes the sink of an export, with the checkpoint's path; None: the checkpoint is
-            kept within the destination, and an export goes into its table.
-        formats: what ``--format`` calls it, the usual one first; of a file with other endings, too.
-        companions: endings of the names beside an output that belong to it.
+        reader: the reader of `paywint_async.reconcile` for it.
+        make_table: makes the table of an output, a direction and a format, without opening it.
+        make_sink: makes the sink of an export, with the checkpoint's path; None: the destination
+            contains the checkpoint, and an export writes into its table.
+        formats: its values of ``--format``, the default first; they apply to other endings, too.
+        companions: endings of further files that belong to an output.
     """
 
     name: str
@@ -76,22 +76,22 @@ class Destination:
         return self.make_sink is None
 
     def format(self, asked: Format | None) -> Format:
-        """The format: the one asked for, else the usual one."""
+        """The given format, or the default."""
         return asked or next(iter(self.formats), Format.JSONL)
 
 
 def find_destination(output: str, format: Format | None = None) -> Destination:
-    """The kind of destination that an output's name asks for.
+    """Returns the kind of destination of an output, by its name.
 
-    A name without any ending, and ``-`` for stdout, is JSON lines.
+    A name without an ending, and ``-`` for stdout, means JSON lines.
 
     Args:
         output: ``-``, a path or a URL.
-        format: how a file is written whatever its ending.
+        format: the format of a file with any ending.
 
     Raises:
-        UnknownEndingError: no destination has that ending.
-        ConfigurationError: no destination has that scheme, or the file is a database's by its name.
+        UnknownEndingError: no destination has this ending.
+        ConfigurationError: no destination has this scheme, or the name is that of a database file.
     """
     if match := _URL.match(output):
         return _find_by_scheme((match[1] or match[2]).lower())
@@ -137,16 +137,17 @@ def _known_endings() -> str:
 
 
 def make_table(output: str, direction: str, format: Format | None = None) -> Table[Any]:
-    """The table for a destination that is kept up to date; nothing is opened yet.
+    """Makes the table for a destination that is kept up to date, without opening it.
 
     Args:
-        output: a path or URL, as `find_destination` reads it. A file has ``.checkpoint`` beside it.
+        output: a path or URL, as for `find_destination`. The checkpoint of a file is in
+            ``<output>.checkpoint``.
         direction: ``sent``, ``received`` or ``both``.
-        format: of a file, whatever its ending.
+        format: of a file with any ending.
 
     Raises:
         ConfigurationError: an extra is missing, or the name or URL is wrong.
-        ExportError: a file is asked for where a directory is.
+        ExportError: the path of a file is a directory.
     """
     destination = find_destination(output, format)
     return destination.make_table(output, direction, destination.format(format))
@@ -155,13 +156,13 @@ def make_table(output: str, direction: str, format: Format | None = None) -> Tab
 def make_export_sink(
     output: str, direction: str, *, format: Format | None = None, checkpoint: str | None = None
 ) -> Sink[Any]:
-    """The destination of an export; nothing is opened yet.
+    """Makes the sink of an export, without opening it.
 
     Args:
         output: ``-`` for stdout, or as for `make_table`.
         direction: ``sent``, ``received`` or ``both``.
-        format: of a file, whatever its ending.
-        checkpoint: the file that remembers how far a file is; None: it cannot be continued.
+        format: of a file with any ending.
+        checkpoint: the path of the checkpoint file; None: the export cannot be continued.
 
     Raises:
         as `make_table`.
@@ -173,13 +174,13 @@ def make_export_sink(
 
 
 def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | None) -> Sink[R]:
-    """The sink for an output of bytes; nothing is opened yet.
+    """Makes the sink for an output of bytes, without opening it.
 
     Args:
         output: ``-`` for stdout, or a path; pipes and devices are written as streams. A file is
-            compressed where its name ends in ``.gz`` or ``.zst``.
+            compressed if its name ends in ``.gz`` or ``.zst``.
         encoding: of the records.
-        checkpoint: None: the export cannot be continued, and a file appears when it is complete.
+        checkpoint: its file; None: the export cannot be continued, and a file appears when complete.
 
     Raises:
         ExportError: a pipe or device has the name of a compressed file.
@@ -187,7 +188,7 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
     compression = compression_of(output)
     is_special = os.path.exists(output) and not os.path.isfile(output)
     if is_special and compression.ending and not os.path.isdir(output):
-        raise ExportError(f"{output} is no regular file, and only those are compressed")
+        raise ExportError(f"{output} is not a regular file, and only those can be compressed")
     if output == "-" or is_special:
         return StreamSink(output, encoding, checkpoint)
     if checkpoint is None:
@@ -196,7 +197,7 @@ def make_sink(output: str, encoding: Encoding[R], checkpoint: CheckpointFile | N
 
 
 def checkpoint_format(output: str, encoding: Encoding[Any]) -> str:
-    """The name by which a checkpoint remembers a format: ``jsonl``, ``csv.gz`` and so on."""
+    """The name of a format in a checkpoint: ``jsonl``, ``csv.gz`` and so on."""
     return f"{encoding.format}{compression_of(output).ending}"
 
 
@@ -273,7 +274,7 @@ def _sql_table(url: str, direction: str, _format: Format) -> Table[Any]:
 
 
 def open_database(url: str) -> Any:
-    """The `Database` of a URL, which is not connected yet.
+    """Returns the `Database` of a URL, without connecting.
 
     Raises:
         ConfigurationError: the URL cannot be used, or an extra is missing; names it.

@@ -1,7 +1,7 @@
 """The differences between databases: column types, values, and the fastest way to write rows.
 
-Needs the extra ``sql``. Each writer works below SQLAlchemy, on the driver's own connection, and within
-the transaction in which the checkpoint is written.
+Needs the extra ``sql``. Each writer uses the driver's connection directly, within the transaction that
+also writes the checkpoint.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ _MYSQL_PRECISION, _MYSQL_SCALE = 38, 10  # as in Parquet; MySQL pads every amoun
 
 
 class RowWriter(Protocol):
-    """Inserts rows, or updates those that are there; within one transaction."""
+    """Inserts rows or updates existing ones, within one transaction."""
 
     async def prepare(self) -> None:
-        """Makes what this connection needs beside the tables."""
+        """Creates what the connection needs besides the tables."""
 
     async def begin(self) -> None:
-        """Begins a transaction, where none is open."""
+        """Begins a transaction, unless one is open."""
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Takes rows; of the same key the last one counts."""
+        """Writes rows; of several with the same key the last one counts."""
 
     async def flush(self) -> None:
-        """Brings all rows into the table."""
+        """Moves all rows into the table."""
 
     async def commit(self) -> None:
-        """Ends the transaction, in which SQLAlchemy has executed something, too."""
+        """Commits the transaction, in which SQLAlchemy has executed statements, too."""
 
 
 class SqliteWriter:
-    """``executemany`` of an upsert. Every wait for a lock is bounded, and told."""
+    """Uses ``executemany`` of an upsert. Waiting for a lock is limited and logged."""
 
     def __init__(self, database: Database, connection: AsyncConnection, driver: Any) -> None:
         self._database = database
@@ -72,10 +72,10 @@ class SqliteWriter:
         )
 
     async def prepare(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     async def begin(self) -> None:
-        """Takes the write lock at once: waiting for it later could not succeed in every case."""
+        """Takes the write lock at once: a read transaction cannot always be upgraded to it."""
         if not self._driver.in_transaction:
             begin = partial(self._driver.execute, "BEGIN IMMEDIATE")
             await self._database.when_unlocked(begin)
@@ -85,16 +85,16 @@ class SqliteWriter:
         await self._driver.executemany(self._upsert, rows)
 
     async def flush(self) -> None:
-        """Nothing: they are there."""
+        """Does nothing: the rows are in the table already."""
 
     async def commit(self) -> None:
-        """Commits. A reader that holds a transaction makes it wait."""
+        """Commits; waits for readers with an open transaction."""
         await self._database.when_unlocked(self._driver.commit)
         await self._connection.commit()
 
 
 class PostgresWriter:
-    """COPY into a temporary table, and one upsert for each commit."""
+    """Uses COPY into a temporary table, and one upsert for each commit."""
 
     def __init__(self, _database: Database, connection: AsyncConnection, driver: Any) -> None:
         self._connection = connection
@@ -104,23 +104,23 @@ class PostgresWriter:
         key = ", ".join(KEY)
         self._upsert = (
             f"INSERT INTO {TABLE} ({_NAMES}) SELECT {_NAMES} FROM {STAGING} "
-            f"ORDER BY {key} "  # of the index, whose pages are then each visited once
+            f"ORDER BY {key} "  # the order of the index, so that each of its pages is visited once
             f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
         )
 
     async def prepare(self) -> None:
-        """Makes the temporary table."""
+        """Creates the temporary table."""
         await self._connection.exec_driver_sql(
             f"CREATE TEMPORARY TABLE {STAGING} AS SELECT {_NAMES} FROM {TABLE} WITH NO DATA"
         )
 
     async def begin(self) -> None:
-        """SQLAlchemy begins a transaction with its first statement, and COPY is none of it."""
+        """Begins a transaction by a statement of SQLAlchemy's: COPY bypasses it and would not."""
         if not self._driver.is_in_transaction():
             await self._connection.exec_driver_sql("SELECT 1")
 
     async def write(self, rows: Sequence[Row]) -> None:
-        """Copies the rows into the temporary table, where an upsert must find no key twice."""
+        """Copies the rows into the temporary table; an upsert must not find a key twice there."""
         ids = {row[1].int for row in rows}
         if len(ids) < len(rows):
             rows = list({(row[0], row[1]): row for row in rows}.values())
@@ -130,7 +130,7 @@ class PostgresWriter:
         await self._driver.copy_records_to_table(STAGING, records=rows, columns=COLUMNS)
 
     async def flush(self) -> None:
-        """Upserts what was copied."""
+        """Upserts the copied rows."""
         if self._ids:
             await self._connection.exec_driver_sql(self._upsert)
             await self._connection.exec_driver_sql(f"TRUNCATE {STAGING}")
@@ -142,7 +142,7 @@ class PostgresWriter:
 
 
 class MysqlWriter:
-    """Inserts of many rows into a temporary table, and one upsert for each commit."""
+    """Uses multi-row inserts into a temporary table, and one upsert for each commit."""
 
     def __init__(self, _database: Database, connection: AsyncConnection, driver: Any) -> None:
         self._connection = connection
@@ -157,11 +157,11 @@ class MysqlWriter:
         )
 
     async def prepare(self) -> None:
-        """Makes the temporary table, with the key of the other, so that the last row counts."""
+        """Creates the temporary table with the primary key, so that the last row of a key counts."""
         await self._connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGING} LIKE {TABLE}")
 
     async def begin(self) -> None:
-        """Nothing: the driver does that with the first statement."""
+        """Does nothing: the driver begins a transaction with the first statement."""
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Inserts the rows into the temporary table."""
@@ -170,7 +170,7 @@ class MysqlWriter:
             await cursor.executemany(self._stage, rows)
 
     async def flush(self) -> None:
-        """Upserts what was inserted."""
+        """Upserts the inserted rows."""
         if self._is_staged:
             await self._connection.exec_driver_sql(self._upsert)
             await self._connection.exec_driver_sql(f"DELETE FROM {STAGING}")
@@ -188,7 +188,7 @@ def _directed(records: Sequence[Any], direction: str) -> list[Row]:
 
 
 def _utc_text(moment: datetime) -> str:
-    return time_text(moment.astimezone(UTC))  # beyond Python's calendar it would not sort
+    return time_text(moment.astimezone(UTC))  # a time outside Python's calendar would not sort
 
 
 def _sqlite_rows(records: Sequence[Any], direction: str) -> list[Row]:
@@ -215,7 +215,7 @@ def _mysql_rows(records: Sequence[Any], direction: str) -> list[Row]:
 
 
 def _postgres_rows(records: Sequence[Any], direction: str) -> list[Row]:
-    """PostgreSQL has no texts with U+0000: U+FFFD stands for it, so that no text blocks a sync."""
+    """Replaces U+0000, which PostgreSQL cannot store, by U+FFFD, so that no text blocks a sync."""
     rows = _directed(records, direction)
     columns = [*zip(*rows, strict=True)]
     if any("\0" in "".join(filter(None, columns[place])) for place in _TEXTS if columns):
@@ -237,7 +237,7 @@ def _postgres_problem(row: Row) -> str | None:
 
 
 def _no_problem(_row: Row) -> None:
-    """Rows are converted in Python, so that what cannot be written is found before."""
+    """Returns None: rows are converted in Python, which finds such values before."""
 
 
 @attrs.frozen(kw_only=True)
@@ -245,15 +245,15 @@ class Dialect:
     """The properties of a database that `SqlTable` needs.
 
     Attributes:
-        lock: statement after which a second program that begins waits, until the commit.
-        unlock: statement that ends the lock where the commit does not.
+        lock: statement that makes a second program wait until the commit.
+        unlock: statement that releases the lock if the commit does not.
         types: of columns, by name; ``text`` of all others.
         options: of a table.
-        insert_new: an insert that leaves a row alone which is there.
+        insert_new: an insert that does not change an existing row.
         rows: payments as rows. Raises ValueError or OverflowError where one cannot be written.
-        problem: why the database has refused a row; None: not known.
-        rows_at_once: which are held in memory.
-        writer: of rows.
+        problem: why the database has rejected a row; None: not known.
+        rows_at_once: rows kept in memory before they are written.
+        writer: the class that writes rows.
     """
 
     lock: str | None = None
@@ -279,7 +279,7 @@ DIALECTS = {
         writer=SqliteWriter,
     ),
     "postgresql": Dialect(
-        lock="SELECT pg_advisory_xact_lock(8245921732)",  # a number that is nobody else's
+        lock="SELECT pg_advisory_xact_lock(8245921732)",  # an arbitrary number
         types={
             "amount": sa.Numeric(),
             **dict.fromkeys(_IDS, sa.Uuid()),

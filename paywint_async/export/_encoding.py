@@ -1,6 +1,6 @@
-"""Pages as bytes: JSON lines and CSV, the same columns in the same order, and rows read again.
+"""Encodes pages as JSON lines or CSV, with the same columns in the same order, and splits them into rows.
 
-An amount has all of its digits and no exponent, which many a program reads as text or as a float.
+An amount has all its digits and no exponent, which many programs would read as text or as a float.
 Knows no files.
 """
 
@@ -36,11 +36,10 @@ class Format(StrEnum):
 class Encoding(Generic[R]):
     """Encodes pages of one kind of record as bytes.
 
-    ``header`` stands once, before the first page; each page's bytes end with a line's end. What was
-    written can be read again: ``split`` finds the rows after the header, and ``identify`` tells a
-    row's key, status and time of creation. The key is the payment's id, behind the direction where
-    the rows have one.
-    ``rows_of`` makes the rows that a payment would have, by their keys.
+    ``header`` is written once, before the first page; each page ends with a line end. For reading,
+    ``split`` yields the rows after the header, and ``identify`` returns a row's key, status and time of
+    creation. The key is the payment's id, after the direction if rows have one. ``rows_of`` returns the
+    rows of a payment by their keys.
     """
 
     format: Format
@@ -53,7 +52,7 @@ class Encoding(Generic[R]):
 
 _COLUMNS = tuple(field.name for field in attrs.fields(Payment))
 _values = attrgetter(*_COLUMNS)
-# From the end: a direction may stand before all.
+# Counted from the end, since a direction may precede the columns.
 _AMOUNT = _COLUMNS.index("amount") - len(_COLUMNS)
 _CREATED = _COLUMNS.index("created_at") - len(_COLUMNS)
 _PAID = _COLUMNS.index("payment_date") - len(_COLUMNS)
@@ -64,17 +63,17 @@ _TEXTS = tuple(
         *("receiving_method", "status", "failure_reason"),
     )
 )
-# What makes a cell a formula in Excel or LibreOffice; the wide forms do so in East Asian settings.
+# Texts that Excel or LibreOffice takes for a formula; the wide forms count in East Asian settings.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # tells Excel that it is UTF-8
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # by which Excel detects UTF-8
 _COMPLETE_TIME = len("2025-06-16T10:04:51.739761Z")  # no other form of ISO 8601 has this length
 _MOST_NOUGHTS = 400
-# Within a text the quotes would have a backslash before them.
+# Within a JSON string, a backslash would precede the quotes.
 _EXPONENT = re.compile(rb'(?<="amount":)[^,]*E[^,]*')
 
 
 def plain(amount: Decimal) -> str:
-    """An amount's digits without an exponent; only an absurd one has it, or it would fill the disk."""
+    """Writes an amount without an exponent, except one of more than 400 digits."""
     text = str(amount)
     return f"{amount:f}" if "E" in text and abs(amount.adjusted()) <= _MOST_NOUGHTS else text
 
@@ -82,11 +81,11 @@ def plain(amount: Decimal) -> str:
 def as_text(
     rows: Iterable[Sequence[Any]], time_text: Callable[[datetime], str] = time_text
 ) -> list[Sequence[Any]]:
-    """Payments' values as text: ids, all digits of the amount, times in UTC, names.
+    """Converts the values of payments to text: amounts with all digits, times in UTC.
 
     Args:
-        rows: the fields of a payment in their order; more may stand before them.
-        time_text: of a time that msgspec writes in another form.
+        rows: the fields of a payment in their order; other values may precede them.
+        time_text: converts the times that msgspec would write in another format.
     """
     values = [list(row) for row in rows]
     texts: list[Any] = msgspec.to_builtins(values)
@@ -109,7 +108,7 @@ def _payment_lines(payments: Sequence[Payment], direction: str | None = None) ->
 
 
 def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
-    """Each direction is encoded at once, then its lines are dealt out in the entries' order."""
+    """Encodes each direction at once, then merges the lines in the order of the entries."""
     lines = {
         direction: iter(
             _payment_lines(
@@ -122,15 +121,15 @@ def _entry_lines(entries: Sequence[HistoryEntry]) -> bytes:
 
 
 class _Lines(list[str]):
-    """The file that a csv.writer writes to, a row at a time.
+    """Collects the rows of a csv.writer, with LF as the line end.
 
-    The writer quotes the characters of its own line end, and before Python 3.13 a lone carriage
-    return only then; readers take an unquoted one for the end of the row. So it ends its rows with
-    both, and the first of them is taken off here.
+    Before Python 3.13, a csv.writer quotes a carriage return in a value only if it is part of its line
+    end, and readers take an unquoted one for the end of a row. So the writer's line end is CR LF, and
+    this removes the CR.
     """
 
     def write(self, row: str) -> None:
-        """Takes one row, ended by ``\\r\\n``."""
+        """Adds one row, which ends with ``\\r\\n``."""
         self.append(row[:-2] + "\n")
 
 
@@ -141,9 +140,9 @@ def _csv(rows: Iterable[Sequence[str | None]]) -> bytes:
 
 
 def _guarded(text: str | None) -> str | None:
-    """A text that no spreadsheet runs: an apostrophe before it, where it would be a formula.
+    """Prefixes a text that spreadsheets would take for a formula by an apostrophe.
 
-    Taking off one apostrophe gives back the text.
+    Removing one apostrophe restores the text.
     """
     is_formula = text and text.lstrip("'").startswith(_FORMULAS)
     return f"'{text}" if is_formula else text
@@ -175,7 +174,7 @@ def _entry_rows(entries: Sequence[HistoryEntry]) -> bytes:
 
 
 def _quoted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """CSV: a line's end within quotes is part of the row."""
+    """Splits CSV into rows; a line end within quotes is part of the row."""
     row = b""
     for line in lines:
         row += line
@@ -200,7 +199,7 @@ def _identify_line(line: bytes) -> tuple[str, str, str]:
 def _fields(row: str) -> list[str]:
     try:
         (fields,) = csv.reader([row])
-    except csv.Error:  # perhaps a text is longer than what the process sets for all
+    except csv.Error:  # perhaps a text exceeds the limit that the process has set
         former = csv.field_size_limit(len(row))
         try:
             (fields,) = csv.reader([row])
@@ -228,7 +227,7 @@ def _payment(encode: Callable[[Sequence[Payment]], bytes]) -> Callable[[Payment]
 def _both(
     encode: Callable[[Sequence[HistoryEntry]], bytes],
 ) -> Callable[[Payment], dict[str, bytes]]:
-    """A payment to oneself has a row in each direction."""
+    """Makes the rows of a payment in both directions; a payment to oneself has both."""
 
     def rows_of(payment: Payment) -> dict[str, bytes]:
         entries = [HistoryEntry(direction=each, payment=payment) for each in Direction]

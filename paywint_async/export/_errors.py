@@ -1,4 +1,4 @@
-"""The errors of an output; the only place in this folder that translates `OSError`."""
+"""The errors of outputs; the only module of this folder that translates `OSError`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from paywint_async import PaywintError
 
 
 class ExportError(PaywintError):
-    """An output or its checkpoint cannot be used or written; the message says which, and why."""
+    """An output or its checkpoint cannot be used; the message says which one, and why."""
 
 
 class OutputInUseError(ExportError):
-    """Another export has the output right now; once that has ended, this one can go on from there."""
+    """Another export is writing the output; once it has ended, this one can continue."""
 
 
 class OutputClosedError(ExportError):
@@ -22,7 +22,7 @@ class OutputClosedError(ExportError):
 
 @contextmanager
 def translated(failure: str) -> Iterator[None]:
-    """Turns an `OSError` of the block into an ExportError: ``failure``, and the system's reason."""
+    """Translates an `OSError` of the block into an ExportError: ``failure``, and the system's reason."""
     try:
         yield
     except BrokenPipeError:

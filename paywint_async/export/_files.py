@@ -1,4 +1,4 @@
-"""The few file operations that survive a crash."""
+"""Crash-safe file operations: locking, replacement, flush and fsync."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from paywint_async.export._platform import system
 
 
 def open_locked(path: str) -> int:
-    """A descriptor of the regular file, created where missing, that nobody else has through here.
+    """Opens a regular file, created if missing, with an exclusive lock; returns the descriptor.
 
-    A symbolic link is refused: whoever means its target resolves it first. Else what is written beside
-    an output could be led into any other file by whoever may write there.
+    A symbolic link is refused; callers resolve the paths of outputs first. Otherwise anyone who can write
+    to the directory could redirect a temporary file into another file.
 
     The lock is the system's own, so it ends with the process, however that ends.
 
     Raises:
-        OutputInUseError: another export has it.
-        ExportError: it cannot be opened, or is no regular file.
+        OutputInUseError: another export has locked it.
+        ExportError: it cannot be opened, or is not a regular file.
     """
     with contextlib.ExitStack() as undo, translated(f"cannot open {path}"):
         flags = os.O_RDWR | os.O_CREAT | system.OPEN_FLAGS | system.NO_WAIT | system.NO_LINK
@@ -29,7 +29,7 @@ def open_locked(path: str) -> int:
         undo.callback(system.close, fd)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ExportError(f"{path} is not a regular file")
-        # Between opening and locking, who had the lock may have put a new file in its place.
+        # Between opening and locking, the previous owner of the lock may have replaced the file.
         if not system.lock(fd, path) or not is_still(fd, path):
             raise OutputInUseError(f"{path} is being written by another export")
         undo.pop_all()
@@ -37,7 +37,7 @@ def open_locked(path: str) -> int:
 
 
 def is_still(fd: int, path: str) -> bool:
-    """Whether the path still leads to the file that was opened."""
+    """Whether the path still refers to the opened file."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))
     except FileNotFoundError:
@@ -45,14 +45,14 @@ def is_still(fd: int, path: str) -> bool:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Writes every byte: the system may take fewer at a time."""
+    """Writes all bytes; a single call of the system may write fewer."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
 
 
 def sync_directory(path: str) -> None:
-    """Makes the file's name last, as `os.fsync` does its content."""
+    """Makes the file's name durable, as `os.fsync` does its content."""
     system.sync_directory(os.path.dirname(path) or ".")
 
 
@@ -63,10 +63,10 @@ def temporary_path(path: str) -> str:
 
 @contextlib.contextmanager
 def replacement(path: str) -> Iterator[int]:
-    """The descriptor of a new file beside the path, which the block fills and puts in its place.
+    """Creates a temporary file that the block writes and renames to the path; yields its descriptor.
 
-    It is locked from the start, so that the name is never unlocked. Where the block fails the new
-    file is removed and closed; else it stays open, and the caller's.
+    It is locked from the start, so that the path is never without a lock. If the block fails, the
+    temporary file is closed and removed; otherwise the caller closes it.
     """
     temporary = temporary_path(path)
     fd = open_locked(temporary)
@@ -81,7 +81,7 @@ def replacement(path: str) -> Iterator[int]:
 
 
 def put_in_place(fd: int, path: str, target: str) -> None:
-    """Makes a written file last under the target's name, with the target's permissions."""
+    """Flushes a written file and renames it to the target, with the target's permissions."""
     system.copy_mode(fd, target)
     os.fsync(fd)
     system.move(fd, path, target)

@@ -97,7 +97,7 @@ class ParquetTable(Generic[R]):
     async def pending(
         self, *, recheck_since: datetime | None = None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
+        """Yields the ids of the payments that are not final; records the rows for `refresh`."""
         for number in range(self._count):
             for batch in read_batches(name := self._name(number)):
                 try:
@@ -113,7 +113,7 @@ class ParquetTable(Generic[R]):
                 await asyncio.sleep(0)
                 if ids:
                     yield ids
-            pa.default_memory_pool().release_unused()  # else it keeps that of the largest part
+            pa.default_memory_pool().release_unused()  # else it keeps the memory of the largest part
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
         """Stores the present states of payments; the next commit replaces the parts that have them."""

@@ -1,6 +1,6 @@
-"""The files of a Parquet directory: one that is being written, and those that are there.
+"""Reads and writes the files of a Parquet directory.
 
-Needs the extra ``parquet``. Knows no payments, and of the checkpoint only where it stands.
+Needs the extra ``parquet``. Knows no payments, and not what is in the checkpoint.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def read_footer(name: str) -> tuple[dict[str, Any], int]:
 
 
 def read_batches(name: str, columns: list[str] | None = None) -> Iterator[Any]:
-    """The rows of a part, a row group at a time.
+    """Yields the rows of a part, a row group at a time.
 
     Raises:
         ExportError: it cannot be read.
     """
-    try:  # not in threads, nor ahead: each would keep memory of its own
+    try:  # without threads and prefetching, which would use more memory
         with _opened(name) as file:
             if file.num_row_groups:  # without any, pyarrow 18 fails
                 yield from file.iter_batches(ROW_GROUP, columns=columns, use_threads=False)
@@ -51,7 +51,7 @@ def read_batches(name: str, columns: list[str] | None = None) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _opened(name: str) -> Iterator[Any]:
-    # Opened here, since pyarrow takes a name for UTF-8, and for more than a name.
+    # Opened here, since pyarrow requires names in UTF-8, and interprets them as URIs.
     with (
         translated(f"cannot read {name}"),
         open(name, "rb") as file,
@@ -61,10 +61,10 @@ def _opened(name: str) -> Iterator[Any]:
 
 
 class PartWriter:
-    """The part that is being written.
+    """Writes a part.
 
     Args:
-        path: where, until it is complete.
+        path: of the file until it is complete.
         schema: of its rows.
     """
 
@@ -77,7 +77,7 @@ class PartWriter:
 
     @property
     def is_open(self) -> bool:
-        """Whether one is begun."""
+        """Whether a part has been begun and not finished."""
         return self._writer is not None
 
     def begin(self) -> None:
@@ -87,7 +87,7 @@ class PartWriter:
         self._rows = 0
 
     def add(self, batches: Iterable[Any]) -> None:
-        """Takes rows; they are compressed and written a row group at a time."""
+        """Adds rows; they are compressed and written a row group at a time."""
         for batch in batches:
             self._batches.append(batch)
             self._rows += batch.num_rows
@@ -95,11 +95,11 @@ class PartWriter:
                 self._write_group()
 
     def finish(self, name: str, facts: dict[str, Any]) -> int:
-        """Puts it in its place, for good; returns how many rows it has.
+        """Fsyncs the part and renames it; returns its number of rows.
 
         Args:
-            name: of the place.
-            facts: what its footer says of the export.
+            name: the path of the complete part.
+            facts: the state of the export, for the footer.
         """
         self._write_group()
         self._writer.add_key_value_metadata({_KEY: json.dumps(facts)})
@@ -113,7 +113,7 @@ class PartWriter:
         return self._rows
 
     def discard(self) -> None:
-        """Removes it; also what a process that was killed has left."""
+        """Removes the unfinished part, also one that a killed process has left."""
         writer, self._writer = self._writer, None
         self._batches.clear()
         if writer is not None:

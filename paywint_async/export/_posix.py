@@ -1,4 +1,4 @@
-"""Files, locks and pipes on POSIX. The only module that may use what Windows does not have."""
+"""Files, locks and pipes on POSIX. The only module that may use functions that Windows lacks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read_at(fd: int, length: int, offset: int) -> bytes:
 
 
 def writer(fd: int) -> Callable[[memoryview], int]:
-    """A function that writes to a pipe, a terminal or a device, and returns how many bytes it took."""
+    """A function that writes to a pipe, terminal or device, and returns the number of bytes written."""
     return partial(os.write, fd)
 
 
@@ -84,7 +84,7 @@ def room_in(fd: int) -> Callable[[], bool]:
 
 
 def data_in(fd: int, wait_ms: int) -> Callable[[], bool]:
-    """A question: whether there is something to read within so many milliseconds, or the end."""
+    """A function that returns whether data, or the end, can be read within so many milliseconds."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return lambda: bool(poll.poll(wait_ms))

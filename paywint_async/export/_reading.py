@@ -1,4 +1,4 @@
-"""Listings as a transfer sees them: whole pages, and a checkpoint that fits the last of them."""
+"""Reads listings by whole pages, with a checkpoint after the last page."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Reading(Protocol[R_co]):
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """Right behind the page handed over last."""
+        """The position right after the page handed over last."""
 
     @property
     def total(self) -> int | None:
         """The number of records of the snapshot; None before the first answer."""
 
     def pages(self) -> AsyncGenerator[Sequence[R_co], None]:
-        """The records, at least one a page. An error comes after every record before it."""
+        """Yields pages of at least one record. Before an error, all earlier records are yielded."""
         ...
 
 
@@ -42,7 +42,7 @@ class PaymentReading:
     """The payments of one direction, in the listing's own pages.
 
     Args:
-        listing: not begun.
+        listing: one that has not been iterated.
         limit: payments at most; None: all.
     """
 
@@ -52,7 +52,7 @@ class PaymentReading:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """Right behind the page handed over last."""
+        """The position right after the page handed over last."""
         return self._listing.checkpoint
 
     @property
@@ -61,11 +61,11 @@ class PaymentReading:
         return self._listing.total
 
     async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
-        """The payments, at least one a page."""
+        """Yields pages of at least one payment."""
         async with self._listing as listing, aclosing(listing.pages(self._limit)) as pages:
             async for page in pages:
                 yield page.records
-                del page  # nothing holds on to one while the next is decoded: see the listing
+                del page  # so that its memory is reused for the next one
 
 
 class HistoryReading:
@@ -76,7 +76,7 @@ class HistoryReading:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """Right behind the page handed over last."""
+        """The position right after the page handed over last."""
         return self._listing.checkpoint
 
     @property
@@ -85,9 +85,9 @@ class HistoryReading:
         return self._listing.total
 
     async def pages(self) -> AsyncGenerator[Sequence[HistoryEntry], None]:
-        """The entries, at least one a page."""
+        """Yields pages of at least one entry."""
         gathered: list[HistoryEntry] = []
-        # The checkpoint counts what is gathered, so an error waits until that is handed over.
+        # The checkpoint counts the gathered entries, so an error is raised after they are handed over.
         failure: BaseException | None = None
         async with self._listing as listing:
             try:
@@ -123,7 +123,7 @@ def reader(
 def delivered(checkpoint: Checkpoint | None) -> int:
     """The number of records of its snapshot that a listing's checkpoint counts as delivered.
 
-    None where it is finished: the next read has a snapshot of its own, of what is new.
+    0 if it is finished: the next read has its own snapshot, of the new payments.
     """
     if checkpoint is None:
         return 0
@@ -133,13 +133,13 @@ def delivered(checkpoint: Checkpoint | None) -> int:
 
 
 def is_of_a_span(checkpoint: Checkpoint) -> bool:
-    """Whether it is of a span of time, not of a whole listing."""
+    """Whether it belongs to a span of time, not to a whole listing."""
     sides = [checkpoint, *(checkpoint.get(direction) for direction in ("sent", "received"))]
     return any(side and (side.get("since") or side.get("until")) for side in sides)
 
 
 def describe_span(checkpoint: Checkpoint | None) -> str | None:
-    """The span of time that a listing's checkpoint remembers, for people; None where it has none."""
+    """Describes a checkpoint's span of time for people; None if it has none."""
     if checkpoint is None:
         return None
     if "snapshot" not in checkpoint:  # of both directions, which have the same span
@@ -154,6 +154,6 @@ def exported_count(checkpoint: Checkpoint | None) -> int:
         return 0
     if "snapshot" not in checkpoint:  # of both directions
         return sum(exported_count(checkpoint.get(direction)) for direction in ("sent", "received"))
-    if "handed" in checkpoint:  # of a span of time, say, whose ranks do not begin at one
+    if "handed" in checkpoint:  # of a span of time, whose ranks need not begin at 1
         return int(checkpoint["handed"])
     return int(checkpoint["snapshot"]) - int(checkpoint["remaining"])  # all above and below the gap

@@ -13,25 +13,25 @@ from paywint_async import Direction, InvalidRequestError, NotFoundError, Payment
 from paywint_async.export._sink import Checkpoint, Table
 
 _LOOKED_UP_AT_ONCE = 200
-_FEW = 100  # to look these up never takes many more requests than to find out what would
+_FEW = 100  # looking these up takes hardly more requests than counting the pages
 _MOST_UNCOMMITTED = 20_000  # changed rows, which a table may hold in memory
 
 
 class Refresh:
-    """Asks again for every payment of a table that is not final there.
+    """Requests every payment of a table that is not final there, and updates its row.
 
-    Each is looked up by its id, at most ``max_concurrency`` at a time; where so many are open that
-    the lists have fewer pages, those are read again instead, until all have been seen.
+    Each payment is requested by its id, at most ``max_concurrency`` at a time. If the lists have fewer
+    pages than there are such payments, the lists are read instead, until all have been found.
 
-    With ``recheck_since`` the payments created from then on are listed first, final or not: what was
-    refunded or retried after it had been written is brought up to date, too.
+    With ``recheck_since``, the payments created from then on are listed first, final or not, so that
+    refunds and retries of payments already written are recorded, too.
 
     Args:
         payments: of the client.
         direction: ``sent``, ``received`` or ``both``, as of the table.
-        max_concurrency: requests in flight at most.
-        rows_per_page: where the lists are read again.
-        recheck_since: an aware datetime; None: what is final is not asked for again.
+        max_concurrency: the most requests in flight.
+        rows_per_page: for reading the lists.
+        recheck_since: an aware datetime; None: final payments are not requested again.
 
     Raises:
         InvalidRequestError: ``recheck_since`` has no time zone.
@@ -64,7 +64,7 @@ class Refresh:
         Args:
             checkpoint: of the table, which stays the same.
         """
-        # A set, since a payment to oneself is open in both directions; integers are half as large.
+        # A set, since a payment to oneself is in both directions; integers take half the memory.
         wanted = {each.int async for ids in self._pending(table) for each in ids}
         uncommitted = 0
         async with aclosing(self._answers(wanted)) as batches:
@@ -84,7 +84,7 @@ class Refresh:
         return table.pending(recheck_since=self._recheck_since)
 
     async def _answers(self, wanted: set[int]) -> AsyncGenerator[Sequence[Payment], None]:
-        """The payments to be rechecked, then those of the ids that were not among them."""
+        """Yields the payments to recheck, then those of the ids that were not among them."""
         if self._recheck_since is not None:
             async with aclosing(self._list(since=self._recheck_since)) as pages:
                 async for payments in pages:
@@ -116,7 +116,7 @@ class Refresh:
                 for _ in range(min(self._max_concurrency, len(ids))):
                     workers.create_task(self._get_each(rest, found))
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None  # callers know errors, and no groups of them
+            raise group.exceptions[0] from None  # callers expect an error, not a group of them
         return found
 
     async def _get_each(self, ids: Iterator[UUID], found: list[Payment]) -> None:
@@ -137,7 +137,7 @@ class Refresh:
         self.missing += len(wanted)
 
     async def _list(self, since: datetime | None = None) -> AsyncGenerator[Sequence[Payment], None]:
-        """The pages of each direction, one after the other."""
+        """Yields the pages of each direction, one after the other."""
         for direction in self._directions:
             list_ = self._payments.sent if direction == "sent" else self._payments.received
             listing = list_(

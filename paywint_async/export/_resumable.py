@@ -70,7 +70,7 @@ class ResumableFile(Generic[R]):
         """Opens the file and truncates it to the confirmed bytes.
 
         Raises:
-            ExportError: also where the file is not the one of the checkpoint, is too short, or exists
+            ExportError: also if the file is not the one of the checkpoint, is too short, or exists
                 without a checkpoint.
         """
         self._resources.callback(self._checkpoint.close)
@@ -89,7 +89,7 @@ class ResumableFile(Generic[R]):
     async def pending(
         self, *, recheck_since: datetime | None = None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
+        """Yields the ids of the payments that are not final; records the rows for `refresh`."""
         self._output.end_member()  # so that the header of a new file can be read
         if not self._output.size:
             return

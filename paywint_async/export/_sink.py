@@ -1,4 +1,4 @@
-"""The one protocol of every place that payments go to."""
+"""The protocol of all destinations."""
 
 from __future__ import annotations
 
@@ -15,63 +15,64 @@ Checkpoint: TypeAlias = dict[str, Any]
 
 
 class Sink(Protocol[R_contra]):
-    """Takes records page by page, and can say later up to where it has them for good.
+    """Takes records page by page; `commit` makes them durable.
 
-    Called in this order, by one task: ``open``, then ``write`` and ``commit`` in any mixture, then
-    ``close``, which comes also where one of the others failed. After a failed or cancelled ``write``
-    or ``commit`` only ``close`` follows.
+    One task calls ``open`` first, then ``write`` and ``commit`` in any order, and at last ``close``, also
+    where one of the others failed. After a failed or cancelled ``write`` or ``commit`` only ``close``
+    follows.
 
     Every method may raise ExportError.
     """
 
     async def open(self) -> Checkpoint | None:
-        """Makes ready; returns the checkpoint of the last commit, from which to read on.
+        """Opens the destination; returns the checkpoint of the last commit, where reading continues.
 
-        Whatever was written after that commit, by whoever was killed, is dropped here.
+        What was written after that commit, by a process that was killed, is dropped.
         """
 
     async def write(self, page: Sequence[R_contra]) -> None:
-        """Takes the next records. Not yet for good."""
+        """Takes the next records. Durable only after the next `commit`."""
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Makes what was written last, together with the checkpoint that belongs to it.
+        """Makes everything written durable together with the checkpoint: both or neither.
 
-        Both or neither, whenever the process or the machine dies.
+        Args:
+            checkpoint: of the listing, after the record written last; None: before the first one.
         """
 
     async def close(self, *, complete: bool) -> None:
-        """Lets go of everything. Idempotent.
+        """Releases locks and connections. Idempotent.
 
         Args:
-            complete: the reading came to its end, and its last commit was made.
+            complete: whether the reading ended without an error, and its last commit was made.
         """
 
 
 class Table(Sink[R_contra], Protocol[R_contra]):
     """A sink whose rows can be brought up to date: a payment's status changes until it is final.
 
-    `pending` and `refresh` come behind ``open`` or ``commit``, before the next ``write``; the next
-    ``commit`` makes what was refreshed last.
+    `pending` and `refresh` are called after ``open`` or ``commit``, before the next ``write``; the next
+    ``commit`` makes the refreshed rows durable.
     """
 
     def pending(
         self, *, recheck_since: datetime | None = None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here, a few hundred at a time.
+        """Yields the ids of the payments that are not final in the table, a few hundred at a time.
 
         Args:
-            recheck_since: `refresh` will also be given payments created from then on, final or not.
+            recheck_since: payments created from then on, final or not, may be given to `refresh`, too.
         """
         ...
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Takes payments as they are now; keeps the rows' places.
+        """Updates the rows of these payments in place.
 
         Args:
-            payments: those that `pending` has told, or that were created since its `recheck_since`;
-                what has no row here is passed over.
+            payments: payments whose ids `pending` has yielded, or that were created since its
+                `recheck_since`; those without a row are ignored.
 
         Returns:
-            How many rows differ from what was here.
+            The number of rows that have changed.
         """
         ...

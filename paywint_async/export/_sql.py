@@ -1,9 +1,9 @@
 """A table in SQLite, PostgreSQL, MySQL or MariaDB. Needs the extra ``sql``, or ``mysql``.
 
-Data and checkpoint are one transaction. A payment has a row for each direction it is listed in, which
-is written over when it comes again. Amounts are exact: their digits as TEXT in SQLite, NUMERIC in
-PostgreSQL, DECIMAL in MySQL. Times are ISO 8601 in UTC with six decimals, which sort as text;
-TIMESTAMPTZ; and DATETIME(6) in UTC.
+Data and checkpoint are committed in one transaction. A payment has one row for each direction that lists
+it; a repeated payment overwrites its row. Amounts are exact: TEXT with all digits in SQLite, NUMERIC in
+PostgreSQL, DECIMAL in MySQL. Times are TEXT in SQLite (ISO 8601 in UTC with six decimals, which sorts by
+time), TIMESTAMPTZ in PostgreSQL, and DATETIME(6) in UTC in MySQL.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ID = COLUMNS.index("payment_id")
 
 
 def _parsed(revision: object, listing: object) -> tuple[int, Checkpoint | None]:
-    """Raises ValueError: that was never written here."""
+    """Parses a checkpoint's row; raises ValueError if it was not written by an export."""
     checkpoint = listing if listing is None else json.loads(str(listing))
     if isinstance(revision, int) and isinstance(checkpoint, dict | None):
         return revision, checkpoint
@@ -40,10 +40,10 @@ def _parsed(revision: object, listing: object) -> tuple[int, Checkpoint | None]:
 
 
 class SqlTable:
-    """A table of a database: ``paywint_payments``, beside ``paywint_checkpoints``.
+    """The table ``paywint_payments`` of a database; its checkpoints are in ``paywint_checkpoints``.
 
     Args:
-        database: where they are, or are made.
+        database: the database; missing tables are created.
         direction: ``sent``, ``received`` or ``both``; each has a checkpoint of its own.
     """
 
@@ -62,11 +62,10 @@ class SqlTable:
         self._revision = 0
 
     async def open(self) -> Checkpoint | None:
-        """Connects, and makes the tables where they are missing.
+        """Connects, and creates missing tables.
 
         Raises:
-            ExportError: also where the payments are gone of which there is a checkpoint, or that is
-                damaged.
+            ExportError: also if there is a checkpoint but no payments, or the checkpoint is damaged.
         """
         with self._database.translated("open"):
             engine = self._database.make_engine()
@@ -90,10 +89,10 @@ class SqlTable:
             await self._send()
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Commits both.
+        """Commits rows and checkpoint in one transaction.
 
         Raises:
-            OutputInUseError: another export has gone on from the same checkpoint meanwhile.
+            OutputInUseError: another export has replaced the checkpoint in the meantime.
         """
         await self._send()
         mine = self._checkpoints.c
@@ -116,7 +115,7 @@ class SqlTable:
     async def pending(
         self, *, recheck_since: datetime | None = None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here."""
+        """Yields the ids of the payments that are not final in the table."""
         column = self._payments.c.payment_id
         ids = (
             sa.select(column)
@@ -135,7 +134,7 @@ class SqlTable:
             found = await self._fetch(ids.where(column > found[-1].payment_id))
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Updates the rows of these payments, in each direction they are here."""
+        """Updates the rows of these payments in all directions."""
         fresh = {row[_ID]: row for row in self._rows_of(payments)}
         here = sa.select(self._payments).where(
             self._payments.c.payment_id.in_(fresh), self._is_mine()
@@ -150,7 +149,7 @@ class SqlTable:
         return len(changed)
 
     async def close(self, *, complete: bool) -> None:
-        """Disconnects; what is not committed is undone."""
+        """Disconnects; what is not committed is rolled back."""
         self._connection = self._row_writer = None
         self._rows.clear()
         with self._database.translated("close"):
@@ -169,8 +168,8 @@ class SqlTable:
     async def _prepare(
         self, connection: AsyncConnection, writer: RowWriter
     ) -> tuple[Checkpoint | None, bool]:
-        """Makes what is missing; returns the checkpoint, and whether there are no payments."""
-        # Of two that begin at once, both would find no tables; the second waits for the commit.
+        """Creates missing tables; returns the checkpoint, and whether there are no payments."""
+        # Two exports that start at once would both create the tables, so the second one waits.
         await writer.begin()
         if self._dialect.lock:
             await connection.exec_driver_sql(self._dialect.lock)

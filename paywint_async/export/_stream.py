@@ -1,9 +1,9 @@
-"""Outputs that cannot be cut or replaced: stdout, pipes, devices.
+"""Outputs that can be neither truncated nor replaced: stdout, pipes, devices.
 
-A full pipe would hold the event loop, and with it Ctrl-C and every request, for as long as its
-reader likes. So bytes leave in pieces that a pipe with room takes at once, and while it has none
-the loop waits, as it does for a socket. The descriptor itself stays as it is: a terminal made
-non-blocking would be so for the shell, too.
+A write to a full pipe would block the event loop, and with it Ctrl-C and all requests, until the reader
+continues. So data is written in pieces of at most PIPE_BUF bytes, each once the descriptor is writable,
+and the event loop waits for that as for a socket. The descriptor is not made non-blocking: on a terminal,
+that would affect the shell, too.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _READER_POLL = 0.05  # seconds between two looks for a named pipe's reader
 
 
 class Stream:
-    """Bytes into a descriptor, without ever holding up the event loop.
+    """Writes to a descriptor without blocking the event loop.
 
     Args:
-        fd: an open descriptor; it stays its owner's.
+        fd: an open descriptor; the caller closes it.
         name: for messages.
     """
 
@@ -44,13 +44,13 @@ class Stream:
         self._write = system.writer(fd)
 
     async def send(self, data: bytes) -> None:
-        """Writes all of it.
+        """Writes all of the data.
 
         Raises:
-            OutputClosedError: nobody reads any more.
+            OutputClosedError: the reader has closed the pipe.
             ExportError: it cannot be written.
 
-        Cancellation: what is left is not written.
+        Cancellation: the rest is not written.
         """
         step = len(data) if self._is_file else system.PIPE_BUF
         with translated(f"cannot write {self._name}"):
@@ -60,7 +60,7 @@ class Stream:
                 self._write_all(data[start : start + step])
 
     def sync(self) -> None:
-        """Makes it last, where it is a file after all (``paywint export > file``)."""
+        """Fsyncs the output if it is a regular file (``paywint export > file``)."""
         if self._is_file:
             with translated(f"cannot write {self._name}"):
                 os.fsync(self._fd)
@@ -86,10 +86,10 @@ class Stream:
 
 
 def open_stdout() -> Stream:
-    """The process's standard output.
+    """Opens the process's standard output as a stream.
 
     Raises:
-        ExportError: the process was started without one.
+        ExportError: the process has none.
     """
     if sys.stdout is None:
         raise ExportError("cannot write stdout: it is closed")
@@ -103,7 +103,7 @@ def _mark(room: asyncio.Future[None]) -> None:
 
 
 async def _open_path(path: str) -> int:
-    """Waits for a named pipe's reader, in a way that can be cancelled."""
+    """Opens a path for writing; waits for the reader of a named pipe, and can be cancelled."""
     while True:
         try:
             fd = os.open(path, os.O_WRONLY | system.NO_WAIT | system.OPEN_FLAGS)
@@ -119,13 +119,13 @@ async def _open_path(path: str) -> int:
 class StreamSink(Generic[R]):
     """A sink into stdout or a special file.
 
-    What has left cannot be taken back: an export that is killed between a page and its commit writes
-    that page again when it is continued. Payments may come twice then, but none is missing.
+    Written data cannot be removed again: an export that is killed between a page and its commit writes
+    that page a second time when it is continued. Payments may be duplicated then, but none is missing.
 
     Args:
-        path: ``-`` for stdout, or of a pipe or device.
+        path: ``-`` for stdout, or the path of a pipe or device.
         encoding: of the records.
-        checkpoint: says how much was written; None: it cannot be continued.
+        checkpoint: the file for the checkpoint; None: the export cannot be continued.
     """
 
     def __init__(
@@ -147,17 +147,17 @@ class StreamSink(Generic[R]):
         return listing
 
     async def write(self, page: Sequence[R]) -> None:
-        """Sends the page. Cancellation: its rest is not sent."""
+        """Writes the page. Cancellation: the rest of it is not written."""
         await self._send(self._encoding.encode(page))
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Saves the checkpoint, where there is one: all of it has left already."""
+        """Saves the checkpoint, if there is one; the data is written already."""
         if self._checkpoint is not None and self._stream is not None:
             self._stream.sync()
             self._checkpoint.save(size=self._size, tail=None, listing=checkpoint)
 
     async def close(self, *, complete: bool) -> None:
-        """Closes what was opened; stdout stays open."""
+        """Closes the opened descriptor and the checkpoint; stdout stays open."""
         self._resources.close()
 
     def _open_checkpoint(self) -> Checkpoint | None:

@@ -1,4 +1,4 @@
-"""From a reading into a sink: page after page, with commits that cost next to nothing."""
+"""Writes the pages of a reading into a sink, with commits that take little of the time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ OnProgress: TypeAlias = Callable[[int, int | None], object]
 
 
 async def do_nothing(checkpoint: Checkpoint | None) -> None:
-    """Before most transfers."""
+    """Does nothing; the default of `before`."""
 
 
-_MOST_TIME_COMMITTING = 0.1  # of all time: a disk that syncs slowly is asked to less often
+_MOST_TIME_COMMITTING = (
+    0.1  # a share of all time: on a disk that syncs slowly, commits are less frequent
+)
 
 
 async def transfer(
@@ -31,21 +33,21 @@ async def transfer(
     on_progress: OnProgress = lambda done, total: None,
     before: Callable[[Checkpoint | None], Awaitable[None]] = do_nothing,
 ) -> int:
-    """Everything that the reading has goes into the sink; returns how many records that were.
+    """Writes all records of a reading into the sink; returns their number.
 
     Args:
-        read: begins a reading at a checkpoint of the sink's (None: at the start).
-        sink: is opened and closed here.
-        commit_every: seconds between two commits at least.
-        on_progress: called after each page with the records done, those of earlier runs included,
-            and the total, where known.
-        before: called once the sink is open, with its checkpoint.
+        read: begins a reading at a checkpoint of the sink (None: at the start).
+        sink: opened and closed by this function.
+        commit_every: the least seconds between two commits.
+        on_progress: called after each page with the number of records written, by earlier runs and this
+            one, and the total, or None if it is not known.
+        before: called with the sink's checkpoint once the sink is open.
 
     Raises:
-        ExportError: the sink cannot be written; the last commit stands.
-        PaywintError: as the reading raises; all records before that are committed.
+        ExportError: the sink cannot be written; the last commit remains valid.
+        PaywintError: an error of the reading; all records before it are committed.
 
-    Cancellation: the requests end, and what was written is committed.
+    Cancellation: the requests end, and the written records are committed.
     """
     is_complete = False
     try:
@@ -67,7 +69,7 @@ class _Transfer(Generic[R]):
         self._pause = commit_every
         self._clock = asyncio.get_running_loop().time
         self._next_commit = self._clock() + commit_every
-        self._agrees = True  # the sink holds just what the reading's checkpoint says
+        self._agrees = True  # the sink has exactly the records of the reading's checkpoint
         self.count = 0
 
     async def run(self, on_progress: OnProgress) -> None:

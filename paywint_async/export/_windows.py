@@ -1,13 +1,13 @@
 """Files, locks and pipes on Windows, with the functions of `_posix`.
 
-Windows neither renames nor removes a file that is open, and replaces none that is (`os.open` does not
-share deletion). So such a file is closed for that moment and opened again under the same descriptor. A
-lock on a region of the file itself would keep readers out of it, and would end whenever it is closed: the
-lock is on a file beside it, ``<path>.lock``, which is removed with the lock.
+Windows can neither rename, remove nor replace an open file (`os.open` does not share deletion). So such a
+file is closed for that moment and reopened under the same descriptor. A lock on a region of the file
+itself would exclude readers, and would end when the file is closed. So the lock is on a file beside it,
+``<path>.lock``, which is removed with the lock.
 
 Source: the Python documentation of `msvcrt.locking`, `os.dup2` and `os.replace`; PEP 528 for consoles;
 `subprocess.Popen._stdin_write` for closed pipes; Microsoft's documentation of `_sopen` and `MoveFileEx`.
-Imports on POSIX, too, where the tests simulate Windows.
+The module can be imported on POSIX, too, where the tests simulate Windows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, cast
 OPEN_FLAGS: int = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 NO_LINK = 0
 NO_WAIT = 0
-PIPE_BUF = sys.maxsize  # whether a pipe has room is not known, so smaller pieces would be of no use
+PIPE_BUF = sys.maxsize  # a pipe cannot be asked for room, so smaller pieces would not help
 CLOSED_PIPE = (
     errno.EPIPE,
     errno.EINVAL,
@@ -42,7 +42,7 @@ class _LockedFile:
         self.lock_path = lock_path
 
 
-_locked: dict[int, _LockedFile] = {}  # by descriptor, which are the process's, too
+_locked: dict[int, _LockedFile] = {}  # by descriptor; global, as descriptors are
 
 
 def lock(fd: int, path: str) -> bool:
@@ -103,11 +103,11 @@ def remove(path: str) -> None:
 
 
 def sync_directory(path: str) -> None:
-    """Nothing: the file system keeps names in its own journal."""
+    """Do nothing: the file system journals names."""
 
 
 def copy_mode(fd: int, path: str) -> None:
-    """Nothing: permissions are inherited from the directory."""
+    """Do nothing: permissions are inherited from the directory."""
 
 
 def read_at(fd: int, length: int, offset: int) -> bytes:
@@ -121,7 +121,7 @@ def read_at(fd: int, length: int, offset: int) -> bytes:
 
 
 def writer(fd: int) -> Callable[[memoryview], int]:
-    """A function that writes to a pipe, a console or a device, and returns how many bytes it took.
+    """A function that writes to a pipe, console or device, and returns the number of bytes written.
 
     A console shows UTF-8 as text, whatever its code page.
     """
@@ -137,12 +137,12 @@ def room_in(fd: int) -> Callable[[], bool]:
 
 
 def data_in(fd: int, wait_ms: int) -> Callable[[], bool]:
-    """Always: a pipe cannot be asked, and reading it waits."""
+    """A function that returns True: a pipe cannot be asked, and reading it blocks."""
     return lambda: True
 
 
 def set_blocking(fd: int) -> None:
-    """Nothing: it was opened so."""
+    """Do nothing: it was opened as blocking."""
 
 
 def _lock_file(path: str) -> int | None:

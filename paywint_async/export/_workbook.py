@@ -1,7 +1,7 @@
-"""Rows as an Excel workbook. Needs the extra ``xlsx``. Knows no checkpoint.
+"""Writes rows as an Excel workbook. Needs the extra ``xlsx``. Knows no checkpoint.
 
-Amounts are numbers where 15 significant digits hold them exactly, which is all that Excel has, and else
-text. Times are dates of Excel, in UTC and to the millisecond. All else is text: nothing is a formula.
+Amounts of up to 15 significant digits, which is Excel's precision, are numbers; others are text. Times
+are dates of Excel, in UTC and to the millisecond. All other values are text: nothing is a formula.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ LONGEST_TEXT = 32_767  # UTF-16 units in a cell
 
 _EXACT_DIGITS = 15
 _LARGEST_EXPONENT = 300
-_FIRST_DAY = datetime(1900, 3, 1, tzinfo=UTC)  # Excel counts a day before it that never was
+_FIRST_DAY = datetime(
+    1900, 3, 1, tzinfo=UTC
+)  # Excel counts February 29, 1900, a day that did not exist
 _AMOUNT_FORMAT = "#,##0.00#############"
 _TIME_FORMAT = "yyyy-mm-dd hh:mm:ss.000"
 _WIDTHS = {"amount": 14, "created_at": 23, "payment_date": 23, "description": 40}
@@ -36,7 +38,7 @@ Value = str | Decimal | datetime | None
 
 
 def excel_number(amount: Decimal) -> float | None:
-    """The amount as Excel's number; None: it does not hold all digits."""
+    """The amount as a number of Excel; None if that cannot represent all digits."""
     digits = amount.as_tuple().digits
     if len(digits) > _EXACT_DIGITS and any(digits[_EXACT_DIGITS:]):
         return None
@@ -44,7 +46,7 @@ def excel_number(amount: Decimal) -> float | None:
 
 
 def check_texts(payment_id: object, texts: Sequence[str | None], output: str) -> None:
-    """Refuses texts that no cell holds: XlsxWriter would cut them off.
+    """Refuses texts that are too long for a cell: XlsxWriter would truncate them.
 
     Raises:
         ExportError: names the payment.
@@ -62,15 +64,15 @@ def _utf16_units(text: str) -> int:
 
 
 class WorkbookWriter:
-    """A workbook that is being written, in constant memory.
+    """Writes a workbook in constant memory.
 
-    Its rows wait in files of a folder beside the output, which is removed at the end, and at the next
-    beginning after a kill.
+    Until `finish`, the rows are in temporary files in a folder beside the output. The folder is removed
+    at the end; after the process was killed, by the next writer.
 
     Args:
-        file: takes the workbook; seekable.
-        folder: for the rows, until `finish`.
-        columns: names, in their order.
+        file: the output; seekable.
+        folder: for the temporary files.
+        columns: their names, in order.
         name: for messages.
     """
 
@@ -97,7 +99,7 @@ class WorkbookWriter:
         self._begin_sheet()
 
     def add(self, rows: Iterator[Sequence[Value]] | Sequence[Sequence[Value]]) -> None:
-        """Writes rows; a new sheet begins where one is full."""
+        """Writes rows; begins a new sheet when one is full."""
         with self._translated():
             for row in rows:
                 if self._next_row > ROWS_PER_SHEET:
@@ -110,7 +112,7 @@ class WorkbookWriter:
                 self._next_row += 1
 
     def finish(self) -> None:
-        """Writes the workbook into its file. It may take long, and runs in any thread."""
+        """Writes the workbook into its file. This may take long, and can run in any thread."""
         with self._translated():
             self._end_sheet()
             self._book.close()
@@ -142,7 +144,7 @@ class WorkbookWriter:
 
     def _write_text(self, row: int, column: int, text: str) -> None:
         if text.startswith("<r>") and text.endswith("</r>"):
-            # XlsxWriter takes such a text for XML of its own, except in pieces.
+            # XlsxWriter would take such a text for rich-text XML, unless it is given in pieces.
             self._sheet.write_rich_string(row, column, self._plain, text[:1], self._plain, text[1:])
         else:
             self._sheet.write_string(row, column, text)

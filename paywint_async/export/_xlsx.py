@@ -1,12 +1,12 @@
 """Excel files as destinations. Needs the extra ``xlsx``.
 
-A workbook cannot be continued: it is written as a whole. So an export without a checkpoint writes one
-when all payments are there, and a table keeps its rows beside the workbook, as compressed JSON lines
-with a checkpoint, where each commit is safe and rows can be brought up to date. When a run has come to
-its end, the workbook is written anew from them, and takes its name.
+A workbook cannot be continued, only written as a whole. So an export without a checkpoint writes it when
+all payments are read. A table keeps its rows beside the workbook, as compressed JSON lines with a
+checkpoint, where commits are durable and rows can be updated; at the end of a run the workbook is written
+from them and replaces the former one.
 
-A workbook remembers, in the comment of its ZIP archive, which rows it was written from. Programs that
-save it drop the comment, so what somebody has changed by hand is never overwritten.
+The comment of a workbook's ZIP archive identifies the rows that it was written from. Programs that save a
+workbook drop the comment, so manual changes are never overwritten.
 """
 
 from __future__ import annotations
@@ -92,14 +92,14 @@ def _refuse_special(path: str) -> None:
     if os.path.isdir(path):
         raise ExportError(f"cannot open {path}: Is a directory")
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ExportError(f"{path} is no regular file, and a workbook is one")
+        raise ExportError(f"{path} is not a regular file, as a workbook must be")
 
 
 class XlsxFile(Generic[R]):
-    """A sink that replaces a workbook once all is written.
+    """A sink that replaces a workbook once everything is written.
 
-    An export that stops leaves the former workbook as it was, and what it has got, as a workbook, in
-    `partial_path`. Nothing at all is left where no payment came.
+    An export that fails leaves the former workbook unchanged, and the payments written so far, as a
+    workbook, in `partial_path`. Without any payments, no file is left.
     """
 
     def __init__(self, path: str, direction: str) -> None:
@@ -113,7 +113,7 @@ class XlsxFile(Generic[R]):
         self._is_empty = True
 
     async def open(self) -> Checkpoint | None:
-        """Begins anew; there is never anything to continue."""
+        """Begins an empty workbook; returns None, since such an export cannot be continued."""
         self._fd = open_locked(self._part)
         self._file = os.fdopen(self._fd, "r+b", closefd=False)
         self._file.truncate(0)
@@ -130,10 +130,10 @@ class XlsxFile(Generic[R]):
         self._writer.add(_rows_of(page))
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Nothing: this file is for good only as a whole."""
+        """Does nothing: the file appears only when complete."""
 
     async def close(self, *, complete: bool) -> None:
-        """Writes the workbook, and where complete puts it in its place."""
+        """Writes the workbook, and renames it to its target if it is complete."""
         file, self._file = self._file, None
         writer, self._writer = self._writer, None
         if file is None:
@@ -183,7 +183,7 @@ class XlsxTable(Generic[R]):
         """Opens the rows.
 
         Raises:
-            ExportError: also where the workbook was changed, or is not one of these.
+            ExportError: also if the workbook was changed, or was not written by an export.
         """
         self._read_mark()
         checkpoint = await self._rows.open()
@@ -198,20 +198,20 @@ class XlsxTable(Generic[R]):
     def pending(
         self, *, recheck_since: datetime | None = None
     ) -> AsyncGenerator[Sequence[UUID], None]:
-        """The ids of the payments that are not final here; the rows for `refresh` are remembered."""
+        """Yields the ids of the payments that are not final; records the rows for `refresh`."""
         return self._rows.pending(recheck_since=recheck_since)
 
     async def refresh(self, payments: Sequence[Payment]) -> int:
-        """Takes payments as they are now."""
+        """Stores the present states of payments; the next commit rewrites the rows with them."""
         _check(payments, self._path)
         return await self._rows.refresh(payments)
 
     async def commit(self, checkpoint: Checkpoint | None) -> None:
-        """Makes the rows last, and the checkpoint with them."""
+        """Fsyncs the rows, then replaces their checkpoint."""
         await self._rows.commit(checkpoint)
 
     async def close(self, *, complete: bool) -> None:
-        """Writes the workbook anew where complete and where its rows have changed.
+        """Rewrites the workbook if the reading is complete and the rows have changed.
 
         Cancellation: the former workbook stays; the next run writes the new one.
         """
@@ -256,10 +256,10 @@ class XlsxTable(Generic[R]):
             raise ExportError(f"cannot read {self._rows_path}: it is damaged ({error})") from None
 
     def _read_mark(self) -> bytes:
-        """Which rows the workbook was written from; empty where there is none.
+        """Reads which rows the workbook was written from; empty if there is no workbook.
 
         Raises:
-            ExportError: it was changed, or is not one of these.
+            ExportError: it was changed, or was not written by an export.
         """
         if not os.path.exists(self._path):
             return b""

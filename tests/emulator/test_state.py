@@ -132,7 +132,7 @@ async def test_the_database_of_another_program_is_refused_unchanged(file):
         database.execute("CREATE TABLE thesis (page TEXT)")
     database.close()
     before = file.read_bytes()
-    with pytest.raises(ValueError, match="some other program's database"):
+    with pytest.raises(ValueError, match="a database of another program"):
         await Emulator(state=file).start()
     assert file.read_bytes() == before
 

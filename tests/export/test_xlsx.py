@@ -342,5 +342,5 @@ async def test_a_cancellation_during_the_write_keeps_the_previous_workbook(
 def test_a_device_is_refused_as_a_workbook(tmp_path: Path, write: Any) -> None:
     os.mkfifo(tmp_path / "a.xlsx")
 
-    with pytest.raises(ExportError, match="is no regular file"):
+    with pytest.raises(ExportError, match="is not a regular file"):
         write(str(tmp_path / "a.xlsx"), "sent")

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paywint_async.reconcile import LedgerError
-from paywint_async.reconcile._csv_records import Record, csv_batches
+from paywint_async.reconcile._csv_records import NumberedRecord, csv_batches
 from paywint_async.reconcile._text_file import TextFile
 
 texts = st.text(alphabet="ab \",;\t|\r\n'é\u2028\x0b", max_size=60)
 
 
-def expected(path: Path, delimiter: str, skip: int) -> tuple[list[Record], int | None]:
+def expected(path: Path, delimiter: str, skip: int) -> tuple[list[NumberedRecord], int | None]:
     """What the csv module finds, and the line of the record that it refuses, if any."""
-    found: list[Record] = []
+    found: list[NumberedRecord] = []
     with path.open(encoding="utf-8", newline="") as file:
         for _ in range(skip):
             file.readline()
@@ -33,8 +33,8 @@ def expected(path: Path, delimiter: str, skip: int) -> tuple[list[Record], int |
     return found, None
 
 
-def read(path: Path, delimiter: str, skip: int) -> tuple[list[Record], int | None]:
-    found: list[Record] = []
+def read(path: Path, delimiter: str, skip: int) -> tuple[list[NumberedRecord], int | None]:
+    found: list[NumberedRecord] = []
     try:
         for records in csv_batches(
             TextFile(path=str(path), encoding="utf-8"), delimiter, skip=skip

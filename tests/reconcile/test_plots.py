@@ -68,8 +68,8 @@ def test_payments_in_progress_are_not_in_the_success_rate() -> None:
 
 
 def test_an_outlier_is_cut_off_and_marked() -> None:
-    values = [Bar(label=str(n), value=10, told="10") for n in range(20)]
-    values.append(Bar(label="the big one", value=1e6, told="1,000,000"))
+    values = [Bar(label=str(n), value=10, text="10") for n in range(20)]
+    values.append(Bar(label="the big one", value=1e6, text="1,000,000"))
 
     drawing = ElementTree.fromstring(bars("a", "A", values, compact))
 
@@ -81,7 +81,7 @@ def test_an_outlier_is_cut_off_and_marked() -> None:
 @given(st.lists(st.floats(0, 1e18), min_size=1, max_size=70))
 def test_any_values_can_be_drawn_within_the_frame(values: list[float]) -> None:
     made = [
-        Bar(label=f"{n} & <{n}>", value=value, told=f"{value}") for n, value in enumerate(values)
+        Bar(label=f"{n} & <{n}>", value=value, text=f"{value}") for n, value in enumerate(values)
     ]
 
     drawing = ElementTree.fromstring(bars("a", "A & <b>", made, compact))
@@ -93,7 +93,7 @@ def test_any_values_can_be_drawn_within_the_frame(values: list[float]) -> None:
 
 
 def test_a_line_has_gaps_without_values() -> None:
-    values = [Bar(label=str(n), value=v, told="") for n, v in enumerate((1, math.nan, 0.5, 0.25))]
+    values = [Bar(label=str(n), value=v, text="") for n, v in enumerate((1, math.nan, 0.5, 0.25))]
 
     drawing = ElementTree.fromstring(line("a", "A", values))
 
