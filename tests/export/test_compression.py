@@ -143,7 +143,7 @@ async def test_a_checkpoint_of_a_plain_file_does_not_fit_a_compressed_one(
 def test_only_regular_files_are_compressed(tmp_path: Path) -> None:
     (tmp_path / "device.gz").symlink_to("/dev/null")
 
-    with pytest.raises(ExportError, match="no regular file, and only those are compressed"):
+    with pytest.raises(ExportError, match="not a regular file, and only those can be compressed"):
         make_sink(f"{tmp_path}/device.gz", PAYMENTS[Format.JSONL], None)
 
     assert isinstance(make_sink("-", PAYMENTS[Format.JSONL], None), StreamSink)
