@@ -283,8 +283,8 @@ class OutcomeUnknownError(PaywintError):
     Do not repeat it blindly. ``asked`` holds its arguments (amount, description, …), which are also
     attributes if the operation has them; it was in progress from ``started_at`` to ``ended_at`` (UTC, by
     the local clock); ``reason`` is the error after which the outcome is unknown, ``request_id`` that of
-    its answer. ``candidates`` are the payments that it may have made, if `Payments.find_created` has
-    found several.
+    its answer. ``candidates`` are the payments that it may have made, if `Payments.find_created` cannot
+    tell which one it is, or whether it is one at all.
     """
 
     def __init__(

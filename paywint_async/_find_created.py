@@ -1,4 +1,4 @@
-"""Finds the payments that a create of unknown outcome may have made, in the list of payments."""
+"""Finds the payment that a create of unknown outcome has made, in the list of payments."""
 
 from __future__ import annotations
 
@@ -11,28 +11,45 @@ from paywint_async._pagination.listing import PaymentListing
 
 # `queryGeneratedTime` is rounded to whole seconds, so the server's clock may differ by this.
 _TOLERANCE = timedelta(seconds=2)
+# The page may have been on its way for as long as the call took, but for no more than this: the rest
+# is retries and waiting.
+_LONGEST_TRANSIT = timedelta(seconds=5)
 # Allowed difference between the clocks if the server does not report its own.
 _UNKNOWN_SKEW = timedelta(minutes=5)
 _UNPAID = frozenset({PaymentStatus.PENDING, PaymentStatus.INITIATED})
 
 
-async def find_candidates(
+async def find_created(
     first_page: Awaitable[PaymentPage],
     listed_since: Callable[[datetime], PaymentListing],
     error: OutcomeUnknownError,
-) -> list[Payment]:
-    """Returns the unpaid payments since the start of the request that it may have made."""
+) -> Payment | None:
+    """Returns the only payment that the request can have made, or None if there is none.
+
+    Raises:
+        OutcomeUnknownError: there are several, or one that was created after the request had ended. The
+            server may have processed the request late, but another call may have made the payment, too.
+    """
+    least, most = await _skew(first_page)
     # The times in the list are of the server's clock.
-    earliest = error.started_at + _skew(await first_page)
-    return [payment async for payment in listed_since(earliest) if _may_be_it(payment, error)]
+    earliest, latest = error.started_at + least, error.ended_at + most
+    found = [payment async for payment in listed_since(earliest) if _may_be_it(payment, error)]
+    if len(found) > 1 or any(payment.created_at > latest for payment in found):
+        raise error.with_candidates(found)
+    return found[0] if found else None
 
 
-def _skew(page: PaymentPage) -> timedelta:
-    """The difference to add to a local time to get the earliest server time that may match it."""
-    if page.query_generated_time is None:
-        return -_UNKNOWN_SKEW
-    server = datetime.fromtimestamp(page.query_generated_time, UTC)
-    return server - datetime.now(UTC) - _TOLERANCE
+async def _skew(first_page: Awaitable[PaymentPage]) -> tuple[timedelta, timedelta]:
+    """The least and the greatest difference between the server's clock and the local one."""
+    asked_at = datetime.now(UTC)
+    page = await first_page
+    received_at = datetime.now(UTC)
+    try:
+        server = datetime.fromtimestamp(page.query_generated_time, UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError):  # None, or beyond the calendar
+        return -_UNKNOWN_SKEW, _UNKNOWN_SKEW
+    skew, transit = server - received_at, min(received_at - asked_at, _LONGEST_TRANSIT)
+    return skew - _TOLERANCE, skew + transit + _TOLERANCE
 
 
 def _may_be_it(payment: Payment, error: OutcomeUnknownError) -> bool:

@@ -13,7 +13,7 @@ from paywint_async._calls import read, send
 from paywint_async._config import SENT_PATH
 from paywint_async._errors import InvalidRequestError, OutcomeUnknownError
 from paywint_async._events import OnEvent, ignore
-from paywint_async._find_created import find_candidates
+from paywint_async._find_created import find_created
 from paywint_async._messages import Handler, Response
 from paywint_async._models import CheckoutToken, Direction, Payment, PaymentLink, PaymentPage
 from paywint_async._pagination.iterator import ListingIterator
@@ -110,29 +110,31 @@ class Payments:
     async def find_created(self, error: OutcomeUnknownError) -> Payment | None:
         """Returns the payment that a `create_link` of unknown outcome created, or None.
 
-        Reads the newest received payments and looks for one that is pending, has the same amount and
-        description, and was created while the request was in flight (by the server's clock). None:
-        there is none now. A request that timed out may still reach the server later, so look again
-        after a while before you create another link.
+        Reads the received payments since the request began, and looks for one that is unpaid and has
+        the same amount and description. It is returned if it is the only one, and was created before
+        the request ended, by the server's clock within seconds (within 5 minutes if the server does not
+        report its clock). An identical link that another call created in that time cannot be told from
+        it. One that was created later is an error: the server may have processed the request late, but
+        the link may also be of another call.
+        None: there is none now. A request that timed out may still be processed, so look again after a
+        while before you create another link.
 
         Args:
             error: what `create_link` raised.
 
         Raises:
             InvalidRequestError: the error was not raised by `create_link`.
-            OutcomeUnknownError: several payments match; they are in its ``candidates``.
+            OutcomeUnknownError: several payments match, or one that was created after the request
+                ended; they are in its ``candidates``. Compare ``created_at`` with ``ended_at``.
             IncompleteHistoryError, APIError, TransportError: the list could not be read.
         """
         if not isinstance(error, OutcomeUnknownError):
             raise InvalidRequestError("error", "must be the OutcomeUnknownError of a create_link")
         if error.operation != "create_link":
             raise InvalidRequestError("error", f"is of {error.operation}, which makes no payment")
-        found = await find_candidates(
+        return await find_created(
             self.page(Direction.RECEIVED, 1, 10), lambda since: self.received(since=since), error
         )
-        if len(found) > 1:
-            raise error.with_candidates(found)
-        return found[0] if found else None
 
     async def page(
         self, direction: Direction | str, page_no: int, rows_per_page: int = 100

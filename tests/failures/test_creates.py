@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
@@ -162,6 +163,69 @@ async def test_only_an_unpaid_payment_is_accepted_as_the_created_one(status: str
         error = await unknown_outcome(client, "June")
         found = await client.payments.find_created(error)
         assert (found is not None) == (status == "pending")
+
+
+HOUR = 3600.0
+# The seconds from the start of a request that lasts a minute to `created_at`; whether the server tells
+# its clock; and what is found.
+MOMENTS = [
+    (-30, True, "none"),
+    (0, True, "found"),
+    (40, True, "found"),
+    (90, True, "unknown"),
+    (HOUR, True, "unknown"),
+    (-400, False, "none"),
+    (-200, False, "found"),
+    (260, False, "found"),
+    (460, False, "unknown"),
+]
+
+
+@pytest.mark.parametrize("ahead", [-2 * HOUR, 2 * HOUR])
+@pytest.mark.parametrize(("after", "tells_its_clock", "outcome"), MOMENTS)
+async def test_a_payment_that_was_created_after_the_request_may_be_another_one(
+    after: float, tells_its_clock: bool, outcome: str, ahead: float
+) -> None:
+    """The server may still process a request that timed out: neither None nor a payment is true."""
+    started = datetime.now(UTC) - timedelta(hours=2)
+    error = OutcomeUnknownError(
+        "create_link",
+        TransportError("the answer is lost"),
+        asked={"amount": Decimal("19.90"), "description": "June"},
+        started_at=started,
+        ended_at=started + timedelta(minutes=1),
+    )
+    shift = timedelta(seconds=ahead if tells_its_clock else 0)
+    created = (started + timedelta(seconds=after) + shift).isoformat()
+    fields = {"amount": "19.90", "description": '"June"', "created_at": f'"{created}"'}
+    record = payment_json(**fields, status='"pending"')
+    clock = (datetime.now(UTC) + shift).timestamp() if tells_its_clock else None
+    page = page_json(record, total=f'1,"queryGeneratedTime":{json.dumps(clock)}')
+    async with (
+        FaultServer(answer(200, page)) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        if outcome != "unknown":
+            found = await client.payments.find_created(error)
+            assert (found is not None) == (outcome == "found")
+            return
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.payments.find_created(error)
+        (candidate,) = caught.value.candidates
+        assert candidate.description == "June"
+        assert (caught.value.ended_at, error.candidates) == (error.ended_at, ())
+
+
+@pytest.mark.parametrize("clock", ["1750068291739761", "-1e300", "1e300"])
+async def test_a_server_time_beyond_the_calendar_is_none(clock: str) -> None:
+    async with (
+        FaultServer(
+            answer(500), answer(200, page_json(total=f'0,"queryGeneratedTime":{clock}'))
+        ) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        error = await unknown_outcome(client, "June")
+        assert await client.payments.find_created(error) is None
 
 
 async def test_a_payment_that_was_not_created_is_not_found() -> None:
