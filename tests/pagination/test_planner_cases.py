@@ -275,3 +275,57 @@ def test_newest_first_the_doubtful_ranks_of_an_unfinished_read_are_those_not_yet
     assert planner.first_page is not None
     planner.accept(history.answer(planner.first_page, 10))
     assert planner.progress.doubtful_ranks == (20, 1)
+
+
+@pytest.mark.parametrize(("limit", "requests"), [(19, 2), (20, 2), (21, 3)])
+def test_pages_are_requested_up_to_the_one_with_the_last_wanted_payment(
+    limit: int, requests: int
+) -> None:
+    reading = Reader(History(500), Random(0), rows=10, window=4, limit=limit).read()
+    assert (len(reading.delivered), reading.requests) == (limit, requests)
+
+
+@pytest.mark.parametrize(
+    ("is_oldest_first", "ties", "size", "asked"),
+    [
+        (False, 1, 15, [1]),
+        (True, 1, 5, [1]),  # the page of the anchor
+        (True, 1, 10, [1, 2]),
+        (True, 1, 15, [2]),
+        (False, 1000, 15, [1]),
+        (True, 1000, 5, [1]),  # the first page shows where the arrivals are, and all of them
+        (True, 1000, 15, [1, 2]),
+    ],
+)
+def test_a_finished_list_is_continued_with_few_requests(
+    is_oldest_first: bool, ties: int, size: int, asked: list[int]
+) -> None:
+    history = History(size, is_oldest_first=is_oldest_first, ties=ties)
+    start = sync(history, None).position
+    assert sync(history, start).position == start
+    for _ in range(3):
+        history.insert()
+    history.asked.clear()
+    reading = sync(history, start)
+    assert (reading.doubt, history.asked) == (None, asked)
+    assert sorted(reading.delivered) == [*range(size + 1, size + 4)]
+
+
+class FirstPageCountsNoArrivals(History):
+    """The total of page 1 does not count the ten latest payments, and the first time none at all."""
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        if page_no == 1 and self.born > self.size:
+            self.total_error = -10 if self.asked else -len(self.keys)
+        return super().answer(page_no, rows)
+
+
+def test_a_first_page_whose_total_does_not_count_its_new_payments_ends_the_read() -> None:
+    history = FirstPageCountsNoArrivals(30)
+    start = sync(history, None).position
+    for _ in range(10):
+        history.insert()
+    history.asked.clear()
+    reading = sync(history, start)
+    assert reading.doubt == "page 1: it shows new payments, and its total none"
+    assert reading.delivered == []
