@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Generic, Self, TypeVar
 
@@ -17,7 +17,6 @@ from paywint_async._errors import ClientClosedError, copy_of
 from paywint_async._pagination.run import Run
 
 R = TypeVar("R")
-S = TypeVar("S")
 
 
 class ListingIterator(AsyncIterator[R], Generic[R]):
@@ -66,7 +65,11 @@ class ListingIterator(AsyncIterator[R], Generic[R]):
             run.close()
 
     async def _next_batch(self) -> Iterable[R] | None:
-        """The next records, at least one; None at the end. Safe to cancel and to call again."""
+        """The next records, at least one; None at the end. Safe to cancel and to call again.
+
+        The checkpoint counts as delivered all records but those of ``Run.unhanded``. So an
+        implementation keeps no record across an await, and one that fails leaves ``unhanded`` as it was.
+        """
         raise NotImplementedError
 
     async def _advance(self) -> R:
@@ -102,22 +105,6 @@ class ListingIterator(AsyncIterator[R], Generic[R]):
         self._stop(end)
         for run in self._runs:
             await run.aclose()
-
-
-class MappedIterator(ListingIterator[R], Generic[S, R]):
-    """Another iterator's records, each turned into something else."""
-
-    def __init__(self, source: ListingIterator[S], convert: Callable[[S], R]) -> None:
-        super().__init__(source._runs)
-        self._source = source
-        self._convert = convert
-
-    async def _next_batch(self) -> Iterable[R] | None:
-        try:
-            record = await anext(self._source)
-        except StopAsyncIteration:
-            return None
-        return (self._convert(record),)
 
 
 _STEP = ListingIterator.__anext__.__code__

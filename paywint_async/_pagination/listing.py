@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -10,10 +11,10 @@ from weakref import WeakSet
 
 import attrs
 
-from paywint_async._errors import ClientClosedError, InvalidRequestError
+from paywint_async._errors import ClientClosedError, IncompleteHistoryError, InvalidRequestError
 from paywint_async._models import Payment, PaymentPage
 from paywint_async._pagination.checkpoint import from_json
-from paywint_async._pagination.iterator import ListingIterator, MappedIterator
+from paywint_async._pagination.iterator import ListingIterator
 from paywint_async._pagination.position import Order, Position, Selection, Span
 from paywint_async._pagination.run import PageSource, Run
 
@@ -37,6 +38,11 @@ class Listing(Generic[R]):
         self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
 
     @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """The position of the latest read, as JSON values."""
+        raise NotImplementedError
+
+    @property
     def total(self) -> int | None:
         """Number of payments that the latest read delivers in all; None before it is known."""
         raise NotImplementedError
@@ -54,13 +60,22 @@ class Listing(Generic[R]):
 
         Raises:
             InvalidRequestError: ``limit`` is no whole number, or negative.
-            IncompleteHistoryError: as when iterating; what was collected is lost.
+            and as when iterating. What was collected is then lost, so `checkpoint`, also that of an
+            IncompleteHistoryError, is the one that this listing was given.
+
+        Cancellation: as an error.
         """
         iterator = self._iterate(_check_limit(limit))
+        runs = self._runs
         try:
-            return [record async for record in iterator]
-        finally:
-            await iterator.aclose()
+            async with aclosing(iterator):
+                return [record async for record in iterator]
+        except BaseException as error:
+            if self._runs is runs:
+                self._runs = ()  # the caller was given nothing: the checkpoint is that of the start
+            if isinstance(error, IncompleteHistoryError):
+                error.checkpoint = self.checkpoint
+            raise
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,12 +132,15 @@ class _PaymentIterator(ListingIterator[Payment]):
         return batch
 
 
-class _Pages(ListingIterator[PaymentPage]):
-    def __init__(self, run: Run) -> None:
+class _Pages(ListingIterator[R]):
+    """Pages, each converted to something else."""
+
+    def __init__(self, run: Run, convert: Callable[[PaymentPage], R]) -> None:
         super().__init__((run,))
         self._run = run
+        self._convert = convert
 
-    async def _next_batch(self) -> Iterable[PaymentPage] | None:
+    async def _next_batch(self) -> Iterable[R] | None:
         records = await self._run.next_batch()
         if records is None:
             return None
@@ -130,7 +148,9 @@ class _Pages(ListingIterator[PaymentPage]):
         assert page is not None
         if records is not page.records:
             page = attrs.evolve(page, records=tuple(records))
-        return [page]
+        pages = iter([self._convert(page)])  # a page that cannot be converted stays unhanded
+        self._run.unhanded = int
+        return pages
 
 
 class PaymentListing(Listing[Payment]):
@@ -231,8 +251,7 @@ class PaymentListing(Listing[Payment]):
             InvalidRequestError: ``limit`` is no whole number, or negative.
             and, while iterating, as the listing itself.
         """
-        run = self._open(_check_limit(limit))
-        return self._begin(_Pages(run), (run,))
+        return self._pages(_check_limit(limit), _unchanged)
 
     def arrow_batches(self) -> ListingIterator[RecordBatch]:
         """Iterates over Arrow batches, one a page; amounts are ``decimal128(38, 10)``.
@@ -247,9 +266,11 @@ class PaymentListing(Listing[Payment]):
         from paywint_async._arrow import payments_to_arrow
 
         payments_to_arrow([])  # a missing extra is reported before anything is requested
-        pages = self.pages()
-        batches = MappedIterator(pages, lambda page: payments_to_arrow(page.records))
-        return self._begin(batches, self._runs)
+        return self._pages(None, lambda page: payments_to_arrow(page.records))
+
+    def _pages(self, limit: int | None, convert: Callable[[PaymentPage], S]) -> ListingIterator[S]:
+        run = self._open(limit)
+        return self._begin(_Pages(run, convert), (run,))
 
     def _iterate(self, limit: int | None) -> ListingIterator[Payment]:
         run = self._open(limit)
@@ -258,6 +279,10 @@ class PaymentListing(Listing[Payment]):
     def _open(self, limit: int | None) -> Run:
         selection = self._selection
         return Run(self._source, self._max_concurrency, self._start, selection, limit=limit)
+
+
+def _unchanged(page: PaymentPage) -> PaymentPage:
+    return page
 
 
 def read_start(checkpoint: object, direction: str, selection: Selection) -> Position | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from paywint_async._errors import InvalidRequestError
 from paywint_async._models import Direction, HistoryEntry, Payment
@@ -17,24 +17,31 @@ from paywint_async._pagination.run import PageSource, Run
 if TYPE_CHECKING:
     from paywint_async._arrow import RecordBatch
 
+R = TypeVar("R")
+
 _KIND = "history"
-_ENTRIES_IN_A_BATCH = 100
 
 
 class _Side:
-    """One direction's read, with its payments that were received and not merged yet."""
+    """One direction's read, with its payments that were received and not handed over yet."""
 
     def __init__(self, direction: Direction, run: Run) -> None:
         self.direction = direction
         self.run = run
         self._batch: Sequence[Payment] = ()
-        self._index = 0
+        self._index = 0  # of the payment to merge next
+        self._handed = 0
         self._has_begun = False
 
     @property
     def head(self) -> Payment:
-        """The next payment of this direction."""
+        """The payment of this direction to merge next."""
         return self._batch[self._index]
+
+    @property
+    def has_head(self) -> bool:
+        """Whether it was received already."""
+        return self._index < len(self._batch)
 
     def begin(self) -> None:
         """Requests the first pages, once."""
@@ -43,69 +50,121 @@ class _Side:
             self.run.prefetch()
 
     async def fill(self) -> bool:
-        """Fetches the next batch if the last one is used up; returns False at the end of the read."""
-        if self._index == len(self._batch):
+        """Fetches the next batch if the last one is used up; returns False at the end of the read.
+
+        All that was merged must have been handed over: from here on the checkpoint counts it.
+        """
+        if not self.has_head:
             batch = await self.run.next_batch()
             if batch is None:
                 return False
-            self._batch, self._index = batch, 0
+            self._batch, self._index, self._handed = batch, 0, 0
             self.run.unhanded = self._unhanded
         return True
 
-    def advance(self) -> None:
-        """Moves past the head, which was handed over."""
+    def take(self) -> HistoryEntry:
+        """Returns the head as an entry, and moves past it."""
+        entry = HistoryEntry(direction=self.direction, payment=self.head)
         self._index += 1
+        return entry
+
+    def hand_over(self) -> None:
+        """Notes that the caller is given all that was taken."""
+        self._handed = self._index
 
     def _unhanded(self) -> int:
-        return len(self._batch) - self._index
+        return len(self._batch) - self._handed
 
 
-class _Entries(ListingIterator[HistoryEntry]):
-    """The entries of both sides, merged."""
+class _Merge:
+    """Both sides, merged.
+
+    Args:
+        sides: of both directions.
+        limit: entries wanted at most; None: all.
+        max_concurrency: pages that may wait or be under way for both sides together.
+        is_oldest_first: whether the entries are wanted in the order of time.
+    """
 
     def __init__(
         self, sides: list[_Side], limit: int | None, max_concurrency: int, *, is_oldest_first: bool
     ) -> None:
-        super().__init__([side.run for side in sides])
-        self._sides = sides
-        self._is_oldest_first = is_oldest_first
+        self.runs = [side.run for side in sides]
+        self._sides = sides  # those that have not ended
         self._left = limit
         self._max_concurrency = max_concurrency
+        self._is_oldest_first = is_oldest_first
 
-    async def _next_batch(self) -> Iterable[HistoryEntry] | None:
+    @property
+    def can_take(self) -> bool:
+        """Whether the next entry is known without fetching a page."""
+        return bool(self._sides) and self._left != 0 and all(s.has_head for s in self._sides)
+
+    async def fill(self) -> bool:
+        """Waits until an entry can be taken; returns False at the end."""
         if self._left == 0:
-            return None
+            return False
         for side in self._sides:  # both requests start before either is awaited
             side.begin()
-        self._sides = await _filled(self._sides, self._max_concurrency)
-        if not self._sides:
-            return None
-        side = _due(self._sides, is_oldest_first=self._is_oldest_first)
-        entry = HistoryEntry(direction=side.direction, payment=side.head)
-        side.advance()
+        self._sides = [side for side in self._sides if await side.fill()]
+        if len(self._sides) == 1:
+            self._sides[0].run.widen(self._max_concurrency)
+        return bool(self._sides)
+
+    def take(self) -> HistoryEntry:
+        """Returns the next entry."""
         if self._left is not None:
             self._left -= 1
+        return self._due().take()
+
+    def hand_over(self) -> None:
+        """Notes that the caller is given all that was taken."""
+        for side in self._sides:
+            side.hand_over()
+
+    def _due(self) -> _Side:
+        if len(self._sides) == 1:
+            return self._sides[0]
+        first, second = self._sides
+        if self._is_oldest_first or Order.OLDEST_FIRST in (first.run.order, second.run.order):
+            return second if second.head.created_at < first.head.created_at else first
+        return second if second.head.created_at > first.head.created_at else first
+
+
+class _Entries(ListingIterator[HistoryEntry]):
+    """Entries, one by one."""
+
+    def __init__(self, merge: _Merge) -> None:
+        super().__init__(merge.runs)
+        self._merge = merge
+
+    async def _next_batch(self) -> Iterable[HistoryEntry] | None:
+        merge = self._merge
+        if not (merge.can_take or await merge.fill()):
+            return None
+        entry = merge.take()
+        merge.hand_over()
         return (entry,)
 
 
-class _Batches(ListingIterator["RecordBatch"]):
-    """Entries in Arrow batches; a cancelled ``anext`` keeps the entries gathered so far."""
+class _Pages(ListingIterator[R]):
+    """As many entries at once as can be merged without waiting, converted to something else."""
 
-    def __init__(self, entries: ListingIterator[HistoryEntry], runs: Sequence[Run]) -> None:
-        super().__init__(runs)
-        self._entries = entries
-        self._gathered: list[HistoryEntry] = []
+    def __init__(self, merge: _Merge, convert: Callable[[Sequence[HistoryEntry]], R]) -> None:
+        super().__init__(merge.runs)
+        self._merge = merge
+        self._convert = convert
 
-    async def _next_batch(self) -> Iterable[RecordBatch] | None:
-        from paywint_async._arrow import entries_to_arrow
-
-        while len(self._gathered) < _ENTRIES_IN_A_BATCH:
-            try:
-                self._gathered.append(await anext(self._entries))
-            except StopAsyncIteration:
-                break
-        gathered, self._gathered = self._gathered, []
-        return (entries_to_arrow(gathered),) if gathered else None
+    async def _next_batch(self) -> Iterable[R] | None:
+        merge = self._merge
+        if not await merge.fill():
+            return None
+        entries = [merge.take()]
+        while merge.can_take:
+            entries.append(merge.take())
+        page = self._convert(entries)  # entries that cannot be converted stay unhanded
+        merge.hand_over()
+        return (page,)
 
 
 class HistoryListing(Listing[HistoryEntry]):
@@ -158,25 +217,32 @@ class HistoryListing(Listing[HistoryEntry]):
         known = [total for total in totals if total is not None]
         return sum(known) if known and len(known) == len(totals) else None
 
+    def pages(self) -> ListingIterator[Sequence[HistoryEntry]]:
+        """Iterates over lists of entries: at least one each, at most those of a page of each direction.
+
+        `checkpoint` then counts whole lists. Raises: as `PaymentListing.pages`.
+        """
+        return self._pages(_unchanged)
+
     def arrow_batches(self) -> ListingIterator[RecordBatch]:
-        """Iterates over Arrow batches of a hundred entries; the first column is ``direction``.
+        """Iterates over Arrow batches, one for each list of `pages`; the first column is ``direction``.
 
         Raises: as `PaymentListing.arrow_batches`.
         """
         from paywint_async._arrow import entries_to_arrow
 
         entries_to_arrow([])  # a missing extra is reported before anything is requested
-        entries = self._iterate(None)
-        return self._begin(_Batches(entries, self._runs), self._runs)
+        return self._pages(entries_to_arrow)
+
+    def _pages(self, convert: Callable[[Sequence[HistoryEntry]], R]) -> ListingIterator[R]:
+        merge = self._open(None)
+        return self._begin(_Pages(merge, convert), merge.runs)
 
     def _iterate(self, limit: int | None) -> ListingIterator[HistoryEntry]:
-        sides = self._open()
-        entries = _Entries(
-            sides, limit, self._max_concurrency, is_oldest_first=self._selection.is_oldest_first
-        )
-        return self._begin(entries, [side.run for side in sides])
+        merge = self._open(limit)
+        return self._begin(_Entries(merge), merge.runs)
 
-    def _open(self) -> list[_Side]:
+    def _open(self, limit: int | None) -> _Merge:
         # Half the window each, so that neither direction waits for pages of the other; when one ends,
         # the other gets the whole window.
         size = self._max_concurrency
@@ -195,24 +261,12 @@ class HistoryListing(Listing[HistoryEntry]):
             )
             for source, share, start in zip(self._sources, sizes, self._starts, strict=True)
         ]
-        return [_Side(s.direction, run) for s, run in zip(self._sources, runs, strict=True)]
+        sides = [_Side(s.direction, run) for s, run in zip(self._sources, runs, strict=True)]
+        return _Merge(sides, limit, size, is_oldest_first=self._selection.is_oldest_first)
 
 
-async def _filled(sides: list[_Side], max_concurrency: int) -> list[_Side]:
-    """Returns the sides that still have a payment; a single one gets the whole window."""
-    left = [side for side in sides if await side.fill()]
-    if len(left) == 1:
-        left[0].run.widen(max_concurrency)
-    return left
-
-
-def _due(sides: list[_Side], *, is_oldest_first: bool) -> _Side:
-    if len(sides) == 1:
-        return sides[0]
-    first, second = sides
-    if is_oldest_first or Order.OLDEST_FIRST in (first.run.order, second.run.order):
-        return second if second.head.created_at < first.head.created_at else first
-    return second if second.head.created_at > first.head.created_at else first
+def _unchanged(entries: Sequence[HistoryEntry]) -> Sequence[HistoryEntry]:
+    return entries
 
 
 def _open_checkpoint(value: object) -> Mapping[str, Any]:

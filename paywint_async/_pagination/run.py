@@ -82,7 +82,9 @@ class Run:
         self._is_closed = False
         self._taken: Fetched | None = None  # an answer that is not decoded yet
         self.page: PaymentPage | None = None
-        self.unhanded: Callable[[], int] = int  # how many of the last batch are not handed out yet
+        # How many of the last batch the caller was not given yet. All of it, until the iterator, which
+        # gives them to the caller, replaces this: whatever fails before then loses none.
+        self.unhanded: Callable[[], int] = int
 
     @property
     def total(self) -> int | None:
@@ -177,6 +179,7 @@ class Run:
         self.prefetch()
         answer = await self._take()
         decision = self._planner.accept(answer)
+        self.unhanded = decision.records.__len__
         if decision.records:
             self.page = answer.page
         if decision.drop_window:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self, TypeVar
 
 from paywint_async import (
     HistoryEntry,
     HistoryListing,
     Payment,
     PaymentListing,
+    PaymentPage,
     Payments,
-    PaywintError,
 )
 from paywint_async.export._sink import Checkpoint
 
 R_co = TypeVar("R_co", covariant=True)
 
-_ENTRIES_AT_ONCE = 100
+
+class Pages(Protocol[R_co]):
+    """An iterator that can be closed, as an async generator can."""
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> R_co: ...
+
+    async def aclose(self) -> None:
+        """Ends the iteration, and returns when every request has ended. Idempotent."""
 
 
 class Reading(Protocol[R_co]):
@@ -33,7 +40,7 @@ class Reading(Protocol[R_co]):
     def total(self) -> int | None:
         """The number of records of the snapshot; None before the first answer."""
 
-    def pages(self) -> AsyncGenerator[Sequence[R_co], None]:
+    def pages(self) -> Pages[Sequence[R_co]]:
         """Yields pages of at least one record. Before an error, all earlier records are yielded."""
         ...
 
@@ -60,16 +67,29 @@ class PaymentReading:
         """The number of payments of the snapshot; None before the first answer."""
         return self._listing.total
 
-    async def pages(self) -> AsyncGenerator[Sequence[Payment], None]:
+    def pages(self) -> Pages[Sequence[Payment]]:
         """Yields pages of at least one payment."""
-        async with self._listing as listing, aclosing(listing.pages(self._limit)) as pages:
-            async for page in pages:
-                yield page.records
-                del page  # so that its memory is reused for the next one
+        return _Records(self._listing.pages(self._limit))
+
+
+class _Records:
+    """The records of each page."""
+
+    def __init__(self, pages: Pages[PaymentPage]) -> None:
+        self._pages = pages
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Sequence[Payment]:
+        return (await anext(self._pages)).records
+
+    async def aclose(self) -> None:
+        await self._pages.aclose()
 
 
 class HistoryReading:
-    """The entries of both directions, merged, a hundred at a time."""
+    """The entries of both directions, merged, in the listing's own pages."""
 
     def __init__(self, listing: HistoryListing) -> None:
         self._listing = listing
@@ -84,24 +104,9 @@ class HistoryReading:
         """The number of entries of both snapshots; None before it is known."""
         return self._listing.total
 
-    async def pages(self) -> AsyncGenerator[Sequence[HistoryEntry], None]:
+    def pages(self) -> Pages[Sequence[HistoryEntry]]:
         """Yields pages of at least one entry."""
-        gathered: list[HistoryEntry] = []
-        # The checkpoint counts the gathered entries, so an error is raised after they are handed over.
-        failure: BaseException | None = None
-        async with self._listing as listing:
-            try:
-                async for entry in listing:
-                    gathered.append(entry)
-                    if len(gathered) == _ENTRIES_AT_ONCE:
-                        yield gathered
-                        gathered = []
-            except (asyncio.CancelledError, PaywintError) as error:
-                failure = error
-            if gathered:
-                yield gathered
-        if failure is not None:
-            raise failure
+        return self._listing.pages()
 
 
 def reader(
