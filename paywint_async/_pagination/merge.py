@@ -147,7 +147,7 @@ class _Entries(ListingIterator[HistoryEntry]):
         return (entry,)
 
 
-class _Pages(ListingIterator[R]):
+class _EntryPages(ListingIterator[R]):
     """As many entries at once as can be merged without waiting, converted to something else."""
 
     def __init__(self, merge: _Merge, convert: Callable[[Sequence[HistoryEntry]], R]) -> None:
@@ -236,7 +236,7 @@ class HistoryListing(Listing[HistoryEntry]):
 
     def _pages(self, convert: Callable[[Sequence[HistoryEntry]], R]) -> ListingIterator[R]:
         merge = self._open(None)
-        return self._begin(_Pages(merge, convert), merge.runs)
+        return self._begin(_EntryPages(merge, convert), merge.runs)
 
     def _iterate(self, limit: int | None) -> ListingIterator[HistoryEntry]:
         merge = self._open(limit)

@@ -18,7 +18,7 @@ from paywint_async.export._sink import Checkpoint
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Pages(Protocol[R_co]):
+class PageIterator(Protocol[R_co]):
     """An iterator that can be closed, as an async generator can."""
 
     def __aiter__(self) -> Self: ...
@@ -40,7 +40,7 @@ class Reading(Protocol[R_co]):
     def total(self) -> int | None:
         """The number of records of the snapshot; None before the first answer."""
 
-    def pages(self) -> Pages[Sequence[R_co]]:
+    def pages(self) -> PageIterator[Sequence[R_co]]:
         """Yields pages of at least one record. Before an error, all earlier records are yielded."""
         ...
 
@@ -67,7 +67,7 @@ class PaymentReading:
         """The number of payments of the snapshot; None before the first answer."""
         return self._listing.total
 
-    def pages(self) -> Pages[Sequence[Payment]]:
+    def pages(self) -> PageIterator[Sequence[Payment]]:
         """Yields pages of at least one payment."""
         return _Records(self._listing.pages(self._limit))
 
@@ -75,7 +75,7 @@ class PaymentReading:
 class _Records:
     """The records of each page."""
 
-    def __init__(self, pages: Pages[PaymentPage]) -> None:
+    def __init__(self, pages: PageIterator[PaymentPage]) -> None:
         self._pages = pages
 
     def __aiter__(self) -> Self:
@@ -104,7 +104,7 @@ class HistoryReading:
         """The number of entries of both snapshots; None before it is known."""
         return self._listing.total
 
-    def pages(self) -> Pages[Sequence[HistoryEntry]]:
+    def pages(self) -> PageIterator[Sequence[HistoryEntry]]:
         """Yields pages of at least one entry."""
         return self._listing.pages()
 
