@@ -1,7 +1,7 @@
 """paywint_async: an asyncio-native SDK for the Paywint payment API.
 
-Start with `PaywintClient`; every public name is here, but for those of
-`paywint_async.emulator` and `paywint_async.webhooks`.
+Start with `PaywintClient`. Every public name is here, except those of the modules `emulator`, `export`,
+`pytest_plugin`, `reconcile` and `webhooks`.
 """
 
 from paywint_async._lazy import importer

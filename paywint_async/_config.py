@@ -21,7 +21,7 @@ from paywint_async._errors import ConfigurationError
 _LARGEST = sys.float_info.max  # a larger whole number overflows a float
 # Visible ASCII only: a line break in a header value would add a second header.
 _HEADER_VALUE = r"[\x21-\x7e]+"
-_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_TEXT = r"[\x20-\x7e]*"
 _OWN_HEADERS = frozenset(
     {
@@ -278,7 +278,7 @@ def check_headers(headers: object) -> Mapping[str, str]:
         raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
     seen = set[str]()
     for name, value in headers.items():
-        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
+        if not isinstance(name, str) or not re.fullmatch(HEADER_NAME, name):
             raise ConfigurationError(f"headers: {name!r} is not the name of a header")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"headers must not name {name}: the SDK sets that itself")

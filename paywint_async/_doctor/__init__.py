@@ -5,7 +5,8 @@ Read it in this order: `assumptions` (the list) · `exchanges` (records requests
 requests) · `connection`, `lists`, `records`, `refusals`, `webhook` (judge the observations, without I/O)
 · `report` (findings as text and JSON) · `setup` (the configuration in the environment).
 
-It uses the public API only. A report shows the form of payments, never their content.
+It uses the public API, the transport's proxy settings and the webhooks. A report shows the form of
+payments, never their content.
 """
 
 from __future__ import annotations

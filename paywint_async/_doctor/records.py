@@ -13,13 +13,14 @@ import attrs
 from paywint_async import Payment, PaymentMethod, PaymentStatus, ResponseDecodeError
 from paywint_async._doctor.observations import Observations, Question, QuestionKind
 from paywint_async._doctor.verdicts import Judgement, confirmed, contradicted, not_seen
+from paywint_async._strict_json import UUID_PATTERN
 
 REQUIRED: Final = ("payment_id", "amount", "status", "created_at")
 _FIELDS = tuple(field.name for field in attrs.fields(Payment))
 _ENVELOPE = frozenset(
     {"success", "status_code", "message", "records", "totalRecords", "queryGeneratedTime", "data"}
 )
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(UUID_PATTERN)
 _CURRENCY = re.compile(r"[A-Za-z]{1,5}")
 # What a field's name, a status or a method may look like: anything else may be a payer's text.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")

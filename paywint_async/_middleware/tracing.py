@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from paywint_async._errors import ConfigurationError, PaywintError
 from paywint_async._messages import Handler, Middleware, Request, Response
+from paywint_async._strict_json import UUID_PATTERN
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _SCOPE = "paywint_async"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-_UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(UUID_PATTERN)
 _QUERY_VALUE = re.compile(r"=[^&;]*")
 _TOO_MANY_REQUESTS = 429
 # A span's name must have few values, and a caller's own path may contain anything.

@@ -1,7 +1,7 @@
-"""HTTP: sends a request to the API, and returns its answer. The only part that imports aiohttp.
+"""HTTP: sends a request to the API, and returns its response. The only part that imports aiohttp.
 
-It uses aiohttp's documented surface alone, so that what people attach to `aiohttp.ClientSession`
-(recorded cassettes, mocks, instrumentation) holds for this SDK, too.
+It uses only aiohttp's documented API, so that recorded cassettes, mocks and instrumentation of
+`aiohttp.ClientSession` work with this SDK, too.
 """
 
 from paywint_async._transport.proxies import Proxy, find_proxy, wrap_proxy

@@ -1,7 +1,7 @@
-"""Ends the wait for bodies that cannot come any more. One timer for all of an event loop.
+"""Fails reads of bodies whose connection is closed. One timer for all bodies of an event loop.
 
-aiohttp closes the connection where a body is no valid HTTP, and its reader would wait on, until the
-attempt's time is over.
+aiohttp closes the connection if a body is not valid HTTP, but its reader would wait until the attempt's
+timeout.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import asyncio
 
 import aiohttp
 
-_INTERVAL = 0.5  # seconds: nearly all bodies are there before the first look
+_INTERVAL = 0.5  # seconds: nearly all bodies are complete before the first check
 
 
 class BodyWatch:
-    """Looks now and then at the connections of the answers that are being read."""
+    """Checks periodically the connections of the responses that are being read."""
 
     __slots__ = ("_answers", "_loop", "_timer")
 
@@ -24,13 +24,13 @@ class BodyWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, answer: aiohttp.ClientResponse) -> None:
-        """Watches an answer that is not all there."""
+        """Watches a response that is not complete."""
         self._answers.add(answer)
         if self._timer is None:
             self._timer = self._loop.call_later(_INTERVAL, self._look)
 
     def end(self, answer: aiohttp.ClientResponse) -> None:
-        """Stops watching it. The timer stays: it will find nothing, or another one."""
+        """Stops watching a response. The timer stays: other responses may need it."""
         self._answers.discard(answer)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Says in an error of ours what aiohttp, ssl or the resolver told, and what to do about it.
+"""Translates errors of aiohttp, ssl and the resolver into this SDK's, with the next step.
 
-Nothing of theirs is kept: their exceptions hold the request's headers.
+The original exceptions are not kept, since they refer to the request's headers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FOREIGN = (aiohttp.ClientError, OSError, UnicodeError)
 _EXPIRED = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _OTHER_NAME = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_EMAIL_…, …_IP_ADDRESS_MISMATCH
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
-_NO_HTTP = "the answer is no valid HTTP"
+_NO_HTTP = "the answer is not valid HTTP"
 _LOST: dict[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer was cut off",
     aiohttp.ServerDisconnectedError: "the server closed the connection without an answer",
@@ -32,7 +32,7 @@ _LOST: dict[type[Exception], str] = {
 
 
 class ConnectionLostError(aiohttp.ClientConnectionError):
-    """A connection was lost before the answer began. Carries the cause by which it was told."""
+    """A connection was lost before the response began; ``cause`` is the original error."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -40,21 +40,20 @@ class ConnectionLostError(aiohttp.ClientConnectionError):
 
 
 class TooLargeError(Exception):
-    """An answer is larger than allowed; never leaves this package."""
+    """A response is larger than allowed; never leaves this package."""
 
 
 def is_foreign(error: Exception) -> bool:
-    """Whether it is an error of the connection or of aiohttp, and not of a caller or of this SDK."""
-    # Not all that aiohttp raises for broken HTTP has a documented name.
+    """Whether an error is of the connection or of aiohttp, not of a caller or this SDK."""
+    # Some errors that aiohttp raises for invalid HTTP have no documented class.
     of_aiohttp = type(error).__module__.partition(".")[0] == "aiohttp"
     return of_aiohttp or isinstance(error, (*_FOREIGN, TooLargeError, ConnectionLostError))
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of an attempt that an error's message names.
+    """The facts of an attempt for an error's message.
 
-    ``url`` is where it went, ``proxy`` through which one (without its password), ``is_unsent`` whether
-    nothing of it has left for sure.
+    ``proxy`` is the proxy's URL without its password; ``is_unsent`` says that certainly nothing was sent.
     """
 
     operation: str
@@ -64,7 +63,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def translate(attempt: Attempt, error: Exception) -> PaywintError:
-    """The error of ours for what one attempt raised."""
+    """Translates the error of an attempt."""
     what = attempt.operation
     if isinstance(error, TooLargeError):
         return ResponseDecodeError(f"more than {error} bytes")
@@ -114,13 +113,13 @@ def _loss(error: Exception) -> str:
 
 
 def _is_transient(cause: BaseException) -> bool:
-    """Whether connecting again may help: not with a certificate that nobody here trusts."""
+    """Whether connecting again may help; it does not if the certificate is not trusted."""
     is_lost = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
     return is_lost or not isinstance(cause, ssl.SSLError)
 
 
 def _reason(cause: BaseException) -> str:
-    """The cause in its own words, and the next step where there is one."""
+    """The original message, and the next step if there is one."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"{cause.verify_message.rstrip('.')}; {_step_for_certificate(cause.verify_code)}"
     if isinstance(cause, ssl.SSLError):

@@ -1,7 +1,7 @@
-"""Timeouts for many tasks over one timer. Knows nothing of requests.
+"""Timeouts of many tasks with one timer. Knows nothing of requests.
 
-`asyncio.timeout` makes, starts and cancels a timer for each request, a twentieth of the price of one.
-Deadlines of requests hardly ever pass, so one timer for the earliest of them is enough.
+`asyncio.timeout` creates, starts and cancels a timer for each request, which takes a twentieth of a
+request's time. Requests rarely time out, so one timer for the earliest deadline is enough.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Deadlines:
-    """The deadlines of one event loop's tasks, at most one each at a time."""
+    """The deadlines of one event loop's tasks, at most one per task at a time."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -20,21 +20,21 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def until(self, moment: float) -> Deadline:
-        """A block, for ``with``, that ends in TimeoutError once the loop's clock passes ``moment``."""
+        """A context manager that raises TimeoutError when the loop's clock passes ``moment``."""
         return Deadline(self, moment)
 
     def begin(self, task: asyncio.Task[Any], deadline: Deadline) -> None:
-        """Watches a task."""
+        """Adds a task with its deadline."""
         self._running[task] = deadline
         if self._timer is None or self._timer.when() > deadline.moment:
             self._set_timer(deadline.moment)
 
     def end(self, task: asyncio.Task[Any]) -> None:
-        """Stops watching it. The timer stays: it will find nothing, or somebody else."""
+        """Removes a task. The timer stays: other tasks may need it."""
         self._running.pop(task, None)
 
     def close(self) -> None:
-        """Lets every deadline pass at once: whatever is under way ends."""
+        """Ends all blocks at once, as if their deadlines had passed."""
         if self._timer is not None:
             self._timer.cancel()
         self._let_pass(float("inf"))
@@ -59,7 +59,7 @@ class Deadlines:
 
 
 class Deadline:
-    """One block under a deadline; made by `Deadlines.until`."""
+    """A block with a deadline; made by `Deadlines.until`."""
 
     __slots__ = ("_book", "_cancelling", "_task", "is_past", "moment")
 
@@ -82,7 +82,7 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> None:
         self._book.end(self._task)
-        # As in asyncio.timeout: our own cancellation is a timeout, unless somebody else's came too.
+        # As in asyncio.timeout: a timeout, unless the task was also cancelled by somebody else.
         is_ours = self.is_past and self._task.uncancel() <= self._cancelling
         if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from error

@@ -17,8 +17,8 @@ from paywint_async._errors import ConfigurationError
 from paywint_async._transport.body_watch import BodyWatch
 from paywint_async._transport.deadlines import Deadlines
 
-# Of requests that nothing else bounds: far below the 256 files that a process may have open on some
-# systems, and above what a server lets one client do at once.
+# For requests without another limit: far below the 256 open files that some systems allow a process,
+# and above the concurrency that servers allow a client.
 MAX_CALLS = 100
 _STEPS_OF_CLOSING = 10
 
@@ -26,8 +26,8 @@ _STEPS_OF_CLOSING = 10
 class Pool:
     """The connections of one event loop.
 
-    ``reads`` keeps its connections for the next request. ``writes`` opens one for each request and
-    closes it, so that none is half dead, or holds an answer that nobody asked for.
+    Connections for reads are kept for further requests. A write opens a connection and closes it
+    afterwards, so that it never gets a stale connection, or an earlier request's response.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Pool:
         self._sessions = _Sessions()
         self.deadlines = Deadlines()
         self.bodies = BodyWatch()
-        # Held here alone, so that it ends with the pool, if not before with the loop.
+        # The only reference, so that it ends with the pool, or before that with the loop.
         self._keeper = _close_at_the_end(self._sessions)
         _run(self._keeper.__anext__())
 
@@ -60,21 +60,21 @@ class Pool:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the loop's end, or `aclose`, has closed the sessions."""
+        """Whether the sessions were closed, by `aclose` or at the end of the loop."""
         return self._sessions.are_ended
 
     async def aclose(self) -> None:
-        """Closes every connection; requests under way end."""
+        """Closes all connections; requests in flight end."""
         self.deadlines.close()
         self.bodies.close()
         await self._keeper.aclose()
 
     def close_soon(self) -> None:
-        """Closes every connection, in a task of the running event loop."""
+        """Closes all connections, in a task of the running event loop."""
         self._closing = asyncio.get_running_loop().create_task(self.aclose())
 
     def abandon(self) -> None:
-        """Closes the sessions of a loop that has ended: there is nothing to wait for any more."""
+        """Closes the sessions of a loop that has ended, without waiting."""
         for session in self._sessions.opened.values():
             _run(session.close())
 
@@ -141,7 +141,7 @@ class Pools:
             self._turns.pop(loop, None)
 
     async def aclose(self) -> None:
-        """Closes every pool; those of other event loops when these next run. Idempotent."""
+        """Closes all pools; those of other event loops in these loops' next iteration. Idempotent."""
         self._leave_parent()
         self.drop_ended()
         here = asyncio.get_running_loop()
@@ -159,7 +159,7 @@ class Pools:
         return any(not pool.is_closed for pool in self._pools.values())
 
     def _leave_parent(self) -> None:
-        """After a fork the connections are the parent's: not used here, and not closed either."""
+        """Keeps the parent's connections after a fork, neither used nor closed here."""
         if self._pid != os.getpid():
             self._of_parent.extend(self._pools.values())
             self._pools = {}
@@ -168,10 +168,10 @@ class Pools:
 
 
 async def _close_at_the_end(sessions: _Sessions) -> AsyncGenerator[None]:
-    """Closes the sessions when the event loop ends, or when nothing refers to this any more.
+    """Closes the sessions when the event loop ends, or when this generator is garbage-collected.
 
-    `asyncio.run` closes all asynchronous generators that are left before it closes the loop, and the
-    loop closes those that are collected as garbage.
+    `asyncio.run` closes all asynchronous generators before it closes the loop, and the loop closes those
+    that are garbage-collected.
     """
     try:
         yield
@@ -182,7 +182,7 @@ async def _close_at_the_end(sessions: _Sessions) -> AsyncGenerator[None]:
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Runs, without an event loop, what has nothing to wait for."""
+    """Runs a coroutine that never waits, without an event loop."""
     with suppress(StopIteration):
         for _ in range(_STEPS_OF_CLOSING):
             coroutine.send(None)

@@ -1,6 +1,6 @@
-"""Which proxy requests go through: the caller's, or the environment's, read as curl reads it.
+"""Finds the proxy for requests: the caller's, or that of the environment by curl's rules.
 
-Holds the proxy's user and password, and shows neither.
+Keeps the proxy's user and password secret.
 Source: curl(1), "PROXY PROTOCOL PREFIXES" and "ENVIRONMENT"; curl's lib/noproxy.c.
 """
 
@@ -16,21 +16,21 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from paywint_async._config import is_loopback
 from paywint_async._errors import ConfigurationError
 
-_DEFAULT_PORT = 1080  # curl's, where a proxy's URL has none
+_DEFAULT_PORT = 1080  # curl's default
 _FORM = "http://[user:password@]host:port"
-# For https alone: plain http goes to loopback, and so through no proxy.
+# For https only: plain http is only used on loopback, without a proxy.
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
 class Proxy:
-    """A proxy's URL as it was given, in the one object that holds it.
+    """The only object that contains the proxy's URL.
 
-    Neither repr, ``vars``, comparison, copy nor pickle shows it. Making one never fails, so that no frame
-    that still has the password as a local ends in a traceback: call `check` afterwards.
+    Neither repr, ``vars``, comparison, copy nor pickle shows it. The constructor never raises, so that no
+    frame with the password as a local variable is in a traceback: call `check` afterwards.
 
     Args:
         given: the URL.
-        source: the argument or the environment variable it comes from, for messages.
+        source: the name of the argument or environment variable, for messages.
     """
 
     __slots__ = ("__given", "source")
@@ -46,7 +46,7 @@ class Proxy:
         raise TypeError("a proxy's password is not pickled or copied")
 
     def check(self) -> None:
-        """Raises ConfigurationError where this is no http proxy that can be used."""
+        """Raises ConfigurationError if this is not a usable http proxy."""
         if problem := self._problem():
             raise ConfigurationError(f"{self.source} {problem}")
 
@@ -59,7 +59,7 @@ class Proxy:
         return f"http://{host}:{parts.port or _DEFAULT_PORT}"
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of `aiohttp.ClientSession.request`: for the last step only."""
+        """The arguments of `aiohttp.ClientSession.request`, only for the last step."""
         return {"proxy": self.url, "proxy_headers": self._headers()}
 
     def _headers(self) -> dict[str, str]:
@@ -94,12 +94,12 @@ class Proxy:
 
 
 def wrap_proxy(given: object) -> Proxy | None:
-    """The caller's proxy, hidden, and not checked yet; None: none was given."""
+    """Wraps the caller's proxy, without validation; None stays None."""
     return given if given is None or isinstance(given, Proxy) else Proxy(given)
 
 
 def find_proxy(host: str, given: Proxy | None, *, trust_env: bool) -> Proxy | None:
-    """The proxy for a host, checked; None: requests go there directly.
+    """The validated proxy for a host; None: requests are sent directly.
 
     Raises:
         ConfigurationError: it cannot be used.
@@ -114,7 +114,7 @@ def find_proxy(host: str, given: Proxy | None, *, trust_env: bool) -> Proxy | No
     return None if is_loopback(host) else proxy
 
 
-# No value of these is ever a local of a frame that an exception passes: one may hold a password.
+# Never stores these values in local variables, which tracebacks show: they may have a password.
 def _of_environment(host: str) -> Proxy | None:
     if _is_excepted(host, _value_of("no_proxy") or _value_of("NO_PROXY")):
         return None
@@ -123,7 +123,7 @@ def _of_environment(host: str) -> Proxy | None:
 
 
 def _value_of(name: str) -> str:
-    """An empty variable is none."""
+    """The value of a variable; empty if it is not set."""
     return os.environ.get(name, "").strip()
 
 
@@ -132,7 +132,7 @@ def _with_scheme(url: str) -> str:
 
 
 def _is_excepted(host: str, no_proxy: str) -> bool:
-    """Whether ``NO_PROXY`` names a host: by itself, by a domain it is in, or by a network."""
+    """Whether ``NO_PROXY`` names a host, its domain, or its network."""
     if no_proxy.strip() == "*":
         return True
     host = host.rstrip(".").lower()

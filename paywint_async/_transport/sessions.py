@@ -1,4 +1,4 @@
-"""Makes aiohttp's sessions as this SDK needs them."""
+"""Makes aiohttp's sessions with the settings of this SDK."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import aiohttp
 
 from paywint_async._errors import ConfigurationError
 
-# Loopback connects in microseconds, the far side of the world in under a second.
+# Connecting takes microseconds on loopback, and less than a second around the world.
 _CONNECT_TIMEOUT = 10.0
 _CONNECTOR = "connector must be a callable that makes a new aiohttp.BaseConnector at each call"
 
@@ -21,14 +21,14 @@ MakeConnector: TypeAlias = Callable[[], aiohttp.BaseConnector]
 class SessionFactory:
     """Makes the sessions of one client.
 
-    The credentials are no session's headers: aiohttp would send these to a proxy, too.
+    The credentials are not among a session's headers, since aiohttp would also send those to a proxy.
 
     Args:
         request_timeout: seconds for one attempt.
         ssl_context: for a private certificate authority; None: the system's.
-        connector: makes the connections, in place of the SDK's own; None: the SDK's.
-        connector_owner: whether its connectors belong to the client, which closes them.
-        has_proxy: whether requests go through one.
+        connector: makes the connector of each session; None: the SDK's own.
+        connector_owner: whether the client closes the connectors.
+        has_proxy: whether requests go through a proxy.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SessionFactory:
             response_class=_TrackedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
-            # Not for reads, where it would cost more than it tells.
+            # Not for reads, where its cost exceeds its use.
             trace_configs=[] if is_for_reads and not self._has_proxy else [_progress_trace()],
         )
 
@@ -77,7 +77,7 @@ class SessionFactory:
 
     def _connector(self, is_for_reads: bool) -> aiohttp.BaseConnector:
         if self._make_connector is None:
-            # Without a limit of its own: callers wait before their attempt begins, not within it.
+            # Without a limit: callers wait before an attempt begins, not within it.
             return aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not is_for_reads)
         made: object = self._make_connector()
         if not isinstance(made, aiohttp.BaseConnector):
@@ -88,13 +88,13 @@ class SessionFactory:
 
 
 class _TrackedResponse(aiohttp.ClientResponse):
-    """An answer whose connection can be closed after it was given back to the connector."""
+    """A response whose connection can be closed after its release to the connector."""
 
     connection_protocol: Any = None  # aiohttp's; None: not tracked
 
 
 class _TrackedRequest(aiohttp.ClientRequest):
-    """A request whose answer knows its connection."""
+    """A request whose response has a reference to its connection."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         protocol = conn.protocol
@@ -104,7 +104,7 @@ class _TrackedRequest(aiohttp.ClientRequest):
 
 
 class _LastRequest(_TrackedRequest):
-    """A request after which its connection is closed, whoever made the connector."""
+    """A request after which its connection is closed, with any connector."""
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         if conn.protocol is not None:
@@ -113,7 +113,7 @@ class _LastRequest(_TrackedRequest):
 
 
 class _LoneRequest(_LastRequest):
-    """One that takes none of the connections that a shared connector has kept, but a new one."""
+    """A request that gets a new connection from a shared connector, not a kept one."""
 
     @property
     def connection_key(self) -> Any:
@@ -121,8 +121,8 @@ class _LoneRequest(_LastRequest):
 
 
 def close_connection(answer: aiohttp.ClientResponse) -> bool:
-    """Closes the answer's connection, wherever that is by now; False where it is not tracked."""
-    protocol = getattr(answer, "connection_protocol", None)  # a mock's answer has none
+    """Closes the response's connection, even after its release; False if it is not tracked."""
+    protocol = getattr(answer, "connection_protocol", None)  # a mock's response has none
     if protocol is None:
         return False
     protocol.close()
@@ -130,7 +130,7 @@ def close_connection(answer: aiohttp.ClientResponse) -> bool:
 
 
 class RequestProgress:
-    """The stage that a request has reached in aiohttp, where a session traces it."""
+    """The stage that a request has reached in aiohttp, if the session traces it."""
 
     __slots__ = ("is_begun", "is_sent")
 
@@ -140,7 +140,7 @@ class RequestProgress:
 
     @property
     def is_unsent(self) -> bool:
-        """Whether it is certain that nothing of the request has left."""
+        """Whether it is certain that nothing of the request was sent."""
         return self.is_begun and not self.is_sent
 
 
@@ -168,10 +168,10 @@ async def _note_sent(
 
 
 def connect_timeout(request_timeout: float) -> aiohttp.ClientTimeout:
-    """The time for connecting, in an attempt of that many seconds.
+    """The timeout of connecting, in an attempt of so many seconds.
 
-    Sooner than the whole attempt, so that what was never sent is known as such. From the name's look-up
-    to the end of TLS' handshake, and not rounded up to whole seconds.
+    It is shorter than the attempt's, so that a request that was not sent is recognised. It includes name
+    resolution and the TLS handshake, and is not rounded up to whole seconds.
     """
     connect = min(_CONNECT_TIMEOUT, 0.9 * request_timeout)
     return aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=connect)

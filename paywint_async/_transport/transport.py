@@ -1,7 +1,6 @@
-"""Sends one request, and reads its answer whole; translates the errors of aiohttp.
+"""Sends one request and reads the complete response; translates the errors of aiohttp.
 
-Adds the credentials, and nobody above ever sees them. Knows nothing of what the API's answers mean,
-nor of retries.
+Adds the credentials, which no layer above sees. Knows neither the meaning of responses nor retries.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yarl
 
-from paywint_async._config import Credentials, is_loopback
+from paywint_async._config import HEADER_NAME, Credentials, is_loopback
 from paywint_async._errors import (
     ClientClosedError,
     ConfigurationError,
@@ -46,31 +45,30 @@ from paywint_async._transport.sessions import (
 )
 from paywint_async._transport.user_agent import full_user_agent
 
-# 350 times the largest page seen: a real answer is far smaller, and a compression bomb stops in time.
+# 350 times the largest page seen: real responses are far smaller, and a decompression bomb is stopped.
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-# A body slower than this, in bytes a second, after that many seconds, is kept slow on purpose.
+# A body slower than this, in bytes per second, after so many seconds, is slow on purpose.
 _SLOWEST_BODY = 1024
 _DRIP_GRACE = 5.0
-_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HEADER_VALUE = r"[\t\x20-\x7e]*"
 _JSON = "application/json"
-# To inflate a page takes 40 to 70 µs, as long as to send it whole at 4 to 8 Gbit/s: only here.
+# Decompressing a page takes 40 to 70 µs, as long as its transfer at 4 to 8 Gbit/s; on loopback only.
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
 
 class Transport:
-    """Connections to one API, opened on first use, closed by `aclose`.
+    """Sends requests to one API; connections are opened on first use and closed by `aclose`.
 
     Args:
-        credentials: added to each request at the last moment.
-        base_url: already checked; no trailing slash.
-        request_timeout: seconds for one attempt, from connecting to the answer's last byte.
+        credentials: added to each request as the last step.
+        base_url: validated; without a trailing slash.
+        request_timeout: seconds for one attempt, from connecting to the last byte of the response.
         ssl_context: for a private certificate authority; None: the system's.
-        proxy: of the caller's choice; None: with ``trust_env`` the environment's, else none.
-        connector: makes the connections; None: the SDK's own.
-        connector_owner: whether they are closed with the client.
-        user_agent: put before the SDK's own.
-        max_response_bytes: after decompression; more is an error.
+        proxy: the caller's; None: with ``trust_env`` that of the environment, else none.
+        connector: makes the connector of each pool; None: the SDK's own.
+        connector_owner: whether connectors are closed with the client.
+        user_agent: precedes the SDK's own.
+        max_response_bytes: the limit after decompression.
     """
 
     def __init__(
@@ -118,31 +116,31 @@ class Transport:
         return self._closed
 
     async def send(self, request: Request) -> Response:
-        """One attempt, answered with whatever status.
+        """Sends one attempt, and returns a response of any status.
 
         Raises:
-            TransportError: no whole answer (``sent`` tells whether it may have been processed).
-            RequestTimeoutError: not within ``request_timeout``, or the request's deadline passed.
-            ResponseDecodeError: the answer is larger than allowed.
-            ClientClosedError: the client is closed, or was while this was under way.
+            TransportError: no complete response (``sent`` says whether it may have been processed).
+            RequestTimeoutError: ``request_timeout`` or the request's deadline has passed.
+            ResponseDecodeError: the response is larger than allowed.
+            ClientClosedError: the client is closed, or was closed during the request.
 
-        Cancellation: closes the connection that was in use; the pool stays usable.
+        Cancellation: closes the connection; the pool stays usable.
         """
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         return await self._attempt(self._pools.get(), request)
 
     async def in_turn(self, request: Request, handler: Handler) -> Response:
-        """A middleware: bounds the requests in flight that nothing else bounds.
+        """A middleware that limits the requests in flight that have no other limit.
 
-        At most `pools.MAX_CALLS` are; the others wait for their turn, in order. It stands outside the
-        throttle: a cooldown that begins meanwhile holds back who waits here, too.
+        At most `pools.MAX_CALLS` are sent at the same time; the others wait for their turn, in order. It
+        is outside the throttle, so a cooldown that begins meanwhile also delays requests that wait here.
 
         Raises:
             RequestTimeoutError: there was no turn before the request's deadline.
             ClientClosedError: as `send`.
         """
-        if request.is_bounded or self._closed:  # of a closed client, `send` says so
+        if request.is_bounded or self._closed:  # `send` raises if the client is closed
             return await handler(request)
         turns = self._pools.turns()
         if turns.locked():
@@ -155,9 +153,9 @@ class Transport:
             turns.release()
 
     async def in_outer_turn(self, request: Request, handler: Handler) -> Response:
-        """As `in_turn`, where ``handler`` may send requests itself: those take no turn of their own.
+        """As `in_turn`, for a ``handler`` that may send further requests, which take no further turn.
 
-        Else as many calls as there are turns could each hold one and wait for another.
+        Otherwise a deadlock is possible: all turns are taken by calls that wait for another turn.
         """
         if request.is_bounded:
             return await handler(request)
@@ -173,7 +171,7 @@ class Transport:
             _outer_turn.reset(token)
 
     async def aclose(self) -> None:
-        """Closes every connection. Requests under way end with `ClientClosedError`. Idempotent."""
+        """Closes all connections. Requests in flight raise `ClientClosedError`. Idempotent."""
         self._closed = True
         await self._pools.aclose()
 
@@ -199,13 +197,13 @@ class Transport:
             if not is_foreign(error):
                 raise
             failure = self._translate(request, progress, error)
-        # Raised out here, so that no foreign exception hangs on it (theirs print request headers),
-        # and no frame of the traceback holds aiohttp's objects (which have ours).
+        # Raised outside the handlers, so that it has no foreign exception as its context (those print
+        # request headers), and no frame of the traceback has aiohttp's objects (which have them).
         raise failure
 
     async def _exchange(self, pool: Pool, request: Request, progress: RequestProgress) -> Response:
         session = pool.session(repeatable=request.repeatable)
-        # In no local: the proxy's password is among them, and tracebacks show locals.
+        # Not in a local variable, which tracebacks show: the arguments have the proxy's password.
         answer = await session.request(
             request.method,
             _join(self._base_url, request.path),
@@ -219,20 +217,20 @@ class Transport:
             **self._proxy_arguments(),
         )
         try:
-            if answer.content.is_eof():  # all of it has come
+            if answer.content.is_eof():  # the body is complete
                 body = self._check_size(answer.content.read_nowait())
             else:
                 body = await self._read(pool, answer)
         except BaseException:
             answer.close()
             raise
-        # aiohttp has the connection back by now: it takes it when the body has come in whole.
+        # By now aiohttp has taken the connection back, which it does when the body is complete.
         if answer.status < 200:  # an upgraded connection, which aiohttp does not take back
             answer.close()
         elif not request.repeatable:
             close_connection(answer)
         elif _is_of_another(request, answer, body) and not close_connection(answer):
-            await session.close()  # that connection's with all the others
+            await session.close()  # closes all its connections
         return self._respond(answer, body)
 
     def _proxy_arguments(self) -> dict[str, Any]:
@@ -241,7 +239,7 @@ class Transport:
     def _headers_of(self, request: Request) -> dict[str, str]:
         body = request.body
         headers = self._headers if body is None else self._headers_with_body
-        if body is not None and not isinstance(body, bytes):  # aiohttp would guess what it means
+        if body is not None and not isinstance(body, bytes):  # aiohttp would guess its type
             raise TypeError(f"a request's body must be bytes, not {type(body).__name__}")
         if not request.headers:
             return headers
@@ -259,7 +257,7 @@ class Transport:
         return Response(status=answer.status, headers=headers, body=body)
 
     def _redacted(self, text: str) -> str:
-        data = text.encode("utf-8", "surrogateescape")  # a header may be no UTF-8 at all
+        data = text.encode("utf-8", "surrogateescape")  # a header need not be UTF-8
         return self._credentials.redact(data).decode("utf-8", "surrogateescape")
 
     def _attempt_deadline(self, request: Request) -> float:
@@ -280,7 +278,7 @@ class Transport:
             pool.bodies.end(answer)
 
     async def _read_counted(self, content: aiohttp.StreamReader) -> bytes:
-        """The body, counted while it comes in: aiohttp itself would take any amount, at any pace."""
+        """Reads the body with limits of size and rate, which aiohttp does not have."""
         clock = asyncio.get_running_loop().time
         started, size = clock(), 0
         chunks: list[bytes] = []
@@ -289,7 +287,7 @@ class Transport:
             if size > self._max_response_bytes:
                 raise TooLargeError(self._max_response_bytes)
             chunks.append(chunk)
-            if content.at_eof():  # whole is whole, however long it took
+            if content.at_eof():  # complete, so its rate does not matter
                 break
             elapsed = clock() - started
             if elapsed > _DRIP_GRACE and size < elapsed * _SLOWEST_BODY:
@@ -300,7 +298,7 @@ class Transport:
         self, request: Request, progress: RequestProgress, error: Exception
     ) -> PaywintError:
         if self._closed:
-            message = f"{request.operation}: the client was closed while this was under way"
+            message = f"{request.operation}: the client was closed during the request"
             return ClientClosedError(message, sent=True)
         attempt = Attempt(
             operation=request.operation,
@@ -312,7 +310,7 @@ class Transport:
 
 
 def _is_of_another(request: Request, answer: aiohttp.ClientResponse, body: bytes) -> bool:
-    """Whether it answers another request, as then all later answers over its connection would."""
+    """Whether this is the response to another request; then the connection must not be used again."""
     expected = request.expects
     if not expected or answer.status != 200 or body.find(expected) >= 0:
         return False
@@ -322,9 +320,9 @@ def _is_of_another(request: Request, answer: aiohttp.ClientResponse, body: bytes
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from sending again, by itself, what is no POST when the connection is lost.
+    """Keeps aiohttp from resending a request other than POST when the connection is lost.
 
-    It does so once, on new connections too. To repeat is the retry middleware's job, which counts.
+    aiohttp does so once, also on new connections. Repeating is the task of the retry middleware.
     """
     try:
         return await handler(request)
@@ -339,7 +337,7 @@ _SEND_ONCE = (_send_once,)
 
 
 class _OuterTurn:
-    """The turn of a call, inside which further calls may be made."""
+    """The turn of a call that may make further calls."""
 
     __slots__ = ("transport",)
 
@@ -363,32 +361,32 @@ async def _wait_for_turn(turns: asyncio.Semaphore, request: Request) -> None:
 
 
 def _in_ascii(url: str) -> str:
-    """The URL as a browser sends it; to look its host up as it is could lead to another one."""
+    """The URL in ASCII, as browsers send it; the resolver could convert the host differently."""
     try:
         address = yarl.URL(url)
-        (address.raw_host or "").encode("idna")  # what looking it up will do
+        (address.raw_host or "").encode("idna")  # as the resolver will do
         return str(address)
     except ValueError:
         raise ConfigurationError(f"base_url names no host: {url!r}") from None
 
 
-@lru_cache(maxsize=1024)  # the paths are few, but for those of payments that are asked for again
+@lru_cache(maxsize=1024)  # few paths, besides those of payments that are requested repeatedly
 def _join(base_url: str, path: str) -> yarl.URL:
-    if not path.startswith("/"):  # behind the host it could be part of its name
+    if not path.startswith("/"):  # it could become part of the host's name
         raise InvalidRequestError("path", f"must begin with a slash, not {path[:80]!r}")
     return yarl.URL(base_url + path, encoded=True)
 
 
 def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """A middleware's headers, which must not smuggle in others."""
+    """The headers of a middleware, checked so that none can add further ones."""
     for name, value in headers.items():
-        if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
+        if not re.fullmatch(HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
             raise InvalidRequestError("headers", f"{name!r} cannot be sent as a header")
     return headers
 
 
 def _may_echo(status: int, body: bytes) -> bool:
-    """Whether an answer may tell us what we sent: anything but payments."""
+    """Whether a response may repeat the request's credentials: any response but payments."""
     return status != 200 or not _PAYMENT_KEY.search(body, 0, 2048)
 
 

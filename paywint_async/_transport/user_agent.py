@@ -1,4 +1,4 @@
-"""Says to the API which program asks."""
+"""Builds the ``User-Agent`` header."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Destinations of payments: sinks, and the transfer that fills one and can be continued.
 
-Uses the public API and four small private modules. Knows nothing of command lines, terminals, signals
+Uses the public API and three small private modules. Knows nothing of command lines, terminals, signals
 or exit codes.
 
 Read it in this order: `sink` (the protocol) · `transfer` (from a reading into a sink) · `reading`

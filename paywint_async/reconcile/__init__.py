@@ -1,6 +1,6 @@
 """Compares an account's history with a ledger: what matches, what differs, and why.
 
-Uses the public API only, and the export's reader of a history. Knows nothing of command lines.
+Uses the public API, the export, and one small private module. Knows nothing of command lines.
 
 Read it in this order: `records` (what is compared, and the results) · `columns`, `forms`, `values`,
 `passed_rows`, `row_parser`, `column_parser` (values to rows), `csv_records`, `tables`, `ledger`,

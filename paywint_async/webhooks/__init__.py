@@ -1,8 +1,8 @@
-"""Receives webhooks, over the public API only: verification, typed events, deduplication.
+"""Receives webhooks: verification, typed events, deduplication.
 
-`parse_event` makes a typed event of one delivery. `WebhookReceiver` does all that a web application
-has to, and `aiohttp_handler`, `starlette_endpoint` and `asgi_app` put it into one. `parse_redirect` reads
-the address to which a payer comes back.
+Uses the public API and two small private modules. `parse_event` converts one delivery to a typed event.
+`WebhookReceiver` handles deliveries for a web application, and `aiohttp_handler`, `starlette_endpoint`
+and `asgi_app` connect it to one. `parse_redirect` parses the URL to which a payer is redirected.
 """
 
 from paywint_async import (

@@ -256,7 +256,7 @@ class TestClosingAView:
             await pass_time(2)
             start = now()
             await view.aclose()
-            with pytest.raises(ClientClosedError, match="closed while this was under way"):
+            with pytest.raises(ClientClosedError, match="closed during the request"):
                 await calls[0]
             assert now() == start
             assert len(await asyncio.gather(*calls[1:])) == 2

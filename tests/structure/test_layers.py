@@ -57,8 +57,8 @@ LAYERS = {
 # Imports within a layer, in one direction only. The client owns the payments. The command line runs the
 # export, the examination and the comparison; the examination asks the transport for the proxy in use, and
 # the comparison reads histories and files like the export. The workers of many accounts run the export.
-# Times and line ends, final statuses, strict JSON, the fields of log records and the meaning of
-# `Retry-After` are each defined in one place.
+# Times and line ends, final statuses, strict JSON, the form of ids, the fields of log records and the
+# meaning of `Retry-After` are each defined in one place.
 NEIGHBOURS = {
     ("_models", "_record_json"),
     ("_record_json", "_errors"),
@@ -85,6 +85,7 @@ NEIGHBOURS = {
     ("_cli", "export"),
     ("_cli", "reconcile"),
     ("_cli", "_doctor"),
+    ("_doctor", "_strict_json"),
     ("_doctor", "_transport"),
     ("_doctor", "webhooks"),
     ("reconcile", "export"),
@@ -93,7 +94,7 @@ NEIGHBOURS = {
 }
 # Outside the layers: it imports nothing of the package; the command line and the fixtures start it.
 APART = {"emulator": {"_cli", "pytest_plugin"}}
-# These import only the public names of `paywint_async`, like a caller.
+# These import only the public names of `paywint_async`, like a caller, and the neighbours above.
 OVER_THE_PUBLIC_API = {
     "export",
     "_cli",

@@ -135,8 +135,8 @@ class ScriptReply:
         """Microseconds; a negative number is a refusal: minus the wait, minus one."""
 
 
-class Budget:
-    """Turns a limit into the script's arguments.
+class RateArguments:
+    """Converts a rate limit to the script's arguments.
 
     ``ahead`` is the number of turns that one process may have reserved for later.
     """

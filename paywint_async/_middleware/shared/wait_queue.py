@@ -16,7 +16,7 @@ from paywint_async._config import RateLimit
 from paywint_async._errors import RateLimitedError
 from paywint_async._middleware.rate_limit import in_seconds
 from paywint_async._middleware.shared.fallback import PROBE_SECONDS, Fallback
-from paywint_async._middleware.shared.script import Budget, ScriptReply, TurnRequest
+from paywint_async._middleware.shared.script import RateArguments, ScriptReply, TurnRequest
 from paywint_async._middleware.shared.store import RedisStore, StoreError
 
 _NO_CONFIRMATION_BELOW = 0.005  # seconds; a shorter wait is not confirmed before the request leaves
@@ -52,7 +52,7 @@ class SharedQueue:
     def __init__(
         self, limit: RateLimit, store: RedisStore, fallback: Fallback, timeout: float
     ) -> None:
-        self._budget = Budget(limit)
+        self._rate = RateArguments(limit)
         self._store = store
         self._fallback = fallback
         self._timeout = timeout
@@ -165,7 +165,7 @@ class SharedQueue:
     def _room(self) -> int:
         while self._reserved and self._reserved[0] <= _now():
             self._reserved.popleft()
-        return max(0, self._budget.ahead - len(self._reserved))
+        return max(0, self._rate.ahead - len(self._reserved))
 
     async def _run_calls(self) -> None:
         try:
@@ -181,7 +181,7 @@ class SharedQueue:
     async def _call(self) -> None:
         room, now, untold_until = self._room(), _now(), self._unpublished_until
         waiters = self._next_waiters(room)
-        arguments = self._budget.arguments(
+        arguments = self._rate.arguments(
             waiters,
             now=now,
             room=room,
@@ -237,7 +237,7 @@ class SharedQueue:
 
     def _next_waiters(self, room: int) -> list[_QueuedRequest]:
         waiters: list[_QueuedRequest] = []
-        new = room + self._budget.burst if room else 0
+        new = room + self._rate.burst if room else 0
         for queue, most in (
             (self._due, _MAX_REQUESTS_PER_CALL),
             (self._arriving, min(new, _MAX_REQUESTS_PER_CALL)),
@@ -261,7 +261,7 @@ class SharedQueue:
         for waiter, micro in zip(waiters, answer.waits, strict=False):
             wait = (micro if micro >= 0 else micro + 1) / 1e6
             if micro >= 0:
-                self._budget.reserve(waiter, answer, micro)
+                self._rate.reserve(waiter, answer, micro)
                 waiter.is_final = wait <= max(_NO_CONFIRMATION_BELOW, 2 * elapsed)
                 # A confirmation is sent early enough to arrive in time, even if another call is
                 # under way at that moment.
