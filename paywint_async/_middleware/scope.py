@@ -70,7 +70,7 @@ class Scope:
                 record(self.is_within, request, response)
             return response
         # Raised outside of the block, so that the error refers to no frame of the cancelled call.
-        message = f"{request.operation}: the client was closed while this was under way"
+        message = f"{request.operation}: the client was closed during the request"
         error = ClientClosedError(message, sent=call.may_be_sent)
         error.attempts = call.attempts
         raise error
