@@ -6,13 +6,15 @@ import json
 from decimal import Decimal
 
 import pytest
-from api_json import page_json, payment_json, problem_of
+from api_json import COLUMNS, page_json, payment_json, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
+from record_samples import sample
 
 from paywint_async import Payment, ResponseDecodeError, to_json_lines
-from paywint_async._codec import decode, refuse_ambiguity
+from paywint_async._codec import ListEnvelope, decode, money_fields, refuse_ambiguity
 
+SAMPLE = {name: json.dumps(value) for name, value in sample(Payment).items()}
 amounts = st.from_regex(r"(0|[1-9][0-9]{0,24})(\.[0-9]{1,12})?", fullmatch=True)
 
 
@@ -83,6 +85,43 @@ class TestAmbiguity:
     )
     def test_a_duplicate_key_is_refused(self, data):
         assert "comes twice in one object" in self.refusal(data).problem
+
+    @pytest.mark.parametrize("name", COLUMNS)
+    @pytest.mark.parametrize("filling", [0, 5_000])
+    def test_each_repeated_key_of_a_single_payment_is_refused_whatever_its_size(
+        self, name, filling
+    ):
+        odd = payment_json(
+            **{name: f'{SAMPLE[name]},"{name}":{SAMPLE[name]}', "new": f'"{"-" * filling}"'}
+        )
+        assert "comes twice" in self.refusal(b'{"data":%s}' % odd).problem
+
+    @pytest.mark.parametrize("name", COLUMNS)
+    def test_each_repeated_key_of_a_small_page_is_refused(self, name):
+        odd = payment_json(**{name: f'{SAMPLE[name]},"{name}":{SAMPLE[name]}'})
+        assert "comes twice" in self.refusal(page_json(payment_json(), odd), 2).problem
+
+    @pytest.mark.parametrize(
+        "name", [name for name in COLUMNS if name not in money_fields(Payment)]
+    )
+    def test_of_another_repeated_key_of_a_large_page_the_last_value_is_read(self, name):
+        """Only its amounts and its own keys are looked at: each key more takes 7 % of the decoding."""
+        odd = payment_json(**{name: f'null,"{name}":{SAMPLE[name]}'})
+        page = page_json(*[payment_json()] * 99, odd)
+        assert refuse_ambiguity(page, Payment, 100) is None
+
+    @pytest.mark.parametrize("name", [*money_fields(Payment)])
+    def test_a_repeated_money_field_of_a_large_page_is_refused(self, name):
+        odd = payment_json(**{name: f'5,"{name}":5'})
+        assert "comes twice" in self.refusal(page_json(*[payment_json()] * 99, odd), 100).problem
+
+    @pytest.mark.parametrize("size", [3, 100])
+    @pytest.mark.parametrize("name", [*ListEnvelope.__struct_encode_fields__, "status_code", "new"])
+    def test_each_repeated_key_of_a_page_itself_is_refused(self, size, name):
+        values = {"records": "[]", "success": "true"}
+        twice = f'"{name}":{values.get(name, "100")},'
+        page = page_json(*[payment_json()] * size)
+        assert "comes twice" in self.refusal(b"{" + 2 * twice.encode() + page[1:], size).problem
 
     @pytest.mark.parametrize("size", [3, 100])
     @pytest.mark.parametrize("total", ['1,"totalRecords":100', '100,"success":true,"success":true'])
