@@ -35,12 +35,8 @@ class Listing(Generic[R]):
         self._given_checkpoint = checkpoint
         self._register = register
         self._runs: Sequence[Run] = ()  # of the latest read
+        self._is_collecting = False  # whether the latest read has handed over nothing yet
         self._iterators: WeakSet[ListingIterator[Any]] = WeakSet()  # those in use
-
-    @property
-    def checkpoint(self) -> dict[str, Any] | None:
-        """The position of the latest read, as JSON values."""
-        raise NotImplementedError
 
     @property
     def total(self) -> int | None:
@@ -58,24 +54,29 @@ class Listing(Generic[R]):
     async def collect(self, limit: int | None = None) -> list[R]:
         """The first ``limit`` records as a list (None: all), with no more requests than needed.
 
+        Until it returns, `checkpoint` is the one that this listing was given.
+
         Raises:
             InvalidRequestError: ``limit`` is no whole number, or negative.
-            and as when iterating. What was collected is then lost, so `checkpoint`, also that of an
-            IncompleteHistoryError, is the one that this listing was given.
+            and as when iterating; what was collected is lost. Also the ``checkpoint`` of an
+            IncompleteHistoryError is then the one that this listing was given.
 
-        Cancellation: as an error.
+        Cancellation: what was collected is lost.
         """
         iterator = self._iterate(_check_limit(limit))
-        runs = self._runs
+        runs, self._is_collecting = self._runs, True
         try:
             async with aclosing(iterator):
-                return [record async for record in iterator]
+                records = [record async for record in iterator]
         except BaseException as error:
             if self._runs is runs:
-                self._runs = ()  # the caller was given nothing: the checkpoint is that of the start
+                self._runs = ()
             if isinstance(error, IncompleteHistoryError):
-                error.checkpoint = self.checkpoint
+                error.checkpoint = self._given_checkpoint
             raise
+        if self._runs is runs:
+            self._is_collecting = False
+        return records
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,7 +110,7 @@ class Listing(Generic[R]):
 
     def _begin(self, iterator: ListingIterator[S], runs: Sequence[Run]) -> ListingIterator[S]:
         # Ended reads are closed by their iterators; the latest one still answers `checkpoint`.
-        self._runs = runs
+        self._runs, self._is_collecting = runs, False
         self._iterators.add(iterator)
         self._register(iterator)
         return iterator
@@ -196,7 +197,9 @@ class PaymentListing(Listing[Payment]):
         read makes a new listing yield only what has arrived since. None before the first payment of a
         read without a checkpoint.
         """
-        return self._runs[0].checkpoint if self._runs else self._given_checkpoint
+        if not self._runs or self._is_collecting:
+            return self._given_checkpoint
+        return self._runs[0].checkpoint
 
     @property
     def order(self) -> Order:

@@ -200,7 +200,7 @@ class HistoryListing(Listing[HistoryEntry]):
     @property
     def checkpoint(self) -> dict[str, Any] | None:
         """The position of the latest read in both directions; payments fetched ahead do not count."""
-        if not self._runs:
+        if not self._runs or self._is_collecting:
             return self._given_checkpoint
         places = {
             s.direction.value: run.checkpoint

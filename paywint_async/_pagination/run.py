@@ -140,12 +140,15 @@ class Run:
         """The next payments in order, at least one and at most a page; None at the end.
 
         Raises:
+            ClientClosedError: the last batch was not handed over, as the program was interrupted.
             IncompleteHistoryError: the list changed in a way that leaves doubt.
             PaywintError: whatever the requests raise, once everything before it was delivered.
 
         Cancellation: loses nothing; the requests go on, and the next call returns what this one
         would have.
         """
+        if self.unhanded():  # a KeyboardInterrupt, say
+            raise ClientClosedError("this listing was interrupted: continue from its checkpoint")
         self.unhanded = int
         self.page = None
         try:

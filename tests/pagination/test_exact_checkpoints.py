@@ -20,8 +20,11 @@ import pytest
 from account_server import account, ids, sort_by_amount
 
 from paywint_async import (
+    ClientClosedError,
     Handler,
     HistoryListing,
+    IncompleteHistoryError,
+    PageEvent,
     PaywintClient,
     PrecisionError,
     Request,
@@ -241,3 +244,76 @@ async def test_a_batch_that_cannot_be_made_leaves_an_exact_checkpoint(
 
         assert whole[place] not in found
         assert found + await way.rest(client, listing) == whole
+
+
+@pytest.mark.parametrize("form", ["iterate", "pages", "arrow_batches"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_interrupted_read_does_not_continue_after_the_lost_page(
+    kind: str, form: str
+) -> None:
+    def interrupt(event: Any) -> None:
+        if isinstance(event, PageEvent) and event.page_no == 2 and not interruptions:
+            interruptions.append(event)
+            raise KeyboardInterrupt
+
+    interruptions: list[PageEvent] = []
+    way = Way(kind, "all", form)
+    async with way.account(on_event=interrupt) as (_, client):
+        listing, found = way.listing(client), []
+        iterator = way.start(listing)
+        with pytest.raises(KeyboardInterrupt):
+            async for each in iterator:
+                found += keys(each)
+        with pytest.raises(ClientClosedError, match="interrupted"):
+            await anext(iterator)
+
+        rest = await way.rest(client, listing)
+        assert found + rest == keys(await way.listing(client).collect())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_is_being_collected_is_not_in_the_checkpoint(kind: str) -> None:
+    seen = []
+
+    async def look(request: Request, handler: Handler) -> Response:
+        seen.append((listing.checkpoint, listing.total))
+        return await handler(request)
+
+    way = Way(kind, "all", "collect")
+    async with way.account(middlewares=[look]) as (_, client):
+        listing = way.listing(client)
+        start = await anext(aiter(listing))
+        checkpoint = listing.checkpoint
+        listing = way.listing(client, checkpoint)
+        seen.clear()
+        whole = keys(start) + keys(await listing.collect())
+
+        assert [each for each, _ in seen] == [checkpoint] * len(seen)
+        assert seen[-1][1] == len(whole)
+        assert listing.checkpoint != checkpoint
+        assert await way.rest(client, listing) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_checkpoint_of_an_incomplete_collection_is_where_it_began(kind: str) -> None:
+    class Gone:
+        """Answers every page but the first as if it were empty."""
+
+        async def __call__(self, request: Request, handler: Handler) -> Response:
+            response = await handler(request)
+            page = json.loads(response.body)
+            if b'"page_no":1,' not in request.body.replace(b" ", b"") + b",":
+                page["records"] = []
+            return attrs.evolve(response, body=json.dumps(page).encode())
+
+    way = Way(kind, "all", "collect")
+    async with way.account() as (_, client):
+        listing = way.listing(client)
+        await anext(aiter(listing))
+        checkpoint = listing.checkpoint
+    async with way.account(middlewares=[Gone()]) as (_, client):
+        listing = way.listing(client, checkpoint)
+        with pytest.raises(IncompleteHistoryError) as caught:
+            await listing.collect()
+
+        assert caught.value.checkpoint == listing.checkpoint == checkpoint

@@ -15,12 +15,16 @@ from paywint_async.emulator import Emulator
 
 @asynccontextmanager
 async def account(
-    payments: int = 0, *, middlewares: Any = (), **settings: Any
+    payments: int = 0, *, middlewares: Any = (), on_event: Any = None, **settings: Any
 ) -> AsyncIterator[tuple[Emulator, PaywintClient]]:
     async with (
         Emulator(hostile=True, payments=payments, **settings) as emulator,
         PaywintClient(
-            emulator.api_key, emulator.api_secret, base_url=emulator.url, middlewares=middlewares
+            emulator.api_key,
+            emulator.api_secret,
+            base_url=emulator.url,
+            middlewares=middlewares,
+            on_event=on_event,
         ) as client,
     ):
         yield emulator, client

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Unpack, assert_type
@@ -210,6 +210,8 @@ async def listings(client: PaywintClient) -> None:
             assert_type(page, PaymentPage)
         assert_type(part.check(resumed.checkpoint), None)
 
+    async for entries in client.payments.history().pages():
+        assert_type(entries, Sequence[HistoryEntry])
     async for entry in client.payments.history():
         assert_type(entry, HistoryEntry)
         assert_type(entry.direction, Direction)
