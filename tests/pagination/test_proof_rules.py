@@ -226,3 +226,73 @@ def test_the_page_that_proves_the_end_is_fetched_ahead(size: int, last: int) -> 
     planner.accept(history.answer(1, 10))
     asked = [planner.take_next_page(is_idle=is_idle) for is_idle in (True, False, False)]
     assert asked == [2, last, None]
+
+
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("new", [5, 20, 25])
+def test_new_payments_cost_their_pages_and_one_request_at_most(new: int, window: int) -> None:
+    history = History(40)
+    start = read(history).position
+    for _ in range(new):
+        history.insert()
+    reading = read(history, start, window=window)
+    assert (reading.doubt, reading.delivered) == (None, [*range(40 + new, 40, -1)])
+    assert reading.requests <= -(-new // 10) + 1
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_oldest_first_a_resumed_read_that_looks_up_the_end_requests_each_page_once(
+    window: int,
+) -> None:
+    history = History(100, is_oldest_first=True, ties=1000)  # equal times: the order is unknown
+    start = stopped_after(history, 35)
+    for _ in range(7):
+        history.insert()
+    history.asked.clear()
+    reading = read(history, start, window=window)
+    assert (reading.doubt, reading.delivered) == (None, [*range(36, 101)])
+    assert reading.requests == len({*history.asked})
+
+
+def test_no_total_is_known_before_the_first_answer() -> None:
+    finished = read(History(30)).position
+    planner = Planner(10, finished)
+    assert (planner.total, planner.position()) == (None, finished)
+
+
+class TestAnAnswerFromBeforeArrivals:
+    """Page 3 is answered first; then ten payments arrive, and page 2 shows only delivered ones."""
+
+    @pytest.fixture
+    def history(self) -> History:
+        return History(60)
+
+    @pytest.fixture
+    def planner(self) -> Planner:
+        return Planner(10)
+
+    @pytest.fixture
+    def early(self, history: History, planner: Planner) -> PageAnswer:
+        planner.accept(history.answer(1, 10))
+        assert [planner.take_next_page(is_idle=is_idle) for is_idle in (True, False)] == [2, 3]
+        early = history.answer(3, 10)
+        for _ in range(10):
+            history.insert()
+        assert planner.accept(history.answer(2, 10)).records == ()
+        return early
+
+    def test_waits_for_the_page_that_is_due(
+        self, history: History, planner: Planner, early: PageAnswer
+    ) -> None:
+        decision = planner.accept(early)
+        assert (decision.records, decision.ask_first, decision.offer) == ((), 4, early)
+        assert planner.accept(history.answer(4, 10)).ask_first == 3  # no more have arrived
+        assert planner.accept(history.answer(3, 10)).records == [*range(50, 40, -1)]
+        assert planner.accept(early).records == [*range(40, 30, -1)]
+
+    def test_does_not_make_a_later_one_doubtful(
+        self, history: History, planner: Planner, early: PageAnswer
+    ) -> None:
+        for answer in (early, history.answer(3, 10), early):
+            planner.accept(answer)
+        assert planner.accept(history.answer(5, 10)).records == [*range(30, 20, -1)]
