@@ -99,7 +99,7 @@ class TestTheArguments:
         assert repr(limiter) == "<SharedRateLimit 0.05/s over redis://127.0.0.1:6379/3>"
         assert repr(SharedRateLimit.__new__(SharedRateLimit)) == "<SharedRateLimit>"
         assert PASSWORD not in repr(vars(limiter))
-        assert "RedisSecrets(***)" in repr(vars(limiter))
+        assert ": RedisSecrets(***)" in repr(vars(limiter))
         assert "the account" not in repr(vars(limiter))
 
     async def test_show_only_the_type_of_the_callers_client(self):
