@@ -228,6 +228,11 @@ class PaywintClient:
             APIError: the API refused, including ``success: false`` with status 200.
             ResponseDecodeError: the answer to a repeatable request is not strict JSON.
             TransportError: no answer to a repeatable request, or no connection.
+            ClientClosedError: the client is closed, or was closed during the call (if a request that is
+                not repeatable had been sent, OutcomeUnknownError).
+
+        Cancellation: closes the connection, or ends the wait for the next attempt. If a request that is
+        not repeatable had been sent, it may have taken effect, and no OutcomeUnknownError says so.
         """
         return await send(self._handler, raw_request(method, path, json, repeatable))
 

@@ -64,6 +64,11 @@ class Payments:
             OutcomeUnknownError: the link may or may not exist; the request was sent once.
             APIError: the API refused; there is no link.
             TransportError: no connection; there is no link.
+            ClientClosedError: the client is closed, or was closed before the request was sent; there is
+                no link.
+
+        Cancellation: closes the connection. If the request had been sent, the link may exist, and no
+        OutcomeUnknownError says so.
 
         Source: Create Payment Link.
         """
@@ -88,7 +93,11 @@ class Payments:
             currency: 3 to 10 characters.
 
         Raises:
-            as `create_link`.
+            InvalidRequestError: an argument is invalid; nothing was sent.
+            OutcomeUnknownError: a token may or may not have been created; the request was sent once.
+            APIError, TransportError, ClientClosedError: as `create_link`; there is no token.
+
+        Cancellation: closes the connection; if the request had been sent, the token may exist.
 
         Source: Create Checkout Token.
         """
@@ -102,6 +111,10 @@ class Payments:
             InvalidRequestError: not a UUID; nothing was sent.
             NotFoundError: no such payment in this account.
             APIError, TransportError: after the retries.
+            ResponseDecodeError: the response is not the payment as the API documents it.
+            ClientClosedError: the client is closed, or was closed during the call.
+
+        Cancellation: closes the connection, or ends the wait for the next attempt.
 
         Source: Get Payment.
         """
@@ -126,7 +139,11 @@ class Payments:
             InvalidRequestError: the error was not raised by `create_link`.
             OutcomeUnknownError: several payments match, or one that was created after the request
                 ended; they are in its ``candidates``. Compare ``created_at`` with ``ended_at``.
-            IncompleteHistoryError, APIError, TransportError: the list could not be read.
+            IncompleteHistoryError, APIError, TransportError, ResponseDecodeError: the list could not be
+                read.
+            ClientClosedError: the client is closed, or was closed during the call.
+
+        Cancellation: ends the requests; nothing is changed by them.
         """
         if not isinstance(error, OutcomeUnknownError):
             raise InvalidRequestError("error", "must be the OutcomeUnknownError of a create_link")
@@ -144,6 +161,10 @@ class Payments:
         Raises:
             InvalidRequestError: an argument is invalid; nothing was sent.
             APIError, TransportError: after the retries.
+            ResponseDecodeError: the response is not the page as the API documents it.
+            ClientClosedError: the client is closed, or was closed during the call.
+
+        Cancellation: closes the connection, or ends the wait for the next attempt.
 
         Source: List Received Payments; List Sent Payments (assumed).
         """
@@ -246,8 +267,8 @@ class Payments:
 
         Raises:
             WaitTimeoutError: not final in time; ``payment`` is its last known state.
-            ClientClosedError: the client was closed meanwhile.
-            APIError, TransportError: as `get`.
+            ClientClosedError: the client is closed, or was closed during the wait.
+            InvalidRequestError, NotFoundError, APIError, TransportError, ResponseDecodeError: as `get`.
 
         Cancellation: cancels the request in flight, unless another wait needs it.
         """

@@ -149,9 +149,8 @@ async def reconcile(
     _check_written("--html", html, ledger)
     _check_written("--save-profile", save_profile, ledger)
     if explain:
-        reading = await explain_ledger(ledger, options.format)
-        await _send(f"{line}\n" for line in reading.lines)
-        _save(save_profile, given, reading.found_options)
+        found = await _explain(ledger, options.format)
+        _save(save_profile, given, found)
         return 0
     started = time.monotonic()
     listing = {"max_concurrency": concurrency, "rows_per_page": rows_per_page}
@@ -161,11 +160,16 @@ async def reconcile(
     if html is not None:
         write_html(report, html)
     _save(save_profile, given, report.found_options)
-    if report.notes:
-        say("; ".join(report.notes))
     await _print(report, limit, is_json=json)
     say(f"{conclusion(report)}; compared in {time.monotonic() - started:.1f} s")
     return 0 if report.agrees else BOOKS_DIFFER
+
+
+async def _explain(ledger: str, format: LedgerFormat) -> Mapping[str, str]:
+    """Print how the ledger is read; return the options that were detected."""
+    reading = await explain_ledger(ledger, format)
+    await _send(f"{line}\n" for line in reading.lines)
+    return reading.found_options
 
 
 def _check_written(option: str, path: str | None, ledger: str) -> None:
@@ -197,6 +201,8 @@ def _checked_table(table: str) -> str:
 
 
 async def _print(report: Report, limit: int, *, is_json: bool) -> None:
+    if report.notes:
+        say("; ".join(report.notes))
     if is_json:
         await _send(json_chunks(report))
     else:

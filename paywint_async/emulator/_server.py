@@ -153,16 +153,7 @@ class Emulator(Controls, WebhookControls):
         self._identity = Identity(seed)
         self._arrivals = Arrivals(arrivals)
         super().__init__(
-            PaymentBook(
-                self._identity,
-                payments,
-                arrivals=self._arrivals,
-                order=order,
-                today=None if hostile else today or day_of(time.time_ns() // 1000),
-                render=with_platform_fields if extra_fields else payment_row,
-            ),
-            self._settings.timetable_us,
-            refunded_status=refunded_status,
+            self._make_book(), self._settings.timetable_us, refunded_status=refunded_status
         )
         self._deviations = Deviations(deviations)
         self._fault_settings = FaultSettings(
@@ -171,18 +162,9 @@ class Emulator(Controls, WebhookControls):
         self._journal = Journal(
             [self.api_key, self.api_secret, self.payer_key, self.payer_secret, webhook_secret or ""]
         )
-        self._webhooks = Webhooks(
-            self._identity,
-            self._clock,
-            url=webhook_url,
-            secret=webhook_secret,
-            change_body=self._deviations.webhook,
-            faults=webhook_faults or WebhookFaults(),
-            unit=webhook_amounts,
-            refund_name=refund_event,
-            has_more=extra_fields,
-            retry_delays=webhook_retry_delays,
-        )
+        self._webhooks = self._make_webhooks(webhook_url, webhook_secret, webhook_retry_delays)
+        if webhook_faults is not None:
+            self._webhooks.faults = webhook_faults
         self._state = None if state is None else self._remember(os.fspath(state))
         self._lifecycle.subscribe(self._webhooks.note)
         self._timer: asyncio.TimerHandle | None = None
@@ -309,6 +291,34 @@ class Emulator(Controls, WebhookControls):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _make_book(self) -> PaymentBook:
+        options = self._settings
+        today = options.today or day_of(time.time_ns() // 1000)
+        return PaymentBook(
+            self._identity,
+            options.payments,
+            arrivals=self._arrivals,
+            order=options.order,
+            today=None if options.hostile else today,
+            render=with_platform_fields if options.extra_fields else payment_row,
+        )
+
+    def _make_webhooks(
+        self, url: str | None, secret: str | None, retry_delays: tuple[float, float]
+    ) -> Webhooks:
+        options = self._settings
+        return Webhooks(
+            self._identity,
+            self._clock,
+            url=url,
+            secret=secret,
+            change_body=self._deviations.webhook,
+            unit=options.webhook_amounts,
+            refund_name=options.refund_event,
+            has_more=options.extra_fields,
+            retry_delays=retry_delays,
+        )
 
     def _remember(self, path: str) -> StateFile:
         made = self._settings

@@ -93,7 +93,6 @@ class Webhooks:
         url: The receiver, on loopback only; None: no webhooks are made.
         secret: Signs the webhooks; None: they are not signed.
         change_body: Changes each body, for a deviation.
-        faults: The simulated faults.
         unit: Of the amounts.
         refund_name: The name of the event of a refund.
         has_more: Whether bodies have fields that are not published for developers.
@@ -111,7 +110,6 @@ class Webhooks:
         url: str | None,
         secret: str | None,
         change_body: Callable[[bytes], bytes] = lambda body: body,
-        faults: WebhookFaults,
         unit: _wire.AmountUnit = "cents",
         refund_name: str = "payment.refunded",
         has_more: bool = False,
@@ -122,7 +120,7 @@ class Webhooks:
         self._url = None if url is None else check_url(url)
         self.secret = secret
         self._change_body = change_body
-        self.faults = faults
+        self.faults = WebhookFaults()
         self._unit: _wire.AmountUnit = unit
         self._refund_name = refund_name
         self._has_more = has_more

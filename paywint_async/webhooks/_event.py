@@ -78,8 +78,10 @@ class WebhookEvent:
 
         Raises:
             InvalidRequestError: the event is of no payment, or the payment's id is no UUID.
-            NotFoundError: there is no such payment in this account: the event is made up.
-            APIError, TransportError: as `Payments.get`.
+            NotFoundError: there is no such payment in this account: the event is forged.
+            APIError, TransportError, ResponseDecodeError, ClientClosedError: as `Payments.get`.
+
+        Cancellation: as `Payments.get`.
         """
         if self.payment_id is None:
             raise InvalidRequestError(

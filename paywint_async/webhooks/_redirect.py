@@ -47,7 +47,9 @@ class Redirect:
         Raises:
             InvalidRequestError: the address names no payment, or several.
             NotFoundError: there is no such payment in this account.
-            APIError, TransportError: as `Payments.get`.
+            APIError, TransportError, ResponseDecodeError, ClientClosedError: as `Payments.get`.
+
+        Cancellation: as `Payments.get`.
         """
         if self.payment_id is None:
             raise InvalidRequestError("payment_id", "the address names no payment, or several")
