@@ -159,9 +159,7 @@ class Emulator(Controls, WebhookControls):
         self._fault_settings = FaultSettings(
             self._identity, latency=latency, rate_limit=rate_limit, failures=failures
         )
-        self._journal = Journal(
-            [self.api_key, self.api_secret, self.payer_key, self.payer_secret, webhook_secret or ""]
-        )
+        self._journal = self._make_journal(webhook_secret)
         self._webhooks = self._make_webhooks(webhook_url, webhook_secret, webhook_retry_delays)
         if webhook_faults is not None:
             self._webhooks.faults = webhook_faults
@@ -303,6 +301,10 @@ class Emulator(Controls, WebhookControls):
             today=None if options.hostile else today,
             render=with_platform_fields if options.extra_fields else payment_row,
         )
+
+    def _make_journal(self, webhook_secret: str | None) -> Journal:
+        account, payer = (self.api_key, self.api_secret), (self.payer_key, self.payer_secret)
+        return Journal([*account, *payer, webhook_secret or ""])
 
     def _make_webhooks(
         self, url: str | None, secret: str | None, retry_delays: tuple[float, float]
