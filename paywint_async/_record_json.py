@@ -142,7 +142,7 @@ def refuse_text_money(value: Any, hint: Any, path: str) -> None:
     elif isinstance(value, dict):
         for name, inner in _fields_with_money(hint):
             refuse_text_money(value.get(name), inner, f"{path}.{name}")
-    elif Decimal in (hint, *parts_of(hint)) and type(value) is str:  # neither a number nor Digits
+    elif type(value) is str and Decimal in (hint, *parts_of(hint)):  # neither a number nor Digits
         raise ResponseDecodeError("Expected `number`, got `str`", path)
 
 

@@ -43,7 +43,7 @@ def is_sound(data: bytes) -> bool:
     def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
         nonlocal keys_are_unique
         names = [name for name, _ in pairs]
-        # In a large page, only amounts and the keys outside the records are checked; see the docs.
+        # In a large page, only amounts and the keys outside the records are checked; see failures.md.
         watched = names if "records" in names else [name for name in names if name == "amount"]
         keys_are_unique &= len(set(watched)) == len(watched)
         return dict(pairs)
