@@ -183,17 +183,17 @@ class _FanOut:
 
     def __init__(self, client: Client, jobs: list[Job], on_progress: OnReport | None) -> None:
         self._client = client
-        self._books = [_AccountProgress(job=job) for job in jobs]
+        self._accounts = [_AccountProgress(job=job) for job in jobs]
         self._on_progress = on_progress
         self._topic = f"paywint-{uuid4().hex}"
-        self._under_way: dict[str, _AccountProgress] = {}  # by the key of a task
+        self._running: dict[str, _AccountProgress] = {}  # by the key of a task
 
     async def run(self) -> tuple[AccountReport, ...]:
         """Exports all accounts; returns their reports in the order of the jobs."""
         self._client.subscribe_topic(self._topic, self._receive)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._export(progress)) for progress in self._books]
+                tasks = [group.create_task(self._export(progress)) for progress in self._accounts]
         finally:
             self._client.unsubscribe_topic(self._topic)
         return tuple(task.result() for task in tasks)
@@ -235,7 +235,7 @@ class _FanOut:
         from paywint_async._accounts.task import run
 
         key = "-".join([self._topic, progress.job.account.name, step, *_name(part)])
-        self._under_way[key] = progress
+        self._running[key] = progress
         if part is not None:
             progress.read[key] = 0
         future = self._client.submit(
@@ -246,7 +246,7 @@ class _FanOut:
         finally:
             # Also on cancellation: the worker then notices that its step is not wanted any more.
             future.release()
-            del self._under_way[key]
+            del self._running[key]
         progress.attempts = max(
             progress.attempts, progress.starts.get(key, 1) - 1 + outcome.attempts
         )
@@ -256,7 +256,7 @@ class _FanOut:
 
     async def _receive(self, event: tuple[float, dict[str, Any]]) -> None:
         _, news = event
-        if progress := self._under_way.get(news["key"]):
+        if progress := self._running.get(news["key"]):
             progress.note(news["key"], news["count"])
             self._report(progress.report(AccountStatus.RUNNING))
 

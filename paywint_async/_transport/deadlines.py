@@ -61,10 +61,10 @@ class Deadlines:
 class Deadline:
     """A block with a deadline; made by `Deadlines.until`."""
 
-    __slots__ = ("_book", "_cancelling", "_task", "is_past", "moment")
+    __slots__ = ("_cancelling", "_deadlines", "_task", "is_past", "moment")
 
-    def __init__(self, book: Deadlines, moment: float) -> None:
-        self._book = book
+    def __init__(self, deadlines: Deadlines, moment: float) -> None:
+        self._deadlines = deadlines
         self.moment = moment
         self.is_past = False
 
@@ -73,7 +73,7 @@ class Deadline:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
-        self._book.begin(task, self)
+        self._deadlines.begin(task, self)
 
     def __exit__(
         self,
@@ -81,7 +81,7 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._book.end(self._task)
+        self._deadlines.end(self._task)
         # As in asyncio.timeout: a timeout, unless the task was also cancelled by somebody else.
         is_ours = self.is_past and self._task.uncancel() <= self._cancelling
         if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):

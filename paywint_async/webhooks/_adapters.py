@@ -1,6 +1,6 @@
-"""A `WebhookReceiver` in a web framework; each is imported only by whoever uses it.
+"""Connects a `WebhookReceiver` to web frameworks, each of which is imported only when it is used.
 
-Annotations are not postponed in this module: FastAPI reads those of the endpoint.
+This module does not postpone annotations, since FastAPI reads those of the endpoint.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, MutableMapping
@@ -29,9 +29,9 @@ def aiohttp_handler(
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            # Nothing is left where a middleware has read the body, which aiohttp then keeps.
+            # If a middleware has read the body, the stream is empty, and aiohttp has kept the body.
             body = await _read(request.content.iter_any()) or await request.read()
-        except (ConnectionError, web.RequestPayloadError):  # it went away, or wrote no proper HTTP
+        except (ConnectionError, web.RequestPayloadError):  # disconnected, or invalid HTTP
             return web.Response(status=BAD_REQUEST)
         status = await receiver.handle(request.method, request.headers.items(), body)
         return web.Response(status=status, headers=_headers(status))
@@ -48,7 +48,9 @@ def starlette_endpoint(
 
     async def endpoint(request: Request) -> Response:
         try:
-            async with aclosing(request.stream()) as chunks:  # also where it was read already
+            async with aclosing(
+                request.stream()
+            ) as chunks:  # works also if the body was read before
                 body = await _read(chunks)
         except ClientDisconnect:
             return Response(status_code=BAD_REQUEST)
@@ -59,7 +61,7 @@ def starlette_endpoint(
 
 
 def asgi_app(receiver: WebhookReceiver) -> "Callable[[_Message, _Receive, _Send], Awaitable[None]]":
-    """A whole ASGI application, to be served by itself or mounted: ``app.mount("/webhooks", …)``."""
+    """Makes an ASGI application, to serve or mount: ``app.mount("/webhooks", …)``."""
 
     async def app(scope: _Message, receive: _Receive, send: _Send) -> None:
         if scope["type"] != "http":
@@ -75,13 +77,13 @@ def asgi_app(receiver: WebhookReceiver) -> "Callable[[_Message, _Receive, _Send]
 async def _take(
     receiver: WebhookReceiver, scope: MutableMapping[str, Any], receive: _Receive
 ) -> int:
-    async with aclosing(_chunks(receive)) as chunks:  # of a body that is too large it is left early
+    async with aclosing(_chunks(receive)) as chunks:  # ends early if the body is too large
         body = await _read(chunks)
     return await receiver.handle(scope["method"], scope["headers"], body)
 
 
 async def _chunks(receive: _Receive) -> AsyncGenerator[bytes, None]:
-    """Reads the body; one that the sender breaks off stays cut, so that it is refused."""
+    """Yields the body; one that the sender cuts off stays incomplete, so that it is refused."""
     is_more = True
     while is_more:
         message = await receive()
@@ -90,7 +92,7 @@ async def _chunks(receive: _Receive) -> AsyncGenerator[bytes, None]:
 
 
 async def _read(chunks: AsyncIterable[bytes]) -> bytes:
-    """The body, or as much of it as shows that it is too large."""
+    """Reads the body, but not much beyond the allowed size."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk

@@ -1,7 +1,7 @@
-"""The ``amount`` of a webhook in dollars, where that can be known. Knows no JSON.
+"""Converts the ``amount`` of a webhook to dollars, if its unit is known. Knows no JSON.
 
-Paywint publishes the same deliveries twice, once as cents and once as dollars, so a whole number means
-either. Nothing is guessed: where neither the caller nor the digits tell the unit, there is no amount.
+Paywint documents the same deliveries once with cents and once with dollars, so a whole number may be
+either. Nothing is guessed: if neither the caller nor the digits show the unit, there is no amount.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _DECIMALS = 2  # of a dollar
 
 
 def digits_of(value: object) -> str | None:
-    """The digits of a number, or of a text that is one; None for anything else."""
+    """The digits of a number, or of a text with a number; None for other values."""
     if isinstance(value, Digits):
         return str(value)
     return value if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 
 
 def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
-    """The amount, exact; None where its unit is not known, or the digits contradict the unit.
+    """The exact amount; None if its unit is not known, or the digits contradict the unit.
 
-    A fraction can only be of a dollar, and so can text with a point (``"100.00"``). But ``599.0`` is how
-    some programs write 599. More than two decimals show nothing: ``1998.9999999999998`` is what others
-    make of 19.99 dollars in cents.
+    A number with a fraction can only be dollars, as can a text with a point (``"100.00"``). But some
+    programs write 599 as ``599.0``. More than two decimals show nothing: ``1998.9999999999998`` may be
+    19.99 dollars, converted to cents by a float.
     """
     digits = digits_of(value)
     found = None if digits is None else _NUMBER.fullmatch(digits)
-    if found is None:  # no number, or one with an exponent beyond all money
+    if found is None:  # not a number, or one with a huge exponent
         return None
     number = Decimal(found[0])
     if unit == "dollars":
         return _plain(number)
     is_written = (
         not isinstance(value, Digits) and found["exponent"] is None
-    )  # as people write money
+    )  # in the notation for money
     decimals = len(found["decimals"] or "") if is_written else _decimals(number)
     if unit == "cents":
         return None if decimals else _cents(number)
@@ -52,20 +52,20 @@ def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
 
 
 def _decimals(number: Decimal) -> int:
-    """The number of decimals, without zeros at the end."""
+    """The number of decimals, without trailing zeros."""
     _sign, digits, exponent = _parts(number)
     written = "".join(map(str, digits)).rjust(-exponent, "0")[exponent:] if exponent < 0 else ""
     return len(written.rstrip("0"))
 
 
 def _plain(number: Decimal) -> Decimal:
-    """``1E+2`` as 100."""
+    """The number without a positive exponent: ``1E+2`` as 100."""
     sign, digits, exponent = _parts(number)
     return number if exponent <= 0 else Decimal((sign, digits + (0,) * exponent, 0))
 
 
 def _cents(number: Decimal) -> Decimal:
-    """A whole number of cents in dollars; the point is moved in the digits, so nothing is rounded."""
+    """Converts whole cents to dollars by moving the point in the digits, without rounding."""
     sign, digits, exponent = _parts(_plain(number))
     return Decimal((sign, digits[:exponent] if exponent else digits, -_DECIMALS))
 

@@ -1,7 +1,7 @@
-"""Bytes → `WebhookEvent`. Knows nothing of signatures, clocks or HTTP.
+"""Decodes a body to a `WebhookEvent`. Knows nothing of signatures, clocks or HTTP.
 
-Strict in what makes an event: JSON without doubt, a name, an id, a time. All the rest is taken where it
-is what was published, and is in ``data`` as it came: no event is lost for a field that has changed.
+Required are unambiguous JSON, a name, an id and a time. All other fields are used if they have the
+published form, and are in ``data`` unchanged: no event is refused for a field that has changed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from paywint_async.webhooks._frozen import FrozenDict, freeze_fields
 _UUID = re.compile(UUID_PATTERN)
 _LATEST = 253_402_300_799  # Unix seconds: the end of the year 9999
 _OF_NO_PAYMENT = ("kyc.", "kyb.", "wallet.", "card.")
-_SHOWN = 40  # characters of a value that is wrong
+_SHOWN = 40  # characters of an invalid value
 
 
 def decode_event(body: bytes, *, is_verified: bool, amounts: Unit | None) -> WebhookEvent:
-    """The event of a delivery's body.
+    """Decodes the body of a delivery.
 
     Raises:
-        WebhookDecodeError: not JSON, a key comes twice in one object, or what identifies an event is
-            absent or of another kind than published; names the ``$.path`` of the problem.
+        WebhookDecodeError: it is not JSON, an object has a key twice, or a required field is missing or
+            has another type than published; names the ``$.path`` of the problem.
     """
     envelope = _load(body)
     if not isinstance(envelope, dict):
@@ -66,7 +66,7 @@ def _name(envelope: dict[str, Any]) -> str:
 
 
 def _id(envelope: dict[str, Any]) -> str:
-    """The id in whatever form: UUIDs are published, ``evt_83a2bfc1``, and a part of a UUID."""
+    """The id in any form: Paywint publishes UUIDs, ``evt_83a2bfc1``, and a part of a UUID."""
     value = _read(envelope, "id")
     if not isinstance(value, str) or not value:
         _refuse("an id", value, "$.id")
@@ -81,7 +81,7 @@ def _time(envelope: dict[str, Any]) -> datetime:
 
 
 def _amount(fields: dict[str, Any], unit: Unit | None) -> Any:
-    """In dollars, so of nothing that names another currency."""
+    """The amount in dollars; None if another currency is named."""
     is_foreign = (_text(fields.get("currency")) or "USD").strip().upper() != "USD"
     return None if is_foreign else in_dollars(fields.get("amount"), unit)
 
@@ -115,7 +115,7 @@ def _refuse(expected: str, value: object, path: str) -> NoReturn:
 
 def _load(body: bytes) -> object:
     try:
-        # NaN is no amount, but no reason to lose an event, either.
+        # NaN is not an amount, but not a reason to refuse an event either.
         return load(body, parse_int=Digits, parse_float=Digits, parse_constant=lambda name: None)
     except ValueError as error:
         problem = f"no valid JSON ({error})"

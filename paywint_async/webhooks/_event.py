@@ -1,4 +1,4 @@
-"""A webhook's event as a frozen value, and its confirmation by Get Payment."""
+"""A webhook's event as an immutable value, and its confirmation by Get Payment."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ class WebhookEvent:
     """The content of one delivery, mostly about a payment; field names are the API's own.
 
     Attributes:
-        id: of the event, in whatever form it came. A repeated delivery has the same, but so has each
-            refund of a payment: it is the payment's. See `replay_key`.
-        event: such as ``payment.success``; a name nobody has published yet is kept as it came.
-        payment_id: the payment it is about. None where it is about none (``kyc.approved``,
-            ``wallet.funding.success``), or its id is no UUID, which is in ``data`` then.
-        status: of the payment, or of what else the event is about, when it was made; later events may
-            have overtaken this one. None where the event says none.
-        amount_sent: the digits of the amount as they came, in an unknown unit: Paywint's pages say both
-            cents and dollars. None where there was no number; ``"$5.00"`` is none, and is in ``data``.
-        amount: in US dollars, exact. None where the unit was not told (``amounts=``) and the digits do
-            not show it, and where they contradict what was told. Of ``payment.refunded`` it is what was
-            refunded, of ``payment.fee_refunded`` the fee.
-        event_generated_time: when the event was made.
-        failed_reason: on ``payment.failed``.
-        retry_payment_id: on ``payment.retried`` the new payment that takes this one's place.
-        refund_transaction_id: on refunds; a payment may be refunded in parts, each with its own.
-        data: everything the event says, frozen: numbers are int or `Decimal`, lists are tuples. It may
-            hold personal data, so the repr leaves it out.
-        is_verified: a verifier has vouched for it. Where this is False anybody may have made it up:
-            believe nothing but what `confirm` returns.
+        id: of the event, unchanged. Repeated deliveries have the same id, but also all refunds of a
+            payment, which have the payment's. See `replay_key`.
+        event: its name, such as ``payment.success``; an unpublished name is kept unchanged.
+        payment_id: the payment of the event. None if the event has none (``kyc.approved``,
+            ``wallet.funding.success``), or if the id is not a UUID; then it is in ``data``.
+        status: of the payment, or of the other object, at the time of the event; a later event may have
+            been delivered before. None if the event has no status.
+        amount_sent: the unchanged digits of the amount, in an unknown unit: Paywint's pages contradict
+            each other. None if it is not a number; ``"$5.00"`` is not, and is in ``data``.
+        amount: in US dollars, exact. None if the unit was not given (``amounts=``) and the digits do not
+            show it, or if they contradict the given unit. Of ``payment.refunded`` it is the refunded
+            amount, of ``payment.fee_refunded`` the fee.
+        event_generated_time: the time of the event.
+        failed_reason: of ``payment.failed``.
+        retry_payment_id: of ``payment.retried``: the new payment that replaces this one.
+        refund_transaction_id: of refunds; each partial refund has its own.
+        data: the complete data of the event, immutable: numbers are int or `Decimal`, lists are tuples.
+            The repr omits it, since it may contain personal data.
+        is_verified: whether a verifier has accepted it. If not, anyone may have forged it: trust only
+            the result of `confirm`.
 
-    Source: published, but for ``amount_sent`` and ``is_verified``, which are ours.
+    Source: published, except ``amount_sent`` and ``is_verified``, which the SDK adds.
     """
 
     id: str
@@ -64,20 +64,20 @@ class WebhookEvent:
 
     @property
     def replay_key(self) -> str:
-        """The text that repeats of an event share, and no other event has: a JSON array, ASCII only.
+        """The same text for all deliveries of this event, and only for them: a JSON array in ASCII.
 
-        Of the event's name, its id and, where there is one, the refund's. As long as a delivery at most
-        (64 KiB), so hash it for a column that is shorter.
+        It has the event's name, its id and the refund's id, if there is one. It may be as long as a
+        delivery (64 KiB), so hash it for a shorter column.
         """
         refund = self.refund_transaction_id
         parts = [self.event, self.id] if refund is None else [self.event, self.id, refund]
         return json.dumps(parts)
 
     async def confirm(self, client: PaywintClient) -> Payment:
-        """The payment as it is now, by Get Payment; nothing of the event is believed but its id.
+        """Requests the payment (Get Payment), and returns its current state; uses only the event's id.
 
         Raises:
-            InvalidRequestError: the event is of no payment, or the payment's id is no UUID.
+            InvalidRequestError: the event has no payment, or the payment's id is not a UUID.
             NotFoundError: there is no such payment in this account: the event is forged.
             APIError, TransportError, ResponseDecodeError, ClientClosedError: as `Payments.get`.
 

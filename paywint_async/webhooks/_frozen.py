@@ -1,4 +1,4 @@
-"""JSON as a value that cannot change: frozen mappings, tuples, exact numbers. Knows no event."""
+"""JSON as immutable values: frozen mappings, tuples, exact numbers. Knows no event."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, NoReturn
 
 from paywint_async._strict_json import Digits
 
-_DEEPEST = 100  # levels; what is published has two
+_DEEPEST = 100  # levels; published events have two
 _LONGEST_INT = 4_000  # digits; Python converts 4,300 at most
-_LARGEST = 10_000  # powers of ten; what is beyond would fill the memory where it is made an int
+_LARGEST = 10_000  # powers of ten; converting a larger number to an int could fill the memory
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that refuses every change, so that it can be hashed; `dict(it)` is one to change.
+    """An immutable and hashable dict; `dict(it)` makes a mutable copy.
 
-    A dict all the same: whatever writes JSON, or a database's JSON column, takes it.
+    It is a subclass of dict, so JSON encoders and JSON columns of databases accept it.
     """
 
     __slots__ = ()
@@ -36,12 +36,12 @@ class FrozenDict(dict[str, Any]):
 
 
 def freeze(value: Any, levels: int = _DEEPEST) -> Any:
-    """JSON whose numbers are `Digits`, as a frozen value with ints and Decimals.
+    """Converts JSON with `Digits` to an immutable value with ints and Decimals.
 
-    A number beyond 10 ** 10,000 that is written with an exponent stays the text that it was.
+    A number above 10 ** 10,000 in exponent notation stays a text.
 
     Raises:
-        RecursionError: it is nested more deeply than `levels`.
+        RecursionError: it has more levels than `levels`.
     """
     if isinstance(value, Digits):
         return _number(value)
@@ -55,7 +55,7 @@ def freeze(value: Any, levels: int = _DEEPEST) -> Any:
 
 
 def freeze_fields(fields: Mapping[str, Any], levels: int = _DEEPEST) -> FrozenDict:
-    """As `freeze`, of an object."""
+    """As `freeze`, for an object."""
     return FrozenDict({name: freeze(value, levels - 1) for name, value in fields.items()})
 
 

@@ -1,4 +1,4 @@
-"""Which functions of an application are called for an event. Knows no store and no HTTP."""
+"""Calls the functions of an application for an event. Knows neither store nor HTTP."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ logger = logging.getLogger("paywint_async.webhooks")
 
 _NAME = re.compile(r"(?P<prefix>[a-z0-9_-]+)(\.[a-z0-9_-]+)+")
 _PAYMENT = "payment"
-_ALIKE = 0.8  # of the letters
+_ALIKE = 0.8  # similarity of two words, from 0 to 1
 
 
 async def acknowledge(event: WebhookEvent) -> None:
-    """Does nothing about an event: the `on_event` of who has handlers for some events only."""
+    """Does nothing; the default `on_event`, for receivers that use only `on`."""
 
 
 class Handlers:
-    """The handlers of every event, and those of events of one name.
+    """The handler of all events, and the handlers of events by name.
 
     Args:
         every: called with each event.
@@ -37,10 +37,10 @@ class Handlers:
         self._named: dict[str, list[EventHandler]] = {}
 
     def add(self, names: tuple[str, ...], handler: EventHandler) -> None:
-        """Calls it for events of these names, too.
+        """Registers a handler for events with these names.
 
         Raises:
-            ConfigurationError: it cannot be called.
+            ConfigurationError: it is not callable.
         """
         if not callable(handler):
             raise ConfigurationError("a handler must be a coroutine function that takes an event")
@@ -48,14 +48,14 @@ class Handlers:
             self._named.setdefault(name, []).append(handler)
 
     async def call(self, event: WebhookEvent) -> None:
-        """One after the other: what is for every event, then what is for its name, as it was added.
+        """Calls the handler of all events, then those of the event's name, in order of registration.
 
-        An event of no payment cannot be confirmed, now or later: a handler that tries is told so in the
-        log, and no reason for the event to come again.
+        An event without a payment can never be confirmed. A handler that tries gets a warning in the log,
+        and the event is not delivered again.
 
         Raises:
-            ConfigurationError: there is no handler at all, so the event would be lost.
-            Exception: whatever a handler raises; those after it are not called.
+            ConfigurationError: there is no handler, so the event would be lost.
+            Exception: the exception of a handler; those after it are not called.
         """
         if self._every is acknowledge and not self._named:
             raise ConfigurationError("pass on_event, or register handlers by receiver.on(…)")
@@ -66,7 +66,7 @@ class Handlers:
                 if event.payment_id is not None or error.field != "payment_id":
                     raise
                 logger.warning(
-                    "webhook %.80r is of no payment: %.200r",
+                    "webhook %.80r is not about a payment: %.200r",
                     event.id,
                     str(error),
                     extra=fields(
@@ -79,13 +79,13 @@ class Handlers:
 
 
 def check_names(names: tuple[object, ...]) -> tuple[str, ...]:
-    """The names, where events of each may come.
+    """Validates names of events.
 
-    Names of payments must be known, so that a misspelt one is told at once. Paywint publishes others,
-    such as ``kyc.approved``, and not all of them; those are taken as they are.
+    Names of payment events must be published ones, so that a misspelling is found at once. Other names,
+    such as ``kyc.approved``, are not checked, since Paywint does not publish all of them.
 
     Raises:
-        ConfigurationError: there is none, or one is misspelt.
+        ConfigurationError: there is no name, or one is misspelt.
     """
     if not names:
         raise ConfigurationError('receiver.on needs the name of an event: on("payment.success")')
@@ -96,7 +96,7 @@ def _check(name: object) -> str:
     found = _NAME.fullmatch(name) if isinstance(name, str) else None
     if found is None:
         raise ConfigurationError(
-            f"{name!r:.80} is no name of an event, such as payment.success; for all events pass on_event"
+            f"{name!r:.80} is not the name of an event, such as payment.success (on_event gets all)"
         )
     assert isinstance(name, str)
     known = [each.value for each in WebhookEventName]

@@ -1,4 +1,4 @@
-"""The headers of one request: names without regard to case, repeated ones joined."""
+"""The headers of one request: case-insensitive names, repeated ones joined."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ HeadersLike: TypeAlias = Mapping[str, str] | Iterable[tuple[_Text, _Text]]
 
 
 class Headers(Mapping[str, str]):
-    """Names without regard to case; of a name that comes twice the values, joined by a comma.
+    """A mapping with case-insensitive names; the values of a repeated name are joined by a comma.
 
-    The repr has the names only: what a header holds may be a secret.
+    The repr shows only the names, since a value may be a secret.
 
     Raises:
         WebhookSignatureError: they are malformed.
@@ -22,7 +22,7 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, headers: HeadersLike) -> None:
         values = _read(headers)
-        del headers  # a traceback shows the locals of its frames, and a header may hold a secret
+        del headers  # a traceback shows local variables, and a header may contain a secret
         if values is None:
             raise no_headers()
         self._values = values
@@ -41,7 +41,7 @@ class Headers(Mapping[str, str]):
 
 
 def read_headers(headers: HeadersLike) -> Headers | None:
-    """The headers, or None where they are malformed: the caller deletes them before it raises."""
+    """The headers, or None if they are malformed, so that the caller can delete them and then raise."""
     try:
         return Headers(headers)
     except WebhookSignatureError:
@@ -59,14 +59,14 @@ def _read(headers: Any) -> dict[str, str] | None:
         for name, value in headers.items() if isinstance(headers, Mapping) else headers:
             key, text = _text(name).lower(), _text(value)
             values[key] = f"{values[key]}, {text}" if key in values else text
-    except Exception:  # also what somebody else's mapping or generator may raise
+    except Exception:  # also errors of a foreign mapping or generator
         return None
     return values
 
 
 def _text(value: _Text) -> str:
     if isinstance(value, bytes):
-        return value.decode("latin-1")  # as HTTP's own, and it never fails
+        return value.decode("latin-1")  # HTTP's encoding, which decodes any bytes
     if not isinstance(value, str):
         raise TypeError
     return value

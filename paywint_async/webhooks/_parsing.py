@@ -1,4 +1,4 @@
-"""Checks one delivery: size, signature, content, age. No I/O, no state."""
+"""Verifies and parses one delivery: size, signature, content, age. No I/O, no state."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from paywint_async.webhooks._headers import Headers, HeadersLike
 from paywint_async.webhooks._signatures import Verifier, check_signature
 
 MAX_BODY = 65_536
-"""Bytes of a body at most; what is published fits into 1,000."""
+"""The largest size of a body in bytes; published events have less than 1,000."""
 TOLERANCE = 300.0
-"""Seconds between a signed time and ours, as Paywint recommends."""
+"""The largest age of a signed delivery in seconds, as Paywint recommends."""
 UNSIGNED_TOLERANCE = 900.0
-"""Seconds where only the event's own time is known: its third attempt comes some six minutes later."""
+"""The same if no time is signed: the third attempt comes six minutes after the event's own time."""
 
 Tolerance: TypeAlias = float | Literal["auto"] | None
 
@@ -38,31 +38,31 @@ def parse_event(
     amounts: Unit | None = None,
     clock: Callable[[], float] = time.time,
 ) -> WebhookEvent:
-    """The typed event of one delivery.
+    """Verifies and parses one delivery.
 
-    Without a verifier nothing proves who sent it: ``is_verified`` is False, and only what
-    `WebhookEvent.confirm` returns may be believed. Repeats are not recognised here; that is what a
-    `ReplayStore` is for, and `WebhookReceiver` has one.
+    Without a verifier nothing proves the sender: ``is_verified`` is False, and only the result of
+    `WebhookEvent.confirm` can be trusted. Repeated deliveries are not detected here, but by a
+    `ReplayStore`, which `WebhookReceiver` has.
 
     Args:
-        body: the request's bytes as they came; once parsed and written again, no signature fits.
-        headers: the request's, names in any case.
-        verifier: who vouches for it, such as ``StandardWebhooks(secret)``.
-        tolerance: seconds by which the delivery may be old, or ahead. It counts from the time that
-            was signed, 300 by default; where none was, from ``eventGeneratedTime``, 900 by default.
-            None: any age.
-        amounts: the unit of ``amount``, ``"cents"`` or ``"dollars"``, where you know it (Paywint's pages
-            contradict each other). None: ``event.amount`` is None unless the digits show it.
-        clock: Unix seconds.
+        body: the unchanged bytes of the request; a body that was parsed and encoded again does not match
+            the signature.
+        headers: of the request, names in any case.
+        verifier: proves the sender, such as ``StandardWebhooks(secret)``.
+        tolerance: the largest age of the delivery in seconds, also into the future: 300 by default from
+            the signed time; 900 from ``eventGeneratedTime`` if no time is signed. None: unlimited.
+        amounts: the unit of ``amount``, ``"cents"`` or ``"dollars"``, if it is known (Paywint's pages
+            contradict each other). None: ``event.amount`` is None unless the digits show the unit.
+        clock: returns Unix seconds.
 
     Raises:
-        WebhookSignatureError: the verifier refuses it.
-        WebhookTimestampError: it is too old or too far ahead.
-        WebhookDecodeError: it is too large, or not what Paywint sends.
-        ConfigurationError: verifier, tolerance or amounts cannot be used, whatever the delivery is.
+        WebhookSignatureError: the verifier refuses the delivery.
+        WebhookTimestampError: the delivery is too old, or too far in the future.
+        WebhookDecodeError: the body is too large, or is not a webhook of Paywint.
+        ConfigurationError: verifier, tolerance or amounts cannot be used.
     """
     checked, is_verified = _verify(body, headers, verifier), verifier is not None
-    # A traceback shows the locals of its frames: headers, or what was bound to a partial.
+    # A traceback shows local variables: headers, or arguments of a partial.
     del headers, verifier
     if isinstance(checked, PaywintError):
         raise checked
@@ -77,7 +77,7 @@ def parse_event(
 
 
 def check_unit(amounts: object) -> None:
-    """Raises ConfigurationError where it is no unit of amounts."""
+    """Raises ConfigurationError if this is not a unit of amounts."""
     if amounts is not None and amounts not in UNITS:
         raise ConfigurationError(
             f'amounts must be "cents", "dollars", or None where that is not known: {amounts!r}'
@@ -87,7 +87,7 @@ def check_unit(amounts: object) -> None:
 def _verify(
     body: object, headers: HeadersLike, verifier: Verifier | None
 ) -> tuple[bytes, datetime | None] | PaywintError:
-    """The bytes and when they were signed, if that is known, or what is to be raised."""
+    """The bytes with the signed time, if there is one; or the error to raise."""
     try:
         raw, received = _bytes(body), Headers(headers)
         return raw, None if verifier is None else check_signature(verifier, raw, received)

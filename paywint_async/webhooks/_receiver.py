@@ -1,4 +1,4 @@
-"""Handles deliveries for a web application. Knows no framework."""
+"""Handles deliveries for a web application. Knows no web framework."""
 
 from __future__ import annotations
 
@@ -46,31 +46,34 @@ class _WakePayments(Protocol):
 
 
 class WakeTarget(Protocol):
-    """A client whose waits for a payment can be told to look at once."""
+    """A client whose waits for a payment can be made to request it immediately."""
 
     @property
     def payments(self) -> _WakePayments:
-        """The client's payments."""
+        """The payments of the client."""
         ...
 
 
 class WebhookReceiver:
-    """Takes deliveries, and calls ``on_event`` and the handlers of `on` with each event once.
+    """Verifies deliveries, and calls ``on_event`` and the handlers of `on` once for each event.
 
     Args:
-        on_event: a coroutine function, for every event; the delivery is answered when it returns, and
-            comes again when it raises. Answer fast, work later: the sender will not wait for long.
-            Left out: there are only the handlers of `on`, and other events are acknowledged.
-        verifier: who vouches for deliveries, such as ``StandardWebhooks(secret)``. None has to be
-            said: then anybody can send events, ``event.is_verified`` is False, and ``on_event`` may
-            believe nothing but `WebhookEvent.confirm`.
-        store: what remembers the deliveries already processed; None: this process, a
-            `MemoryReplayStore`, for a day or twice the tolerance.
-        client: whose waits for the event's payment look at once, instead of at their next interval.
-        tolerance: seconds by which a delivery may be old or ahead; None: any. See `parse_event`.
-        amounts: the unit of the events' amounts, ``"cents"`` or ``"dollars"``, where you know it. See
+        on_event: a coroutine function, called with every event. The delivery is acknowledged when it
+            returns; when it raises, the sender delivers the event again. It should return quickly, since
+            senders have short timeouts. By default there are only the handlers of `on`, and other events
+            are acknowledged.
+        verifier: proves the sender, such as ``StandardWebhooks(secret)``; required; pass None to verify
+            nothing. Then anyone can send events, ``event.is_verified`` is False, and ``on_event`` must
+            trust only the result of `WebhookEvent.confirm`.
+        store: stores which deliveries were processed; None: a `MemoryReplayStore` in this process,
+            which keeps them for a day, or twice the tolerance if that is longer.
+        client: a client whose waits for the event's payment request it immediately, instead of at
+            their next interval.
+        tolerance: the largest age of a delivery in seconds, also into the future; None: unlimited. See
             `parse_event`.
-        clock: Unix seconds.
+        amounts: the unit of the events' amounts, ``"cents"`` or ``"dollars"``, if it is known. See
+            `parse_event`.
+        clock: returns Unix seconds.
 
     Raises:
         ConfigurationError: an argument cannot be used; the message names it.
@@ -96,25 +99,27 @@ class WebhookReceiver:
         self._tolerance: Tolerance = tolerance
         self._amounts: Unit | None = amounts
         self._clock = clock
-        self._ending: set[asyncio.Task[None]] = set()  # the loop itself holds no task
-        # A traceback shows the locals of its frames: what was passed by mistake may be a secret.
+        self._ending: set[asyncio.Task[None]] = (
+            set()
+        )  # the event loop has only weak references to tasks
+        # A traceback shows local variables: an argument that was passed by mistake may be a secret.
         del on_event, verifier, store, client
         self._check()
 
     def on(self, *names: WebhookEventName | str) -> Callable[[_AnyHandler], _AnyHandler]:
-        """Registers a coroutine function for the events of these names; it stays as it is.
+        """Returns a decorator that registers a coroutine function for the events with these names.
 
-        ``@receiver.on("payment.refunded", "payment.refund")``. For an event ``on_event`` is called
-        first, then its handlers as they were registered, one after the other. When one raises, those
-        after it are not called and the delivery comes again, to all of them: each has to be harmless to
-        repeat.
+        ``@receiver.on("payment.refunded", "payment.refund")``. For an event, ``on_event`` is called
+        first, then its handlers in the order of their registration, one after the other. When one raises,
+        those after it are not called, and the event is delivered again, to all of them: so each must be
+        idempotent.
 
         Args:
-            names: of payments one that is published; another name of a payment is an error, since it
-                would be a misspelling. Names of no payment (``kyc.approved``) are taken as they are.
+            names: names of events. An unpublished name of a payment's event is an error, as a
+                misspelling; names of other events (``kyc.approved``) are not checked.
 
         Raises:
-            ConfigurationError: a name is missing or misspelt, or the handler cannot be called.
+            ConfigurationError: there is no name, one is misspelt, or the handler is not callable.
         """
         checked = check_names(names)
 
@@ -125,21 +130,26 @@ class WebhookReceiver:
         return register
 
     async def handle(self, method: str, headers: HeadersLike, body: bytes) -> int:
-        """The HTTP status to answer with; an answer needs nothing more, and should say no more.
+        """Handles one delivery; returns the status of the HTTP response, which has no body.
 
-        204: processed, now or before (also an event of no payment that a handler could not confirm).
-        400, 401, 405, 413: refused; it would not do better later.
-        500: ``on_event`` or the store failed, so it is delivered again.
+        204: processed, now or before (also an event without a payment that a handler tried to confirm).
+        400, 401, 405, 413: refused; a repetition would be refused, too.
+        500: ``on_event`` or the store failed; the sender delivers the event again.
 
-        Cancellation: ends ``on_event``; the next delivery of the event will be processed. Where
-        ``on_event`` had returned, the store remembers that first.
+        Args:
+            method: of the HTTP request.
+            headers: of the HTTP request, names in any case.
+            body: of the HTTP request, unchanged.
+
+        Cancellation: cancels ``on_event``; the next delivery of the event will be processed. If
+        ``on_event`` has returned, the store records that first.
         """
         if method != "POST":
             return NOT_ALLOWED
         if len(body) > MAX_BODY:
             return TOO_LARGE
         received = read_headers(headers)
-        del headers  # a traceback shows the locals of its frames, and a header may be a token
+        del headers  # a traceback shows local variables, and a header may be a token
         try:
             if received is None:
                 raise no_headers()
@@ -214,9 +224,9 @@ class WebhookReceiver:
     async def _release(self, event: WebhookEvent) -> None:
         try:
             await self._store.release(event.replay_key)
-        except Exception as error:  # must not take the place of what ended the processing
+        except Exception as error:  # must not replace the error that ended the processing
             logger.exception(
-                "webhook %.80r could not be released for its next attempt",
+                "webhook %.80r could not be released for its next delivery",
                 event.id,
                 extra=fields(
                     event="webhook_not_released",
@@ -227,8 +237,10 @@ class WebhookReceiver:
             )
 
     async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Awaits it to its end, also when cancelled: a store that was interrupted would let no delivery
-        through, or let the next one be processed again. A second cancellation does not wait.
+        """Completes a call of the store, also on cancellation; a second cancellation does not wait.
+
+        An interrupted store would refuse all deliveries of the event, or have the next one processed
+        again.
         """
         task = asyncio.ensure_future(work)
         self._ending.add(task)
@@ -243,7 +255,9 @@ class WebhookReceiver:
         if self._client is None or event.payment_id is None:
             return
         wake, retry = self._client.payments.wake, event.retry_payment_id
-        if retry is None or not event.is_verified:  # no API call can confirm whose retry it is
+        if (
+            retry is None or not event.is_verified
+        ):  # no API call can confirm what it is the retry of
             wake(event.payment_id)
         else:
             wake(event.payment_id, retry_payment_id=retry)
@@ -267,7 +281,7 @@ def _refused(error: WebhookError) -> int:
 
 def _log_failure(event: WebhookEvent, error: Exception) -> None:
     logger.exception(
-        "webhook %.80r was not processed; it should come again",
+        "webhook %.80r was not processed; it should be delivered again",
         event.id,
         extra=fields(
             event="webhook_not_processed",
@@ -279,8 +293,8 @@ def _log_failure(event: WebhookEvent, error: Exception) -> None:
 
 
 def _window(tolerance: Tolerance, verifier: Verifier | None) -> float:
-    """Seconds in which a recorded delivery could be played again: from as early to as late as allowed."""
-    if tolerance == "auto":  # other verifiers than ours may know no time
+    """Seconds in which a recorded delivery is accepted: from the earliest to the latest time."""
+    if tolerance == "auto":  # other verifiers may not return a time
         tolerance = TOLERANCE if isinstance(verifier, StandardWebhooks) else UNSIGNED_TOLERANCE
     return 2 * tolerance if is_above_zero(tolerance, int, float) else 0.0
 

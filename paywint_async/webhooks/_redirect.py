@@ -1,4 +1,4 @@
-"""The payer's way back to the shop, in whose address nothing may be believed. Knows no framework."""
+"""Parses the URL of a payer who returns to the shop, which can be forged. Knows no web framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paywint_async._strict_json import UUID_PATTERN
 from paywint_async.webhooks._frozen import FrozenDict
 
 MAX_URL = 8_192
-"""Bytes of a URL at most; what is published needs 80."""
+"""The largest size of a URL in bytes; published ones have 80."""
 
 _UUID = re.compile(UUID_PATTERN)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -22,14 +22,13 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @attrs.frozen(kw_only=True)
 class Redirect:
-    """The content of the address to which a payer came back. Anyone can type it: trust only `confirm`.
+    """The content of the URL to which a payer was redirected. Anyone can forge it: trust only `confirm`.
 
     Attributes:
-        payment_id: whose page the payer comes from; None where the address names none, no UUID, or
-            several.
-        status: such as ``success``, ``failed``, ``rejected`` or ``processing``, as the address claims;
-            None where it claims none.
-        params: everything in the query, of a name that comes twice the last value.
+        payment_id: the payment that the URL names; None if it names none, several, or no UUID.
+        status: the status that the URL claims, such as ``success``, ``failed``, ``rejected`` or
+            ``processing``; None if there is none.
+        params: all parameters of the query; of a repeated one the last value.
 
     Source: published.
     """
@@ -39,10 +38,9 @@ class Redirect:
     params: Mapping[str, str]
 
     async def confirm(self, client: PaywintClient) -> Payment:
-        """The payment as it is now, by Get Payment.
+        """Requests the payment (Get Payment), and returns its current state.
 
-        Check that it is of the order that this payer came from: the address may name another payment
-        of yours.
+        Check that it belongs to this payer's order: the URL may name another payment of the account.
 
         Raises:
             InvalidRequestError: the address names no payment, or several.
@@ -57,13 +55,13 @@ class Redirect:
 
 
 def parse_redirect(url_or_query: str | bytes) -> Redirect:
-    """Parses the address to which Paywint sent a payer back; whatever it contains, it is read.
+    """Parses the URL to which Paywint has redirected a payer; accepts any content.
 
     Args:
         url_or_query: the whole URL, its path and query, or the query alone.
 
     Raises:
-        InvalidRequestError: it has more than 8 KiB, or is no text.
+        InvalidRequestError: it has more than 8 KiB, or is not a text.
     """
     pairs = parse_qsl(_query(_text(url_or_query)), keep_blank_values=True, errors="replace")
     named = {value.lower() for name, value in pairs if name == "id" and _UUID.fullmatch(value)}
@@ -91,7 +89,7 @@ def _text(url_or_query: object) -> str:
 
 
 def _query(text: str) -> str:
-    """Of a URL what stands behind its first ``?``; a query as it is. Without the fragment."""
+    """The part of a URL after the first ``?``, or a query itself; without the fragment."""
     text = text.partition("#")[0]
     head, mark, tail = text.partition("?")
     is_query = "=" in head and "/" not in head.partition("=")[0]

@@ -1,4 +1,4 @@
-"""Deduplication: which deliveries have been processed, and which are being processed."""
+"""Deduplication: stores which deliveries were processed, and which are being processed."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from typing import Protocol, TypeGuard
 
 from paywint_async import ConfigurationError
 
-_CAPACITY = 1_000_000  # deliveries, eleven a second; some 150 MB
+_CAPACITY = 1_000_000  # deliveries: eleven per second for a day, about 150 MB
 KEEP = 86_400.0
-"""Seconds for which deliveries are remembered by default."""
+"""Seconds for which deliveries are kept by default."""
 
 
 class ReplayStore(Protocol):
-    """Remembers what was processed. To share it among processes, keep it in your database.
+    """Stores which deliveries were processed. Several processes share one in a database.
 
-    A delivery is known by its `WebhookEvent.replay_key`, a text. Whatever a method raises makes
-    the receiver answer 500, so that the delivery comes again.
+    A delivery is identified by its `WebhookEvent.replay_key`, a text. If a method raises, the receiver
+    responds with 500, so that the event is delivered again.
     """
 
     async def claim(self, key: str, /) -> bool:
-        """True: it is the caller's to process. False: it has been processed before.
+        """Returns True if the caller is to process the delivery, False if it was processed before.
 
-        While somebody else is processing it, wait for what comes of that, or raise: an early False
-        would lose the event should that other attempt fail.
+        While another caller is processing it, wait for the result, or raise: an early False would lose
+        the event if that attempt fails.
         """
         ...
 
     async def complete(self, key: str, /) -> None:
-        """It has been processed: remember it."""
+        """Records that the delivery was processed."""
         ...
 
     async def release(self, key: str, /) -> None:
-        """Processing it failed: the next delivery is to be processed."""
+        """Records that processing has failed, so that the next delivery is processed."""
         ...
 
 
 class MemoryReplayStore:
-    """Remembers in this process, for one event loop.
+    """A store in the memory of this process, for one event loop.
 
     Args:
-        capacity: how many deliveries; where it is full, `claim` raises: new ones are answered by 500
-            and come again, rather than that one is forgotten and processed twice.
-        keep: seconds for which each is remembered. At least twice the receiver's tolerance: within
-            that a delivery that somebody has recorded could be played again.
-        clock: seconds that never go back.
+        capacity: the largest number of deliveries. When it is reached, `claim` raises: new events get a
+            500 and are delivered again, and none is forgotten and processed twice.
+        keep: seconds for which each is kept; at least twice the receiver's tolerance, since a recorded
+            delivery could be replayed within that time.
+        clock: returns seconds that never go back.
 
     Raises:
         ConfigurationError: an argument is out of its range.
@@ -69,7 +69,7 @@ class MemoryReplayStore:
         self._capacity = capacity
         self._keep = keep
         self._clock = clock
-        self._processed: dict[bytes, float] = {}  # when, oldest first
+        self._processed: dict[bytes, float] = {}  # the time of completion, oldest first
         self._under_way: dict[bytes, asyncio.Event] = {}
 
     def __repr__(self) -> str:
@@ -77,7 +77,7 @@ class MemoryReplayStore:
 
     @property
     def keep(self) -> float:
-        """Seconds for which each is remembered."""
+        """Seconds for which each is kept."""
         return self._keep
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class MemoryReplayStore:
         """As `ReplayStore.claim`; waits while another task is processing this delivery.
 
         Raises:
-            ConfigurationError: it is full, and none is old enough to be forgotten.
+            ConfigurationError: the store is full, and no delivery is old enough to be removed.
         """
         digest = _digest(key)
         while (other := self._under_way.get(digest)) is not None:
@@ -129,10 +129,10 @@ class MemoryReplayStore:
 
 
 def _digest(key: str) -> bytes:
-    """Of the same size for any key, so that no sender decides how much memory it takes."""
+    """A hash of constant size, so that senders cannot influence the memory usage."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def is_above_zero(value: object, *kinds: type[float]) -> TypeGuard[float]:
-    """Whether it is a number of one of these kinds, and more than 0."""
+    """Whether a value is a number of one of these types, and greater than 0."""
     return isinstance(value, kinds) and not isinstance(value, bool) and value > 0

@@ -1,7 +1,7 @@
 """Verifies the sender of a delivery: the verifier's protocol, and the scheme of Standard Webhooks.
 
-Paywint says to verify a signature, but publishes neither its header nor its algorithm. So the
-verifier is an argument; the one here checks what `paywint_async.emulator` signs.
+Paywint requires verification of a signature, but publishes neither its header nor its algorithm. So the
+verifier is an argument; the one here verifies the signatures of `paywint_async.emulator`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _ID = re.compile(
 _UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _PREFIX = b"whsec_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_SHORTEST_KEY = 24  # bytes, as Standard Webhooks has it: fewer could be guessed
-_SEEN = 32  # signatures of one delivery
+_SHORTEST_KEY = 24  # bytes, as in Standard Webhooks: a shorter one could be guessed
+_SEEN = 32  # signatures of one delivery that are compared
 
 
 class Verifier(Protocol):
-    """Decides whether a delivery is genuine; any callable of this shape will do.
+    """Decides whether a delivery is genuine; any callable with this signature.
 
-    It gets the raw body and the headers (names in any case), and returns the time at which the
-    delivery was signed, or True where the signature has no time of its own. To refuse it raises
-    anything, or returns anything else: None is a refusal, so that a forgotten ``return`` accepts
-    nothing; so are texts, tuples and coroutines. Only a mapping that is not empty counts as True, since
-    some libraries return the payload. Compare by `hmac.compare_digest`.
+    It gets the raw body and the headers (names in any case), and returns the time at which the delivery
+    was signed, or True if the signature has no time. It refuses by raising any exception, or by
+    returning any other value: None too, so that a forgotten ``return`` accepts nothing, and texts,
+    tuples and coroutines. A mapping that is not empty counts as True, since some libraries return the
+    payload. Compare signatures by `hmac.compare_digest`.
     """
 
     def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime | bool: ...
@@ -52,37 +52,36 @@ class Verifier(Protocol):
 class StandardWebhooks:
     """Verifies `Standard Webhooks <https://www.standardwebhooks.com>`_ signatures, version ``v1``.
 
-    ``webhook-signature``, a list, also when it comes as several headers, holds ``v1,`` and the base64
-    of HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the secret's text, as the
-    emulator signs; of a secret ``whsec_…`` also what its base64 says, as the standard. White space and
-    quotes around a secret, as files and shells leave them, ``v1,`` before it, and base64 without
-    padding or of the URL-safe alphabet do not matter.
+    ``webhook-signature``, in one or several headers, is a list of ``v1,`` and the base64 of
+    HMAC-SHA256(key, "{webhook-id}.{webhook-timestamp}.{body}"). The key is the text of the secret, as for
+    the emulator, or, by the standard, the decoded base64 of a secret ``whsec_…``. White space and quotes
+    around a secret, ``v1,`` before it, missing padding and the URL-safe alphabet of base64 are accepted.
 
     Args:
-        secret: what the sender signs with.
-        older: further secrets, as long as the sender may still use them.
+        secret: the secret with which the sender signs.
+        older: further secrets that the sender may still use.
 
     Raises:
-        ConfigurationError: a secret is missing or no text, or is ``whsec_…`` and cannot be one: with
-            white space in it, or of a length that no base64 has.
+        ConfigurationError: a secret is missing or not a text, or begins with ``whsec_`` and is damaged:
+            it contains white space, or is not valid base64.
     """
 
     def __init__(self, secret: str | bytes, *older: str | bytes) -> None:
         self._secrets = _SigningSecrets(secret, *older)
-        del secret, older  # a traceback shows the locals of its frames
+        del secret, older  # a traceback shows local variables
         self._secrets.check()
 
     def __repr__(self) -> str:
         return "StandardWebhooks(***)"
 
     def __call__(self, body: bytes, headers: Mapping[str, str], /) -> datetime:
-        """The time at which this delivery was signed.
+        """Verifies a delivery; returns the time at which it was signed.
 
         Raises:
-            WebhookSignatureError: it was not signed, or not with one of the secrets.
+            WebhookSignatureError: it is not signed with one of the secrets.
         """
         received = read_headers(headers)
-        del headers  # a traceback shows the locals of its frames, and these may hold a secret
+        del headers  # a traceback shows local variables, and headers may contain a secret
         if received is None:
             raise no_headers()
         delivery, moment = (
@@ -103,18 +102,18 @@ class StandardWebhooks:
     def sign(
         self, body: bytes | str, *, delivery_id: str | None = None, at: datetime | None = None
     ) -> dict[str, str]:
-        """The headers of a signed delivery, for tests of what receives it.
+        """Returns the headers of a signed delivery, for tests of receivers.
 
-        The first secret signs: of ``whsec_…`` what its base64 says, as the reference libraries do, where
-        that is long enough to be a key.
+        The first secret signs; for ``whsec_…`` its decoded base64, as in the reference libraries, if that
+        is long enough for a key.
 
         Args:
-            body: as it is sent, to the byte.
+            body: the exact bytes of the request.
             delivery_id: ``webhook-id``; None: a new one.
-            at: when it is signed, with a zone; None: now.
+            at: the time of signing, with a time zone; None: now.
 
         Raises:
-            InvalidRequestError: the id is empty or has a point, or the time has no zone.
+            InvalidRequestError: the id is empty or contains a point, or the time has no time zone.
         """
         identity = f"msg_{uuid4().hex}" if delivery_id is None else delivery_id
         if not _ID.fullmatch(identity):
@@ -134,9 +133,9 @@ class StandardWebhooks:
 
 
 class _SigningSecrets:
-    """The secrets, in the one object that holds them; neither repr, copy nor pickle shows them.
+    """The only object that contains the secrets; neither repr, copy nor pickle shows them.
 
-    Making one never fails, so that no frame that still has a secret as a local ends in a traceback.
+    The constructor never raises, so that no frame with a secret as a local variable is in a traceback.
     """
 
     __slots__ = ("__secrets",)
@@ -151,7 +150,7 @@ class _SigningSecrets:
         raise TypeError("secrets are not pickled or copied; make the verifier where it is used")
 
     def check(self) -> None:
-        """Raises ConfigurationError where one of them cannot sign anything."""
+        """Raises ConfigurationError if a secret cannot be used."""
         if not all(map(_is_secret, self.__secrets)):
             raise ConfigurationError("secret is missing: pass what the sender signs with")
         if any(map(_is_broken, self.__secrets)):
@@ -161,11 +160,11 @@ class _SigningSecrets:
             )
 
     def sign(self, signed: bytes) -> str:
-        """The signature by the first of them."""
+        """The signature with the first secret."""
         return _signature(_keys(self.__secrets[0])[-1], signed)
 
     def have_signed(self, signed: bytes, signatures: Iterable[str]) -> bool:
-        """Whether one of the signatures is of one of the secrets; how long it takes says nothing."""
+        """Whether one of the signatures is by one of the secrets; compares in constant time."""
         given = [signature.encode("utf-8", "surrogatepass") for signature in signatures]
         expected = [
             _signature(key, signed).encode() for secret in self.__secrets for key in _keys(secret)
@@ -182,12 +181,12 @@ def _is_secret(value: object) -> bool:
 
 
 def _bytes(secret: str | bytes) -> bytes:
-    # Whatever an environment variable may hold can be encoded so; an error would show it.
+    # Encodes any environment variable without an error, which would show the secret.
     return secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
 
 
 def _trimmed(secret: bytes) -> bytes:
-    """Without white space, quotes and a version (``v1,``) around it."""
+    """The secret without white space, quotes and version (``v1,``) around it."""
     text = secret.strip()
     if len(text) > 1 and text[:1] == text[-1:] and text[:1] in (b'"', b"'"):
         text = text[1:-1].strip()
@@ -204,7 +203,7 @@ def _keys(secret: str | bytes) -> list[bytes]:
 
 
 def _decoded(secret: bytes) -> bytes | None:
-    """The base64 behind ``whsec_``, decoded; None where it is in neither alphabet."""
+    """The decoded base64 after ``whsec_``; None if it is in neither alphabet."""
     text = secret.removeprefix(_PREFIX).rstrip(b"=").translate(_TO_STANDARD)
     if not secret.startswith(_PREFIX):
         return None
@@ -231,18 +230,18 @@ def _required(headers: Mapping[str, str], name: str) -> str:
 
 
 def _signatures(headers: Mapping[str, str]) -> list[str]:
-    """Those of version 1; a space is between them, or the comma by which HTTP joins headers."""
+    """The signatures of version 1, separated by spaces, or by the commas of joined headers."""
     entries = [entry.split(",") for entry in _required(headers, "webhook-signature").split()]
     pairs = (pair for entry in entries for pair in pairwise(entry))
     return [f"v1,{digest}" for version, digest in pairs if version == "v1"][:_SEEN]
 
 
 def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | None:
-    """The time that was signed; None where the verifier accepts without a time.
+    """Calls the verifier; returns the signed time, or None if it accepts without a time.
 
     Raises:
-        WebhookError: the verifier refuses, in whatever way.
-        ConfigurationError: it cannot be called.
+        WebhookError: the verifier refuses the delivery.
+        ConfigurationError: it is not callable.
     """
     if not callable(verifier):
         raise ConfigurationError("verifier must be callable, or None to verify nothing")
@@ -253,9 +252,9 @@ def check_signature(verifier: Verifier, body: bytes, headers: Mapping[str, str])
 
 
 def _ask(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetime | str | None:
-    """The time that was signed, None, or why it is refused, which never shows what was answered.
+    """The signed time, None, or the reason of a refusal, without the value that was returned.
 
-    Whoever returns a signature instead of comparing it would find it in the log.
+    A verifier might by mistake return a signature, which must not be logged.
     """
     try:
         answer: object = verifier(body, headers)
@@ -264,7 +263,7 @@ def _ask(verifier: Verifier, body: bytes, headers: Mapping[str, str]) -> datetim
         if (isinstance(answer, int) and answer == 1) or (isinstance(answer, Mapping) and answer):
             return None
         if inspect.iscoroutine(answer):
-            answer.close()  # an `async def`: true as it stands, whatever it would have said
+            answer.close()  # an `async def`, whose coroutine is true
         kind = repr(answer) if answer is None or answer is False else f"a {type(answer).__name__}"
         return f"returned {kind}, which is neither True nor a time with a zone"
     except WebhookError:

@@ -105,7 +105,7 @@ class TestAHandlerOfANamedEvent:
         "name", ["success", "", "Payment.Success", "kyc.*", "*", None, 5, "a b.c", print]
     )
     def test_for_an_invalid_name_is_an_error(self, name):
-        with pytest.raises(ConfigurationError, match="no name of an event"):
+        with pytest.raises(ConfigurationError, match="is not the name of an event"):
             make_named().on(name)
 
     def test_needs_a_name(self):
@@ -136,7 +136,7 @@ class TestAnEventWithoutAPayment:
             assert await post(receiver, OF_NO_PAYMENT, {}) == 204
         assert len(after.events) == 1
         ((_name, level, line),) = caplog.record_tuples
-        assert (level, "is of no payment" in line) == (logging.WARNING, True)
+        assert (level, "is not about a payment" in line) == (logging.WARNING, True)
 
     @pytest.mark.parametrize(
         ("error", "body"),
