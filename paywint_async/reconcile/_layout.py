@@ -1,7 +1,7 @@
 """Finds the delimiter of a table and the line that names its columns. Pure.
 
 Many tools write the names of the company, the report and the period above the header. The header is
-the line with the most usual (or given) column names.
+the line with the most usual (or given) column names. No payment may be above it: that would be lost.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import attrs
 from paywint_async.reconcile._columns import Columns, Places, find_columns
 from paywint_async.reconcile._csv_records import NumberedRecord, long_values
 from paywint_async.reconcile._errors import LedgerError
+from paywint_async.reconcile._ledger_format import LedgerFormat
+from paywint_async.reconcile._rows_above import NONE_ABOVE, RowsAbove, rows_above
 from paywint_async.reconcile._text_file import TextFile
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -38,20 +40,21 @@ class Layout:
     header_place: int = 0
     delimiter: str | None = None
     has_separator_line: bool = False
+    above: RowsAbove = NONE_ABOVE
 
     def rows(self, records: Iterable[NumberedRecord]) -> Iterator[NumberedRecord]:
         """Return the records after the header."""
         return dropwhile(lambda record: record[0] <= self.header_place, records)
 
 
-def find_text_layout(
-    file: TextFile, columns: Columns, *, delimiter: str | None, header_line: int | None
-) -> Layout:
+def find_text_layout(file: TextFile, format: LedgerFormat) -> Layout:
     """Find the layout of a text file.
 
     Raises:
-        LedgerError: no line names the needed columns, or two delimiters are possible.
+        LedgerError: no line names the needed columns, two delimiters are possible, or a payment is
+            above the detected header.
     """
+    header_line, delimiter = format.header_line, format.delimiter
     head = list(islice(file.lines(), _HEAD))
     separator_line = _SEPARATOR_LINE.match(head[0]) if head else None
     if not any(line.strip() for line in head):
@@ -64,7 +67,7 @@ def find_text_layout(
     for each in candidates:
         records = list(_head_records(head, each, is_marked=bool(separator_line)))
         try:
-            layout = find_layout(records, columns, file.path, header_line=header_line, unit="line")
+            layout = find_layout(records, format, file.path, unit="line")
         except LedgerError as error:
             failures.append((max(len(values) for _, values in records), error))
             continue
@@ -78,26 +81,32 @@ def find_text_layout(
             f"can be read with the delimiter {found[0].delimiter!r} and with {found[1].delimiter!r}",
             hint="choose one with --delimiter",
         )
-    return max(found, key=lambda layout: layout.places.width)
+    layout = max(found, key=lambda layout: layout.places.width)
+    refuse_payments_above(layout, format, file.path, unit="line")
+    return layout
+
+
+def refuse_payments_above(layout: Layout, format: LedgerFormat, ledger: str, *, unit: str) -> None:
+    """Raise a LedgerError if a payment is above the header, unless that was given."""
+    if format.header_line is None:
+        layout.above.refuse_payments(ledger, layout.header_place, unit)
 
 
 def find_layout(
-    records: Sequence[NumberedRecord],
-    columns: Columns,
-    ledger: str,
-    *,
-    header_line: int | None,
-    unit: str,
+    records: Sequence[NumberedRecord], format: LedgerFormat, ledger: str, *, unit: str
 ) -> Layout:
-    """Find the layout of a table from its first records; raises as `find_text_layout`.
+    """Find the layout of a table from its first records.
 
     Args:
         records: the first records.
-        columns: the given names.
+        format: the given names of columns, and the given header.
         ledger: its name, for messages.
-        header_line: if given; 0: there is none; None: to be detected.
         unit: what a record's place counts, such as ``line``.
+
+    Raises:
+        LedgerError: no record names the needed columns.
     """
+    columns, header_line = format.columns, format.header_line
     records = [(place, values) for place, values in records if any(map(_text, values))]
     if not records:
         raise LedgerError(ledger, f"is empty: the first {unit} has to name the columns")
@@ -105,21 +114,26 @@ def find_layout(
     if header_line == 0:
         names = [str(number + 1) for number in range(max(len(values) for _, values in records))]
         return Layout(places=find_columns(names, columns, ledger))
-    if header_line is not None:
-        named = [values for place, values in records if place == header_line]
-        if not named:
-            raise LedgerError(ledger, f"has nothing in {unit} {header_line}, see --header-line")
-        return Layout(places=_columns_of(named[0], columns, ledger), header_place=header_line)
-    found: list[Layout] = []
+    headers: list[tuple[int, Places]] = []
     failures: list[tuple[int, LedgerError]] = []
     for place, values in records:
         try:
-            found.append(Layout(places=_columns_of(values, columns, ledger), header_place=place))
+            headers.append((place, _columns_of(values, columns, ledger)))
         except LedgerError as error:
+            if place == header_line:
+                raise
             failures.append((_names_in(values), error))
-    if not found:
+    if header_line is not None:
+        headers = [each for each in headers if each[0] <= header_line]
+        if not headers or headers[-1][0] != header_line:
+            raise LedgerError(ledger, f"has nothing in {unit} {header_line}, see --header-line")
+        header = headers[-1]
+    elif headers:
+        header = max(headers, key=lambda each: len(each[1].used) + len(each[1].unused))
+    else:
         raise max(failures, key=lambda each: each[0])[1]
-    return max(found, key=lambda layout: len(layout.places.used) + len(layout.places.unused))
+    above = rows_above(records, headers, header, format.date_format)
+    return Layout(places=header[1], header_place=header[0], above=above)
 
 
 def _head_records(

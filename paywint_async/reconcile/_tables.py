@@ -109,9 +109,7 @@ class TextTable:
 def open_table(path: str, format: LedgerFormat) -> TextTable:
     """Open the table of a text file; raises as `open_text` and `find_text_layout`."""
     file = open_text(path, format.encoding)
-    layout = find_text_layout(
-        file, format.columns, delimiter=format.delimiter, header_line=format.header_line
-    )
+    layout = find_text_layout(file, format)
     return TextTable(
         file=file, layout=layout, name=path, is_delimiter_given=format.delimiter is not None
     )
@@ -201,6 +199,7 @@ class TableRows:
         if self.forms.other_ids:
             ids = ", ".join(map(repr, self.forms.other_ids))
             notes.append(f"not used, though it looks like ids of payments: {ids} (--id-column)")
+        notes += self.table.layout.above.note(self.table.unit)
         return notes + self.passed_notes()
 
     def passed_notes(self) -> list[str]:

@@ -26,7 +26,12 @@ from paywint_async.export._compression import PLAIN
 from paywint_async.export._errors import translated
 from paywint_async.reconcile._csv_records import NumberedRecord
 from paywint_async.reconcile._errors import LedgerError
-from paywint_async.reconcile._layout import MOST_COLUMNS, Layout, find_layout
+from paywint_async.reconcile._layout import (
+    MOST_COLUMNS,
+    Layout,
+    find_layout,
+    refuse_payments_above,
+)
 from paywint_async.reconcile._ledger_format import LedgerFormat
 
 _HEAD = 200  # rows in which the header is searched for
@@ -75,7 +80,8 @@ def open_workbook(path: str, format: LedgerFormat) -> SheetTable:
     """Open the table of the given sheet, or of the only sheet that has a table.
 
     Raises:
-        LedgerError: the file is damaged or a decompression bomb, or not exactly one sheet has a table.
+        LedgerError: the file is damaged or a decompression bomb, not exactly one sheet has a table,
+            or a payment is above the detected header.
     """
     _refuse_bomb(path)
     with _workbook(path) as book:
@@ -101,12 +107,13 @@ def open_workbook(path: str, format: LedgerFormat) -> SheetTable:
     if not found:
         problem = LedgerError(path, "has no visible sheet")
         raise max(failures, key=lambda each: len(str(each)), default=problem)
+    refuse_payments_above(found[0].layout, format, path, unit="row")
     return found[0]
 
 
 def _table(path: str, sheet: str, format: LedgerFormat, *, is_only: bool) -> SheetTable:
     head = list(islice(_records(path, sheet), _HEAD))
-    layout = find_layout(head, format.columns, path, header_line=format.header_line, unit="row")
+    layout = find_layout(head, format, path, unit="row")
     return SheetTable(name=path, sheet=sheet, layout=layout, is_only_sheet=is_only)
 
 
