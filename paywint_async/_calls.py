@@ -16,7 +16,7 @@ from paywint_async._errors import (
     ServerError,
     TransportError,
 )
-from paywint_async._messages import Handler, Response
+from paywint_async._messages import Handler, Request, Response, SentCallError
 from paywint_async._protocol import Call
 
 T = TypeVar("T")
@@ -26,25 +26,49 @@ async def send(handler: Handler, call: Call[T]) -> T:
     """Sends a call, and returns the result that it reads from the answer.
 
     Raises:
-        OutcomeUnknownError: the request is not repeatable, and may or may not have taken effect.
+        OutcomeUnknownError: the request is not repeatable, and may or may not have taken effect; also
+            after an exception of a middleware.
         APIError, TransportError, ClientClosedError, ResponseDecodeError: otherwise.
     """
     if call.request.repeatable:
         return await _send(handler, call)
     started_at = datetime.now(UTC)
     try:
-        return await _send(handler, call)
+        return await _send_once(handler, call)
+    except SentCallError as error:
+        reason, attempts = error.reason, error.attempts
     except PaywintError as error:
         if not _leaves_outcome_open(error):
             raise
-        reason = error
-    raise OutcomeUnknownError(
+        reason, attempts = error, error.attempts
+    unknown = OutcomeUnknownError(
         call.request.operation,
         reason,
         asked=call.asked,
         started_at=started_at,
         ended_at=datetime.now(UTC),
     )
+    unknown.attempts = attempts
+    # The traceback of a middleware's exception shows where it was raised.
+    raise unknown from (None if isinstance(reason, PaywintError) else reason)
+
+
+async def _send_once(handler: Handler, call: Call[T]) -> T:
+    answers: list[Response] = []
+
+    async def ask(request: Request) -> Response:
+        answers.append(await handler(request))
+        return answers[0]
+
+    try:
+        return await _send(ask, call)
+    except (PaywintError, SentCallError):
+        raise
+    except Exception as error:
+        if not answers:
+            raise
+        # A middleware may have returned anything, such as None.
+        raise SentCallError(error, getattr(answers[0], "attempts", 1)) from None
 
 
 async def _send(handler: Handler, call: Call[T]) -> T:

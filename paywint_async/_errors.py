@@ -282,26 +282,28 @@ class OutcomeUnknownError(PaywintError):
 
     Do not repeat it blindly. ``asked`` holds its arguments (amount, description, …), which are also
     attributes if the operation has them; it was in progress from ``started_at`` to ``ended_at`` (UTC, by
-    the local clock); ``reason`` is the error after which the outcome is unknown, ``request_id`` that of
-    its answer. ``candidates`` are the payments that it may have made, if `Payments.find_created` cannot
-    tell which one it is, or whether it is one at all.
+    the local clock). ``reason`` is the error after which the outcome is unknown: a `PaywintError`, or the
+    exception of a middleware (which is pickled as a `PaywintError`); ``request_id`` is that of its
+    answer. ``candidates`` are the payments that it may have made, if `Payments.find_created` cannot tell
+    which one it is, or whether it is one at all.
     """
 
     def __init__(
         self,
         operation: str,
-        reason: PaywintError,
+        reason: Exception,
         *,
         asked: Mapping[str, Any],
         started_at: datetime,
         ended_at: datetime,
     ) -> None:
+        words = str(reason) if isinstance(reason, PaywintError) else repr(reason)
         super().__init__(
-            f"{operation} may or may not have happened ({reason}); look for it before repeating it"
+            f"{operation} may or may not have happened ({words}); look for it before repeating it"
         )
         self.operation = operation
         self.reason = reason
-        self.attempts = reason.attempts
+        self.attempts: int = getattr(reason, "attempts", 1)
         self.request_id: str | None = getattr(reason, "request_id", None)
         self.asked: dict[str, Any] = dict(asked)
         self.amount: Decimal | None = self.asked.get("amount")
@@ -310,6 +312,17 @@ class OutcomeUnknownError(PaywintError):
         self.started_at = started_at
         self.ended_at = ended_at
         self.candidates: tuple[Any, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception of a middleware may not be importable where it is unpickled.
+        is_ours = isinstance(self.reason, PaywintError)
+        reason = self.reason if is_ours else PaywintError(repr(self.reason))
+        return _rebuild, (type(self), self.args, {**self.__dict__, "reason": reason})
+
+    def __copy__(self) -> OutcomeUnknownError:
+        error = type(self).__new__(type(self), *self.args)
+        error.__dict__.update(self.__dict__)
+        return error
 
     def with_candidates(self, candidates: Iterable[Any]) -> OutcomeUnknownError:
         """A copy of the error with these candidates."""
@@ -341,6 +354,11 @@ class IncompleteHistoryError(PaywintError):
         self.missing = missing
         self.ranks = ranks
         self.checkpoint = dict(checkpoint) if checkpoint is not None else None
+
+
+def is_refusal(status: int) -> bool:
+    """Whether the API certainly did not process a request that it answers with this status."""
+    return 300 <= status < 500 and status != 408
 
 
 def copy_of(error: Exception) -> Exception:

@@ -100,5 +100,14 @@ class Response:
         return len(self.body) > _LARGE
 
 
+class SentCallError(Exception):
+    """An exception of a middleware after the request may have been sent; never leaves this package."""
+
+    def __init__(self, reason: Exception, attempts: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.attempts = attempts
+
+
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[Request, Handler], Awaitable[Response]]

@@ -17,9 +17,18 @@ from weakref import WeakSet
 import attrs
 
 from paywint_async._config import CallOptions
-from paywint_async._errors import ClientClosedError, TransportError
-from paywint_async._messages import Handler, Request, Response
+from paywint_async._errors import (
+    APIError,
+    ClientClosedError,
+    ResponseDecodeError,
+    TransportError,
+    is_refusal,
+)
+from paywint_async._messages import Handler, Request, Response, SentCallError
 from paywint_async._middleware.answers import collectors, record
+
+# Errors that tell the outcome of a call by themselves.
+_OUTCOMES = (APIError, ClientClosedError, ResponseDecodeError, TransportError)
 
 
 class Scope:
@@ -60,15 +69,23 @@ class Scope:
 
         Raises:
             ClientClosedError: the scope is closed, or was closed during the call.
+            SentCallError: a middleware raised an exception that does not tell the outcome, after a
+                request that is not repeatable may have been sent.
         """
         if self.is_closed:
             raise ClientClosedError("the client is closed; make a new one")
         call = _RunningCall(self._running)
         with call:  # suppresses the cancellation by `aclose`, and no other
-            response = await handler(self._with_options(request) if self._has_options else request)
-            if collectors.get() is not None:
-                record(self.is_within, request, response)
-            return response
+            try:
+                ready = self._with_options(request) if self._has_options else request
+                response = await handler(ready)
+                if collectors.get() is not None:
+                    record(self.is_within, request, response)
+                return response
+            except Exception as reason:
+                if request.repeatable or not call.may_be_sent or isinstance(reason, _OUTCOMES):
+                    raise
+                raise SentCallError(reason, call.attempts) from None
         # Raised outside of the block, so that the error refers to no frame of the cancelled call.
         message = f"{request.operation}: the client was closed during the request"
         error = ClientClosedError(message, sent=call.may_be_sent)
@@ -80,16 +97,19 @@ class Scope:
         call = _current.get()
         # A middleware may have left the call's context: then it may be any of the calls.
         calls = self._running if call is None else (call,)
+        was_sent = call is not None and call.may_be_sent  # a middleware may send a request twice
         for each in calls:
             each.may_be_sent, each.attempts = True, request.attempt
         try:
             response = await handler(request)
-        except TransportError as error:
-            if call is not None:
-                call.may_be_sent = error.sent
+        except Exception as error:
+            # Any other exception is raised before anything is sent.
+            is_sent = getattr(error, "sent", isinstance(error, ResponseDecodeError))
+            if call is not None and not is_sent:
+                call.may_be_sent = was_sent
             raise
-        if call is not None and response.status == 429:
-            call.may_be_sent = False
+        if response.status >= 300 and call is not None and is_refusal(response.status):
+            call.may_be_sent = was_sent
         return response
 
     async def aclose(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import traceback
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
@@ -23,6 +25,7 @@ _FOREIGN = (aiohttp.ClientError, OSError, UnicodeError)
 _EXPIRED = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _OTHER_NAME = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_EMAIL_…, …_IP_ADDRESS_MISMATCH
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+_MAX_WORDS = 300
 _NO_HTTP = "the answer is not valid HTTP"
 _LOST: dict[type[Exception], str] = {
     aiohttp.ClientPayloadError: "the answer was cut off",
@@ -44,7 +47,7 @@ class TooLargeError(Exception):
 
 
 def is_foreign(error: Exception) -> bool:
-    """Whether an error is of the connection or of aiohttp, not of a caller or this SDK."""
+    """Whether an error is of the connection or of aiohttp, not of code attached to it, or of this SDK."""
     # Some errors that aiohttp raises for invalid HTTP have no documented class.
     of_aiohttp = type(error).__module__.partition(".")[0] == "aiohttp"
     return of_aiohttp or isinstance(error, (*_FOREIGN, TooLargeError, ConnectionLostError))
@@ -53,13 +56,15 @@ def is_foreign(error: Exception) -> bool:
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of an attempt for an error's message.
 
-    ``proxy`` is the proxy's URL without its password; ``is_unsent`` says that certainly nothing was sent.
+    ``proxy`` is the proxy's URL without its password; ``is_unsent`` says that certainly nothing was sent;
+    ``redact`` removes all secrets from a text (None: it cannot, so no unknown text is shown).
     """
 
     operation: str
     url: str
     proxy: str | None = None
     is_unsent: bool = False
+    redact: Callable[[str], str] | None = None
 
 
 def translate(attempt: Attempt, error: Exception) -> PaywintError:
@@ -84,10 +89,27 @@ def translate(attempt: Attempt, error: Exception) -> PaywintError:
         return TransportError(message, sent=False, is_transient=_is_transient(cause))
     if isinstance(error, ConnectionLostError):
         error = error.cause
+    if not is_foreign(error):
+        origin = f"{_origin(error)}{_quote(attempt, error)}"
+        message = f"{what}: aiohttp, or code attached to it, raised {origin}"
+        return TransportError(message, sent=not attempt.is_unsent)
     if attempt.is_unsent:
         message = f"{what}: cannot connect to {_way(attempt)} ({_loss(error)})"
         return TransportError(message, sent=False)
     return TransportError(f"{what}: {_loss(error)}")
+
+
+def _quote(attempt: Attempt, error: Exception) -> str:
+    words = attempt.redact(str(error))[:_MAX_WORDS] if attempt.redact else ""
+    return f": {words}" if words else ""
+
+
+def _origin(error: Exception) -> str:
+    """The class of an exception, and the line that raised it."""
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{module}{kind.__qualname__} at {os.path.basename(frame.f_code.co_filename)}:{line}"
 
 
 def _way(attempt: Attempt) -> str:

@@ -130,11 +130,12 @@ def close_connection(answer: aiohttp.ClientResponse) -> bool:
 
 
 class RequestProgress:
-    """The stage that a request has reached in aiohttp, if the session traces it."""
+    """The stage that a request has reached: passed on to aiohttp, and in it, if the session traces it."""
 
-    __slots__ = ("is_begun", "is_sent")
+    __slots__ = ("is_begun", "is_passed_on", "is_sent")
 
     def __init__(self) -> None:
+        self.is_passed_on = False
         self.is_begun = False
         self.is_sent = False
 

@@ -194,7 +194,7 @@ class Transport:
         except asyncio.CancelledError as error:
             failure: BaseException = error.with_traceback(None)
         except Exception as error:
-            if not is_foreign(error):
+            if not progress.is_passed_on and not is_foreign(error):
                 raise
             failure = self._translate(request, progress, error)
         # Raised outside the handlers, so that it has no foreign exception as its context (those print
@@ -203,12 +203,14 @@ class Transport:
 
     async def _exchange(self, pool: Pool, request: Request, progress: RequestProgress) -> Response:
         session = pool.session(repeatable=request.repeatable)
+        url, headers = _join(self._base_url, request.path), self._headers_of(request)
+        progress.is_passed_on = True
         # Not in a local variable, which tracebacks show: the arguments have the proxy's password.
         answer = await session.request(
             request.method,
-            _join(self._base_url, request.path),
+            url,
             data=request.body,
-            headers=self._credentials.sign(self._headers_of(request)),
+            headers=self._credentials.sign(headers),
             allow_redirects=False,
             timeout=self._timeout if request.timeout is None else connect_timeout(request.timeout),
             ssl=self._tls,
@@ -305,6 +307,7 @@ class Transport:
             url=self._base_url,
             proxy=None if self._proxy is None else self._proxy.url,
             is_unsent=progress.is_unsent,
+            redact=self._redacted if self._proxy is None else None,  # not the proxy's password
         )
         return translate(attempt, error)
 

@@ -43,7 +43,9 @@ class TestVcrpy:
         async with FaultServer() as server, client_of(server) as client:
             with (
                 vcr.use_cassette(str(cassette), record_mode="none"),
-                pytest.raises(CannotOverwriteExistingCassetteException),
+                pytest.raises(
+                    PaywintError, match=CannotOverwriteExistingCassetteException.__name__
+                ),
             ):
                 await call(client)
         assert (server.connections, server.requests) == (0, [])
