@@ -72,7 +72,6 @@ class OldestFirstPlanner(Planner):
 
     def _open(self) -> Steps:
         self._is_open = self._is_begin_seen = False
-        self.progress.at = replace(self._at, is_from_end=False)
         first = yield from self._get(1)
         self._drift = 0
         yield from self._find_order(first)

@@ -302,7 +302,8 @@ def test_a_finished_list_is_continued_with_few_requests(
 ) -> None:
     history = History(size, is_oldest_first=is_oldest_first, ties=ties)
     start = sync(history, None).position
-    assert sync(history, start).position == start
+    unchanged = sync(history, start)
+    assert (unchanged.position, unchanged.requests) == (start, 1)
     for _ in range(3):
         history.insert()
     history.asked.clear()
@@ -329,3 +330,18 @@ def test_a_first_page_whose_total_does_not_count_its_new_payments_ends_the_read(
     reading = sync(history, start)
     assert reading.doubt == "page 1: it shows new payments, and its total none"
     assert reading.delivered == []
+
+
+@pytest.mark.parametrize("arrivals", [5, 10, 12])
+def test_the_record_due_first_is_found_where_the_arrivals_have_pushed_it(arrivals: int) -> None:
+    history = History(55)
+    snapshot = history.listed()
+    reader = Reader(history, Random(0), rows=10, window=1, stop_after=1)
+    reader.read()
+    start = reader.planner.position(unhanded=10)
+    for _ in range(arrivals):
+        history.insert()
+    history.asked.clear()
+    reading = sync(history, start)
+    assert (reading.doubt, reading.delivered) == (None, snapshot)
+    assert history.asked == [*range(1, 8)]
