@@ -22,11 +22,11 @@ async def opened(cluster: object, *, most: int) -> AsyncGenerator[Client, None]:
     """A client of the cluster on this event loop; closed at the end.
 
     Args:
-        cluster: as `export_accounts` takes it.
-        most: how many workers an embedded cluster has at most.
+        cluster: as for `export_accounts`.
+        most: the largest number of workers of an embedded cluster.
 
     Raises:
-        ConfigurationError: ``cluster`` is none of those.
+        ConfigurationError: ``cluster`` is not one of those.
         TransportError: the scheduler cannot be reached.
     """
     async with AsyncExitStack() as stack:

@@ -80,10 +80,10 @@ async def export_accounts(
         A report of each account; of those that failed, with the error.
 
     Raises:
-        InvalidRequestError: ``since`` or ``until`` is no moment with a time zone, they are the wrong
-            way round, or ``oldest_first`` is no bool; nothing was begun.
+        InvalidRequestError: ``since`` or ``until`` is not a datetime with a time zone, ``until`` is not
+            after ``since``, or ``oldest_first`` is not a bool; nothing was started.
         ConfigurationError: an argument cannot be used, the extra is missing, or no worker starts;
-            nothing was begun.
+            nothing was started.
         TransportError: the scheduler cannot be reached.
 
     Cancellation: the tasks are cancelled; they commit what they have. A cluster that this call
@@ -282,7 +282,7 @@ def _name(part: Part | None) -> list[str]:
 
 
 async def _outcome(future: Any, account: str) -> StepOutcome:
-    """The result of the task; an error where it has none.
+    """The result of the task; raises an error if it has none.
 
     Raises:
         asyncio.CancelledError: the calling task is cancelled, not only the future.

@@ -1,8 +1,8 @@
 """The command ``paywint``, over the public API, the export and the comparison.
 
 Read it in this order: `app` (the tree of commands) · `export`, `sync`, `reconcile`, `doctor`, `link`,
-`payment`, `emulator` (one command or group each) · `options` (their arguments) · `account` (whose
-payments) · `run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
+`payment`, `emulator` (one command or group each) · `options` (their arguments) · `account` (the
+account) · `run` (signals, errors and exit codes) · `progress`, `bar` and `report` (what goes to stderr).
 
 This module imports none of them, so that a missing extra is reported in one line.
 """
@@ -56,7 +56,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 
 def _flush(stream: TextIO | None) -> None:
-    """Flushes; ignores what cannot be written, of which the interpreter would warn when it ends."""
+    """Flushes a stream; on failure discards the rest, about which the interpreter would warn at exit."""
     if stream is None:
         return
     try:

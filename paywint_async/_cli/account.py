@@ -32,24 +32,24 @@ def make_emulator(**arguments: Any) -> Emulator:
 async def open_account(
     payments: int | None = None, latency: float = 0.0
 ) -> AsyncIterator[PaywintClient]:
-    """A client of the account of the environment; of an emulator where ``payments`` is given.
+    """Opens a client for the account of the environment, or for an emulator if ``payments`` is given.
 
-    A list that is not in the order of time is told on stderr.
+    A list that is not in the order of time is reported on stderr.
     """
     if payments is None:
-        async with PaywintClient.from_env(on_event=_tell_disorder) as client:
+        async with PaywintClient.from_env(on_event=_report_disorder) as client:
             yield client
         return
     async with (
         make_emulator(payments=payments, latency=latency) as emulator,
         PaywintClient(
-            emulator.api_key, emulator.api_secret, base_url=emulator.url, on_event=_tell_disorder
+            emulator.api_key, emulator.api_secret, base_url=emulator.url, on_event=_report_disorder
         ) as client,
     ):
         yield client
 
 
-def _tell_disorder(event: Event) -> None:
+def _report_disorder(event: Event) -> None:
     if isinstance(event, DisorderEvent):
         say(
             f"the list of {event.direction} payments is not in the order of created_at: all of it is "

@@ -1,4 +1,4 @@
-"""The progress bar. A module of its own, because importing rich is a tenth of the start-up time."""
+"""The progress bar; a separate module, because importing rich takes a tenth of the start-up time."""
 
 from __future__ import annotations
 

@@ -35,16 +35,16 @@ async def doctor(*, json: bool = False, webhook: FileName | None = None) -> int:
     """Check whether this SDK's assumptions about Paywint hold for the account; only reads.
 
     At most 40 requests and 10 seconds. The report names no payer, no payment and no key, so that it can
-    be pasted into an issue. Exit 0 where nothing is contradicted, 1 where the API cannot be reached,
-    3 where something is contradicted.
+    be pasted into an issue. Exit 0 if nothing is contradicted, 1 if the API cannot be reached, 3 if
+    something is contradicted.
 
     Parameters
     ----------
     json
         Print the findings as JSON.
     webhook
-        A recorded delivery of a webhook, whose unit (cents or dollars) is found by asking Get Payment: a
-        file with its body, or with its headers, an empty line and its body.
+        A recorded delivery of a webhook, whose unit (cents or dollars) is found by Get Payment: a file
+        with its body, or with its headers, an empty line and its body.
     """
     delivery = None if webhook is None else _read(webhook)
     setup = read_setup()

@@ -165,14 +165,14 @@ class _ExportJob:
         sink = make_export_sink(
             self.output, self.direction, format=self.format, checkpoint=self.checkpoint
         )
-        return await transfer(read, sink, on_progress=on_progress, before=self._tell_span)
+        return await transfer(read, sink, on_progress=on_progress, before=self._report_span)
 
-    async def _tell_span(self, checkpoint: Checkpoint | None) -> None:
-        """A span that only the checkpoint knows; one given along has to be the same."""
+    async def _report_span(self, checkpoint: Checkpoint | None) -> None:
+        """Reports a span of time that is only in the checkpoint; options may only repeat it."""
         span = describe_span(checkpoint)
         if span and not {"since", "until"} & self.options.keys():
             where = self.checkpoint or self._place
-            say(f"only payments created {span}: {where} remembers that")
+            say(f"only payments created {span}: {where} remembers it")
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
         """Say what an export that stopped has committed, and how to continue it."""

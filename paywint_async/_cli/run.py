@@ -19,7 +19,7 @@ _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def run(command: Coroutine[Any, Any, int | None]) -> int:
-    """Runs the command in an event loop of its own; returns the exit code, 0 where it returns none.
+    """Runs the command in a new event loop; returns its exit code, 0 if it returns None.
 
     The first SIGINT or SIGTERM cancels it (with the signal as the cancellation's message), the
     second ends the process at once.

@@ -1,4 +1,4 @@
-"""The list of this SDK's assumptions about the Paywint API, from which reports and docs are made."""
+"""The list of this SDK's assumptions about the Paywint API, for reports and documentation."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         topic="proxy and TLS",
-        assumed="The way to the API is direct or through the configured proxy, encrypted with a "
-        "valid certificate, and nothing on the way answers in the API's place.",
+        assumed="The connection to the API is direct or through the configured proxy, encrypted with a "
+        "valid certificate, and no intermediary responds instead of the API.",
         source="Published (HTTPS only); the rest is how networks should be.",
         observed_by="Errors of connecting, and the statuses 407 and 511, which only a proxy or a "
         "network's login page sends.",
@@ -83,7 +83,7 @@ ASSUMPTIONS = (
         "at most.",
         source="Assumed: the age of webhooks and a Retry-After that is a date are measured by it.",
         observed_by="queryGeneratedTime (Unix seconds, published) or the Date header against this "
-        "machine's clock, half the latency taken off.",
+        "machine's clock, minus half the latency.",
         consequence="Webhooks are refused as too old or too new; waits may be too short or too long.",
         remedy="Set this machine's clock by NTP. If it is right, the server's is not: tell Paywint.",
         judge=connection.judge_clock,
@@ -108,11 +108,11 @@ ASSUMPTIONS = (
     ),
     Assumption(
         topic="page sizes",
-        assumed="A page has 10, 20, 50 or 100 payments, as asked for.",
+        assumed="A page has 10, 20, 50 or 100 payments, as requested.",
         source="Published (List Received Payments).",
         observed_by="The first page of received payments in each size.",
         consequence="Listings raise IncompleteHistoryError, or an APIError where a size is refused.",
-        remedy="Pass rows_per_page= with a size that is kept to, and open an issue.",
+        remedy="Pass rows_per_page= with a size that is accepted, and open an issue.",
         judge=lists.judge_page_sizes,
     ),
     Assumption(
@@ -130,14 +130,14 @@ ASSUMPTIONS = (
         assumed="totalRecords counts the whole list, and the list ends on the page that follows "
         "from it.",
         source="Published (list envelope).",
-        observed_by="The number of payments on the first page, the last one and the one behind it.",
+        observed_by="The number of payments on the first page, the last one and the one after it.",
         consequence="Listings raise IncompleteHistoryError, since completeness cannot be proved.",
         remedy=_REPORT,
         judge=lists.judge_totals,
     ),
     Assumption(
         topic="null fields",
-        assumed="payment_id, amount, status and created_at are always there; all else may be null.",
+        assumed="payment_id, amount, status and created_at are never null; other fields may be.",
         source="The fields are published; which of them may be null is assumed.",
         observed_by="Each payment that was read.",
         consequence="Such a payment raises ResponseDecodeError.",
@@ -182,11 +182,11 @@ ASSUMPTIONS = (
     ),
     Assumption(
         topic="get payment",
-        assumed="Get Payment tells the same of a payment as the list, its amount above all.",
+        assumed="Get Payment returns the same payment as the list, with the same amount.",
         source="Published (both have the same Payment).",
-        observed_by="The newest payment of each list, asked for by its id.",
+        observed_by="The newest payment of each list, requested by its id.",
         consequence="Confirming a payment would compare amounts of different units.",
-        remedy="Ship nothing on the amount of get() until this is settled. " + _REPORT,
+        remedy="Do not rely on the amount of get() until this is clear. " + _REPORT,
         judge=records.judge_get_payment,
     ),
     Assumption(
@@ -194,14 +194,14 @@ ASSUMPTIONS = (
         assumed="Nothing: fields that the SDK does not know are ignored.",
         source="Seen on Paywint's platform site: processing_fee, invoice_no and others.",
         observed_by="Each payment and envelope that was read.",
-        consequence="None. client.request gives them.",
+        consequence="None. client.request returns them.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
         judge=records.tell_unknown_fields,
         is_report_only=True,
     ),
     Assumption(
         topic="unknown statuses",
-        assumed="Nothing: a status that the SDK does not know is kept as it came.",
+        assumed="Nothing: a status that the SDK does not know is kept unchanged.",
         source="Nine statuses are published; Paywint's platform site has another, settling.",
         observed_by="Each payment that was read.",
         consequence="Such a payment does not count as final.",
@@ -211,8 +211,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         topic="unknown methods",
-        assumed="Nothing: a method that the SDK does not know is kept as it came.",
-        source="No list of methods is published; six stand in Paywint's examples.",
+        assumed="Nothing: a method that the SDK does not know is kept unchanged.",
+        source="No list of methods is published; six are in Paywint's examples.",
         observed_by="payment_method and receiving_method of each payment that was read.",
         consequence="None.",
         remedy="None needed; an issue with this report lets the SDK learn them.",
@@ -233,7 +233,7 @@ ASSUMPTIONS = (
         assumed="An invalid value is answered 422, with a message or a list of problems in JSON.",
         source="The status is published on Paywint's platform site; the body is assumed (FastAPI's, "
         "or the API's own).",
-        observed_by="Get Payment with an id that is no UUID; a page of 7 payments. Both only read.",
+        observed_by="Get Payment with an id that is not a UUID; a page of 7 payments. Both only read.",
         consequence="Another APIError than UnprocessableRequestError, or one without problems.",
         remedy="Catch APIError and look at its status. " + _REPORT,
         judge=refusals.judge_422,
@@ -243,7 +243,7 @@ ASSUMPTIONS = (
         assumed="Some 20 requests within seconds meet no limit, and no header announces one.",
         source="Assumed: no limit is published.",
         observed_by="429 among the statuses; the headers Retry-After, RateLimit… and X-RateLimit….",
-        consequence="Nothing is lost: on a 429 all calls wait for Retry-After, then go on slower.",
+        consequence="Nothing is lost: on a 429 all calls wait for Retry-After, then continue slower.",
         remedy="Pass rate_limit=RateLimit(requests, per_seconds), or SharedRateLimit for several "
         "processes.",
         judge=connection.judge_rate_limit,
@@ -252,16 +252,16 @@ ASSUMPTIONS = (
         topic="compression",
         assumed="A body is compressed only as the request allows.",
         source="HTTP (RFC 9110, Accept-Encoding).",
-        observed_by="A page that is asked for as gzip, and one that is asked for uncompressed.",
-        consequence="Answers are still read, where the compression is gzip or deflate; they take "
-        "longer than need be.",
+        observed_by="A page that is requested as gzip, and one that is requested uncompressed.",
+        consequence="Answers are still read if the compression is gzip or deflate, but take longer than "
+        "necessary.",
         remedy="None needed, unless calls fail. " + _REPORT,
         judge=connection.judge_compression,
     ),
     Assumption(
         topic="keep-alive",
         assumed="A connection serves more than one request.",
-        source="HTTP/1.1 (RFC 9112); that no proxy on the way prevents it is assumed.",
+        source="HTTP/1.1 (RFC 9112); that no proxy prevents it is assumed.",
         observed_by="The Connection header of the answers.",
         consequence="Each request opens a connection: one or two more round trips for each page.",
         remedy="Look for a proxy that closes connections; a larger max_concurrency= hides the cost.",

@@ -1,7 +1,7 @@
 """Sends the requests of an examination: a few rounds of concurrent reads. Judges nothing.
 
 Pages and payments are requested by the SDK's own methods, so that callers would get the same answers.
-Requests that these would refuse (an id that is no UUID) are sent by `client.request`.
+Requests that these would refuse (an id that is not a UUID) are sent by `client.request`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds the pairs of a row and a payment that agree completely, as most do, in little memory. Pure.
 
 Such a pair has one id and one direction, no other row names that payment, and amount and status are
-equal. It is no difference and affects no other pair, so only totals of it are kept. All other rows and
+equal. It is not a difference and affects no other pair, so only totals of it are kept. All other rows and
 payments are matched by `Matching`.
 """
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import jinja2
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MOST_DIFFERENCES = 1000  # more are slow to sort in a browser, and nobody reads them
+_MOST_DIFFERENCES = 1000  # more are slow to sort in a browser
 _FEW = 5  # rows or payments shown of one difference
 
 

@@ -56,7 +56,7 @@ def assign(
         window: the most days between a row and its payment; None: any number, and rows need no day.
         content: rows with equal content are interchangeable: any of them may get any payment.
         is_compared: whether a day is in the period, if days may decide: then all rows and payments
-            are paid and of one amount, and those of other days are no differences.
+            are paid and of one amount, and those of other days are not differences.
     """
     found = Assignment()
     for some_rows, some_payments in _components(

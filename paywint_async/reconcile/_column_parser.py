@@ -38,7 +38,7 @@ _DATES = frozenset(
         for zone in (b"", b"Z", b"+00:00", b"-00:00")
     }
 )
-_ZONE = attrgetter("tzinfo")  # a shape does not tell one offset from another
+_ZONE = attrgetter("tzinfo")  # a shape does not distinguish offsets
 _STATUSES = tuple(each.value for each in PaymentStatus)
 # A code is the number of a status, and two bits: whether the row is in the period, and whether it was
 # sent. A content is the amount in cents, and behind it the code.

@@ -86,7 +86,7 @@ _ENDINGS = {
 
 
 def kind_by_name(ledger: str) -> str:
-    """Return the kind by the name; ``csv`` if the name does not tell."""
+    """Return the kind by the name; ``csv`` if the name does not show it."""
     if _DATABASE.match(ledger):
         return "sql"
     name = ledger.lower().rstrip("/")

@@ -194,7 +194,7 @@ def _text(values: Sequence[Any], place: int) -> str:
 
 
 class _Samples:
-    """Counts in the first rows the values that decide what a column holds."""
+    """Counts in the first rows the values that decide the content of a column."""
 
     def __init__(self, places: Places) -> None:
         self._places = places

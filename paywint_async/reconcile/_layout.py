@@ -25,7 +25,7 @@ from paywint_async.reconcile._text_file import TextFile
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_WORDS = {"\t": "tab"}
 MOST_COLUMNS = 1000
-_HEAD = 200  # lines or rows among which the names of the columns are looked for
+_HEAD = 200  # lines or rows in which the names of the columns are searched
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*$', re.IGNORECASE)
 
 

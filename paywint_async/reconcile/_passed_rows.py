@@ -1,4 +1,4 @@
-"""Finds the rows of a table that are no payments: empty rows, headings, footers, totals. Pure."""
+"""Finds the rows of a table that are not payments: empty rows, headings, footers, totals. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEITHER, TOTALS, REPEATED_HEADER = (
 
 
 class PassedRows:
-    """Finds the rows that are no payments, and counts them by reason.
+    """Finds the rows that are not payments, and counts them by reason.
 
     Args:
         places: the columns.
@@ -48,7 +48,7 @@ class PassedRows:
         self._total += amount
 
     def take(self, values: Sequence[Any], place: int) -> bool:
-        """Skip a row that is no payment: return True, and count it unless it is empty or a ruled line."""
+        """Skip a row that is not a payment: return True; count it unless it is empty or a ruled line."""
         if not any(map(has_amount, values)):
             return True
         reason = self._reason(values)
@@ -70,7 +70,7 @@ class PassedRows:
         return found
 
     def _reason(self, values: Sequence[Any]) -> str | None:
-        """Return why a row is no payment; None if it is one, or should be."""
+        """Return why a row is not a payment; None if it is one, or must be."""
         if self._is_header(values):
             return REPEATED_HEADER
         places = self._places

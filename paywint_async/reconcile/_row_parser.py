@@ -43,7 +43,7 @@ class RowParser:
     Args:
         format: of the ledger.
         forms: the formats of its values, and the indexes of its columns.
-        passes_over: whether rows that are no payments are skipped, which tables for people contain;
+        passes_over: whether rows that are not payments are skipped, which tables for people contain;
             otherwise each row must be one.
     """
 

@@ -172,7 +172,7 @@ def _exact(value: Any) -> Any:
 
 @contextmanager
 def _workbook(path: str) -> Iterator[Any]:
-    """Open a workbook; whatever openpyxl raises becomes a LedgerError about the file."""
+    """Open a workbook; translates all errors of openpyxl into a LedgerError about the file."""
     with translated(f"cannot read {path}"):
         file = PLAIN.open(path)
     with file:

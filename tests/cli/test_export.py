@@ -259,7 +259,7 @@ def test_a_span_from_the_checkpoint_is_reported(
     span = ["--since", "2015-01-01", "--until", "2015-01-02"]
     told = (
         "only payments created from 2015-01-01T00:00:00+00:00 before 2015-01-03T00:00:00+00:00: "
-        f"{checkpoint} remembers that"
+        f"{checkpoint} remembers it"
     )
 
     first, along = paywint("export", *job, *span), paywint("export", *job, *span)
