@@ -14,7 +14,8 @@ _TOLERANCE = timedelta(seconds=2)
 # The page may have been on its way for as long as the call took, but for no more than this: the rest
 # is retries and waiting.
 _LONGEST_TRANSIT = timedelta(seconds=5)
-# Allowed difference between the clocks if the server does not report its own.
+# The difference between the clocks up to which payments are candidates if the server does not report its
+# own clock. None outside the request's time by the local clock is certain then.
 _UNKNOWN_SKEW = timedelta(minutes=5)
 _UNPAID = frozenset({PaymentStatus.PENDING, PaymentStatus.INITIATED})
 
@@ -27,27 +28,33 @@ async def find_created(
     """Returns the only payment that the request can have made, or None if there is none.
 
     Raises:
-        OutcomeUnknownError: there are several, or one that was created after the request had ended. The
-            server may have processed the request late, but another call may have made the payment, too.
+        OutcomeUnknownError: there are several, or one that was created after the request had ended (or
+            before it, if the server does not report its clock). The server may have processed the request
+            late, but another call may have made the payment, too.
     """
-    least, most = await _skew(first_page)
+    skew = await _skew(first_page)
+    least, most = skew or (-_TOLERANCE, _TOLERANCE)
     # The times in the list are of the server's clock.
     earliest, latest = error.started_at + least, error.ended_at + most
-    found = [payment async for payment in listed_since(earliest) if _may_be_it(payment, error)]
-    if len(found) > 1 or any(payment.created_at > latest for payment in found):
+    listed = listed_since(earliest if skew else error.started_at - _UNKNOWN_SKEW)
+    found = [payment async for payment in listed if _may_be_it(payment, error)]
+    if len(found) > 1 or any(not earliest <= payment.created_at <= latest for payment in found):
         raise error.with_candidates(found)
     return found[0] if found else None
 
 
-async def _skew(first_page: Awaitable[PaymentPage]) -> tuple[timedelta, timedelta]:
-    """The least and the greatest difference between the server's clock and the local one."""
+async def _skew(first_page: Awaitable[PaymentPage]) -> tuple[timedelta, timedelta] | None:
+    """The least and the greatest difference between the server's clock and the local one.
+
+    None if the server does not report its clock.
+    """
     asked_at = datetime.now(UTC)
     page = await first_page
     received_at = datetime.now(UTC)
     try:
         server = datetime.fromtimestamp(page.query_generated_time, UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):  # None, or beyond the calendar
-        return -_UNKNOWN_SKEW, _UNKNOWN_SKEW
+        return None
     skew, transit = server - received_at, min(received_at - asked_at, _LONGEST_TRANSIT)
     return skew - _TOLERANCE, skew + transit + _TOLERANCE
 
@@ -56,5 +63,10 @@ def _may_be_it(payment: Payment, error: OutcomeUnknownError) -> bool:
     return (
         payment.status in _UNPAID
         and payment.amount == error.amount
-        and payment.description == error.description
+        and _stored(payment.description) == _stored(error.description)
     )
+
+
+def _stored(description: str | None) -> str:
+    """The description without the differences that a server may make when it stores it."""
+    return (description or "").strip()

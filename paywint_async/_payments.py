@@ -124,11 +124,12 @@ class Payments:
         """Returns the payment that a `create_link` of unknown outcome created, or None.
 
         Reads the received payments since the request began, and looks for one that is unpaid and has
-        the same amount and description. It is returned if it is the only one, and was created before
-        the request ended, by the server's clock within seconds (within 5 minutes if the server does not
-        report its clock). An identical link that another call created in that time cannot be told from
-        it. One that was created later is an error: the server may have processed the request late, but
-        the link may also be of another call.
+        the same amount and description (an empty one is none; spaces around it do not count). It is
+        returned if it is the only one, and was created during the request, by the server's clock within
+        seconds, or by the local clock if the server does not report its own. An identical link that
+        another call created in that time cannot be told from it. One that was created later is an error:
+        the server may have processed the request late, but the link may also be of another call. Without
+        the server's clock, so is one that was created up to 5 minutes earlier.
         None: there is none now. A request that timed out may still be processed, so look again after a
         while before you create another link.
 
@@ -137,8 +138,8 @@ class Payments:
 
         Raises:
             InvalidRequestError: the error was not raised by `create_link`.
-            OutcomeUnknownError: several payments match, or one that was created after the request
-                ended; they are in its ``candidates``. Compare ``created_at`` with ``ended_at``.
+            OutcomeUnknownError: several payments match, or one that was created outside the request's
+                time; they are in its ``candidates``. Compare ``created_at`` with ``ended_at``.
             IncompleteHistoryError, APIError, TransportError, ResponseDecodeError: the list could not be
                 read.
             ClientClosedError: the client is closed, or was closed during the call.

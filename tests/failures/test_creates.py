@@ -165,6 +165,25 @@ async def test_only_an_unpaid_payment_is_accepted_as_the_created_one(status: str
         assert (found is not None) == (status == "pending")
 
 
+@pytest.mark.parametrize(
+    ("description", "stored"),
+    [("", "null"), (None, '""'), (" June ", '"June"'), ("  ", "null"), ("June", '"June"')],
+)
+async def test_a_description_that_the_server_stores_stripped_is_the_same(
+    description: str | None, stored: str
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    record = payment_json(
+        amount="19.90", description=stored, created_at=f'"{now}"', status='"pending"'
+    )
+    async with (
+        FaultServer(answer(500), answer(200, page_json(record, total="1"))) as server,
+        PaywintClient(API_KEY, API_SECRET, base_url=server.url) as client,
+    ):
+        error = await unknown_outcome(client, description)
+        assert await client.payments.find_created(error) is not None
+
+
 HOUR = 3600.0
 # The seconds from the start of a request that lasts a minute to `created_at`; whether the server tells
 # its clock; and what is found.
@@ -175,8 +194,12 @@ MOMENTS = [
     (90, True, "unknown"),
     (HOUR, True, "unknown"),
     (-400, False, "none"),
-    (-200, False, "found"),
-    (260, False, "found"),
+    (-200, False, "unknown"),
+    (-3, False, "unknown"),
+    (-1, False, "found"),
+    (61, False, "found"),
+    (63, False, "unknown"),
+    (260, False, "unknown"),
     (460, False, "unknown"),
 ]
 
