@@ -28,10 +28,12 @@ class Limiter(Protocol):
 
         Raises:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
+
+        Cancellation: at most one turn may be lost; the limit must not be exceeded.
         """
 
     def cool_down(self, seconds: float) -> None:
-        """Stops all requests for that many seconds; the client asks for a day at most."""
+        """Stops all requests for that many seconds; the client passes a day at most."""
 
 
 class RateLimiter:

@@ -99,8 +99,8 @@ class PaymentWatch:
     Raises:
         WaitTimeoutError: not final in time; ``payment`` is the last state seen.
         ClientClosedError: the client was closed, or the watch by another task.
-        APIError, TransportError: as `Payments.get`. An error ends the watch: each further ``anext``
-            raises it again.
+        APIError, TransportError, ResponseDecodeError: as `Payments.get`. An error ends the watch: each
+            further ``anext`` raises it again.
 
     Cancellation: cancelling an ``anext`` loses nothing: a request in flight continues, and the next
     ``anext`` returns its result. When the watch is closed or no longer referenced, the request is

@@ -237,6 +237,9 @@ class Emulator(Controls, WebhookControls):
         Raises:
             RuntimeError: It is running already.
             OSError: The port is in use, or the host is not an address of this machine.
+            ValueError: The state file cannot be used.
+
+        Cancellation: the emulator is closed again.
         """
         if self._runner is not None:
             raise RuntimeError(f"the emulator is already running at {self.url}")

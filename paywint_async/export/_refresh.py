@@ -62,7 +62,15 @@ class Refresh:
         A payment that the API no longer knows stays in the table as it was.
 
         Args:
+            table: an open table.
             checkpoint: of the table, which stays the same.
+
+        Raises:
+            ExportError: the table cannot be read or written.
+            APIError, TransportError, ResponseDecodeError, IncompleteHistoryError: a payment or list
+                cannot be read; what was committed before remains valid.
+
+        Cancellation: the requests end; rows that are not committed keep their former states.
         """
         # A set, since a payment to oneself is in both directions; integers take half the memory.
         wanted = {each.int async for ids in self._pending(table) for each in ids}

@@ -21,7 +21,7 @@ class Sink(Protocol[R_contra]):
     where one of the others failed. After a failed or cancelled ``write`` or ``commit`` only ``close``
     follows.
 
-    Every method may raise ExportError.
+    Every method may raise ExportError. A cancelled method must leave the last commit valid.
     """
 
     async def open(self) -> Checkpoint | None:

@@ -139,7 +139,7 @@ class StreamSink(Generic[R]):
         self._size = 0
 
     async def open(self) -> Checkpoint | None:
-        """Opens the path; for a named pipe, once there is a reader."""
+        """Opens the path; waits for the reader of a named pipe. Cancellation: ends the wait."""
         listing = self._open_checkpoint()
         self._stream = await self._open_stream()
         if not self._size:

@@ -127,7 +127,8 @@ async def reconcile(
 
     Raises:
         LedgerError: the ledger cannot be read; no request was sent.
-        IncompleteHistoryError, APIError, TransportError: as the listing; there is no result then.
+        IncompleteHistoryError, APIError, TransportError, ResponseDecodeError, ClientClosedError: as the
+            listing; there is no result then.
         ReconcileError: a payment is not in US dollars, or its day is out of the calendar.
 
     Cancellation: the requests end.

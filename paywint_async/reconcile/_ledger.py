@@ -184,7 +184,10 @@ async def ledger_rows(ledger: str, format: LedgerFormat) -> AsyncGenerator[Ledge
         format: its columns, zone and so on.
 
     Raises:
-        as `read_ledger`; ExportError: the database cannot be read.
+        LedgerError, ConfigurationError: as `read_ledger`.
+        ExportError: the file or database cannot be read.
+
+    Cancellation: closes the file or the connection.
     """
     async with aclosing(OpenedLedger(ledger, format).rows()) as rows:
         async for row in rows:

@@ -19,7 +19,8 @@ class ReplayStore(Protocol):
     """Stores which deliveries were processed. Several processes share one in a database.
 
     A delivery is identified by its `WebhookEvent.replay_key`, a text. If a method raises, the receiver
-    responds with 500, so that the event is delivered again.
+    responds with 500, so that the event is delivered again. The receiver cancels `claim` with its
+    request, but lets `complete` and `release` finish, unless it is cancelled twice.
     """
 
     async def claim(self, key: str, /) -> bool:
@@ -88,6 +89,8 @@ class MemoryReplayStore:
 
         Raises:
             ConfigurationError: the store is full, and no delivery is old enough to be removed.
+
+        Cancellation: nothing is claimed.
         """
         digest = _digest(key)
         while (other := self._under_way.get(digest)) is not None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 from package_sources import FILES, PACKAGE, syntax_of
 
-from paywint_async import Payments, PaywintClient, Redirect
+from paywint_async import Payments, PaywintClient, Redirect, export_accounts
+from paywint_async.export import transfer
+from paywint_async.reconcile import ledger_rows, reconcile
 from paywint_async.webhooks import WebhookEvent
 
 LONG = 40  # lines, without the docstring
@@ -25,6 +27,11 @@ CALLS = [
 @pytest.mark.parametrize("words", ["Cancellation:", "ClientClosedError", "TransportError"])
 def test_each_call_says_how_it_can_end(call: object, words: str) -> None:
     assert words in (inspect.getdoc(call) or "")
+
+
+@pytest.mark.parametrize("function", [export_accounts, ledger_rows, reconcile, transfer])
+def test_each_asynchronous_function_says_what_cancellation_leaves(function: object) -> None:
+    assert "Cancellation:" in (inspect.getdoc(function) or "")
 
 
 def long_functions() -> Iterator[str]:
