@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from history_model import History, Reader, Reading
+from msgspec.structs import replace
 
 from paywint_async._pagination.decision import ContinuityError, PageAnswer
 from paywint_async._pagination.planner import Planner
@@ -345,3 +346,16 @@ def test_the_record_due_first_is_found_where_the_arrivals_have_pushed_it(arrival
     reading = sync(history, start)
     assert (reading.doubt, reading.delivered) == (None, snapshot)
     assert history.asked == [*range(1, 8)]
+
+
+@pytest.mark.parametrize("is_oldest_first", [False, True])
+def test_a_change_that_no_error_has_reported_is_reported_by_the_next_read(
+    is_oldest_first: bool,
+) -> None:
+    history = History(25, is_oldest_first=is_oldest_first)
+    finished = sync(history, None).position
+    assert finished is not None
+    second = sync(history, replace(finished, is_changed=True))
+    assert second.doubt == "payments of the earlier read were deleted or moved since"
+    third = sync(history, second.position)
+    assert (third.doubt, third.delivered) == (None, [])

@@ -162,3 +162,39 @@ def test_no_more_records_than_the_limit_are_delivered(
         is_time_ordered=is_time_ordered,
     )
     assert len(reader.read().delivered) == 25
+
+
+SPAN = Span(since=EPOCH)
+OLDEST_FIRST, NEWEST_FIRST = Order.OLDEST_FIRST, Order.NEWEST_FIRST
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            Position(span=SPAN, order=OLDEST_FIRST, snapshot=9, is_closed=True),
+            Position(span=SPAN, order=OLDEST_FIRST, snapshot=10, remaining=1, is_closed=True),
+        ),
+        (
+            Position(span=SPAN, order=NEWEST_FIRST, snapshot=9, low_watermark=1),
+            Position(span=SPAN, order=NEWEST_FIRST, snapshot=9, low_watermark=0, remaining=1),
+        ),
+    ],
+)
+def test_before_the_end_of_a_span_was_seen_one_more_record_remains(
+    before: Position, after: Position
+) -> None:
+    assert before.before_the_end() == after
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        Position(span=SPAN, order=OLDEST_FIRST, snapshot=9),  # arrivals may follow
+        Position(span=SPAN, order=NEWEST_FIRST, snapshot=9),  # no record is left
+        Position(span=SPAN, order=NEWEST_FIRST, snapshot=9, low_watermark=1, is_filtered=True),
+        Position(order=NEWEST_FIRST, snapshot=9, low_watermark=1),
+    ],
+)
+def test_no_record_remains_where_the_end_is_known(position: Position) -> None:
+    assert position.before_the_end() == position
