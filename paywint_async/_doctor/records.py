@@ -159,12 +159,18 @@ def _difference(question: Question) -> str | None:
 
 def _ratio(listed: Any, got: Any) -> str:
     try:
-        for factor in (100, 1000):
-            if Decimal(got) == Decimal(listed) * factor:
-                return f"{factor} times"
+        for power in (2, 3):
+            if Decimal(got) == times_ten(Decimal(listed), power):
+                return f"{10**power} times"
     except (ArithmeticError, TypeError, ValueError):
         pass
     return "not"
+
+
+def times_ten(number: Decimal, power: int) -> Decimal:
+    """Multiplies by a power of ten, exactly: the caller's decimal context may be too narrow for it."""
+    sign, digits, exponent = number.as_tuple()
+    return Decimal((sign, digits, exponent + power)) if isinstance(exponent, int) else number
 
 
 def judge_readability(observations: Observations) -> Judgement:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from paywint_async._doctor.delivery import RecordedDelivery
 from paywint_async._doctor.observations import Observations, QuestionKind
+from paywint_async._doctor.records import times_ten
 from paywint_async._doctor.verdicts import Judgement, confirmed, contradicted, not_seen
 
 _REFUND = "refund"
@@ -39,7 +40,7 @@ def _number(digits: str) -> Decimal | None:
 def _compare(delivery: RecordedDelivery, sent: Decimal | None, amount: Decimal) -> Judgement:
     signature = ", ".join(delivery.signature_headers)
     more = f"; headers that look like a signature: {signature}" if signature else ""
-    if amount and sent == amount * 100:
+    if amount and sent == times_ten(amount, 2):
         return confirmed(f'it is in cents: pass amounts="cents" to WebhookReceiver{more}')
     if not amount:
         return not_seen(f"the payment is of 0, which is the same in cents and dollars{more}")

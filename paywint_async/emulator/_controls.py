@@ -6,6 +6,7 @@ It is the part of `Emulator` that needs no socket.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from paywint_async.emulator._clock import Clock
 from paywint_async.emulator._identity import DirectionName
@@ -14,7 +15,7 @@ from paywint_async.emulator._payment import EmulatedPayment
 from paywint_async.emulator._payment_book import PaymentBook
 from paywint_async.emulator._transitions import PLANNABLE, SUCCESS, Change
 
-_MOST_DOLLARS = 10**20
+_LEAST_DOLLARS, _MOST_DOLLARS = Decimal("0.01"), 10**20
 
 
 class Controls:
@@ -275,6 +276,8 @@ def _in_cents(amount: Decimal | int | str) -> int:
         dollars = Decimal(amount)
     except (InvalidOperation, TypeError):
         raise ValueError(f"amount must be a number of dollars, not {amount!r}") from None
-    if not dollars.is_finite() or not 0 < dollars < _MOST_DOLLARS or dollars != round(dollars, 2):
+    is_in_range = dollars.is_finite() and _LEAST_DOLLARS <= dollars < _MOST_DOLLARS
+    cents = Fraction(dollars) * 100 if is_in_range else Fraction(0)  # a Decimal's would be rounded
+    if not cents or cents.denominator != 1:
         raise ValueError(f"amount must be positive, with at most two decimals, not {amount!r}")
-    return int(dollars * 100)
+    return int(cents)

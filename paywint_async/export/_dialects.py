@@ -199,10 +199,12 @@ def _mysql_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, Decimal):
-        digits = value.normalize()
-        exponent = digits.as_tuple().exponent
-        is_exact = isinstance(exponent, int) and exponent >= -_MYSQL_SCALE
-        if not is_exact or digits.adjusted() >= _MYSQL_PRECISION - _MYSQL_SCALE:
+        # By the digits: `normalize` would round them to the caller's decimal context.
+        _sign, digits, exponent = value.as_tuple()
+        is_exact = isinstance(exponent, int) and not (
+            exponent < -_MYSQL_SCALE and any(digits[exponent + _MYSQL_SCALE :])
+        )
+        if not is_exact or (value and value.adjusted() >= _MYSQL_PRECISION - _MYSQL_SCALE):
             raise ValueError(
                 f"DECIMAL({_MYSQL_PRECISION}, {_MYSQL_SCALE}) cannot hold {value} exactly"
             )

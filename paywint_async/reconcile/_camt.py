@@ -23,6 +23,7 @@ from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._statements import StatementEntry, StatementTable
 from paywint_async.reconcile._text_file import read_chunks
+from paywint_async.reconcile._totals import sum_of
 
 _MOST_DEPTH = 64
 _MOST_TEXT = 1 << 20  # characters of an entry
@@ -136,7 +137,7 @@ def _entries(entry: _Element, transactions: list[_Element], path: str) -> Iterat
     amount = _amount(entry.first("Amt"), named)
     parts = [_transaction_amount(each, named) for each in transactions]
     exact = [each for each in parts if each is not None]
-    if len(parts) > 1 and len(exact) == len(parts) and sum(exact) == amount:
+    if len(parts) > 1 and len(exact) == len(parts) and sum_of(exact) == amount:
         for each, part in zip(transactions, exact, strict=True):
             yield _entry(entry, each, part, named)
         return
@@ -158,7 +159,7 @@ def _entry(
         line=line or details.line,
         text=_source(entry, details),
         date=_date(entry, named),
-        amount=amount if indicator == "CRDT" else -amount,
+        amount=amount if indicator == "CRDT" else amount.copy_negate(),
         description=description or None,
         currency=entry.currency,
         status=_STATUS.get(status, status.lower()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 import mt940
@@ -13,6 +13,7 @@ from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._statements import StatementEntry, StatementTable
 from paywint_async.reconcile._text_file import open_text
+from paywint_async.reconcile._totals import EXACTLY
 
 _MOST = 64 << 20  # characters of a file
 _ENTRY = re.compile(r"^:61:", re.MULTILINE)
@@ -65,7 +66,9 @@ def _entries(path: str, text: str) -> Iterator[StatementEntry]:
 def _parsed(part: str, named: str) -> Any:
     found = mt940.models.Transactions(options=mt940.Options.all())
     try:
-        found.parse(part)
+        with localcontext(EXACTLY) as context:
+            context.traps[InvalidOperation] = True
+            found.parse(part)
     except Exception as error:  # the library raises anything on an invalid file
         raise LedgerError(named, f"cannot be read as MT940: {error}") from None
     return found

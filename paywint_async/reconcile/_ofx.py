@@ -3,7 +3,7 @@
 Only the transactions are read, with the few tags that a comparison needs, and no entity is
 expanded. (The library ofxtools is GPL-3, and ofxparse had its last release in 2021.)
 
-Source: OFX 1.6 and 2.3, section 11.4.3 (STMTTRN), 3.2.8 (dates), 3.2.9 (amounts).
+Source: OFX 1.6 and 2.3, section 11.4.3 (STMTTRN), 5.2 (CURRENCY), 3.2.8 (dates), 3.2.9 (amounts).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def _entries(path: str, format: LedgerFormat) -> Iterator[StatementEntry]:
     currency: str | None = None
     tags: dict[str, str] | None = None
     start, text = 0, ""
+    of_amount = False  # within CURRENCY; ORIGCURRENCY is that of an amount before its conversion
     for number, line in enumerate(open_text(path, format.encoding).lines(), 1):
         if "<!" in line and ("<!DOCTYPE" in line or "<!ENTITY" in line):
             raise LedgerError(
@@ -56,6 +57,11 @@ def _entries(path: str, format: LedgerFormat) -> Iterator[StatementEntry]:
                 tags = None
             elif tag == "STMTTRN":
                 tags, start, text = {}, number, line[match.start() :]
+                of_amount = False
+            elif tag == "CURRENCY":
+                of_amount = not is_end
+            elif tag == "CURSYM" and not of_amount:
+                continue
             elif tag == "CURDEF" and not is_end:
                 currency = value
             elif tags is not None and not is_end and value:
@@ -78,7 +84,7 @@ def _entry(
         date=_date(tags.get("DTPOSTED", ""), named),
         amount=_amount(tags.get("TRNAMT", ""), named),
         description=tags.get("MEMO") or tags.get("NAME"),
-        currency=tags.get("CURSYM", currency) if "CURRATE" in tags else currency,
+        currency=tags.get("CURSYM", currency),
         transaction_id=tags.get("FITID"),
         reference=tags.get("REFNUM") or tags.get("CHECKNUM"),
         name=tags.get("NAME"),

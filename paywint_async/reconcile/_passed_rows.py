@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from paywint_async.reconcile._columns import Places
+from paywint_async.reconcile._totals import add
 from paywint_async.reconcile._values import has_amount, is_filled, text_of
 from paywint_async.reconcile._words import is_balance, is_total
 
@@ -45,7 +46,7 @@ class PassedRows:
 
     def add_to_total(self, amount: Decimal) -> None:
         """Add a row's amount to the sum with which a row of totals is compared."""
-        self._total += amount
+        self._total = add(self._total, amount)
 
     def take(self, values: Sequence[Any], place: int) -> bool:
         """Skip a row that is not a payment: return True; count it unless it is empty or a ruled line."""

@@ -14,6 +14,7 @@ from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._number_forms import is_plain, read_amount
 from paywint_async.reconcile._passed_rows import PassedRows
 from paywint_async.reconcile._records import PAID, LedgerRow
+from paywint_async.reconcile._totals import add, subtract
 from paywint_async.reconcile._values import (
     check_currency,
     has_amount,
@@ -101,7 +102,7 @@ class RowParser:
             description=self._kept_text(values, self._places.description),
             when=self._when(values, named),
             status=self._known_status(values, named),
-            fee=amount - net if amount >= 0 else net - amount,
+            fee=_ZERO if amount is net else _fee(amount, net),
         )
 
     @property
@@ -176,8 +177,8 @@ class RowParser:
         if credit and debit:
             raise _PlacedError("and the other column has an amount, too", self._places.debit)
         if self._forms.debit_is_negative and debit:
-            debit = -debit
-        return (credit or _ZERO) - (debit or _ZERO)
+            debit = debit.copy_negate()
+        return subtract(credit or _ZERO, debit or _ZERO)
 
     def _part(self, values: Sequence[Any], place: int | None) -> Decimal | None:
         if place is None or not has_amount(values[place]):
@@ -204,7 +205,7 @@ class RowParser:
             fee = self._exact(values[place]) if is_filled(values[place]) else _ZERO
         except ValueError as error:
             self._refuse(named, place, values, error)
-        return net - fee if self._forms.fee_is_negative else net + fee
+        return subtract(net, fee) if self._forms.fee_is_negative else add(net, fee)
 
     def _direction(self, values: Sequence[Any], amount: Decimal, named: str) -> str:
         self._check_currency(values, named)
@@ -298,6 +299,11 @@ class RowParser:
         if len(shown) > _SHOWN:
             shown = f"{shown[:_SHOWN]}…"
         raise LedgerError(named, f"{shown} {error}", column=self._places.names[place]) from None
+
+
+def _fee(amount: Decimal, net: Decimal) -> Decimal:
+    """Return the fee that was deducted from an amount, positive whatever its sign."""
+    return subtract(amount, net) if amount >= 0 else subtract(net, amount)
 
 
 class _PlacedError(ValueError):
