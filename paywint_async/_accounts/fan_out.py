@@ -218,7 +218,8 @@ class _FanOut:
                 error, IncompleteHistoryError
             ):  # then the account is read in one piece
                 raise error
-        written: Written = await self._do(progress, "write", priority=size)
+        step = "merge" if plan.is_split_now else "write"
+        written: Written = await self._do(progress, step, priority=size)
         return written
 
     async def _read(self, progress: _AccountProgress, part: Part, size: int) -> PaywintError | None:

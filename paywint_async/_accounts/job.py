@@ -84,13 +84,15 @@ class Plan:
 
     The output already has ``exported_count`` of the account's ``total`` payments; how many of them are
     in a span of time is not known yet. The ``parts`` must be read before the output can be written;
-    without any, the account is read in one piece.
+    without any, the account is read in one piece. ``is_split_now``: they were planned just now, so
+    none has a payment that an earlier call read.
     """
 
     exported_count: int
     total: int
     is_of_span: bool = False
     parts: tuple[Part, ...] = ()
+    is_split_now: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -103,8 +103,11 @@ class Staging:
         planned = [each for ranges in self.ranges.values() for each in ranges]
         return planned[0].checkpoint.get("oldest_first", False) if planned else None
 
-    def plan(self, ranges: Ranges) -> None:
+    def plan(self, ranges: Ranges) -> bool:
         """Writes the plan, unless another worker has written one, which then stays.
+
+        Returns:
+            Whether it was written.
 
         Raises:
             OutputInUseError: another worker is writing it.
@@ -116,20 +119,34 @@ class Staging:
             os.makedirs(self._folder, exist_ok=True)
             lock = open_locked(path)
             try:
-                if not self.ranges:
-                    self._clear(
-                        keep=_PLAN
-                    )  # files of an earlier plan whose removal was interrupted
-                    with replacement(path) as fd:
-                        write_all(fd, text)
-                        put_in_place(fd, temporary_path(path), path)
-                    os.close(fd)
+                if self.ranges:
+                    return False
+                self._clear(keep=_PLAN)  # files of an earlier plan whose removal was interrupted
+                with replacement(path) as fd:
+                    write_all(fd, text)
+                    put_in_place(fd, temporary_path(path), path)
+                os.close(fd)
             finally:
                 os.close(lock)
+        return True
 
     def table(self, part: Part) -> Table[Any]:
         """The table of a range."""
         return make_table(self._path(part), part.direction)
+
+    async def is_intact(self) -> bool:
+        """Whether each range can be read on: its table can be opened, or another worker writes it."""
+        for part in self.parts:
+            table = self.table(part)
+            try:
+                await table.open()
+            except OutputInUseError:
+                continue
+            except ExportError:
+                return False
+            finally:
+                await table.close(complete=False)
+        return True
 
     async def is_whole(self) -> bool:
         """Whether every range is complete and adjacent to the next, and no payment is in two of them.
@@ -142,11 +159,11 @@ class Staging:
         try:
             for part in self.parts:
                 self._range(part).check(self._confirmed(part)[0])
+            return all([await self._is_apart(direction) for direction in self.ranges])
         except OutputInUseError:
             raise
-        except (ExportError, IncompleteHistoryError):
+        except (ExportError, IncompleteHistoryError, OSError, ValueError):  # or it is damaged
             return False
-        return all([await self._is_apart(direction) for direction in self.ranges])
 
     def payments(self) -> Payments:
         """A `Payments` whose pages are read from the ranges."""

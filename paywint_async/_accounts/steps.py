@@ -16,7 +16,9 @@ from paywint_async._accounts.places import folder_of
 from paywint_async._accounts.staging import Staging
 from paywint_async._errors import (
     IncompleteHistoryError,
+    InvalidRequestError,
     PaywintError,
+    ResponseDecodeError,
 )
 from paywint_async._models import Direction
 from paywint_async._pagination.ranges import ListingRange
@@ -72,16 +74,19 @@ async def plan(job: Job) -> Plan:
         sizes = {each: await _count(client.payments, each) for each in job.account.directions}
         total = sum(sizes.values())
         start = await _look_at_output(job)
-        options, is_new = job.options, start is None
+        options = job.options
         is_of_span = bool(options.since or options.until) if start is None else is_of_a_span(start)
-        if is_of_span or (is_new and staging.is_oldest_first is (not options.oldest_first)):
+        if staging.parts and not await _can_read_on(job, staging, start, client.payments):
             staging.remove()
-        if is_new and not is_of_span and total > options.split_above and staging.is_possible:
-            await _split(job, client.payments, sizes, staging)
-    is_open = start is None or not _is_finished(start)
-    parts = staging.parts if is_open else ()
+        is_split_now = False
+        if start is None and not is_of_span and total > options.split_above and staging.is_possible:
+            is_split_now = await _split(job, client.payments, sizes, staging)
     return Plan(
-        exported_count=exported_count(start), total=total, is_of_span=is_of_span, parts=parts
+        exported_count=exported_count(start),
+        total=total,
+        is_of_span=is_of_span,
+        parts=staging.parts,
+        is_split_now=is_split_now,
     )
 
 
@@ -115,41 +120,55 @@ async def read_part(job: Job, part: Part, on_count: OnCount) -> None:
         planned.check(readings[0].checkpoint)
 
 
-async def write(job: Job, on_count: OnCount) -> Written:
+async def write(job: Job, on_count: OnCount, *, is_just_read: bool = False) -> Written:
     """Brings the output up to date, from the ranges where there are any, else from the account.
 
-    Ranges that are incomplete or not adjacent are removed; the account is then read in one piece.
+    Ranges that are incomplete, not adjacent or of another account are removed; the account is then read
+    in one piece. After older ranges were merged, the output is brought up to date from the account.
+
+    Args:
+        job: the account and its output.
+        on_count: called with the number of payments in the output.
+        is_just_read: the ranges were planned and read in this call, so no payment in them is outdated.
 
     Raises:
         PaywintError: as a listing and a table raise.
     """
     staging, direction = Staging(job.output), job.account.direction
-    if staging.parts and not await staging.is_whole():
-        staging.remove()
-    table = make_table(job.output, direction)
     last: list[Reading[Any]] = []
     earlier = 0  # in the output, from earlier snapshots
     async with job.open_client() as client:
+        source = client.payments
         refresh = Refresh(client.payments, direction, max_concurrency=job.options.max_concurrency)
 
         def read(start: Checkpoint | None) -> Reading[Any]:
-            is_staged = bool(staging.parts) and not (start and _is_finished(start))
-            source = staging.payments() if is_staged else client.payments
             last.append(reader(source, direction, **job.selection)(start))
-            return last[0]
+            return last[-1]
 
         async def before(start: Checkpoint | None) -> None:
-            nonlocal earlier
+            nonlocal earlier, source
             earlier = exported_count(start) - delivered(start)
-            if not staging.parts:  # otherwise all its payments were read just now
-                await refresh.run(table, start)
+            if await _can_merge(job, staging, start, client.payments):
+                source = staging.payments()
+                return
+            source = client.payments
+            staging.remove()
+            await refresh.run(table, start)
 
         def on_progress(done: int, _total: int | None) -> None:
             on_count(earlier + done)
 
-        await transfer(read, table, before=before, on_progress=on_progress)
-    staging.remove()
-    return Written(payments=exported_count(last[0].checkpoint), changed=refresh.changed)
+        is_complete = False
+        while not is_complete:
+            table = make_table(job.output, direction)
+            try:
+                await transfer(read, table, before=before, on_progress=on_progress)
+                is_complete = is_just_read or source is client.payments
+            except (IncompleteHistoryError, ResponseDecodeError):
+                if source is client.payments:
+                    raise
+            staging.remove()
+    return Written(payments=exported_count(last[-1].checkpoint), changed=refresh.changed)
 
 
 def _is_finished(checkpoint: Checkpoint) -> bool:
@@ -162,6 +181,57 @@ def _is_finished(checkpoint: Checkpoint) -> bool:
 def _bare(error: PaywintError) -> PaywintError:
     """The error without its traceback, whose frames it would keep alive until it is sent."""
     return error.with_traceback(None)
+
+
+async def _can_read_on(
+    job: Job, staging: Staging, start: Checkpoint | None, payments: Payments
+) -> bool:
+    """Whether the ranges that an earlier call planned can be read to their ends, and merged then."""
+    fits = _fit(job, staging, start)
+    return fits and await staging.is_intact() and await _belong_to(payments, staging)
+
+
+async def _can_merge(
+    job: Job, staging: Staging, start: Checkpoint | None, payments: Payments
+) -> bool:
+    """Whether an output at this checkpoint can be continued from the ranges."""
+    fits = bool(staging.parts) and _fit(job, staging, start)
+    return fits and await staging.is_whole() and await _belong_to(payments, staging)
+
+
+def _fit(job: Job, staging: Staging, start: Checkpoint | None) -> bool:
+    """Whether an output at this checkpoint is new, or an unfinished read of the ranges' snapshot."""
+    options = job.options
+    if {*staging.ranges} != {*job.account.directions}:
+        return False
+    if start is None:
+        is_of_span = options.since or options.until
+        return not is_of_span and staging.is_oldest_first is options.oldest_first
+    if _is_finished(start) or is_of_a_span(start):
+        return False
+    sides = {each: start.get(each) if "sent" in start else start for each in staging.ranges}
+    return all(
+        side is None or side["snapshot"] == staging.total(direction)
+        for direction, side in sides.items()
+    )
+
+
+async def _belong_to(payments: Payments, staging: Staging) -> bool:
+    """Whether the list still shows the payments before the second range where the plan has them.
+
+    One request for each direction, after arrivals two. The first range does not prove it: nothing
+    precedes its first payment.
+    """
+    for direction, ranges in staging.ranges.items():
+        list_ = payments.sent if direction == "sent" else payments.received
+        for second in ranges[1:2]:
+            try:
+                async with list_(checkpoint=second.checkpoint, max_concurrency=1) as listing:
+                    if not await listing.collect(1):
+                        return False
+            except (IncompleteHistoryError, InvalidRequestError):
+                return False
+    return True
 
 
 async def _count(payments: Payments, direction: str) -> int:
@@ -182,9 +252,10 @@ async def _look_at_output(job: Job) -> Checkpoint | None:
 
 async def _split(
     job: Job, payments: Payments, sizes: dict[Direction, int], staging: Staging
-) -> None:
+) -> bool:
+    """Plans the ranges, unless they are planned; returns whether it did."""
     if staging.parts:
-        return
+        return False
     ranges = {}
     try:
         for direction, size in sizes.items():
@@ -193,9 +264,8 @@ async def _split(
             parts = max(1, -(-size // job.options.split_above))
             ranges[direction.value] = await listing.split(parts)
     except IncompleteHistoryError:  # a single read may heal this contradiction
-        return
-    if any(len(each) > 1 for each in ranges.values()):
-        staging.plan(ranges)
+        return False
+    return any(len(each) > 1 for each in ranges.values()) and staging.plan(ranges)
 
 
 def _left(part: ListingRange, place: Checkpoint) -> int | None:

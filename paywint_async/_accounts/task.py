@@ -17,7 +17,7 @@ from paywint_async._accounts import steps
 from paywint_async._accounts.job import Job, OnCount, Part, StepOutcome
 from paywint_async._log import fields, logger
 
-Step = Literal["plan", "part", "write"]
+Step = Literal["plan", "part", "merge", "write"]
 
 _REPORT_INTERVAL = 0.2  # seconds
 _CHECK_INTERVAL = 0.1  # seconds between two checks whether the step is still wanted
@@ -25,6 +25,8 @@ _CHECK_INTERVAL = 0.1  # seconds between two checks whether the step is still wa
 
 def run(job: Job, step: Step, part: Part | None, topic: str) -> StepOutcome:
     """Runs a step for an account; sends its progress under ``topic``.
+
+    ``merge`` is a ``write`` whose ranges were all read in this call.
 
     Cancellation: once the task is cancelled, or the worker closes, the requests end and what was
     written is committed, within about a second.
@@ -56,7 +58,7 @@ def _step(
         return lambda: steps.plan(job)
     if part is not None:
         return lambda: steps.read_part(job, part, on_count)
-    return lambda: steps.write(job, on_count)
+    return lambda: steps.write(job, on_count, is_just_read=step == "merge")
 
 
 async def _unless_cancelled(
