@@ -79,7 +79,7 @@ def judge_totals(observations: Observations) -> Judgement:
         return not_seen(observations.reason())
     for each in pages:
         if each.total is None:
-            return contradicted(f"{each.direction}: totalRecords is no whole number")
+            return contradicted(f"{each.direction}: totalRecords is not a whole number")
         if not _has_expected_length(each):
             return contradicted(
                 f"{each.direction}: {_position(each)} has {len(each.records)} payments, "

@@ -65,7 +65,7 @@ def judge_amounts(observations: Observations) -> Judgement:
             isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= 0
         ),
         good="JSON numbers, none negative",
-        bad="are no JSON number, or negative",
+        bad="are not JSON numbers, or negative",
     )
 
 
@@ -76,7 +76,7 @@ def judge_times(observations: Observations) -> Judgement:
         ("created_at", "payment_date"),
         _is_moment,
         good="ISO 8601 with a zone",
-        bad="are no ISO 8601 time with a zone",
+        bad="are not ISO 8601 times with a zone",
     )
 
 
@@ -94,7 +94,7 @@ def judge_ids(observations: Observations) -> Judgement:
         ("payment_id", "payer_id", "payee_id"),
         lambda value: isinstance(value, str) and _UUID.fullmatch(value) is not None,
         good="UUIDs",
-        bad="are no UUID",
+        bad="are not UUIDs",
     )
 
 
@@ -106,7 +106,7 @@ def judge_currency(observations: Observations) -> Judgement:
     if others := seen - {"USD"}:
         return contradicted(f"payments in {_names(others, _CURRENCY)}")
     return _judge_each(
-        observations, "currency", lambda value: value == "USD", good="USD", bad="are no text"
+        observations, "currency", lambda value: value == "USD", good="USD", bad="are not text"
     )
 
 
@@ -205,16 +205,14 @@ def _unknown_fields(observations: Observations) -> set[Any]:
 def tell_unknown_statuses(observations: Observations) -> Judgement:
     """Reports statuses that the SDK does not know."""
     seen = {each["status"] for each in observations.records if isinstance(each.get("status"), str)}
-    return _tell(
-        observations, "statuses", seen - set(PaymentStatus), "kept as they came, never final"
-    )
+    return _tell(observations, "statuses", seen - set(PaymentStatus), "kept unchanged, never final")
 
 
 def tell_unknown_methods(observations: Observations) -> Judgement:
     """Reports payment methods that the SDK does not know."""
     names = ("payment_method", "receiving_method")
     seen = {each[n] for each in observations.records for n in names if isinstance(each.get(n), str)}
-    return _tell(observations, "methods", seen - set(PaymentMethod), "kept as they came")
+    return _tell(observations, "methods", seen - set(PaymentMethod), "kept unchanged")
 
 
 def _tell(observations: Observations, what: str, unknown: Iterable[Any], effect: str) -> Judgement:

@@ -121,7 +121,7 @@ _ALL: dict[str, _Deviation] = {
         _of_bodies(lambda body: _TIME.sub(rb'\1"', body)),
     ),
     "short-ids": _Deviation(
-        "Ids of payments in lists are no UUIDs.",
+        "Ids of payments in lists are not UUIDs.",
         _of_bodies(
             lambda body: _PAYMENT_ID.sub(rb'"payment_id":"pay_\1"', body),
             "list_sent",

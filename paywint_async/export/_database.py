@@ -172,7 +172,7 @@ def _parse(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
     except (SQLAlchemyError, ValueError):  # whose messages contain the whole URL
-        raise ConfigurationError("the destination is no database's URL") from None
+        raise ConfigurationError("the destination is not the URL of a database") from None
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
         raise ConfigurationError(

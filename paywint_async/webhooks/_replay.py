@@ -20,7 +20,7 @@ class ReplayStore(Protocol):
 
     A delivery is identified by its `WebhookEvent.replay_key`, a text. If a method raises, the receiver
     responds with 500, so that the event is delivered again. The receiver cancels `claim` with its
-    request, but lets `complete` and `release` finish, unless it is cancelled twice.
+    request, but lets `complete` and `release` finish.
     """
 
     async def claim(self, key: str, /) -> bool:

@@ -140,8 +140,8 @@ async def test_unknown_fields_statuses_and_methods_are_reported_and_contradict_n
     }
     assert unknown == {
         "fields": "unknown fields, ignored: card_id",
-        "statuses": "unknown statuses, kept as they came, never final: settling",
-        "methods": "unknown methods, kept as they came: CHECK_MAIL",
+        "statuses": "unknown statuses, kept unchanged, never final: settling",
+        "methods": "unknown methods, kept unchanged: CHECK_MAIL",
     }
     assert {examined.verdicts[f"unknown {each}"] for each in unknown} == {"confirmed"}
 

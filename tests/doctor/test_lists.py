@@ -52,7 +52,7 @@ async def test_a_total_that_is_not_an_integer_contradicts_totals(
         examined = await examine_server(server)
 
     assert examined.verdicts["totals"] == "contradicted"
-    assert examined.detail("totals") == "received: totalRecords is no whole number"
+    assert examined.detail("totals") == "received: totalRecords is not a whole number"
 
 
 @pytest.mark.parametrize(

@@ -272,8 +272,11 @@ async def test_a_failed_connection_is_reported_without_the_password() -> None:
         ("sqlite:///", "the sqlite URL names no file"),
         ("sqlite:///:memory:", "the sqlite URL names no file"),
         ("sqlite://host/payments.db", "the sqlite URL names no file"),
-        ("sqlite:payments.db", "the destination is no database's URL"),
-        (f"postgresql://me:{SECRET}@host:port/books", "the destination is no database's URL"),
+        ("sqlite:payments.db", "the destination is not the URL of a database"),
+        (
+            f"postgresql://me:{SECRET}@host:port/books",
+            "the destination is not the URL of a database",
+        ),
         (f"postgresql://me@host/books?password={SECRET}", "'password' is not an option"),
         ("sqlite:///payments.db?ssl=require", "'ssl' is not an option"),
     ],
