@@ -198,6 +198,10 @@ class TestMakeConverter:
     def test_passes_on_the_options_of_cattrs(self):
         assert make_converter().loads(b"5", int, strict=False) == 5
 
+    def test_passes_on_the_options_of_msgspec_for_payments_too(self):
+        with pytest.raises(msgspec.ValidationError, match="Expected `int`, got `object`"):
+            make_converter().loads(payment_json(), Payment, type=int)
+
     def test_hooks_do_not_reach_the_sdks_own_converter(self):
         converter = make_converter()
         converter.register_structure_hook(Payment, lambda _value, _type: None)
