@@ -152,7 +152,6 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             is_changed=self.is_changed,
             span=self.span,
             is_filtered=self.span is not None,
-            is_oldest_first=self.is_oldest_first,
             handed=self.handed,
         )
 
@@ -164,7 +163,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
             is_from_end=self.is_from_end,
             snapshot=self.snapshot,
             last=self.last,
-            head=self.head or self.earlier_head,
+            head=self.head,
             is_changed=self.is_changed,
             span=self.span,
             is_filtered=self.span is not None,

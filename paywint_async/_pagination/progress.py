@@ -116,7 +116,7 @@ class Progress:
         at = self.at
         if at.delivered != at.expected:
             return f"{at.delivered} payments were there, where {at.expected} had been counted"
-        if at.is_ascending and at.tail and not self.known.ends_with(at.tail[-at.delivered or -1 :]):
+        if at.tail and not self.known.ends_with(at.tail[-at.delivered :]):
             return "the last payments are not those that were last at the beginning"
         if self._shift > 0:
             return "payments appeared among those that were already read"
