@@ -102,18 +102,25 @@ def check_text(field: str, text: object, shortest: int, longest: int) -> str | N
     """Returns a text of ``shortest`` to ``longest`` characters, or None.
 
     Raises:
-        InvalidRequestError: anything else, or a text with half a surrogate pair.
+        InvalidRequestError: anything else, or a text with half a surrogate pair. A subclass of `str`
+            is a text; an exact `str` is returned.
     """
     if text is None:
         return None
     if not isinstance(text, str):
         raise InvalidRequestError(field, f"must be a string, not {type(text).__name__}")
+    text = plain_text(text)
     if not shortest <= len(text) <= longest:
         bounds = f"at most {longest}" if not shortest else f"{shortest} to {longest}"
         raise InvalidRequestError(field, f"must have {bounds} characters, not {len(text)}")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidRequestError(field, "has half a surrogate pair, which is no text")
     return text
+
+
+def plain_text(text: str) -> str:
+    """Returns the characters as an exact `str`, also those of a subclass, such as Django's SafeString."""
+    return str.__str__(text)  # `str(text)` is what the subclass makes of it
 
 
 def check_email(email: object) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 import pytest
+from fault_server import FaultServer
 
 from paywint_async import Direction, InvalidRequestError
 from paywint_async._arguments import (
@@ -18,6 +20,7 @@ from paywint_async._arguments import (
     check_text,
     check_whole,
 )
+from paywint_async._raw_request import raw_request
 
 
 def refused(check, *args, **kwargs) -> tuple[str, str]:
@@ -129,3 +132,75 @@ def test_a_page_number_is_a_whole_number(value):
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), 10**400, True, "1", None])
 def test_seconds_are_finite_and_above_zero(value):
     assert refused(check_seconds, "timeout", value)[0] == "timeout"
+
+
+class SafeString(str):
+    """As Django's: `str` of it is the same object."""
+
+    def __str__(self) -> str:
+        return self
+
+
+class Cents(Decimal):
+    pass
+
+
+class Count(int):
+    def __str__(self) -> str:
+        return "many"
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+def test_a_text_of_a_subclass_becomes_an_exact_string() -> None:
+    texts = [check_text("name", text, 1, 9) for text in (SafeString("Ann"), Colour.RED)]
+    assert [(type(text), text) for text in texts] == [(str, "Ann"), (str, "red")]
+
+
+def test_an_amount_of_a_subclass_becomes_an_exact_decimal() -> None:
+    amounts = [check_amount(amount) for amount in (Cents("1.10"), Count(5))]
+    assert [(type(amount), str(amount)) for amount in amounts] == [
+        (Decimal, "1.10"),
+        (Decimal, "5"),
+    ]
+
+
+def test_values_of_subclasses_are_sent_as_plain_json() -> None:
+    json = {
+        SafeString("text"): SafeString("a<b"),
+        "enum": Colour.RED,
+        "whole": Count(5),
+        "exact": Cents("1.10"),
+        "flag": True,
+        "none": None,
+        "list": (Cents("2"), [Count(1)]),
+    }
+    call = raw_request(SafeString("post"), SafeString("/x"), json, None)
+    assert call.request.body == (
+        b'{"text":"a<b","enum":"red","whole":5,"exact":1.10,"flag":true,"none":null,"list":[2,[1]]}'
+    )
+    assert [type(text) for text in (call.request.method, call.request.path)] == [str, str]
+    assert call.asked["json"] == {**json, "list": [Cents("2"), [1]]}
+
+
+def test_a_key_that_is_twice_in_plain_text_is_refused() -> None:
+    class Apart(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        __hash__ = str.__hash__
+
+    json = {Apart("a"): 1, Apart("a"): 2}
+    assert refused(raw_request, "POST", "/x", json, None)[1] == "json: has the key 'a' twice @ $"
+
+
+async def test_a_link_may_be_described_by_a_subclass_of_str(connect) -> None:
+    async with FaultServer() as server:
+        await connect(server).payments.create_link(
+            Cents("1.10"), description=SafeString("a<b"), invoice_number=SafeString("7")
+        )
+    assert server.requests[0].body == b'{"amount":1.10,"description":"a<b","invoice_number":"7"}'
