@@ -14,6 +14,7 @@ from paywint_async._pagination.decision import ContinuityError, PageAnswer, orde
 from paywint_async._pagination.lookup import pages_around
 from paywint_async._pagination.oldest_first import OldestFirstPlanner
 from paywint_async._pagination.position import Order, Position, Selection, Span
+from paywint_async._pagination.progress import Progress
 
 
 def page_at(*days: int) -> PageAnswer:
@@ -198,3 +199,48 @@ def test_before_the_end_of_a_span_was_seen_one_more_record_remains(
 )
 def test_no_record_remains_where_the_end_is_known(position: Position) -> None:
     assert position.before_the_end() == position
+
+
+def page_of_keys(*keys: int) -> PageAnswer:
+    return PageAnswer(1, 30, keys, keys, [EPOCH] * len(keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_found"),
+    [
+        ((9, 5, 4), True),
+        ((9, 8, 5), True),  # what follows is on the next page
+        ((9, 5, 8), False),  # moved: it does not show where the others stand
+        ((4, 8, 9), True),  # the last one that the checkpoint knows
+    ],
+)
+def test_one_payment_of_an_earlier_read_shows_its_place_only_with_the_next(
+    keys: tuple[int, ...], is_found: bool
+) -> None:
+    at = Position(order=NEWEST_FIRST, snapshot=30, low_watermark=20, earlier_head=(5, 4))
+    assert (at.with_end_in(page_of_keys(*keys), 0) is not None) is is_found
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ((6, 5), None),
+        ((8, 5), "two answers name different payments at one rank"),
+        ((6, 7), "a payment that was already delivered stands further on again"),
+    ],
+)
+def test_an_answer_contradicts_the_payments_delivered_last(
+    keys: tuple[int, ...], problem: str | None
+) -> None:
+    progress = Progress(Position(order=NEWEST_FIRST, snapshot=30, last=(7, 6)))
+    assert progress.problem(page_of_keys(*keys), 1, 1, 0) == problem
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"), [(3, None), (2, "the earlier read does not begin where this one ends")]
+)
+def test_a_shown_earlier_read_must_begin_at_the_low_watermark(
+    key: int, problem: str | None
+) -> None:
+    at = Position(order=NEWEST_FIRST, snapshot=30, low_watermark=29, earlier_head=(3,))
+    assert Progress(at).problem(page_of_keys(4, key), 0, 1, 0) == problem
