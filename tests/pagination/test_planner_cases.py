@@ -359,3 +359,16 @@ def test_a_change_that_no_error_has_reported_is_reported_by_the_next_read(
     assert second.doubt == "payments of the earlier read were deleted or moved since"
     third = sync(history, second.position)
     assert (third.doubt, third.delivered) == (None, [])
+
+
+@pytest.mark.parametrize("arrivals", [1, 3])
+def test_oldest_first_a_deleted_last_payment_is_reported_with_the_new_ones(arrivals: int) -> None:
+    history = History(25, is_oldest_first=True)
+    start = sync(history, None).position
+    history.keys.pop()
+    new = range(26, 26 + arrivals)
+    for _ in new:
+        history.insert()
+    second = sync(history, start)
+    assert second.doubt == "payments of the earlier read were deleted or moved since"
+    assert second.delivered == [*new]

@@ -244,3 +244,20 @@ def test_a_shown_earlier_read_must_begin_at_the_low_watermark(
 ) -> None:
     at = Position(order=NEWEST_FIRST, snapshot=30, low_watermark=29, earlier_head=(3,))
     assert Progress(at).problem(page_of_keys(4, key), 0, 1, 0) == problem
+    assert Progress(at).problem(page_of_keys(key, 1), 0, 0, 1) == problem
+
+
+@pytest.mark.parametrize(
+    ("last", "delivered", "is_proved"),
+    [((7, 8, 9), 3, True), ((6, 8, 9), 3, False), ((8, 9), 2, True), ((9, 8), 2, False)],
+)
+def test_the_end_of_a_read_is_proved_by_all_the_payments_that_were_last_at_the_beginning(
+    last: tuple[int, ...], delivered: int, is_proved: bool
+) -> None:
+    tail = (7, 8, 9)
+    at = Position(order=OLDEST_FIRST, snapshot=30, expected=delivered, delivered=delivered)
+    progress = Progress(replace(at, tail=tail, last=last))
+    assert progress.position(0).is_changed is (not is_proved)
+    if not is_proved:
+        with pytest.raises(ContinuityError, match="are not those that were last at the beginning"):
+            progress.conclude()
