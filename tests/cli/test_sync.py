@@ -25,7 +25,7 @@ from effort import slow_but
 from export_destinations import KINDS, SERVED, is_on_a_server, output_in, rows_in
 
 from paywint_async import AuthenticationError, ServerError, TransportError
-from paywint_async._cli.sync import _Job
+from paywint_async._cli.sync import _SyncJob
 from paywint_async.export import _database
 
 Command = Callable[..., Any]
@@ -274,7 +274,7 @@ async def test_watching_continues_after_transient_errors_only(
     times = []
 
     @attrs.define(kw_only=True)
-    class Scripted(_Job):
+    class Scripted(_SyncJob):
         async def run(self, client: Any, *, is_repeated: bool = False) -> None:
             times.append(asyncio.get_running_loop().time())
             raise outcomes[len(times) - 1]
