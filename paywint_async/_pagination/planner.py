@@ -312,7 +312,7 @@ class Planner:
         further = yield from self._find_anchor(following)
         if further or following.total != answer.total:
             return further
-        return (following if offset == end else answer), offset  # the last key was deleted
+        return answer, offset  # the last key was deleted
 
     def _find_due(self, answer: PageAnswer, index: int) -> Found:
         """Does the same from the first records to deliver; the page before may show an earlier one."""

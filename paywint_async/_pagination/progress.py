@@ -160,7 +160,7 @@ class Progress:
     def pass_over(self, answer: PageAnswer, skip: int) -> None:
         """Accepts a page's first ``skip`` records as those before the record due next."""
         self.known.re_anchor(answer.keys[:skip])
-        if skip:
+        if skip and self._last_time is None:  # else the time of the record delivered last stays
             self._last_time = answer.times[skip - 1]
 
     def deliver(self, answer: PageAnswer, skip: int, due: int) -> Sequence[Any]:

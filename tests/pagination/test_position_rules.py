@@ -156,6 +156,21 @@ def test_oldest_first_an_arrival_in_place_of_the_first_payment_is_delivered() ->
     assert reading.doubt is not None
 
 
+@pytest.mark.parametrize("arrivals", [0, 1, 10])
+@pytest.mark.parametrize("count", [20, 21, 22])
+@ORDERS
+def test_a_read_continues_if_the_last_payments_delivered_were_deleted(
+    is_oldest_first: bool, count: int, arrivals: int
+) -> None:
+    """With 21 and no arrival, and with 20 and one, the payment delivered before it ends a page."""
+    history = History(50, is_oldest_first=is_oldest_first)
+    snapshot, start = history.listed(), read(history, stop_after=count).position
+    history.keys.remove(snapshot[count - 1])
+    insert(history, arrivals)
+    reading = read(history, start)
+    assert (reading.doubt, reading.delivered) == (None, snapshot[count:])
+
+
 @ORDERS
 def test_a_wrong_count_is_reported_after_an_interruption_at_the_last_payment(
     is_oldest_first: bool,
