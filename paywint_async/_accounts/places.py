@@ -34,13 +34,13 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
     """
     template = _template(destination)
     kind = find_destination(template.replace(_ACCOUNT, "account"))
-    companions = ("", ".ranges", *kind.companions)
+    companions = ("", ".ranges", *kind.companions)  # beside a directory, not inside it
     outputs: dict[str, str] = {}
     owners: dict[str, str] = {}
     for name in names:
         output = template.replace(_ACCOUNT, name)
         for companion in companions:  # a file system may ignore case
-            owner = owners.setdefault(f"{output}{companion}".casefold(), name)
+            owner = owners.setdefault(f"{output.rstrip('/')}{companion}".casefold(), name)
             if owner != name or name in outputs:
                 raise ConfigurationError(f"accounts {owner} and {name} would share {output}")
         outputs[name] = output

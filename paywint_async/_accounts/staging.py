@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
+import re
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -41,6 +41,7 @@ from paywint_async.export._files import (
 )
 
 _PLAN = "plan.json"
+_OWN_FILE = re.compile(r"(?:plan\.json|(?:sent|received)-\d{6,}\.jsonl)(?:\.[a-z.]+)?")
 _BUCKETS = 256
 _ROWS_AT_ONCE = 10_000  # between two turns of the event loop
 
@@ -199,16 +200,26 @@ class Staging:
                         yield line
 
     def remove(self) -> None:
-        """Removes the ranges, the plan first, without which they are ignored. Idempotent."""
-        if self._folder is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self._folder, _PLAN))
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Removes the ranges, the plan first, without which they are ignored. Idempotent.
 
-    def _clear(self, *, keep: str) -> None:
+        A directory in which there is anything else stays, with whatever that is.
+
+        Raises:
+            ExportError: the plan cannot be removed.
+        """
+        if self._folder is None or not os.path.isdir(self._folder):
+            return
+        plan = os.path.join(self._folder, _PLAN)
+        with translated(f"cannot remove {plan}"), contextlib.suppress(FileNotFoundError):
+            os.unlink(plan)
+        with contextlib.suppress(OSError):
+            self._clear()
+            os.rmdir(self._folder)
+
+    def _clear(self, *, keep: str = "") -> None:
         assert self._folder is not None
         for name in os.listdir(self._folder):
-            if name != keep:
+            if name != keep and _OWN_FILE.fullmatch(name):
                 os.unlink(os.path.join(self._folder, name))
 
     def _range(self, part: Part) -> ListingRange:

@@ -228,3 +228,26 @@ async def test_a_damaged_range_is_read_again(
 
     assert is_complete(emulator, job)
     assert not Path(f"{job.output}.ranges").exists()
+
+
+async def test_only_files_of_ranges_are_removed(serve: Serve, make_job: MakeJob) -> None:
+    job = make_job(await serve(payments=750), direction="received")
+    await read_parts(job)
+    folder = Path(f"{job.output}.ranges")
+    (folder / "part-000000.parquet").write_text("of someone else")
+    (folder / "sent").mkdir()
+
+    await export(job)
+    await export(job)
+
+    assert sorted(each.name for each in folder.iterdir()) == ["part-000000.parquet", "sent"]
+
+
+async def test_a_directory_of_someone_else_stays(serve: Serve, make_job: MakeJob) -> None:
+    job = make_job(await serve(payments=10))
+    folder = Path(f"{job.output}.ranges")
+    (folder / "empty").mkdir(parents=True)
+
+    await export(job)
+
+    assert [each.name for each in folder.iterdir()] == ["empty"]

@@ -70,6 +70,8 @@ def test_an_invalid_destination_is_refused(destination: Any, problem: str) -> No
         ("exports/{account}", ["acme", "acme.checkpoint"]),
         ("exports/{account}", ["acme.tmp", "acme"]),
         ("exports/{account}", ["acme", "ACME.ranges"]),
+        ("exports/{account}/", ["acme.ranges", "acme"]),
+        ("exports/{account}/", ["acme", "acme.tmp"]),
         ("sqlite:///exports/{account}", ["acme", "acme-journal"]),
         ("SQLite:///exports/{account}", ["acme-wal", "acme"]),
     ],
