@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from paywint_async._errors import ConfigurationError
 from paywint_async.export import DESTINATIONS, find_destination
+from paywint_async.export._passwords import has_password
 
 _ACCOUNT = "{account}"
 _URL = re.compile(r"[a-z][a-z0-9+]+:(?=/)", re.IGNORECASE)
-_PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@|.*[?&]password=", re.IGNORECASE)
 _RELATIVE_FILE = re.compile(r"(sqlite:///)(?!/)(.*)", re.IGNORECASE)
 # A directory cannot have such a name.
 _FILES = (
@@ -42,7 +43,9 @@ def places(destination: object, names: Iterable[str]) -> dict[str, str]:
         for companion in companions:  # a file system may ignore case
             owner = owners.setdefault(f"{output.rstrip('/')}{companion}".casefold(), name)
             if owner != name or name in outputs:
-                raise ConfigurationError(f"accounts {owner} and {name} would share {output}")
+                raise ConfigurationError(
+                    f"accounts {owner} and {name} would share {_shown(output)}"
+                )
         outputs[name] = output
     for output in outputs.values():
         find_destination(output)
@@ -54,6 +57,7 @@ def staging_of(output: str) -> str | None:
     if not _URL.match(output):
         return f"{output.rstrip('/')}.ranges"
     scheme, _, path = output.partition("://")
+    path = unquote(path.partition("?")[0])  # as the database is opened
     return f"{path[1:]}.ranges" if scheme.lower() == "sqlite" and path.startswith("//") else None
 
 
@@ -64,6 +68,11 @@ def folder_of(output: str) -> str:
 
 def _template(destination: object) -> str:
     text = os.fspath(destination) if isinstance(destination, str | os.PathLike) else ""
+    if isinstance(text, str) and has_password(text):
+        raise ConfigurationError(
+            "a destination must not have a password, since it is sent to the workers: set "
+            "PGPASSWORD or a .pgpass file on the workers"
+        )
     if not isinstance(text, str) or not text or "\0" in text:
         raise ConfigurationError(f"destination must be a path or a URL, not {destination!r}")
     if _URL.match(text):
@@ -78,15 +87,16 @@ def _template(destination: object) -> str:
 
 
 def _checked_url(url: str) -> str:
-    if _PASSWORD.match(url):
-        raise ConfigurationError(
-            "a destination must not have a password, since it is sent to the workers: set "
-            "PGPASSWORD or a .pgpass file on the workers"
-        )
     if _ACCOUNT not in url:
         raise ConfigurationError(
-            f"each account needs a database of its own: put {_ACCOUNT} into {url}"
+            f"each account needs a database of its own: put {_ACCOUNT} into {_shown(url)}"
         )
     if relative := _RELATIVE_FILE.match(url):
-        return f"{relative[1]}{os.path.abspath(relative[2])}"
+        here = os.getcwd().replace("%", "%25").replace("?", "%3F")  # the rest is as a URL has it
+        return f"{relative[1]}{os.path.normpath(os.path.join(here, relative[2]))}"
     return url
+
+
+def _shown(output: str) -> str:
+    """The output for a message: of a URL, which may have secrets, the scheme alone."""
+    return f"{url[0]}//…" if (url := _URL.match(output)) else output

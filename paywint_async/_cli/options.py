@@ -20,12 +20,12 @@ from paywint_async.export import (
 )
 from paywint_async.export._compression import COMPRESSED_ENDINGS
 from paywint_async.export._destination import CSV, UnknownEndingError
+from paywint_async.export._passwords import has_password
 
 _AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?")
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
-_PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^@]*@")
 
 
 class UsageError(Exception):
@@ -38,7 +38,7 @@ def checked_destination(argument: str) -> str:
     Raises:
         UsageError: it has a password, which every user of the machine could read.
     """
-    if _PASSWORD.match(argument):
+    if has_password(argument):
         raise UsageError(
             "other users of this machine can read a password on the command line: leave it out and "
             "set PGPASSWORD, or a .pgpass file, or the whole URL in PAYWINT_DESTINATION for 'sync'"

@@ -10,6 +10,7 @@ import pytest
 
 from paywint_async import ConfigurationError
 from paywint_async._accounts.places import folder_of, places, staging_of
+from paywint_async.export._destination import open_database
 
 HERE = os.getcwd()
 
@@ -51,6 +52,14 @@ def test_an_account_has_its_own_output(destination: Any, output: str) -> None:
         ("sqlite:///all.db", "each account needs a database of its own"),
         ("postgresql://me:pw@host/{account}", "must not have a password"),
         ("postgresql://host/{account}?password=pw", "must not have a password"),
+        ("postgresql://me:p/pw@host/{account}", "must not have a password"),
+        ("postgresql://me:p/pw@host/all", "must not have a password"),
+        ("postgresql://me:p@pw@host/{account}", "must not have a password"),
+        ("postgresql://me@corp:pw@host/{account}", "must not have a password"),
+        ("postgresql://me:p?pw#@host/{account}", "must not have a password"),
+        (" postgresql://me:pw@host/all.db", "must not have a password"),
+        ("mysql://host/{account}?passwd=pw", "must not have a password"),
+        ("postgresql:/me:pw@host/all", "put {account} into postgresql://…"),
     ],
     ids=str,
 )
@@ -82,11 +91,47 @@ def test_two_accounts_never_share_a_file(destination: str, names: list[str]) -> 
         places(destination, names)
 
 
+def test_two_accounts_that_would_share_a_database_are_refused_without_its_url() -> None:
+    with pytest.raises(ConfigurationError, match="would share mysql://…") as caught:
+        places("mysql://me@host.internal/{account}", ["acme", "Acme"])
+
+    assert "internal" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "postgresql://me@host:5432/{account}",
+        "postgresql://me@[::1]:5432/{account}",
+        "postgresql://host:5432/{account}",
+        "sqlite:////x/a:b@c/{account}.db",
+        "/x/a:b@c/{account}.jsonl",
+    ],
+)
+def test_what_has_no_password_is_accepted(destination: str) -> None:
+    assert places(destination, ["a"]) == {"a": destination.format(account="a")}
+
+
+@pytest.mark.parametrize("name", ["100%25", "what?", "with space"])
+def test_a_relative_database_is_in_the_present_directory_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name / "ok dir").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / name)
+
+    output = places("sqlite:///ok%20dir/{account}.db", ["a"])["a"]
+
+    assert open_database(output).name == f"sqlite:///{tmp_path}/{name}/ok dir/a.db"
+    assert staging_of(output) == f"{tmp_path}/{name}/ok dir/a.db.ranges"
+
+
 @pytest.mark.parametrize(
     ("output", "staging", "folder"),
     [
         ("/x/a.jsonl", "/x/a.jsonl.ranges", "/x"),
         ("/x/a/", "/x/a.ranges", "/x"),
+        ("/x%20y/a.jsonl", "/x%20y/a.jsonl.ranges", "/x%20y"),
+        ("sqlite:////x%20y/a.db", "/x y/a.db.ranges", "/x y"),
         ("sqlite:////x/a.db", "/x/a.db.ranges", "/x"),
         ("postgresql://host/a", None, "."),
     ],

@@ -345,10 +345,19 @@ def test_a_directory_is_not_accepted_as_a_file(paywint: Command, tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", [("sync",), ("export", "--output")])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:correct-horse@127.0.0.1/books",
+        "postgresql://me@corp:correct-horse@127.0.0.1/books",
+        "postgresql://me:correct-horse/or?not#@127.0.0.1/books",
+        "postgresql://127.0.0.1/books?password=correct-horse",
+    ],
+)
 def test_a_password_on_the_command_line_is_refused(
-    paywint: Command, command: tuple[str, ...]
+    paywint: Command, command: tuple[str, ...], url: str
 ) -> None:
-    outcome = paywint(*command, "postgresql://me:correct-horse@127.0.0.1/books")
+    outcome = paywint(*command, url)
 
     assert (outcome.code, outcome.out) == (2, "")
     assert "PGPASSWORD" in outcome.err
