@@ -261,3 +261,28 @@ def test_the_end_of_a_read_is_proved_by_all_the_payments_that_were_last_at_the_b
     if not is_proved:
         with pytest.raises(ContinuityError, match="are not those that were last at the beginning"):
             progress.conclude()
+
+
+def test_the_ranks_are_doubtful_from_where_they_first_shifted() -> None:
+    at = Position(order=NEWEST_FIRST, snapshot=30, expected=30, delivered=10, remaining=20)
+    progress = Progress(at)
+    progress.re_anchor(replace(at, remaining=19), 11)
+    progress.re_anchor(replace(at, remaining=17), 13)
+    assert progress.doubtful_ranks == (20, 1)
+
+
+def test_no_later_time_than_the_one_delivered_last_follows_newest_first() -> None:
+    progress = Progress(Position(order=NEWEST_FIRST, snapshot=3, expected=3, remaining=3))
+    progress.deliver(page_at(9, 8), 0, 2)
+    jumps = [progress.time_jumps(EPOCH + timedelta(days=day)) for day in (9, 8, 7)]
+    assert jumps == [True, False, False]
+
+
+@pytest.mark.parametrize(("days", "is_disordered"), [((1, 2), False), ((2, 1), True)])
+def test_delivered_times_that_fall_are_noted_in_a_read_in_the_order_of_time(
+    days: tuple[int, ...], is_disordered: bool
+) -> None:
+    at = Position(is_oldest_first=True, snapshot=2, expected=2, remaining=2)
+    progress = Progress(at)
+    progress.deliver(page_at(*days), 0, 2)
+    assert progress.is_disordered is is_disordered
