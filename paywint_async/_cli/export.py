@@ -28,7 +28,7 @@ from paywint_async._cli.options import (
     find_kind,
 )
 from paywint_async._cli.progress import progress_bar
-from paywint_async._cli.report import say
+from paywint_async._cli.report import report_span, say
 from paywint_async.export import (
     Destination,
     ExportError,
@@ -42,7 +42,6 @@ from paywint_async.export import (
     transfer,
 )
 from paywint_async.export._files import temporary_path
-from paywint_async.export._reading import describe_span
 from paywint_async.export._sink import Checkpoint
 from paywint_async.export._transfer import OnProgress
 
@@ -169,10 +168,8 @@ class _ExportJob:
 
     async def _report_span(self, checkpoint: Checkpoint | None) -> None:
         """Reports a span of time that is only in the checkpoint; options may only repeat it."""
-        span = describe_span(checkpoint)
-        if span and not {"since", "until"} & self.options.keys():
-            where = self.checkpoint or self._place
-            say(f"only payments created {span}: {where} remembers it")
+        if not {"since", "until"} & self.options.keys():
+            report_span(checkpoint, self.checkpoint or self._place)
 
     def _what_is_left(self, error: BaseException) -> Iterator[str]:
         """Say what an export that stopped has committed, and how to continue it."""

@@ -47,7 +47,7 @@ async def create(
             raise
         try:
             await stdout.send(_line(link))
-        except ExportError as error:
+        except (ExportError, asyncio.CancelledError) as error:
             error.add_note(f"the link exists: {link.payment_id} {link.payment_link}")
             raise
 

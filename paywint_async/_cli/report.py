@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 _LONGEST = 600
 READER_GONE = 128 + 13  # how a shell reports SIGPIPE, which Windows does not have
@@ -15,6 +16,18 @@ def say(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"paywint: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def report_span(checkpoint: dict[str, Any] | None, where: str) -> None:
+    """Says which span of time a destination remembers, if it has one."""
+    from paywint_async.export._reading import describe_span
+
+    span = describe_span(checkpoint)
+    if checkpoint is None or span is None:
+        return
+    is_closed = checkpoint.get("closed", False)
+    addition = "; newer payments followed already, so none will be added" if is_closed else ""
+    say(f"only payments created {span}: {where} remembers it{addition}")
 
 
 def one_line(text: str) -> str:

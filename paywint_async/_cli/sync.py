@@ -26,8 +26,9 @@ from paywint_async._cli.options import (
     find_kind,
 )
 from paywint_async._cli.progress import progress_bar
-from paywint_async._cli.report import format_error, say
+from paywint_async._cli.report import format_error, report_span, say
 from paywint_async.export import Format, Refresh, display_name, make_table, reader, transfer
+from paywint_async.export._sink import Checkpoint
 from paywint_async.export._transfer import OnProgress
 
 _VARIABLE = "PAYWINT_DESTINATION"
@@ -130,13 +131,19 @@ class _SyncJob:
         days = self.recheck_days
         since = None if days is None else days_ago("--recheck", days)
         refresh = Refresh(client.payments, self.direction, recheck_since=since, **self.options)
+
+        async def before(checkpoint: Checkpoint | None) -> None:
+            if "since" not in self.selection and not is_repeated:
+                report_span(checkpoint, self.place)
+            await refresh.run(table, checkpoint)
+
         try:
             with progress_bar(is_wanted=True) as show:
                 new = await transfer(
                     read,
                     table,
                     on_progress=self._counting(show),
-                    before=lambda checkpoint: refresh.run(table, checkpoint),
+                    before=before,
                 )
         except (asyncio.CancelledError, PaywintError) as error:
             if self.done:

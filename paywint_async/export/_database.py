@@ -5,13 +5,14 @@ Needs the extra ``sql``, for MySQL and MariaDB ``mysql``. Knows no payments and 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -126,6 +127,25 @@ class Database:
         except self._errors as error:
             raise ExportError(f"cannot {action} {self.name}: {self._reason(error)}") from None
 
+    async def to_its_end(self, statement: Awaitable[T]) -> T:
+        """Awaits a statement of SQLAlchemy's; in SQLite to its end, even if it is cancelled.
+
+        SQLAlchemy closes a connection whose statement was cancelled, and SQLite keeps the lock of such a
+        connection until its cursor is collected as garbage.
+        """
+        if self.dialect != "sqlite":
+            return await statement
+        running = asyncio.ensure_future(statement)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            while not running.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([running])
+            if not running.cancelled():
+                running.exception()  # else it would be logged as one that nobody has seen
+            raise
+
     async def when_unlocked(self, work: Callable[[], Awaitable[T]]) -> T:
         """Runs ``work``, and repeats it while another program has locked the SQLite file.
 
@@ -173,6 +193,7 @@ def _parse(text: str) -> sa.URL:
         url = sa.make_url(text)
     except (SQLAlchemyError, ValueError):  # whose messages contain the whole URL
         raise ConfigurationError("the destination is not the URL of a database") from None
+    url = url.set(drivername=url.drivername.lower())
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
         raise ConfigurationError(
@@ -191,8 +212,10 @@ def _parse(text: str) -> sa.URL:
 
 def _file_in(text: str) -> str:
     """SQLAlchemy decodes a file's name from 2.1 on, and not before."""
-    name = unquote(text.partition("?")[0].removeprefix("sqlite:///"))
-    if not text.startswith("sqlite:///") or name in ("", ":memory:"):
+    _scheme, slashes, path = text.partition("?")[0].partition(":///")
+    name = unquote(path)
+    # SQLite itself reads a name such as `file::memory:` as a URI.
+    if not slashes or name in ("", ":memory:") or name.startswith("file:"):
         raise ConfigurationError("the sqlite URL names no file: sqlite:///payments.db does")
     return name
 

@@ -102,7 +102,10 @@ def find_destination(output: str, format: Format | None = None) -> Destination:
         )
     compression = compression_of(output).ending
     stem, ending = os.path.splitext(name.removesuffix(compression))
-    ending = "/" if stem.endswith("/") else ending
+    if stem.endswith("/"):
+        ending = "/"
+    elif not ending and any(os.path.basename(stem) in each.endings for each in DESTINATIONS):
+        ending = os.path.basename(stem)  # `.csv` is all of the name
     found = next((each for each in DESTINATIONS if ending in each.endings), None)
     if found is not None and found.has_own_checkpoint and not compression:
         return found

@@ -23,7 +23,12 @@ from paywint_async import Direction, HistoryEntry, Payment
 from paywint_async._models import FINAL_STATUSES
 from paywint_async.export._changes import Known
 from paywint_async.export._errors import ExportError, OutputInUseError, translated
-from paywint_async.export._parts import PartWriter, read_batches, read_footer
+from paywint_async.export._parts import (
+    PartWriter,
+    may_be_unfinished,
+    read_batches,
+    read_footer,
+)
 from paywint_async.export._platform import system
 from paywint_async.export._sink import Checkpoint
 
@@ -53,6 +58,7 @@ class ParquetTable(Generic[R]):
         self._to_arrow: Callable[[Sequence[R]], Any] = to_arrow
         self._part = PartWriter(f"{os.path.realpath(self._path)}.tmp", to_arrow([]).schema)
         self._fd = -1
+        self._is_opened = False
         self._count = 0  # the number of parts
         self._last_rows = 0  # in the last part
         self._listing: Checkpoint | None = None
@@ -68,11 +74,17 @@ class ParquetTable(Generic[R]):
         with translated(f"cannot open {self._path}"):
             os.makedirs(self._path, exist_ok=True)
             self._fd = self._lock()
-            self._part.discard()
             self._count = self._count_parts()
+            self._discard_unfinished()
         if self._count:
             self._listing = self._read_checkpoint()
         return self._listing
+
+    def _discard_unfinished(self) -> None:
+        if not self._count and not may_be_unfinished(self._part.path):
+            raise ExportError(f"{self._part.path} is not of this export: move it away")
+        self._part.discard()
+        self._is_opened = True
 
     async def write(self, page: Sequence[R]) -> None:
         """Adds the page; row groups are compressed and written as they fill."""
@@ -131,7 +143,8 @@ class ParquetTable(Generic[R]):
         """Unlocks the directory; what is not committed is discarded."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._part.discard()
+            if self._is_opened:
+                self._part.discard()
             system.close(fd)
 
     def _lock(self) -> int:

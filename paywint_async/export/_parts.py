@@ -21,6 +21,15 @@ _KEY = b"paywint"  # of the footer's metadata
 ROW_GROUP = 10_000
 
 
+def may_be_unfinished(name: str) -> bool:
+    """Whether a file is absent, or may be a part that a killed process has not finished."""
+    try:
+        with open(name, "rb") as file:
+            return b"PAR1".startswith(file.read(4))
+    except FileNotFoundError:
+        return True
+
+
 def read_footer(name: str) -> tuple[dict[str, Any], int]:
     """Reads the state of the export that a part records, and its number of rows.
 

@@ -123,24 +123,33 @@ class ResumableFile(Generic[R]):
     def _check_length(self, confirmed: Confirmed | None) -> None:
         size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
         name = self._checkpoint.path
-        if confirmed is None and size:
-            raise ExportError(
-                f"{self._path} is not empty and {name} is new: the export would mix with what is "
-                "there; move one of them away"
-            )
+        if confirmed is None:
+            self._refuse_content(size)
         if confirmed is not None and size < min(each.size for each in _possible(confirmed)):
             raise ExportError(
                 f"{self._path} has {size:,} bytes, but {name} says {confirmed.size:,}: restore the "
                 f"file, or remove {name} to start again"
             )
 
+    def _refuse_content(self, size: int) -> None:
+        name = self._checkpoint.path
+        if size:
+            raise ExportError(
+                f"{self._path} is not empty and {name} is new: the export would mix with what is "
+                "there; move one of them away"
+            )
+        if os.path.lexists(temporary := temporary_path(self._real_path)):
+            raise ExportError(f"{temporary} exists, and {name} is new: move one of them away")
+
     def _start(self, confirmed: Confirmed | None) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary_path(self._real_path))
         if confirmed is None:
+            # Before this one had the lock, another export may have written the file.
+            self._refuse_content(os.fstat(self._output.fd).st_size)
             sync_directory(self._real_path)
             self._save(None)
         else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary_path(self._real_path))
             self._listing = confirmed.listing
             self._output.cut(self._find(confirmed))
             if (

@@ -107,7 +107,7 @@ class SqlTable:
         with self._database.translated("write"):
             await self._writer.begin()
             await self._writer.flush()
-            if (await self._open_connection.execute(saved)).rowcount != 1:
+            if (await self._execute(saved)).rowcount != 1:
                 raise OutputInUseError(f"{self._database.name} is being written by another export")
             await self._writer.commit()
         self._revision += 1
@@ -173,10 +173,10 @@ class SqlTable:
         await writer.begin()
         if self._dialect.lock:
             await connection.exec_driver_sql(self._dialect.lock)
-        await connection.run_sync(self._catalogue.create_all)
+        await self._database.to_its_end(connection.run_sync(self._catalogue.create_all))
         self._revision, listing = await self._read_checkpoint(connection)
-        here = await connection.execute(sa.select(sa.literal(1)).where(self._is_mine()).limit(1))
-        is_empty = here.first() is None
+        here = sa.select(sa.literal(1)).where(self._is_mine()).limit(1)
+        is_empty = (await self._execute(here, connection)).first() is None
         await writer.prepare()
         await writer.commit()
         if self._dialect.unlock:
@@ -216,20 +216,26 @@ class SqlTable:
             f"cannot write payment {payment_id} into {self._database.name}: {problem}"
         )
 
+    async def _execute(
+        self, statement: sa.Executable, connection: AsyncConnection | None = None
+    ) -> sa.CursorResult[Any]:
+        connection = connection or self._open_connection
+        return await self._database.to_its_end(connection.execute(statement))
+
     async def _fetch(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with self._database.translated("read"):
-            found: sa.CursorResult[Any] = await self._open_connection.execute(query)
-            return found.all()
+            return (await self._execute(query)).all()
 
     async def _read_checkpoint(self, connection: AsyncConnection) -> tuple[int, Checkpoint | None]:
         first = {"direction": self._direction, "revision": 0, "listing": None}
-        await connection.execute(self._dialect.insert_new(self._checkpoints).values(first))
+        new = self._dialect.insert_new(self._checkpoints).values(first)
+        await self._execute(new, connection)
         query = sa.select(self._checkpoints.c.revision, self._checkpoints.c.listing)
-        found = await connection.execute(
-            query.where(self._checkpoints.c.direction == self._direction)
-        )
+        mine = query.where(self._checkpoints.c.direction == self._direction)
+        found = await self._execute(mine, connection)
         try:
-            return _parsed(*found.one())
+            row = found.one()
+            return _parsed(row.revision, row.listing)
         except ValueError:
             raise ExportError(
                 f"{self._database.name}: what paywint_checkpoints has of {self._direction!r} is not "

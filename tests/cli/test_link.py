@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from paywint_async.export._stream import Stream
 
 Command = Callable[..., Any]
 
@@ -114,3 +117,27 @@ def test_a_create_without_an_answer_warns_against_repeating_it(
     assert "create_link may or may not have happened" in outcome.err
     assert "check before you repeat it" in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_a_link_is_named_if_the_command_is_interrupted_before_it_is_printed(
+    account: Any, paywint: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_room = Stream._wait_for_room
+
+    async def interrupted(stream: Stream) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await wait_for_room(stream)
+
+    monkeypatch.setattr(Stream, "_wait_for_room", interrupted)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write_end, b" " * 4096)
+    with os.fdopen(write_end, "w") as full, os.fdopen(read_end):
+        monkeypatch.setattr(sys, "stdout", full)
+        outcome = paywint("link", "create", "5")
+
+    assert outcome.code == 130
+    start = f"paywint: interrupted; the link exists: {account.ids()[0]} http"
+    assert outcome.err.startswith(start)

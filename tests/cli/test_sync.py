@@ -455,3 +455,20 @@ def test_a_sync_killed_at_any_time_is_completed_exactly_by_the_next_runs(
         happen(account, chance)
 
     assert sum(chain.kills for chain in chains) >= len(chains)
+
+
+def test_a_span_that_the_destination_remembers_is_reported(
+    serve: Command, use: Command, paywint: Command, tmp_path: Path
+) -> None:
+    use(serve(payments=300).environment)
+    output = f"sqlite:///{tmp_path}/a.db"
+    assert paywint("export", "--output", output, "--until", "2015-01-01").code == 0
+
+    outcome = paywint("sync", output)
+
+    assert outcome.code == 0
+    assert (
+        "paywint: only payments created before 2015-01-02T00:00:00+00:00: "
+        f"{output} remembers it; newer payments followed already, so none will be added\n"
+    ) in outcome.err
+    assert "remembers" not in paywint("sync", f"{tmp_path}/b.csv", "--since", "2015-01-01").err

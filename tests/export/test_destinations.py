@@ -136,3 +136,17 @@ def test_a_common_name_of_a_database_file_is_never_written_as_text(
 def test_a_scheme_that_no_destination_has_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^oracle is not a database that .*postgresql"):
         find_destination("oracle://me:secret@host/books")
+
+
+@pytest.mark.parametrize(
+    ("output", "same"),
+    [
+        (".csv", "a.csv"),
+        ("./.CSV", "a.csv"),
+        ("d/.parquet", "a.parquet"),
+        (".csv.gz", "a.csv.gz"),
+        (".xlsx", "a.xlsx"),
+    ],
+)
+def test_an_ending_may_be_all_of_the_name(output: str, same: str) -> None:
+    assert find_destination(output) is find_destination(same)

@@ -271,6 +271,8 @@ async def test_a_failed_connection_is_reported_without_the_password() -> None:
         (f"postgresql://me:{SECRET}@host", "the postgresql URL names no database"),
         ("sqlite:///", "the sqlite URL names no file"),
         ("sqlite:///:memory:", "the sqlite URL names no file"),
+        ("sqlite:///file::memory:", "the sqlite URL names no file"),
+        ("sqlite:///file:payments.db", "the sqlite URL names no file"),
         ("sqlite://host/payments.db", "the sqlite URL names no file"),
         ("sqlite:payments.db", "the destination is not the URL of a database"),
         (
@@ -294,3 +296,10 @@ def test_the_display_name_is_the_url_without_its_password() -> None:
         "postgresql://me:***@host/books?ssl=require"
     )
     assert display_name("payments.jsonl") == "payments.jsonl"
+
+
+async def test_the_scheme_may_be_in_capitals(tmp_path: Path, payment: Make) -> None:
+    await fill(f"SQLite:///{tmp_path}/payments.db", [payment(1)])
+
+    with opened(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM paywint_payments").fetchone() == (1,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
 from uuid import UUID
 
 import attrs
@@ -21,7 +21,7 @@ from paywint_async.export._dialects import (
 
 
 @pytest.mark.parametrize(
-    "amount", ["150.75", "0", "-5", "12345678901234567.89", "1E+3", "0.000001"]
+    "amount", ["150.75", "0", "-5", "12345678901234567.89", "1E+3", "0.000001", "1.50000000000000"]
 )
 def test_an_amount_is_passed_to_mysql_unchanged(amount: str) -> None:
     assert _mysql_value(Decimal(amount)) == Decimal(amount)
@@ -31,6 +31,13 @@ def test_an_amount_is_passed_to_mysql_unchanged(amount: str) -> None:
 def test_an_amount_that_mysql_would_round_is_refused(amount: str) -> None:
     with pytest.raises(ValueError, match=r"cannot hold .* exactly"):
         _mysql_value(Decimal(amount))
+
+
+def test_the_callers_decimal_context_does_not_hide_that_mysql_would_round() -> None:
+    with localcontext(prec=5), pytest.raises(ValueError, match=r"cannot hold .* exactly"):
+        _mysql_value(Decimal("150.12345678901"))
+    with localcontext(prec=5, traps=[Inexact]):
+        assert _mysql_value(Decimal("150.1234567890")) == Decimal("150.123456789")
 
 
 def test_other_values_are_passed_to_mysql_as_text_and_times_in_utc() -> None:
