@@ -135,18 +135,23 @@ async def test_all_accounts_are_planned_first_and_the_largest_are_written_first(
     assert min(priority[name, "plan"] for name in sizes) > priority["b", "write"]
 
 
-async def test_the_ranges_of_a_large_account_are_read_before_it_is_written() -> None:
+# A merge of ranges that were planned in this call requests none of their payments again.
+@pytest.mark.parametrize(("is_split_now", "last"), [(True, "merge"), (False, "write")])
+async def test_the_ranges_of_a_large_account_are_read_before_it_is_written(
+    is_split_now: bool, last: str
+) -> None:
+    plan = Plan(exported_count=0, total=30, parts=parts(3), is_split_now=is_split_now)
     cluster = Cluster(
         {
-            ("acme", "plan"): Plan(exported_count=0, total=30, parts=parts(3)),
+            ("acme", "plan"): plan,
             ("acme", "part"): None,
-            ("acme", "write"): Written(payments=30, changed=0),
+            ("acme", last): Written(payments=30, changed=0),
         }
     )
 
     await run(cluster)
 
-    assert [step for _, step, _ in cluster.submitted] == ["plan", "part", "part", "part", "write"]
+    assert [step for _, step, _ in cluster.submitted] == ["plan", "part", "part", "part", last]
 
 
 async def test_a_range_that_cannot_be_proved_complete_is_left_to_the_writer() -> None:
