@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from paywint_async._config import RateLimit
@@ -43,6 +45,8 @@ class RateLimiter:
     rate algorithm; its state is one number, the time at which the full burst is available again). Without
     a limit, requests wait only for cooldowns and for the learned `pace`.
 
+    Requests of several event loops, in several threads, wait in one queue.
+
     Cancellation: a cancelled waiter uses no turn, and the next one moves up.
     """
 
@@ -52,6 +56,7 @@ class RateLimiter:
         self._full_at = float("-inf")
         self._cool_until = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._lock = threading.Lock()  # of `_full_at`; event loops may run in several threads
 
     def __repr__(self) -> str:
         rate = f"{1 / self._interval:.4g}/s" if self._interval else "unlimited"
@@ -73,16 +78,20 @@ class RateLimiter:
             RateLimitedError: that would be after ``deadline`` (event loop clock).
         """
         now = asyncio.get_running_loop().time()
-        if self._waiting or self._cool_until > now or self._full_at - self._tolerance > now:
+        must_wait = self._waiting or self._cool_until > now or self._full_at - self._tolerance > now
+        if must_wait or (self._interval and not self._take(now)):
             await self._wait_in_queue(deadline)
-        elif self._interval:
-            self._take(now)
 
     def _free_at(self) -> float:
         return max(self._full_at - self._tolerance, self._cool_until)
 
-    def _take(self, now: float) -> None:
-        self._full_at = max(self._full_at, now) + self._interval
+    def _take(self, now: float) -> bool:
+        """Takes a turn; returns False if another thread has taken it meanwhile."""
+        with self._lock:
+            if self._full_at - self._tolerance > now:
+                return False
+            self._full_at = max(self._full_at, now) + self._interval
+            return True
 
     async def _wait_in_queue(self, deadline: float | None) -> None:
         # Only the first in the queue waits for the clock; when it is removed, for whatever reason, it
@@ -92,22 +101,46 @@ class RateLimiter:
         self._waiting.append(turn)
         try:
             async with asyncio.timeout_at(deadline):
-                if self._waiting[0] is not turn:
+                if self._first() is not turn:
                     await turn
                 await self._wait_until_free(deadline)
-            self._take(loop.time())
+                while not self._take(loop.time()):
+                    await self._wait_until_free(deadline)
             return
         except TimeoutError:
             wait = max(0.0, self._free_at() - loop.time())
         finally:
-            self._waiting.remove(turn)
-            if self._waiting and not self._waiting[0].done():
-                self._waiting[0].set_result(None)
+            with suppress(ValueError):  # it was removed, as its loop had ended
+                self._waiting.remove(turn)
+            self._wake_first(loop)
         message = (
             f"{self._cause()} leaves no turn before its deadline,"
             f" the next one is in {in_seconds(wait)}"
         )
         raise RateLimitedError(429, message, retry_after=wait, is_local=True)
+
+    def _first(self) -> asyncio.Future[None] | None:
+        """Returns the first in the queue; removes those whose event loop has ended before."""
+        # No lock: each step is atomic, and whoever removes one wakes the first of those who remain.
+        while True:
+            try:
+                first = self._waiting[0]
+            except IndexError:
+                return None
+            if not first.get_loop().is_closed():
+                return first
+            with suppress(ValueError):  # another thread has removed it
+                self._waiting.remove(first)
+
+    def _wake_first(self, here: asyncio.AbstractEventLoop) -> None:
+        while (first := self._first()) is not None:
+            loop = first.get_loop()
+            if loop is here:
+                _wake(first)
+                return
+            with suppress(RuntimeError):  # that loop has ended just now
+                loop.call_soon_threadsafe(_wake, first)
+                return
 
     def _cause(self) -> str:
         if self._cool_until >= self._full_at - self._tolerance:
@@ -120,6 +153,11 @@ class RateLimiter:
             if deadline is not None and free_at >= deadline:
                 raise TimeoutError
             await asyncio.sleep(free_at - loop.time())
+
+
+def _wake(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
 
 
 class Learner:
@@ -153,7 +191,8 @@ class Learner:
         if sent_at <= self._changed_at:
             return
         if self._pace is None:
-            recent = sum(1 for time in self._answered if time > now - 1)
+            # A copy, as other threads may add to it.
+            recent = sum(1 for time in self._answered.copy() if time > now - 1)
             self._pace = max(1.0, 0.9 * recent)
         else:
             self._pace = max(0.5, 0.8 * self._pace)

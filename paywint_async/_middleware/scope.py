@@ -96,7 +96,7 @@ class Scope:
         """Passes an attempt on, and notes whether the API may have processed it."""
         call = _current.get()
         # A middleware may have left the call's context: then it may be any of the calls.
-        calls = self._running if call is None else (call,)
+        calls = tuple(self._running) if call is None else (call,)
         was_sent = call is not None and call.may_be_sent  # a middleware may send a request twice
         for each in calls:
             each.may_be_sent, each.attempts = True, request.attempt

@@ -70,7 +70,8 @@ class Tracker:
         poller = self._pollers.get(loop)
         if poller is None:
             # The pollers of closed loops have no waiters any more.
-            self._pollers = {home: p for home, p in self._pollers.items() if not home.is_closed()}
+            for ended in [each for each in list(self._pollers) if each.is_closed()]:
+                self._pollers.pop(ended, None)  # each step is atomic: other threads may add theirs
             # Not a bound method: the poller must not keep an unreferenced client alive.
             look = partial(_look, self._handler)
             poller = self._pollers[loop] = Poller(look, self._max_in_flight)

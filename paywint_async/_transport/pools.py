@@ -137,7 +137,7 @@ class Pools:
             if loop.is_closed():
                 self._pools.pop(loop, None)
                 pool.abandon()
-        for loop in [each for each in self._turns if each.is_closed()]:
+        for loop in [each for each in list(self._turns) if each.is_closed()]:
             self._turns.pop(loop, None)
 
     async def aclose(self) -> None:
@@ -150,13 +150,16 @@ class Pools:
             if loop is here:
                 await pool.aclose()
             else:
-                loop.call_soon_threadsafe(pool.close_soon)
+                try:
+                    loop.call_soon_threadsafe(pool.close_soon)
+                except RuntimeError:  # that loop has ended just now
+                    pool.abandon()
 
     def are_left_open(self) -> bool:
         """Whether an event loop that may still run has connections."""
         if self._pid != os.getpid():
             return False
-        return any(not pool.is_closed for pool in self._pools.values())
+        return any(not pool.is_closed for pool in list(self._pools.values()))
 
     def _leave_parent(self) -> None:
         """Keeps the parent's connections after a fork, neither used nor closed here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from asyncio import sleep  # virtual: no test really sleeps
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
@@ -146,6 +147,38 @@ class TestTheWaitQueue:
             task.cancel()
         await asyncio.gather(*line, return_exceptions=True)
         assert repr(limiter) == "<RateLimiter 1/s, 0 waiting>"
+
+    def test_wakes_the_next_one_in_another_thread(self):
+        limiter, is_in_queue = RateLimiter(RateLimit(1)), threading.Event()
+
+        async def wait_here() -> None:
+            waiting = await waiters(limiter, 1)
+            is_in_queue.set()
+            await asyncio.gather(*waiting)
+
+        def run_elsewhere() -> None:
+            # In debug mode the loop refuses what another thread does without its lock.
+            with asyncio.Runner(loop_factory=VirtualTimeLoop, debug=True) as runner:
+                runner.run(wait_here())
+
+        async def leave_the_queue() -> None:
+            waiting = await waiters(limiter, 2)  # the second one is now the first in the queue
+            thread.start()
+            is_in_queue.wait()
+            await asyncio.gather(*waiting)
+
+        thread = threading.Thread(target=run_elsewhere, daemon=True)
+        run(leave_the_queue())
+        thread.join()
+        assert repr(limiter).endswith("0 waiting>")
+
+    def test_passes_over_those_whose_event_loop_has_ended(self):
+        limiter, ended = RateLimiter(RateLimit(1)), VirtualTimeLoop()
+        lost = ended.run_until_complete(waiters(limiter, 3))
+        ended.close()
+
+        assert run(departures(limiter, [0.0, 0.0])) == pytest.approx([1, 2])
+        assert [task.done() for task in lost] == [True, False, False]
 
     async def test_has_its_length_in_the_repr(self):
         limiter = RateLimiter(RateLimit(1, per_seconds=4.0))

@@ -70,7 +70,7 @@ class SharedRateLimit:
         if queues is None:  # not made yet
             return "<SharedRateLimit>"
         rate = self._limit.requests / self._limit.per_seconds
-        is_away = any(queue.is_away for queue in queues.values())
+        is_away = any(queue.is_away for queue in list(queues.values()))
         state = ", unavailable" if is_away else ""
         return f"<SharedRateLimit {rate:.4g}/s over {self._secrets.address}{state}>"
 
@@ -113,8 +113,8 @@ class SharedRateLimit:
         if queue is None:
             self._check_client()
             # The connection of a closed loop can no longer be closed.
-            alive = {home: queue for home, queue in self._queues.items() if not home.is_closed()}
-            self._queues = alive
+            for ended in [each for each in list(self._queues) if each.is_closed()]:
+                self._queues.pop(ended, None)  # each step is atomic: other threads may add theirs
             queue = self._queues[loop] = self._new_queue()
         return queue
 
