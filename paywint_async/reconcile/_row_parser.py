@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -29,6 +30,9 @@ from paywint_async.reconcile._words import PAID_WORDS
 _MOST_TEXTS = 10_000  # texts that are kept once for all rows
 _SHOWN = 40  # characters of an invalid value in a message
 _ZERO = Decimal(0)
+# The parts of an amount such as 5,50 or 1,234.50 before and after its comma.
+_WHOLE = re.compile(r"[-+($]{0,3}[0-9]+")
+_REST = re.compile(r"(?:[0-9]{1,2}|[0-9]{3}(?:\.[0-9]+)?)(?:[-)]| ?[A-Za-z$]{1,3})?")
 
 
 class RowWords(NamedTuple):
@@ -83,10 +87,7 @@ class RowParser:
             fitted = self._fitted(values)
             if self.passed.take(fitted, place):
                 return None
-            if len(values) < len(fitted) or any(map(text_of, values[len(fitted) :])):
-                width = self._places.width
-                problem = f"has {len(values)} values, and the header has {width} columns"
-                raise LedgerError(named, problem)
+            self._refuse_width(values, fitted, named)
             values = fitted
         net = self._amount(values, named)
         amount = net if self._places.fee is None else self._with_fee(net, values, named)
@@ -149,6 +150,29 @@ class RowParser:
         if not missing:
             return values
         return [*values, *[""] * missing] if missing > 0 else values[: self._places.width]
+
+    def _refuse_width(self, values: Sequence[Any], fitted: Sequence[Any], named: str) -> None:
+        """Refuse too few or too many values; empty ones at the end are delimiters that say nothing."""
+        hint = None
+        if len(values) > len(fitted):
+            hint = self._split_amount(values)
+            if hint is None and not any(map(text_of, values[len(fitted) :])):
+                return
+        elif len(values) == len(fitted):
+            return
+        problem = f"has {len(values)} values, and the header has {self._places.width} columns"
+        raise LedgerError(named, problem, hint=hint)
+
+    def _split_amount(self, values: Sequence[Any]) -> str | None:
+        """Return a hint if a comma in an amount seems to be taken for a delimiter, as in ``5,50``."""
+        fees = [] if self._places.fee is None else [self._places.fee]
+        for place in (*self._places.amounts, *fees):
+            first, second = text_of(values[place]), text_of(values[place + 1])
+            if _WHOLE.fullmatch(first) and _REST.fullmatch(second):
+                return (
+                    f"{first!r} and {second!r} may be one amount, which needs quotation marks then"
+                )
+        return None
 
     def _is_date(self, value: Any) -> bool:
         try:

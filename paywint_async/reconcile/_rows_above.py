@@ -86,7 +86,9 @@ def rows_above(
         for above, columns in _columns_for(place, headers, places):
             if not _has_amount(values, columns):
                 continue
-            is_payment = _is_payment(values, columns, places, date_format)
+            is_payment = could_be_payment(values, columns, date_format) or (
+                not places.dates and _has_description(values, columns)
+            )
             if (is_payment or above) and place not in found[-1:]:
                 found.append(place)
             if is_payment and not payment:
@@ -109,22 +111,23 @@ def _has_amount(values: Sequence[Any], columns: Places) -> bool:
     )
 
 
-def _is_payment(
-    values: Sequence[Any], columns: Places, used: Places, date_format: str | None
-) -> bool:
-    """Return whether a row with an amount has a date or names a payment.
+def could_be_payment(values: Sequence[Any], columns: Places, date_format: str | None) -> bool:
+    """Return whether a row has an amount, and a date or the name of a payment.
 
-    Tables of sums have descriptions instead, so these count only in a ledger without dates.
+    A description is no name: tables of sums have some, too.
     """
+    if not _has_amount(values, columns):
+        return False
     if any(_is_date(_cell(values, each), date_format) for each in columns.dates):
         return True
     names = [each for each in (columns.id, columns.invoice) if each is not None]
     if any(has_amount(_cell(values, each)) for each in names):
         return True
-    if any(ID.fullmatch(text_of(_cell(values, each))) for each in columns.maybe_ids):
-        return True
-    description = None if used.dates else columns.description
-    return description is not None and has_amount(_cell(values, description))
+    return any(ID.fullmatch(text_of(_cell(values, each))) for each in columns.maybe_ids)
+
+
+def _has_description(values: Sequence[Any], columns: Places) -> bool:
+    return columns.description is not None and has_amount(_cell(values, columns.description))
 
 
 def _cell(values: Sequence[Any], place: int) -> Any:

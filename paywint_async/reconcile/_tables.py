@@ -11,8 +11,9 @@ import attrs
 from paywint_async.reconcile._agreement import Agreement
 from paywint_async.reconcile._column_parser import ColumnParser, PlainRows, may_be_plain
 from paywint_async.reconcile._columns import Places
-from paywint_async.reconcile._csv_records import NumberedRecord, csv_batches
+from paywint_async.reconcile._csv_records import NumberedRecord, csv_batches, rows_in
 from paywint_async.reconcile._date_forms import ORDER_WORDS
+from paywint_async.reconcile._errors import LedgerError
 from paywint_async.reconcile._forms import Forms, find_forms
 from paywint_async.reconcile._layout import (
     DELIMITER_WORDS,
@@ -22,6 +23,7 @@ from paywint_async.reconcile._layout import (
 from paywint_async.reconcile._ledger_format import LedgerFormat
 from paywint_async.reconcile._records import LedgerRow, Period
 from paywint_async.reconcile._row_parser import RowParser
+from paywint_async.reconcile._rows_above import could_be_payment
 from paywint_async.reconcile._text_file import TextFile, open_text
 
 
@@ -63,7 +65,7 @@ class TextTable:
     file: TextFile
     layout: Layout
     name: str
-    is_delimiter_given: bool
+    format: LedgerFormat
     unit: str = "line"
 
     def records(self) -> Iterator[NumberedRecord]:
@@ -74,11 +76,29 @@ class TextTable:
         """Yield all records after the header, some hundred at once; raises as `csv_batches`."""
         assert self.layout.delimiter is not None
         skip = int(self.layout.has_separator_line)
-        for records in csv_batches(self.file, self.layout.delimiter, skip=skip):
+        for records in csv_batches(
+            self.file, self.layout.delimiter, skip=skip, check_lines=self._refuse_rows_in
+        ):
             if records[0][0] > self.layout.header_place:
                 yield records
             elif some := list(self.layout.rows(records)):
                 yield some
+
+    def _refuse_rows_in(self, record: NumberedRecord) -> None:
+        """Raise a LedgerError if a quoted value contains a line that is a row by itself."""
+        layout, date_format = self.layout, self.format.date_format
+        place, values = record
+        if place <= layout.header_place:
+            return
+        for inner, row in rows_in(values, layout.delimiter or ","):
+            width = layout.places.width
+            fits = len(row) >= width and not any(row[width:])
+            if fits and could_be_payment(row, layout.places, date_format):
+                raise LedgerError(
+                    f"{self.name}, line {place}",
+                    f"has a quoted value that contains line {place + inner}, which is a row by itself",
+                    hint='a quotation mark inside a value has to be doubled: ""',
+                )
 
     def sources(self) -> Iterator[tuple[int, str]]:
         """Yield the lines of each record."""
@@ -98,7 +118,7 @@ class TextTable:
         found = []
         if self.file.encoding not in ("utf-8", "utf-8-sig"):
             found.append(f"text in {self.file.encoding_words}")
-        if layout.delimiter != "," and not self.is_delimiter_given:
+        if layout.delimiter != "," and self.format.delimiter is None:
             words = DELIMITER_WORDS.get(layout.delimiter or "", repr(layout.delimiter))
             found.append(f"delimiter {words}")
         if layout.header_place > 1 + layout.has_separator_line:
@@ -110,9 +130,7 @@ def open_table(path: str, format: LedgerFormat) -> TextTable:
     """Open the table of a text file; raises as `open_text` and `find_text_layout`."""
     file = open_text(path, format.encoding)
     layout = find_text_layout(file, format)
-    return TextTable(
-        file=file, layout=layout, name=path, is_delimiter_given=format.delimiter is not None
-    )
+    return TextTable(file=file, layout=layout, name=path, format=format)
 
 
 class TableRows:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 
 import attrs
@@ -54,7 +54,7 @@ class TextFile:
         """Return all lines with their line ends, from the first; raises as `line_batches`."""
         return chain.from_iterable(self.line_batches())
 
-    def line_batches(self) -> Iterator[list[str]]:
+    def line_batches(self) -> Generator[list[str], None, None]:
         """Yield the lines, several at once.
 
         Raises:
