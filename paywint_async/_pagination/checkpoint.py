@@ -45,7 +45,7 @@ from paywint_async._pagination.position import Key, Order, Position, Selection, 
 VERSION = 1
 _SELECTION_VERSION = 2
 
-# The name of a field in the JSON value, and in `Position`.
+# The names of fields in the JSON value, and in `Position`.
 _COUNTS = {name: name for name in ("snapshot", "expected", "delivered", "remaining")}
 _COUNTS["floor"] = "low_watermark"
 _MARKS = {

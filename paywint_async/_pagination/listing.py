@@ -235,6 +235,8 @@ class PaymentListing(Listing[Payment]):
             InvalidRequestError: ``parts`` is below 1, or this listing has a checkpoint.
             IncompleteHistoryError: the answers contradict each other.
             APIError, TransportError: a page could not be read.
+
+        Cancellation: ends its request; nothing is left.
         """
         if type(parts) is not int or parts < 1:
             raise InvalidRequestError("parts", f"must be a whole number, at least 1, not {parts!r}")

@@ -30,7 +30,7 @@ from paywint_async._pagination.planner import Planner, Steps
 from paywint_async._pagination.position import ANCHORS, Key, Order, Position, Selection, page_of
 from paywint_async._pagination.span_planner import SpanPlanner
 
-_OUTRUN = "payments arrive faster than the order of the list can be told"
+_OUTRUN = "payments arrive faster than the order of the list can be detected"
 
 
 class OldestFirstPlanner(Planner):

@@ -350,9 +350,9 @@ class Planner:
                 answer = yield Decision()
             else:
                 # No reference to a page is kept while the next one is decoded: its memory is reused.
-                held = [answer]
+                taken = [answer]
                 del answer
-                answer = yield self._take(held.pop(), disputed)
+                answer = yield self._take(taken.pop(), disputed)
 
     def _take(self, answer: PageAnswer, disputed: Key | None) -> Decision:
         """Delivers the records of an answer that are due."""

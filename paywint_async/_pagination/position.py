@@ -68,7 +68,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """The position of a read. `checkpoint` explains the fields (its ``floor`` is `low_watermark`)."""
+    """The position of a read. `checkpoint` explains the fields, and has their names in JSON."""
 
     order: Order = Order.UNKNOWN
     snapshot: int = 0

@@ -33,7 +33,7 @@ class Progress:
         self._shift = 0  # oldest first: by how many offsets the rest of the snapshot moved
         # The rank at which a shift of ranks was noticed: newest first the first such, else the last.
         self._shifted_at: int | None = None
-        self._is_told = False  # an error has reported the change
+        self._is_reported = False  # an error has reported the change
         self.begin(at)
 
     def begin(self, at: Position) -> None:
@@ -94,8 +94,8 @@ class Progress:
         return replace(
             at,
             order=at.order if self._is_order_shown else Order.UNKNOWN,
-            snapshot=at.snapshot - (self._miscount if self._is_told else self._shift),
-            expected=at.delivered if self._is_told else at.expected,  # else the next read does
+            snapshot=at.snapshot - (self._miscount if self._is_reported else self._shift),
+            expected=at.delivered if self._is_reported else at.expected,  # else the next read does
             delivered=at.delivered - unhanded,
             handed=handed,
             remaining=at.remaining + unhanded,
@@ -103,7 +103,7 @@ class Progress:
             # After a read of few records, those of the earlier read follow directly.
             head=(at.head + at.earlier_head)[:ANCHORS] if is_over else at.head,
             due=() if last else unread[:ANCHORS] or at.due,
-            is_changed=bool(problem) and not self._is_told,
+            is_changed=bool(problem) and not self._is_reported,
         )
 
     @property
@@ -127,7 +127,7 @@ class Progress:
     def conclude(self) -> None:
         """Raises ContinuityError if the finished read has a wrong count or a wrong last key."""
         if problem := self._final_problem():
-            self._is_told = True
+            self._is_reported = True
             raise ContinuityError(problem)
 
     def detect_order(self, answer: PageAnswer) -> None:

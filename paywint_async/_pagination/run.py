@@ -76,7 +76,7 @@ class Run:
         self._source = source
         selection = start.selection if start else selection
         self._planner = _plan(source.rows_per_page, selection, start, limit)
-        self._is_disorder_told = False
+        self._is_disorder_reported = False
         self._ask_first = self._planner.first_page
         self._window: Window[Fetched | PageAnswer] = Window(source.fetch, size, slots)
         self._is_closed = False
@@ -190,8 +190,8 @@ class Run:
         if decision.offer is not None:
             self._window.put_back(decision.offer)
         self._ask_first = decision.ask_first
-        if self._planner.progress.is_disordered and not self._is_disorder_told:
-            self._is_disorder_told = True
+        if self._planner.progress.is_disordered and not self._is_disorder_reported:
+            self._is_disorder_reported = True
             self._source.tell(DisorderEvent(direction=self._source.direction.value))
         if self._source.tell is not ignore:
             self._tell(answer, len(decision.records))
@@ -207,7 +207,7 @@ class Run:
         self._source.tell(event)
 
     async def _take(self) -> PageAnswer:
-        # No answer is held in a local variable across an await: a cancellation would lose it.
+        # No answer stays in a local variable across an await: a cancellation would lose it.
         if self._taken is None:
             taken = await self._window.take()
             if isinstance(taken, PageAnswer):
