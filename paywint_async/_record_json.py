@@ -111,10 +111,11 @@ def _fields_with_money(hint: Any) -> tuple[tuple[str, Any], ...]:
 
 def _fields(record: Any) -> list[tuple[str, Any]]:
     """The names in JSON and the types of a record's fields; none of a type that is no record."""
-    structs = getattr(record, "__struct_fields__", ())
+    structs: tuple[str, ...] = getattr(record, "__struct_fields__", ())
     if not structs and not attrs.has(record):
         return []
-    names = dict(zip(structs, getattr(record, "__struct_encode_fields__", ()), strict=True))
+    in_json: tuple[str, ...] = getattr(record, "__struct_encode_fields__", ())
+    names = dict(zip(structs, in_json, strict=True))
     return [(names.get(name, name), hint) for name, hint in get_type_hints(record).items()]
 
 
