@@ -296,3 +296,36 @@ class TestAnAnswerFromBeforeArrivals:
         for answer in (early, history.answer(3, 10), early):
             planner.accept(answer)
         assert planner.accept(history.answer(5, 10)).records == [*range(30, 20, -1)]
+
+
+class Arriving(History):
+    """So many payments arrive before each of the next answers."""
+
+    next_arrivals: tuple[int, ...] = ()
+
+    def answer(self, page_no: int, rows: int) -> PageAnswer:
+        self.arrivals, self.next_arrivals = (*self.next_arrivals, 0)[0], self.next_arrivals[1:]
+        return super().answer(page_no, rows)
+
+
+def test_a_payment_that_arrivals_pushed_off_the_next_page_is_not_taken_for_a_deleted_one() -> None:
+    history = Arriving(100)
+    snapshot, start = history.listed(), stopped_after(history, 25)
+    history.next_arrivals = (6, 20)
+    history.asked.clear()
+    reading = read(history, start)
+    assert history.asked[:4] == [3, 4, 6, 7]
+    assert (reading.doubt, reading.delivered) == (None, snapshot[25:])
+
+
+def test_a_first_payment_that_arrivals_pushed_off_the_page_before_is_looked_for_elsewhere() -> None:
+    """The first answer's total is one too high, so the page after the right one is requested."""
+    history = Arriving(100)
+    snapshot, start = history.listed(), unhanded_start(history)
+    for _ in range(19):
+        history.insert()
+    history.total_error, history.next_arrivals = 1, (0, 0, 30)
+    history.asked.clear()
+    reading = read(history, start)
+    assert history.asked[:5] == [1, 3, 2, 5, 6]
+    assert (reading.doubt, reading.delivered) == (None, snapshot)
