@@ -32,7 +32,7 @@ def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
     """The exact amount; None if its unit is not known, or the digits contradict the unit.
 
     A number with a fraction can only be dollars, as can a text with a point (``"100.00"``). But some
-    programs write 599 as ``599.0``. More than two decimals fit neither unit: ``1998.9999999999998``
+    programs write 599 as ``599.0``. More than two decimals do not show a unit: ``1998.9999999999998``
     may be 19.99 dollars, converted to cents by a float.
     """
     digits = digits_of(value)
@@ -41,7 +41,7 @@ def in_dollars(value: object, unit: Unit | None) -> Decimal | None:
         return None
     number = Decimal(found[0])
     if unit == "dollars":
-        return _plain(number) if _decimals(number) <= _DECIMALS else None
+        return _plain(number)
     is_written = (
         not isinstance(value, Digits) and found["exponent"] is None
     )  # in the notation for money

@@ -102,19 +102,12 @@ class TestInDollars:
             ('"100.00"', "100.00"),
             ('"599"', "599"),
             ("1e2", "100"),
-            ("5.9900", "5.9900"),
+            ("0.125", "0.125"),
             ("1" * 50 + ".01", "1" * 50 + ".01"),
         ],
     )
     def test_is_the_value_of_the_digits(self, written, dollars):
         assert read(written, amounts="dollars") == (written.strip('"'), dollars)
-
-    @pytest.mark.parametrize(
-        "written", ["1998.9999999999998", '"1998.9999999999998"', "19.990000000000002", "5e-3"]
-    )
-    def test_that_contradicts_the_digits_is_none(self, written):
-        """1998.9999999999998 is what some programs make of 19.99 dollars in cents."""
-        assert read(written, amounts="dollars") == (written.strip('"'), None)
 
     @given(st.decimals(allow_nan=False, allow_infinity=False, places=2))
     def test_is_exact(self, dollars):
@@ -156,7 +149,7 @@ class TestAnInvalidAmount:
     def test_too_large_for_money_is_none(self, written, amounts):
         assert read(written, amounts=amounts) == (written, None)
 
-    @pytest.mark.parametrize("written", ["9" * 60_000, "0.99" + "0" * 60_000, "1" + "0" * 5_000])
+    @pytest.mark.parametrize("written", ["9" * 60_000, "0." + "9" * 60_000, "1" + "0" * 5_000])
     def test_of_any_length_is_exact(self, written):
         event = parse(written, amounts="dollars")
         assert (event.amount_sent, event.amount) == (written, Decimal(written))
