@@ -358,9 +358,9 @@ class Planner:
         """Delivers the records of an answer that are due."""
         progress, first = self.progress, answer.first_offset(self._rows)
         at = progress.at
-        skip = at.next_offset(answer.total) - first
-        if skip + first < 0 or (at.is_ascending and answer.total < at.snapshot):
+        if at.is_ascending and answer.total < at.snapshot:
             raise Contradiction(answer, "payments were deleted meanwhile")
+        skip = at.next_offset(answer.total) - first
         if skip < 0:
             return Decision(ask_first=self._due_page(), offer=answer)
         due = max(0, min(len(answer.keys) - skip, at.remaining))
