@@ -89,8 +89,6 @@ class Planner:
     def _at(self) -> Position:
         return self.progress.at
 
-    # -- what the fetcher asks -------------------------------------------------------------------
-
     @property
     def total(self) -> int | None:
         """Number of records of the snapshot above the watermark; None before the first answer."""

@@ -5,25 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from history_model import History, Reader, Reading
+from history_model import History, Reader, read, stopped_after
 from msgspec.structs import replace
 from scheduled_changes import ScheduledHistory
 
 from paywint_async._pagination.decision import PageAnswer
 from paywint_async._pagination.planner import Planner
 from paywint_async._pagination.position import Position
-
-
-def read(
-    history: History, start: Position | None = None, *, rows: int = 10, window: int = 1
-) -> Reading:
-    return Reader(history, Random(0), rows=rows, window=window, start=start).read()
-
-
-def stopped_after(history: History, count: int) -> Position:
-    position = Reader(history, Random(0), rows=10, window=1, stop_after=count).read().position
-    assert position is not None
-    return position
 
 
 def unhanded_start(history: History) -> Position:

@@ -239,3 +239,17 @@ class Reader:
         self.delivered.extend(decision.records)
         if decision.records:
             self.on_delivered(self.history, len(self.delivered))
+
+
+def read(
+    history: History, start: Position | None = None, *, rows: int = 10, window: int = 1
+) -> Reading:
+    """One read; without a window of several pages, its requests are answered in their order."""
+    return Reader(history, Random(0), rows=rows, window=window, start=start).read()
+
+
+def stopped_after(history: History, count: int) -> Position:
+    """The position of a read that stopped after so many payments."""
+    position = Reader(history, Random(0), rows=10, window=1, stop_after=count).read().position
+    assert position is not None
+    return position
